@@ -1,0 +1,138 @@
+"""Where a run's files lie: every path below ``artifacts/<recipe>/`` is named here and nowhere else."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = ("train", "valid", "test")
+
+
+def artifacts_root() -> Path:
+    """``artifacts/`` below the working directory, or the folder that ``SHORTLIST_ARTIFACTS`` names."""
+    return Path(os.environ.get("SHORTLIST_ARTIFACTS", "artifacts"))
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What ``sources`` writes: raw column names, raw ids."""
+
+    root: Path
+
+    @property
+    def interactions(self) -> Path:
+        return self.root / "interactions.parquet"
+
+    @property
+    def users(self) -> Path:
+        return self.root / "users.parquet"
+
+    @property
+    def items(self) -> Path:
+        return self.root / "items.parquet"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What ``workflows`` writes: the fitted workflow and model-ready Parquet."""
+
+    root: Path
+
+    @property
+    def workflow(self) -> Path:
+        """The fitted NVTabular workflow, as NVTabular saves it."""
+        return self.root / "workflow"
+
+    @property
+    def encoding(self) -> Path:
+        """The same workflow compiled to look-ups: ``encoding.json`` and vocabularies."""
+        return self.root / "encoding"
+
+    def interactions(self, part: str) -> Path:
+        """Folder of encoded interactions of one of ``PARTS``."""
+        return self.root / part
+
+    def raw_interactions(self, part: str) -> Path:
+        """The same rows with raw ids, one Parquet file."""
+        return self.root / "raw" / f"{part}.parquet"
+
+    @property
+    def users(self) -> Path:
+        """Encoded features of every user, sorted by raw id."""
+        return self.root / "users.parquet"
+
+    @property
+    def items(self) -> Path:
+        """Encoded features of every item, sorted by raw id: the row number is the index row."""
+        return self.root / "items.parquet"
+
+
+@dataclass(frozen=True)
+class Models:
+    """What ``models`` writes. ``NAME`` is query_tower, candidate_tower or ranker."""
+
+    root: Path
+
+    def saved_model(self, name: str) -> Path:
+        return self.root / name / "saved_model"
+
+    def onnx(self, name: str) -> Path:
+        return self.root / name / "model.onnx"
+
+    @property
+    def item_embeddings(self) -> Path:
+        return self.root / "item_embeddings.parquet"
+
+    @property
+    def training(self) -> Path:
+        """Seeds, epochs and validation figures of the training, as JSON."""
+        return self.root / "training.json"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard logs."""
+        return self.root / "logs"
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Everything that one recipe's run makes."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, recipe_name: str) -> "Artifacts":
+        return cls(artifacts_root() / recipe_name)
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(self.root / "raw")
+
+    @property
+    def prepared(self) -> Prepared:
+        return Prepared(self.root / "prepared")
+
+    @property
+    def models(self) -> Models:
+        return Models(self.root / "models")
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.json"
+
+    @property
+    def model_repository(self) -> Path:
+        return self.root / "model_repository"
+
+    @property
+    def feature_store(self) -> Path:
+        """The embedded online store (SQLite): raw user features and interactions."""
+        return self.root / "feature_store.sqlite"
+
+    @property
+    def server_log(self) -> Path:
+        return self.root / "server.log"
+
+
+def downloads() -> Path:
+    """Files fetched from elsewhere, shared by all recipes."""
+    return artifacts_root() / "downloads"

@@ -1,0 +1,190 @@
+"""What a recipe may say: frozen, validated configuration, one class per TOML table.
+
+A recipe is the only place where a data set's columns are named. Everything here is checked before
+any work starts; an unknown key or an impossible value fails (see ``recipes.load`` for the message).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Table(BaseModel):
+    """A TOML table: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(Table):
+    """Where the raw tables come from."""
+
+    kind: Literal["movielens-100k", "parquet"]
+    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may be
+    #: left out; they are then the ids that occur in the interactions.
+    interactions: str | None = None
+    users: str | None = None
+    items: str | None = None
+
+    @model_validator(mode="after")
+    def _parquet_names_its_files(self) -> "Source":
+        if self.kind == "parquet" and self.interactions is None:
+            raise ValueError("kind 'parquet' needs `interactions`, the path of a Parquet file")
+        if self.kind != "parquet" and (self.interactions or self.users or self.items):
+            raise ValueError(f"paths are for kind 'parquet'; kind '{self.kind}' brings its own tables")
+        return self
+
+
+class Columns(Table):
+    """Which raw column plays which part."""
+
+    user: str
+    item: str
+    #: Orders a user's interactions in time: integer seconds or a datetime.
+    timestamp: str | None = None
+    #: A number per interaction, such as a rating. Optional: every interaction is a positive.
+    label: str | None = None
+    #: A column of the items table to show to people.
+    title: str | None = None
+
+
+class Interactions(Table):
+    """Which interactions count, and how much of a user's past is looked at."""
+
+    #: A condition such as ``rating >= 4``; rows for which it is false are left out.
+    filter: str | None = None
+    #: How many of a user's most recent interactions the models see. 0: no history.
+    history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
+
+
+class Vocabulary(Table):
+    """Ids seen less often than this share the out-of-vocabulary code."""
+
+    user_frequency_threshold: Positive = 1
+    item_frequency_threshold: Positive = 1
+
+
+class Feature(Table):
+    """One raw column and what the models get from it.
+
+    ``categorical``: a code per distinct value (``list``: several values a row);
+    ``numeric``: missing values filled with ``fill``, then normalised to mean 0 and variance 1;
+    ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
+    """
+
+    kind: Literal["categorical", "numeric", "bucket"]
+    list: bool = False
+    frequency_threshold: Positive = 1
+    #: For lists: at most this many values a row, the first ones.
+    max_length: Positive = 16
+    boundaries: tuple[float, ...] = ()
+    fill: float = 0.0
+
+    @model_validator(mode="after")
+    def _options_fit_the_kind(self) -> "Feature":
+        if self.kind == "bucket" and list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError("`boundaries` must be given in ascending order, each once")
+        if self.kind == "bucket" and not self.boundaries:
+            raise ValueError("kind 'bucket' needs `boundaries`, such as [18, 35, 50]")
+        if self.kind != "bucket" and self.boundaries:
+            raise ValueError("`boundaries` is for kind 'bucket'")
+        if self.kind != "categorical" and (self.list or self.frequency_threshold > 1):
+            raise ValueError("`list` and `frequency_threshold` are for kind 'categorical'")
+        return self
+
+
+class Features(Table):
+    """Columns of the users and items tables, by name."""
+
+    user: dict[str, Feature] = {}
+    item: dict[str, Feature] = {}
+
+
+class Split(Table):
+    """How interactions are parted. ``valid`` is cut from the training part in the same way."""
+
+    kind: Literal["random", "stratified", "temporal", "leave-last-out"]
+    #: For ``stratified``: each of these keeps the same share in every part.
+    by: Literal["user", "item"] = "user"
+    test: Fraction = 0.25
+    valid: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: int = 42
+
+
+class Retriever(Table):
+    """The two-tower model and its training."""
+
+    embedding_dim: Positive = 64
+    #: Hidden layers of both towers' MLPs; empty: the embeddings are combined by one linear layer.
+    layers: tuple[Positive, ...] = ()
+    temperature: PositiveFloat = 1.0
+    #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
+    logq_correction: bool = True
+    batch_size: Positive = 1024
+    learning_rate: PositiveFloat = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    #: Share of ids shown as unknown in training, so that the unknown user and item are trained too.
+    unknown_rate: Rate = 0.05
+    max_epochs: Positive = 50
+    #: Stop after this many epochs without a better recall on the validation part.
+    patience: Positive = 3
+    seed: int = 42
+
+
+class Ranker(Table):
+    """The DLRM ranker and its training."""
+
+    embedding_dim: Positive = 16
+    bottom_layers: tuple[Positive, ...] = (64,)
+    top_layers: tuple[Positive, ...] = (64, 32)
+    batch_size: Positive = 4096
+    learning_rate: PositiveFloat = 0.003
+    dropout: Rate = 0.0
+    max_epochs: Positive = 30
+    patience: Positive = 3
+    seed: int = 42
+
+
+class Evaluation(Table):
+    """What the report holds."""
+
+    k: tuple[Positive, ...] = (10,)
+
+
+class Serving(Table):
+    """What the served ensemble does with a request."""
+
+    #: How many candidates of a user are ranked.
+    candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
+    #: Answers per user where the request does not say.
+    top_k: Positive = 10
+    max_batch_size: Positive = 256
+    #: ``auto``: exact up to 100,000 items, HNSW above.
+    index: Literal["auto", "exact", "hnsw"] = "auto"
+
+    @model_validator(mode="after")
+    def _answers_come_from_candidates(self) -> "Serving":
+        if self.top_k > self.candidates:
+            raise ValueError(f"top_k ({self.top_k}) must be at most candidates ({self.candidates})")
+        return self
+
+
+class Recipe(Table):
+    """One recommender: its data, features, models and serving."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str = ""
+    source: Source
+    columns: Columns
+    interactions: Interactions = Interactions()
+    vocabulary: Vocabulary = Vocabulary()
+    features: Features = Features()
+    split: Split
+    retriever: Retriever = Retriever()
+    ranker: Ranker = Ranker()
+    evaluation: Evaluation = Evaluation()
+    serving: Serving = Serving()
