@@ -1,0 +1,43 @@
+# Every target sets up its own environment first (scripts/bootstrap.py), so that on a bare machine
+# `make demo` and `make test` are all there is to type.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-slow lint format bench-serving clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Bring uv, Python and the locked packages into .tools and .venv
+	@command -v python3 > /dev/null || { \
+	  echo 'make: python3 is missing, and the set-up is written in it.' >&2; \
+	  echo '      Install Python 3.8 or newer (Debian, Ubuntu: apt-get install python3).' >&2; exit 1; }
+	@python3 scripts/bootstrap.py
+
+demo: setup ## MovieLens files to recommendations out of a Triton server
+	$(BIN)/shortlist demo
+
+test: setup ## All tests but the slow ones; GPU tests where there is a GPU
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup ## The tests that take more than a minute each
+	$(BIN)/python -m pytest -m slow
+
+lint: setup ## ruff (lint and format) and mypy, changing nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench-serving: setup ## Latency and throughput of serving, as one JSON line
+	$(BIN)/python benchmarks/serving.py
+
+clean: ## Remove artifacts and caches (the environment and downloaded data stay)
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+	if [ -d artifacts ]; then find artifacts -mindepth 1 -maxdepth 1 -not -name downloads -exec rm -rf {} +; fi
