@@ -1,0 +1,95 @@
+"""Where the workflow runs: this process, a local cluster of processes, or a running scheduler."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster, WorkerPlugin
+from merlin.core.utils import set_dask_client
+from merlin.io.worker import clean_worker_cache
+
+from recipes.errors import ShortlistError
+
+#: Imported by every worker before anything of Merlin.
+COMPAT = "workflows.merlin_compat"
+#: Otherwise dask makes Arrow strings of object columns, and of lists their printed form.
+SETTINGS = {"dataframe.convert-string": False}
+
+
+def gpu_is_present() -> bool:
+    """The one place that decides: a CUDA device and cuDF. Data frames are then cuDF's."""
+    from merlin.core.compat import HAS_GPU, cudf
+
+    return bool(HAS_GPU) and cudf is not None
+
+
+class ImportCompat(WorkerPlugin):
+    """For workers that someone else started: those there are, and those to come."""
+
+    def setup(self, worker: Any) -> None:
+        import workflows.merlin_compat  # noqa: F401
+
+
+@contextmanager
+def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
+    """While the block runs, Merlin and ``dask.compute`` work there; yields the client, if there is one.
+
+    ``scheduler``: address of a running one, whose workers can import this project. Otherwise
+    ``workers`` above 1 starts as many processes here, one per GPU where there are GPUs.
+    Raises ``ShortlistError`` where the scheduler cannot be reached.
+    """
+    clean_worker_cache()  # vocabularies of an earlier fit, kept by path
+    if scheduler is None and workers <= 1:
+        set_dask_client(None)
+        try:
+            with dask.config.set({**SETTINGS, "scheduler": "synchronous"}):
+                yield None
+        finally:
+            set_dask_client("auto")
+        return
+    with (
+        dask.config.set(SETTINGS),
+        _cluster(workers, scheduler) as cluster,
+        _client(cluster) as client,
+    ):
+        if scheduler is not None:
+            client.register_plugin(ImportCompat(), name=COMPAT)
+        set_dask_client(client)
+        try:
+            yield client
+        finally:
+            set_dask_client("auto")
+
+
+@contextmanager
+def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
+    if scheduler is not None:
+        yield scheduler
+        return
+    if gpu_is_present():
+        from dask_cuda import LocalCUDACluster
+
+        with LocalCUDACluster(n_workers=workers, preload=[COMPAT]) as cluster:
+            yield cluster
+        return
+    with LocalCluster(
+        n_workers=workers,
+        processes=True,
+        threads_per_worker=1,
+        dashboard_address=None,
+        preload=[COMPAT],
+    ) as cluster:
+        yield cluster
+
+
+def _client(cluster: Any) -> Client:
+    try:
+        return Client(cluster, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ShortlistError(
+            f"no Dask scheduler answers at {cluster}: {error}. Start one with `dask scheduler` and "
+            "workers with `dask worker`, or leave --scheduler out and give --workers N."
+        ) from error

@@ -1,0 +1,97 @@
+"""Compile the fitted workflow to look-ups that need neither NVTabular nor pandas to be used."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recipes.errors import ShortlistError
+from recipes.recipe import Feature
+from workflows.buckets import bucket_cardinality
+from workflows.graph import FeatureGraph
+from workflows.history import history_name
+from workflows.vocabulary import Vocabulary
+
+FORMAT = 1
+
+
+def compile_encoding(graph: FeatureGraph, kinds: dict[str, str], folder: Path) -> None:
+    """Write ``encoding.json`` and ``vocabularies/<column>.json`` of a fitted graph into ``folder``.
+
+    ``kinds``: the raw type of every categorical column (``workflows.tables.Tables.kinds``).
+    """
+    recipe = graph.recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = Feature(kind="categorical")
+    length = recipe.interactions.history_length
+    history = {"name": history_name(recipe.columns.item), "length": length} if length else None
+    content = {
+        "format": FORMAT,
+        "user": _encoder(graph, recipe.columns.user, ids, kinds, folder),
+        "item": _encoder(graph, recipe.columns.item, ids, kinds, folder),
+        "user_features": [
+            _encoder(graph, name, feature, kinds, folder)
+            for name, feature in recipe.features.user.items()
+        ],
+        "item_features": [
+            _encoder(graph, name, feature, kinds, folder)
+            for name, feature in recipe.features.item.items()
+        ],
+        "history": history,
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "encoding.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _encoder(
+    graph: FeatureGraph, name: str, feature: Feature, kinds: dict[str, str], folder: Path
+) -> dict[str, Any]:
+    if feature.kind == "numeric":
+        return _numeric(graph, name, feature)
+    if feature.kind == "bucket":
+        return {
+            "name": name,
+            "kind": "bucket",
+            "dtype": "float",
+            "boundaries": list(feature.boundaries),
+            "cardinality": bucket_cardinality(feature.boundaries),
+        }
+    vocabulary = fitted_vocabulary(graph, name, kinds[name])
+    path = f"vocabularies/{name}.json"
+    vocabulary.save(folder / path)
+    return {
+        "name": name,
+        "kind": "categorical",
+        "dtype": kinds[name],
+        "vocabulary": path,
+        "list": feature.list,
+        "max_length": feature.max_length if feature.list else None,
+        "cardinality": vocabulary.cardinality,
+    }
+
+
+def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]:
+    mean, std = graph.normalize.means[name], graph.normalize.stds[name]
+    if not math.isfinite(mean):
+        raise ShortlistError(
+            f"the mean of '{name}' is {mean}: the column holds infinite values, or numbers too large "
+            "to add up. Clean it in the table, or make it kind 'bucket'."
+        )
+    # NVTabular leaves a column that does not vary undivided.
+    spread = std if math.isfinite(std) and std > 0 else 1.0
+    return {
+        "name": name,
+        "kind": "numeric",
+        "dtype": "float",
+        "mean": mean,
+        "std": spread,
+        "fill": feature.fill,
+    }
+
+
+def fitted_vocabulary(graph: FeatureGraph, name: str, kind: str) -> Vocabulary:
+    """The vocabulary that ``Categorify`` wrote for a column."""
+    values = pd.read_parquet(graph.categorify.categories[name])[name]
+    return Vocabulary.of(name, kind, values.tolist())

@@ -1,0 +1,123 @@
+"""The recipe's feature list as NVTabular graphs. This file is meant to be read beside a recipe.
+
+    interactions >> Filter                                             -> which interactions count
+    interactions >> JoinExternal(users) >> JoinExternal(items)         -> rows with every raw column
+    rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from merlin.dag import ColumnSelector, Node
+from merlin.io import Dataset
+from merlin.schema import Tags
+from nvtabular import Workflow
+from nvtabular.ops import AddTags, Filter, FillMissing, JoinExternal, ListSlice, Normalize
+
+from recipes.recipe import Feature, Recipe
+from workflows.buckets import BucketCodes
+from workflows.categorify import Categorify
+from workflows.conditions import Condition
+from workflows.history import History
+from workflows.splits import IN_TIME
+from workflows.tables import Tables
+
+#: Which part of the split a row belongs to (``workflows.splits``); not written.
+PART = "__part"
+
+
+def filter_interactions(condition: Condition, interactions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the interactions for which the recipe's condition holds, in their order."""
+    workflow = Workflow(list(interactions.columns) >> Filter(condition))
+    rows = workflow.transform(Dataset(interactions, cpu=True, npartitions=1)).to_ddf().compute()
+    return rows[list(interactions.columns)].reset_index(drop=True)
+
+
+def join_workflow(recipe: Recipe, tables: Tables, columns: list[str]) -> Workflow:
+    """Interactions with the raw features of their user and item beside them."""
+    user, item = recipe.columns.user, recipe.columns.item
+    return Workflow(
+        columns
+        >> JoinExternal(tables.users, on=user, columns_ext=list(tables.users.columns))
+        >> JoinExternal(tables.items, on=item, columns_ext=list(tables.items.columns))
+    )
+
+
+class FeatureGraph:
+    """The graphs that encode rows, users and items; they share their fitted operators.
+
+    ``fit`` the workflow of ``rows()``; those of ``users()`` and ``items()`` are then fitted too.
+    Vocabularies are written below ``folder`` while fitting.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        self.recipe = recipe
+        columns, vocabulary = recipe.columns, recipe.vocabulary
+        features = {**recipe.features.user, **recipe.features.item}
+        thresholds = {
+            columns.user: vocabulary.user_frequency_threshold,
+            columns.item: vocabulary.item_frequency_threshold,
+            **{name: one.frequency_threshold for name, one in features.items()},
+        }
+        self.categorify = Categorify(freq_threshold=thresholds, out_path=str(folder))
+        self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
+        self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
+        self.normalize = Normalize(out_dtype=np.float32)
+
+    def rows(self) -> Workflow:
+        """Joined interactions -> ids, every feature, history, timestamp, label and ``PART``."""
+        columns, interactions = self.recipe.columns, self.recipe.interactions
+        item_code = self._item_id()
+        outputs = self._user_id() + self._user_features() + item_code + self._item_features()
+        if interactions.history_length:
+            history = History(
+                columns.user,
+                columns.item,
+                PART,
+                interactions.history_length,
+                earlier_only=self.recipe.split.kind in IN_TIME,
+            )
+            outputs += ColumnSelector([columns.user, PART]) + item_code >> history
+        if columns.timestamp:
+            outputs += [columns.timestamp] >> AddTags([Tags.TIME])
+        if columns.label:
+            outputs += [columns.label] >> AddTags([Tags.TARGET])
+        return Workflow(outputs + [PART])
+
+    def users(self) -> Workflow:
+        """The users table -> user id and features."""
+        return Workflow(self._user_id() + self._user_features())
+
+    def items(self) -> Workflow:
+        """The items table -> item id and features."""
+        return Workflow(self._item_id() + self._item_features())
+
+    def _user_id(self) -> Node:
+        tags = AddTags([Tags.USER_ID, Tags.USER])
+        return [self.recipe.columns.user] >> self.categorify >> tags
+
+    def _item_id(self) -> Node:
+        tags = AddTags([Tags.ITEM_ID, Tags.ITEM])
+        return [self.recipe.columns.item] >> self.categorify >> tags
+
+    def _user_features(self) -> Node:
+        return self._features(self.recipe.features.user, Tags.USER)
+
+    def _item_features(self) -> Node:
+        return self._features(self.recipe.features.item, Tags.ITEM)
+
+    def _features(self, features: dict[str, Feature], side: Tags) -> Node:
+        nodes = []
+        for name, feature in features.items():
+            if feature.kind == "bucket":
+                nodes.append([name] >> self.buckets)
+            elif feature.kind == "numeric":
+                nodes.append([name] >> self.fill[name] >> self.normalize)
+            elif feature.list:
+                nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
+            else:
+                nodes.append([name] >> self.categorify)
+        return sum(nodes, ColumnSelector()) >> AddTags([side])

@@ -1,0 +1,142 @@
+"""Raw tables -> encoded train, valid and test rows, user and item tables, and the compiled encoding."""
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from recipes.artifacts import PARTS, Artifacts, Prepared
+from recipes.atomic import atomic_directory
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workflows.tables import Tables
+
+Say = Callable[[str], None]
+
+
+def prepare(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    *,
+    force: bool,
+    workers: int = 1,
+    scheduler: str | None = None,
+    say: Say,
+) -> None:
+    """Read ``artifacts.raw``, write ``artifacts.prepared`` (``recipes.artifacts`` names the files).
+
+    The new output takes the old one's place at the very end: whatever goes wrong before leaves the
+    old one as it was. Output that is up to date is kept unless ``force``.
+    ``workers`` and ``scheduler`` (see ``workflows.cluster.computing``) do not change the output.
+
+    Raises ``ShortlistError`` for data that cannot be prepared, and where it cannot be written.
+    """
+    from workflows.cluster import computing
+    from workflows.tables import read_tables
+
+    tables = read_tables(recipe, artifacts.raw)
+    try:
+        with (
+            computing(workers, scheduler),
+            atomic_directory(artifacts.prepared.root) as folder,
+        ):
+            _prepare(recipe, tables, Prepared(folder), say)
+    except OSError as error:
+        raise ShortlistError(
+            f"{artifacts.prepared.root} could not be written: {error}. What was there before is as "
+            "it was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and run "
+            "`shortlist prepare` again."
+        ) from error
+
+
+def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> None:
+    from workflows.encoding import compile_encoding
+    from workflows.graph import FeatureGraph, join_workflow
+    from workflows.partitions import as_datasets, in_partitions, write_parts
+    from workflows.sides import write_side
+
+    columns = recipe.columns
+    interactions = select(recipe, tables.interactions, say)
+    frames = in_partitions(_with_parts(recipe, interactions, say), columns.user, columns.timestamp)
+    _write_raw(recipe, frames, prepared)
+
+    scratch = prepared.root / "scratch"
+    rows, training = as_datasets(frames, scratch)
+    join = join_workflow(recipe, tables, list(frames[0].columns))
+    graph = FeatureGraph(recipe, prepared.workflow)
+    workflow = graph.rows()
+    workflow.fit(join.transform(training))
+    encoded = workflow.transform(join.transform(rows))
+    write_parts(encoded, {part: prepared.interactions(part) for part in PARTS})
+    shutil.rmtree(scratch)
+
+    write_side(graph.users(), tables.users, columns.user, tables.kinds, prepared.users)
+    write_side(graph.items(), tables.items, columns.item, tables.kinds, prepared.items)
+    compile_encoding(graph, tables.kinds, prepared.encoding)
+    workflow.save(prepared.workflow)
+    say(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")
+
+
+def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
+    """The interactions that count, in table order: the filter holds, each (user, item) pair once.
+
+    Of several interactions of a pair the latest is kept; of equally late ones the last in the table.
+    """
+    from workflows.conditions import Condition
+    from workflows.graph import filter_interactions
+
+    columns = recipe.columns
+    condition = recipe.interactions.filter
+    chosen = interactions
+    if condition is not None:
+        names = list(interactions.columns)
+        chosen = filter_interactions(Condition(condition, names), interactions)
+        say(f"filter `{condition}` keeps {len(chosen):,} of {len(interactions):,} interactions")
+    if not len(chosen):
+        raise ShortlistError(
+            "no interactions are left to prepare: "
+            + (
+                f"interactions.filter `{condition}` holds for none of {len(interactions):,}. Loosen it."
+                if condition is not None and len(interactions)
+                else "the interactions table is empty. Give it rows."
+            )
+        )
+    by_time = chosen
+    if columns.timestamp is not None:
+        by_time = chosen.sort_values(columns.timestamp, kind="stable")
+    repeated = by_time.duplicated([columns.user, columns.item], keep="last").sort_index()
+    if repeated.any():
+        say(f"{int(repeated.sum()):,} repeated interactions of a user with an item: kept the latest")
+        chosen = chosen[~repeated].reset_index(drop=True)
+    return chosen
+
+
+def _with_parts(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
+    """The recipe's columns of the interactions, and the part each row belongs to."""
+    from workflows.graph import PART
+    from workflows.splits import split_interactions
+
+    columns = recipe.columns
+    parts = split_interactions(interactions, columns, recipe.split)
+    counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
+    say(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
+    names = [columns.user, columns.item, columns.timestamp, columns.label]
+    chosen = interactions[[name for name in names if name is not None]]
+    return chosen.assign(**{PART: parts})
+
+
+def _write_raw(recipe: Recipe, frames: list["pd.DataFrame"], prepared: Prepared) -> None:
+    """The parted interactions as they came, in the row order of the encoded ones."""
+    import pandas as pd
+
+    from workflows.graph import PART
+
+    every = pd.concat(frames, ignore_index=True)
+    for code, part in enumerate(PARTS):
+        path = prepared.raw_interactions(part)
+        path.parent.mkdir(exist_ok=True)
+        rows = every[every[PART] == code].drop(columns=PART)
+        rows.to_parquet(path, index=False)

@@ -1,0 +1,33 @@
+"""The encoded users and items tables: a row per id, sorted by raw id."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from merlin.io import Dataset
+from nvtabular import Workflow
+
+from workflows.cluster import gpu_is_present
+from workflows.partitions import arrow_schema
+from workflows.vocabulary import spelled
+
+
+def write_side(
+    workflow: Workflow, table: pd.DataFrame, name: str, kinds: dict[str, str], path: Path
+) -> None:
+    """Encode a users or items table with its fitted workflow.
+
+    Columns: ``raw_id`` (string), the id's code under ``name``, then the features. Ids that are not in
+    the vocabulary have code 2, features and all.
+    """
+    dataset = Dataset(table, cpu=not gpu_is_present())
+    encoded = workflow.transform(dataset)
+    frame = encoded.to_ddf().compute()
+    host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+    schema = arrow_schema(encoded.schema)
+    codes = pa.Table.from_pandas(host[schema.names], schema, preserve_index=False)
+    raw = pa.array([spelled(value, kinds[name]) for value in table[name]], pa.string())
+    pq.write_table(codes.add_column(0, "raw_id", raw), path)

@@ -1,0 +1,112 @@
+"""Part interactions into train, valid and test: one label per row, the same for the same seed.
+
+``random`` and ``stratified`` give the very rows of ``python_random_split`` and
+``python_stratified_split`` of recommenders-team/recommenders for the same ratio and seed, so that
+figures can be compared. Both depend on the order of the table, which must come as it is in the
+source.
+"""
+
+import numpy as np
+import pandas as pd
+
+from recipes.errors import ShortlistError
+from recipes.recipe import Columns, Split
+
+#: Codes of ``recipes.artifacts.PARTS``, in their order.
+TRAIN, VALID, TEST = 0, 1, 2
+
+#: Splits along time: a row may then only know what happened before it.
+IN_TIME = ("temporal", "leave-last-out")
+
+
+def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
+    """A part per row: int8 [rows], ``TRAIN``, ``VALID`` or ``TEST``.
+
+    The test part is cut first; the valid part is then cut from what is left in the same way, with
+    the next seed. ``valid`` is a share of the training part.
+
+    Raises ``ShortlistError`` where a part would be empty, or a split in time has no timestamp.
+    """
+    if split.kind in IN_TIME and columns.timestamp is None:
+        raise ShortlistError(
+            f"split.kind '{split.kind}' needs the time of each interaction, and columns.timestamp is "
+            "not given. Name the timestamp column in the recipe, or use kind 'stratified'."
+        )
+    parts = np.full(len(interactions), TRAIN, np.int8)
+    if split.test > 0 or split.kind == "leave-last-out":
+        parts[_held_out(interactions, columns, split, split.test, split.seed)] = TEST
+    training = np.flatnonzero(parts == TRAIN)
+    rest = interactions.iloc[training]
+    parts[training[_held_out(rest, columns, split, split.valid, split.seed + 1)]] = VALID
+    _require_rows(parts, split)
+    return parts
+
+
+def _held_out(
+    table: pd.DataFrame, columns: Columns, split: Split, share: float, seed: int
+) -> np.ndarray:
+    """Mask of the rows that leave the training part."""
+    if split.kind == "random":
+        return random_holdout(len(table), share, seed)
+    if split.kind == "stratified":
+        groups = table[columns.user if split.by == "user" else columns.item]
+        return stratified_holdout(groups, share, seed)
+    times = table[columns.timestamp]
+    if split.kind == "temporal":
+        return temporal_holdout(times, share)
+    return last_holdout(table[columns.user], times)
+
+
+def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
+    """The first rows of a seeded permutation; the training part has floor((1 - share) * rows)."""
+    held_out = rows - int(np.floor((1 - share) * rows))
+    mask = np.zeros(rows, bool)
+    mask[np.random.RandomState(seed).permutation(rows)[:held_out]] = True
+    return mask
+
+
+def stratified_holdout(groups: pd.Series, share: float, seed: int) -> np.ndarray:
+    """Within each group, the rows that draw the highest numbers.
+
+    A number is drawn per row in table order; the round((1 - share) * size) lowest of a group stay,
+    where halves round to even.
+    """
+    drawn = np.random.RandomState(seed).rand(len(groups))
+    codes = pd.factorize(groups)[0]
+    order = np.lexsort((drawn, codes))
+    sizes = np.bincount(codes)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    rank = np.empty(len(codes), np.int64)
+    rank[order] = np.arange(len(codes)) - starts[codes[order]] + 1
+    return rank > np.round((1 - share) * sizes[codes])
+
+
+def temporal_holdout(times: pd.Series, share: float) -> np.ndarray:
+    """The latest rows of the whole table; equal times in table order."""
+    order = np.argsort(times.to_numpy(), kind="stable")
+    mask = np.zeros(len(times), bool)
+    mask[order[int(np.round((1 - share) * len(times))) :]] = True
+    return mask
+
+
+def last_holdout(users: pd.Series, times: pd.Series) -> np.ndarray:
+    """Each user's latest row, of users that have another one; equal times in table order."""
+    codes = pd.factorize(users)[0]
+    order = np.lexsort((times.to_numpy(), codes))
+    ends = np.cumsum(np.bincount(codes)) - 1
+    last = order[ends]
+    mask = np.zeros(len(codes), bool)
+    mask[last] = True
+    return mask & (np.bincount(codes)[codes] > 1)
+
+
+def _require_rows(parts: np.ndarray, split: Split) -> None:
+    counts = np.bincount(parts, minlength=3)
+    for code, name in ((TRAIN, "training"), (VALID, "valid"), (TEST, "test")):
+        wanted = code != TEST or split.test > 0 or split.kind == "leave-last-out"
+        if counts[code] == 0 and wanted:
+            raise ShortlistError(
+                f"the {name} part of the split is empty: {len(parts)} interactions were parted by "
+                f"'{split.kind}' with test = {split.test}, valid = {split.valid}. Give more "
+                "interactions, a looser interactions.filter, larger shares, or split.kind 'random'."
+            )

@@ -1,0 +1,94 @@
+"""Raw values and their codes, both ways, exactly."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recipes.atomic import atomic_file
+from recipes.errors import ShortlistError
+from workflows.codes import FIRST_KNOWN, NULL, UNKNOWN
+
+
+def spelled(value: Any, kind: str) -> str:
+    """A raw value that is not null as a vocabulary spells it.
+
+    ``kind``: ``integer`` ("7"), ``float`` ("7.0"), ``boolean`` ("true") or ``string`` (as it is).
+    """
+    if kind == "integer":
+        return str(int(value))
+    if kind == "float":
+        return repr(float(value))
+    if kind == "boolean":
+        return "true" if value else "false"
+    return str(value)
+
+
+def _parsed(spelling: str, kind: str) -> Any:
+    if kind == "integer":
+        return int(spelling)
+    if kind == "float":
+        return float(spelling)
+    if kind == "boolean":
+        return spelling == "true"
+    return spelling
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The values of a column in code order, spelled as strings: element ``i`` has code ``i + 3``."""
+
+    name: str
+    kind: str
+    values: tuple[str, ...]
+    _codes: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        codes = {value: code for code, value in enumerate(self.values, FIRST_KNOWN)}
+        object.__setattr__(self, "_codes", codes)
+
+    @classmethod
+    def of(cls, name: str, kind: str, values: Sequence[Any]) -> "Vocabulary":
+        """From raw values in code order."""
+        return cls(name, kind, tuple(spelled(value, kind) for value in values))
+
+    @classmethod
+    def load(cls, path: Path, name: str, kind: str) -> "Vocabulary":
+        return cls(name, kind, tuple(json.loads(path.read_text(encoding="utf-8"))))
+
+    def save(self, path: Path) -> None:
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(self.values, ensure_ascii=False), encoding="utf-8")
+
+    @property
+    def cardinality(self) -> int:
+        """How many codes there are, those of padding, null and out-of-vocabulary included."""
+        return len(self.values) + FIRST_KNOWN
+
+    def encode(self, raw: Sequence[Any]) -> np.ndarray:
+        """Codes int64 [N] of N raw values; null is 1, a value that is not known is 2."""
+        codes = [
+            NULL if pd.isna(value) else self._codes.get(spelled(value, self.kind), UNKNOWN)
+            for value in raw
+        ]
+        return np.array(codes, np.int64).reshape(len(codes))
+
+    def decode(self, codes: Sequence[int]) -> list[Any]:
+        """The raw values of N codes, in their own type; None for 0, 1 and 2, which name no value.
+
+        Raises ``ShortlistError`` for a code that the vocabulary does not have.
+        """
+        decoded = []
+        for code in codes:
+            if not 0 <= code < self.cardinality:
+                raise ShortlistError(
+                    f"'{self.name}' has the codes 0 to {self.cardinality - 1}, and {code} came: the "
+                    "codes are from another preparation. Run `shortlist prepare` and what follows."
+                )
+            known = code >= FIRST_KNOWN
+            decoded.append(_parsed(self.values[code - FIRST_KNOWN], self.kind) if known else None)
+        return decoded
