@@ -1,4 +1,4 @@
-"""Where a run's files lie: every path below ``artifacts/<recipe>/`` is named here and nowhere else."""
+"""Where a run's files lie: every path below ``artifacts/<recipe>/`` is named here alone."""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ PARTS = ("train", "valid", "test")
 
 
 def artifacts_root() -> Path:
-    """``artifacts/`` below the working directory, or the folder that ``SHORTLIST_ARTIFACTS`` names."""
+    """``artifacts/`` below the working directory, or what ``SHORTLIST_ARTIFACTS`` names."""
     return Path(os.environ.get("SHORTLIST_ARTIFACTS", "artifacts"))
 
 
@@ -17,6 +17,11 @@ class Raw:
     """What ``sources`` writes: raw column names, raw ids."""
 
     root: Path
+
+    @property
+    def stamp(self) -> Path:
+        """Fingerprint of what made these files (see ``recipes.freshness``)."""
+        return self.root / "stamp.json"
 
     @property
     def interactions(self) -> Path:
@@ -36,6 +41,11 @@ class Prepared:
     """What ``workflows`` writes: the fitted workflow and model-ready Parquet."""
 
     root: Path
+
+    @property
+    def stamp(self) -> Path:
+        """Fingerprint of what made these files (see ``recipes.freshness``)."""
+        return self.root / "stamp.json"
 
     @property
     def workflow(self) -> Path:
@@ -71,6 +81,11 @@ class Models:
     """What ``models`` writes. ``NAME`` is query_tower, candidate_tower or ranker."""
 
     root: Path
+
+    @property
+    def stamp(self) -> Path:
+        """Fingerprint of what made these files (see ``recipes.freshness``)."""
+        return self.root / "stamp.json"
 
     def saved_model(self, name: str) -> Path:
         return self.root / name / "saved_model"

@@ -24,8 +24,8 @@ class Source(Table):
     """Where the raw tables come from."""
 
     kind: Literal["movielens-100k", "parquet"]
-    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may be
-    #: left out; they are then the ids that occur in the interactions.
+    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
+    #: be left out; they are then the ids that occur in the interactions.
     interactions: str | None = None
     users: str | None = None
     items: str | None = None
@@ -35,7 +35,9 @@ class Source(Table):
         if self.kind == "parquet" and self.interactions is None:
             raise ValueError("kind 'parquet' needs `interactions`, the path of a Parquet file")
         if self.kind != "parquet" and (self.interactions or self.users or self.items):
-            raise ValueError(f"paths are for kind 'parquet'; kind '{self.kind}' brings its own tables")
+            raise ValueError(
+                f"paths are for kind 'parquet'; kind '{self.kind}' brings its own tables"
+            )
         return self
 
 
@@ -188,3 +190,22 @@ class Recipe(Table):
     ranker: Ranker = Ranker()
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
+
+    @model_validator(mode="after")
+    def _a_column_plays_one_part(self) -> "Recipe":
+        taken: dict[str, str] = {f"{self.columns.item}_history": "the history of columns.item"}
+        parts = [
+            (f"columns.{part}", name)
+            for part in ("user", "item", "timestamp", "label")
+            if (name := getattr(self.columns, part)) is not None
+        ]
+        parts += [(f"features.user.{name}", name) for name in self.features.user]
+        parts += [(f"features.item.{name}", name) for name in self.features.item]
+        for part, name in parts:
+            if name in taken:
+                raise ValueError(
+                    f"'{name}' is both {taken[name]} and {part}; the models see one table with "
+                    "all columns, so rename one of them in the data"
+                )
+            taken[name] = part
+        return self

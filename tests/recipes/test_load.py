@@ -1,0 +1,126 @@
+"""Recipes: found by name or path, checked in full, and explained where they are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from recipes.errors import ShortlistError
+from recipes.load import known_recipes, load
+
+GOOD = """
+name = "shop"
+[source]
+kind = "parquet"
+interactions = "data/orders.parquet"
+items = "/elsewhere/products.parquet"
+[columns]
+user = "customer"
+item = "product"
+[features.item.price]
+kind = "bucket"
+boundaries = [10, 50]
+[split]
+kind = "random"
+"""
+
+
+def _written(folder: Path, text: str) -> str:
+    path = folder / "shop.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def _complaint(folder: Path, text: str) -> str:
+    with pytest.raises(ShortlistError) as raised:
+        load(_written(folder, text))
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", known_recipes())
+def test_every_recipe_of_the_project_loads_under_its_own_name(name: str) -> None:
+    """A recipe's file name is its name, so that its artifacts are where a person looks."""
+    assert load(name).name == name
+
+
+def test_lists_and_whole_numbers_pass_strict_validation(tmp_path: Path) -> None:
+    """TOML's arrays become tuples and its integers floats where the recipe wants them."""
+    recipe = load(_written(tmp_path, GOOD))
+    assert recipe.features.item["price"].boundaries == (10.0, 50.0)
+
+
+def test_paths_are_relative_to_the_recipe_file(tmp_path: Path) -> None:
+    """A recipe moves together with its data, and an absolute path stays as it is."""
+    source = load(_written(tmp_path, GOOD)).source
+    assert source.interactions == str(tmp_path / "data/orders.parquet")
+    assert source.items == "/elsewhere/products.parquet"
+    assert source.users is None
+
+
+def test_an_unknown_recipe_lists_the_known_ones_and_the_nearest() -> None:
+    """A slip in a name is answered with the name that was meant."""
+    with pytest.raises(ShortlistError, match=r"Did you mean 'movielens-100k'\?.*Known recipes"):
+        load("movielens-100")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A path that leads nowhere is repeated, so that a wrong folder is seen."""
+    with pytest.raises(ShortlistError, match=r"There is no recipe file .*nowhere\.toml"):
+        load(str(tmp_path / "nowhere.toml"))
+
+
+def test_a_syntax_error_names_file_line_and_column(tmp_path: Path) -> None:
+    """Broken TOML is pointed at, as a compiler would."""
+    assert "shop.toml:2:6: not valid TOML: " in _complaint(tmp_path, 'name = "shop"\nseed 3\n')
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 lead to a message and not to a traceback."""
+    path = tmp_path / "shop.toml"
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(ShortlistError, match="byte 8 is not UTF-8"):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaints"),
+    [
+        (
+            ("boundaries =", "boundries ="),
+            ["features.item.price.boundries: there is no such key. Did you mean 'boundaries'?"],
+        ),
+        (("[split]", "seed = 3\n[split]"), ["features.item.price.seed", "Did you mean split.seed"]),
+        (("[10, 50]", '[10, "50"]'), ["price.boundaries[1]: expected a valid number", '"50" came']),
+        (("[10, 50]", "[50, 10]"), ["features.item.price: ", "ascending"]),
+        (
+            ("[10, 50]", "[10, inf]"),
+            ["features.item.price.boundaries[1]: expected a finite number"],
+        ),
+        (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
+        (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),
+        (('user = "customer"\n', ""), ["columns.user: this key is missing"]),
+        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected less than 1, and 1.5 came"]),
+        (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, and true"]),
+        (('interactions = "data/orders.parquet"\n', ""), ["source: ", "needs `interactions`"]),
+        (
+            ("[features.item.price]", "[features.item.customer]"),
+            ["'customer' is both columns.user"],
+        ),
+        (('"shop"', '"My Shop"'), ["name: expected string matching pattern", '"My Shop" came']),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_full_key(
+    tmp_path: Path, change: tuple[str, str], complaints: list[str]
+) -> None:
+    """Every kind of mistake names the key, what was expected and what came."""
+    assert change[0] in GOOD
+    said = _complaint(tmp_path, GOOD.replace(*change))
+    for complaint in complaints:
+        assert complaint in said
+
+
+def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
+    """A person mends a recipe in one go."""
+    text = GOOD.replace('user = "customer"\n', "").replace('"random"', '"sorted"')
+    said = _complaint(tmp_path, text)
+    assert "columns.user" in said
+    assert "split.kind" in said
