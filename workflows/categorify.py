@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import dask.dataframe as dd
-import nvtabular.ops
 import numpy as np
+import nvtabular.ops
 import pandas as pd
 from merlin.dag import ColumnSelector
 
@@ -16,12 +16,11 @@ from workflows.codes import NULL
 
 
 class Categorify(nvtabular.ops.Categorify):
-    """Codes as NVTabular gives them: 0 padding, 1 null, 2 out of vocabulary, 3.. by count, then value.
+    """NVTabular's codes: 0 padding, 1 null, 2 out of vocabulary, 3.. by count, then by value.
 
-    What NVTabular 23.8 gets wrong on pandas is kept from it: only values that are not null reach its
-    code. Otherwise a partition that is all null fails (``dropna().iloc[0]``), a null in a list is
-    coded 2, integers beside a null in a list become floats, and a column without one value at fit
-    leaves no vocabulary file behind.
+    Only values that are not null reach NVTabular 23.8 on pandas. Otherwise a partition that is all
+    null fails (``dropna().iloc[0]``), a null in a list is coded 2, integers beside a null in a list
+    become floats, and a column without one value at fit leaves no vocabulary file behind.
     """
 
     def fit(self, col_selector: ColumnSelector, ddf: dd.DataFrame) -> Any:

@@ -13,8 +13,8 @@ from merlin.io.worker import clean_worker_cache
 
 from recipes.errors import ShortlistError
 
-#: Imported by every worker before anything of Merlin.
-COMPAT = "workflows.merlin_compat"
+#: Imported first by every worker.
+PRELOAD = "workflows.worker"
 #: Otherwise dask makes Arrow strings of object columns, and of lists their printed form.
 SETTINGS = {"dataframe.convert-string": False}
 
@@ -26,16 +26,16 @@ def gpu_is_present() -> bool:
     return bool(HAS_GPU) and cudf is not None
 
 
-class ImportCompat(WorkerPlugin):
+class Preload(WorkerPlugin):
     """For workers that someone else started: those there are, and those to come."""
 
     def setup(self, worker: Any) -> None:
-        import workflows.merlin_compat  # noqa: F401
+        import workflows.worker  # noqa: F401
 
 
 @contextmanager
 def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
-    """While the block runs, Merlin and ``dask.compute`` work there; yields the client, if there is one.
+    """While the block runs, Merlin and ``dask.compute`` work there; yields the client, if any.
 
     ``scheduler``: address of a running one, whose workers can import this project. Otherwise
     ``workers`` above 1 starts as many processes here, one per GPU where there are GPUs.
@@ -56,7 +56,7 @@ def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
         _client(cluster) as client,
     ):
         if scheduler is not None:
-            client.register_plugin(ImportCompat(), name=COMPAT)
+            client.register_plugin(Preload(), name=PRELOAD)
         set_dask_client(client)
         try:
             yield client
@@ -72,7 +72,7 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
     if gpu_is_present():
         from dask_cuda import LocalCUDACluster
 
-        with LocalCUDACluster(n_workers=workers, preload=[COMPAT]) as cluster:
+        with LocalCUDACluster(n_workers=workers, preload=[PRELOAD]) as cluster:
             yield cluster
         return
     with LocalCluster(
@@ -80,7 +80,7 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
         processes=True,
         threads_per_worker=1,
         dashboard_address=None,
-        preload=[COMPAT],
+        preload=[PRELOAD],
     ) as cluster:
         yield cluster
 

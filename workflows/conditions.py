@@ -7,6 +7,7 @@ nothing of it is ever run as Python.
 import ast
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from recipes.errors import ShortlistError
@@ -110,21 +111,14 @@ class Condition:
 
     def _mask(self, node: ast.expr, frame: Any) -> Any:
         match node:
-            case ast.BoolOp(op=op, values=values):
-                masks = [self._mask(value, frame) for value in values]
-                join = operator.and_ if isinstance(op, ast.And) else operator.or_
-                result = masks[0]
-                for mask in masks[1:]:
-                    result = join(result, mask)
-                return result
+            case ast.BoolOp(op=junction, values=values):
+                join = operator.and_ if isinstance(junction, ast.And) else operator.or_
+                return reduce(join, [self._mask(value, frame) for value in values])
             case ast.UnaryOp(operand=operand):
                 return ~self._mask(operand, frame)
             case ast.Compare(left=left, ops=ops, comparators=others):
-                result = None
-                for one, op, other in zip([left, *others], ops, others, strict=False):
-                    mask = self._compare(one, op, other, frame)
-                    result = mask if result is None else result & mask
-                return result
+                links = zip([left, *others], ops, others, strict=False)
+                return reduce(operator.and_, [self._compare(*link, frame) for link in links])
         raise AssertionError(f"unchecked node {ast.dump(node)}")
 
     def _compare(self, one: ast.expr, op: ast.cmpop, other: ast.expr, frame: Any) -> Any:

@@ -76,8 +76,8 @@ def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]
     mean, std = graph.normalize.means[name], graph.normalize.stds[name]
     if not math.isfinite(mean):
         raise ShortlistError(
-            f"the mean of '{name}' is {mean}: the column holds infinite values, or numbers too large "
-            "to add up. Clean it in the table, or make it kind 'bucket'."
+            f"the mean of '{name}' is {mean}: the column holds infinite values, or numbers too "
+            "large to add up. Clean it in the table, or make it kind 'bucket'."
         )
     # NVTabular leaves a column that does not vary undivided.
     spread = std if math.isfinite(std) and std > 0 else 1.0

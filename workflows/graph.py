@@ -1,8 +1,8 @@
 """The recipe's feature list as NVTabular graphs. This file is meant to be read beside a recipe.
 
-    interactions >> Filter                                             -> which interactions count
-    interactions >> JoinExternal(users) >> JoinExternal(items)         -> rows with every raw column
-    rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
+interactions >> Filter                                             -> which interactions count
+interactions >> JoinExternal(users) >> JoinExternal(items)         -> rows with every raw column
+rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -15,7 +15,7 @@ from merlin.dag import ColumnSelector, Node
 from merlin.io import Dataset
 from merlin.schema import Tags
 from nvtabular import Workflow
-from nvtabular.ops import AddTags, Filter, FillMissing, JoinExternal, ListSlice, Normalize
+from nvtabular.ops import AddTags, FillMissing, Filter, JoinExternal, ListSlice, Normalize
 
 from recipes.recipe import Feature, Recipe
 from workflows.buckets import BucketCodes
@@ -85,7 +85,7 @@ class FeatureGraph:
             outputs += [columns.timestamp] >> AddTags([Tags.TIME])
         if columns.label:
             outputs += [columns.label] >> AddTags([Tags.TARGET])
-        return Workflow(outputs + [PART])
+        return Workflow(outputs + ColumnSelector([PART]))
 
     def users(self) -> Workflow:
         """The users table -> user id and features."""

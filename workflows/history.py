@@ -21,10 +21,10 @@ def history_lists(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and offsets of one list per row: what its user did in the visible parts, oldest first.
 
-    ``users``, ``items``, ``parts``: [rows]; a user's rows stand in the order of time. A row of the
-    training part sees that part, a row of ``valid`` sees ``train``, one of ``test`` sees ``train`` and
-    ``valid``. ``earlier_only``: only rows before its own; otherwise every row but its own. At most
-    ``length`` items, the most recent ones.
+    ``users``, ``items``, ``parts``: [rows]; a user's rows stand in the order of time. A row of
+    ``train`` sees ``train``, one of ``valid`` too, one of ``test`` sees ``train`` and ``valid``.
+    ``earlier_only``: only rows before its own; otherwise every row but its own. At most ``length``
+    items, the most recent ones.
     Returns values int64 [total] and offsets int64 [rows + 1].
     """
     rows = len(users)
@@ -98,7 +98,9 @@ class History(Operator):
             return pd.DataFrame({self.name: lists})
         import cudf
 
-        return cudf.DataFrame({self.name: cudf.Series(pa.LargeListArray.from_arrays(offsets, values))})
+        return cudf.DataFrame(
+            {self.name: cudf.Series(pa.LargeListArray.from_arrays(offsets, values))}
+        )
 
     def column_mapping(self, col_selector: Any) -> dict[str, list[str]]:
         return {self.name: [self.item]}

@@ -25,15 +25,15 @@ ROWS_PER_PARTITION = 250_000
 
 
 def in_partitions(
-    interactions: pd.DataFrame, user: str, timestamp: str | None, rows: int = ROWS_PER_PARTITION
+    interactions: pd.DataFrame, user: str, timestamp: str | None
 ) -> list[pd.DataFrame]:
-    """Frames of about ``rows`` rows: whole users, each user's rows in the order of time.
+    """Frames of about ``ROWS_PER_PARTITION`` rows: whole users, their rows in the order of time.
 
     Users are dealt out in turn, so that a partition is a sample of all of them. How many partitions
     there are depends on the data alone: the output is the same on any number of workers.
     """
     codes = pd.factorize(interactions[user], sort=True)[0]
-    count = max(1, round(len(interactions) / rows))
+    count = max(1, round(len(interactions) / ROWS_PER_PARTITION))
     keys = [codes, codes % count]
     if timestamp is not None:
         keys.insert(0, interactions[timestamp].to_numpy())
@@ -46,7 +46,7 @@ def in_partitions(
 def as_datasets(frames: list[pd.DataFrame], folder: Path) -> tuple[Dataset, Dataset]:
     """All rows, and those of the training part, as data sets for NVTabular.
 
-    The partitions are laid down in ``folder``, so that workers read them instead of being sent them.
+    The partitions are laid down in ``folder``: workers read them instead of being sent them.
     """
     folder.mkdir()
     paths = []
@@ -80,7 +80,9 @@ def write_parts(encoded: Dataset, folders: dict[str, Path]) -> None:
         write_schema(schema, folder)
     arrow = arrow_schema(schema)
     partitions = enumerate(encoded.to_ddf().to_delayed())
-    dask.compute(*[dask.delayed(_write)(frame, number, places, arrow) for number, frame in partitions])
+    dask.compute(
+        *[dask.delayed(_write)(frame, number, places, arrow) for number, frame in partitions]
+    )
 
 
 def _write(frame: Any, number: int, folders: list[Path], schema: pa.Schema) -> None:
@@ -104,14 +106,16 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 
 
 def tidy(schema: Schema) -> Schema:
-    """Without what NVTabular notes for itself, such as the path that a vocabulary was written to."""
+    """Without NVTabular's own notes, such as the path that a vocabulary was written to."""
     kept = ("domain", "value_count")
     return Schema(
         [
             ColumnSchema(
                 column.name,
                 tags=column.tags,
-                properties={key: column.properties[key] for key in kept if key in column.properties},
+                properties={
+                    key: column.properties[key] for key in kept if key in column.properties
+                },
                 dtype=column.dtype.without_shape,
                 dims=_dims(column),
             )
@@ -129,4 +133,7 @@ def _dims(column: ColumnSchema) -> tuple:
 
 def write_schema(schema: Schema, folder: Path) -> None:
     """``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files."""
-    TensorflowMetadata.from_merlin_schema(schema).to_proto_text_file(str(folder))
+    metadata = TensorflowMetadata.from_merlin_schema(schema)
+    for feature in metadata.proto_schema.feature:
+        feature.annotation.tag.sort()  # tags are a set: the same file on every run
+    metadata.to_proto_text_file(str(folder))

@@ -1,4 +1,4 @@
-"""Raw tables -> encoded train, valid and test rows, user and item tables, and the compiled encoding."""
+"""Raw tables -> encoded train, valid and test rows, users and items, and the compiled encoding."""
 
 import shutil
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> 
     _write_raw(recipe, frames, prepared)
 
     scratch = prepared.root / "scratch"
-    rows, training = as_datasets(frames, scratch)
+    rows, training = as_datasets([_encodable(recipe, frame) for frame in frames], scratch)
     join = join_workflow(recipe, tables, list(frames[0].columns))
     graph = FeatureGraph(recipe, prepared.workflow)
     workflow = graph.rows()
@@ -83,7 +83,7 @@ def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> 
 def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
     """The interactions that count, in table order: the filter holds, each (user, item) pair once.
 
-    Of several interactions of a pair the latest is kept; of equally late ones the last in the table.
+    Of several interactions of a pair the latest is kept; of equally late ones the table's last.
     """
     from workflows.conditions import Condition
     from workflows.graph import filter_interactions
@@ -96,20 +96,18 @@ def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFr
         chosen = filter_interactions(Condition(condition, names), interactions)
         say(f"filter `{condition}` keeps {len(chosen):,} of {len(interactions):,} interactions")
     if not len(chosen):
-        raise ShortlistError(
-            "no interactions are left to prepare: "
-            + (
-                f"interactions.filter `{condition}` holds for none of {len(interactions):,}. Loosen it."
-                if condition is not None and len(interactions)
-                else "the interactions table is empty. Give it rows."
-            )
-        )
+        reason = "the interactions table is empty. Give it rows."
+        if condition is not None and len(interactions):
+            reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
+        raise ShortlistError(f"0 of {len(interactions):,} interactions are left: {reason}")
     by_time = chosen
     if columns.timestamp is not None:
         by_time = chosen.sort_values(columns.timestamp, kind="stable")
     repeated = by_time.duplicated([columns.user, columns.item], keep="last").sort_index()
     if repeated.any():
-        say(f"{int(repeated.sum()):,} repeated interactions of a user with an item: kept the latest")
+        say(
+            f"{int(repeated.sum()):,} repeated interactions of a user with an item: kept the latest"
+        )
         chosen = chosen[~repeated].reset_index(drop=True)
     return chosen
 
@@ -126,6 +124,17 @@ def _with_parts(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.D
     names = [columns.user, columns.item, columns.timestamp, columns.label]
     chosen = interactions[[name for name in names if name is not None]]
     return chosen.assign(**{PART: parts})
+
+
+def _encodable(recipe: Recipe, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Times as integer seconds (UTC), labels as float32: what models and data loaders take."""
+    import pandas as pd
+
+    timestamp, label = recipe.columns.timestamp, recipe.columns.label
+    if timestamp is not None and pd.api.types.is_datetime64_any_dtype(frame[timestamp]):
+        times = pd.to_datetime(frame[timestamp], utc=True).dt.tz_localize(None)
+        frame = frame.assign(**{timestamp: times.astype("datetime64[s]").astype("int64")})
+    return frame if label is None else frame.astype({label: "float32"})
 
 
 def _write_raw(recipe: Recipe, frames: list["pd.DataFrame"], prepared: Prepared) -> None:

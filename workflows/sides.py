@@ -20,8 +20,8 @@ def write_side(
 ) -> None:
     """Encode a users or items table with its fitted workflow.
 
-    Columns: ``raw_id`` (string), the id's code under ``name``, then the features. Ids that are not in
-    the vocabulary have code 2, features and all.
+    Columns: ``raw_id`` (string), the id's code under ``name``, then the features. An id that is not
+    in the vocabulary has code 2, and its features all the same.
     """
     dataset = Dataset(table, cpu=not gpu_is_present())
     encoded = workflow.transform(dataset)

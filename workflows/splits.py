@@ -29,8 +29,8 @@ def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Spli
     """
     if split.kind in IN_TIME and columns.timestamp is None:
         raise ShortlistError(
-            f"split.kind '{split.kind}' needs the time of each interaction, and columns.timestamp is "
-            "not given. Name the timestamp column in the recipe, or use kind 'stratified'."
+            f"split.kind '{split.kind}' needs the time of each interaction, and columns.timestamp "
+            "is not given. Name the timestamp column in the recipe, or use kind 'stratified'."
         )
     parts = np.full(len(interactions), TRAIN, np.int8)
     if split.test > 0 or split.kind == "leave-last-out":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,10 +37,14 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     """
     _require_distinct_names(recipe)
     columns = recipe.columns
-    id_features = {columns.user: Feature(kind="categorical"), columns.item: Feature(kind="categorical")}
+    id_features = {
+        columns.user: Feature(kind="categorical"),
+        columns.item: Feature(kind="categorical"),
+    }
     plain = [name for name in (columns.timestamp, columns.label) if name is not None]
     interactions = _read(raw.interactions, None)
     _require_columns(interactions, [columns.user, columns.item, *plain], raw.interactions)
+    _require_values(interactions, [columns.user, columns.item, *plain], raw.interactions)
     kinds = {name: _kind(interactions.schema.field(name), raw.interactions) for name in id_features}
     frame = _typed(interactions, id_features)
     sides = []
@@ -102,6 +107,16 @@ def _require_columns(table: pa.Table | pa.Schema, columns: list[str], path: Path
             )
 
 
+def _require_values(table: pa.Table, columns: list[str], path: Path) -> None:
+    for column in columns:
+        nulls = table.column(column).null_count
+        if nulls:
+            raise ShortlistError(
+                f"{nulls} of {table.num_rows} rows of {path} have no '{column}'. Every interaction "
+                "needs its ids, and time and label where the recipe names them: drop those rows."
+            )
+
+
 def _value_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         kind = kind.value_type
@@ -139,7 +154,7 @@ def _require_number(field: pa.Field, path: Path) -> None:
 
 
 def _typed(table: pa.Table, features: dict[str, Feature]) -> pd.DataFrame:
-    """Integers and booleans keep nulls without becoming floats; numbers to compute with are float64."""
+    """Integers and booleans keep nulls and do not become floats; computed numbers are float64."""
     frame = pd.DataFrame(index=pd.RangeIndex(table.num_rows))
     for name in table.column_names:
         column = table.column(name)
@@ -184,8 +199,8 @@ def _with_every_id(
     twice = side[name][side[name].duplicated()]
     if len(twice):
         raise ShortlistError(
-            f"{path} holds '{name}' = {twice.iloc[0]!r} more than once ({len(twice)} rows too many). "
-            "Keep one row per id."
+            f"{path} holds '{name}' = {twice.iloc[0]!r} more than once ({len(twice)} rows too "
+            "many). Keep one row per id."
         )
     absent = pd.Series(pd.unique(used[~used.isin(side[name])]), dtype=side[name].dtype)
     if len(absent):
@@ -200,5 +215,5 @@ def _with_every_id(
     return side.sort_values(name, kind="stable", ignore_index=True)
 
 
-def _nullable(dtype: object) -> object:
+def _nullable(dtype: Any) -> Any:
     return pd.Int64Dtype() if dtype == np.int64 else dtype

@@ -40,7 +40,7 @@ def _parsed(spelling: str, kind: str) -> Any:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The values of a column in code order, spelled as strings: element ``i`` has code ``i + 3``."""
+    """A column's values in code order, spelled as strings: element ``i`` has code ``i + 3``."""
 
     name: str
     kind: str
@@ -86,8 +86,8 @@ class Vocabulary:
         for code in codes:
             if not 0 <= code < self.cardinality:
                 raise ShortlistError(
-                    f"'{self.name}' has the codes 0 to {self.cardinality - 1}, and {code} came: the "
-                    "codes are from another preparation. Run `shortlist prepare` and what follows."
+                    f"'{self.name}' has the codes 0 to {self.cardinality - 1}, and {code} came: it "
+                    "is from another preparation. Run `shortlist prepare` and what follows it."
                 )
             known = code >= FIRST_KNOWN
             decoded.append(_parsed(self.values[code - FIRST_KNOWN], self.kind) if known else None)
