@@ -75,6 +75,11 @@ class Prepared:
         """Encoded features of every item, sorted by raw id: the row number is the index row."""
         return self.root / "items.parquet"
 
+    @property
+    def stamp(self) -> Path:
+        """Fingerprint of what all this was made from."""
+        return self.root / "stamp.json"
+
 
 @dataclass(frozen=True)
 class Models:
@@ -146,6 +151,11 @@ class Artifacts:
     @property
     def server_log(self) -> Path:
         return self.root / "server.log"
+
+    @property
+    def server_address(self) -> Path:
+        """Where a running server listens, as JSON; there only while it runs."""
+        return self.root / "server.json"
 
 
 def downloads() -> Path:

@@ -1,5 +1,6 @@
 """Raw tables -> encoded train, valid and test rows, users and items, and the compiled encoding."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING
 from recipes.artifacts import PARTS, Artifacts, Prepared
 from recipes.atomic import atomic_directory
 from recipes.errors import ShortlistError
+from recipes.freshness import fingerprint, is_fresh, write_stamp
+from recipes.inputs import need
 from recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,6 +37,11 @@ def prepare(
 
     Raises ``ShortlistError`` for data that cannot be prepared, and where it cannot be written.
     """
+    made_from = _fingerprint(recipe, artifacts)
+    if not force and is_fresh(artifacts.prepared.stamp, made_from):
+        say(f"{artifacts.prepared.root} is up to date")
+        return
+
     from workflows.cluster import computing
     from workflows.tables import read_tables
 
@@ -44,12 +52,24 @@ def prepare(
             atomic_directory(artifacts.prepared.root) as folder,
         ):
             _prepare(recipe, tables, Prepared(folder), say)
+            write_stamp(Prepared(folder).stamp, made_from)
     except OSError as error:
         raise ShortlistError(
             f"{artifacts.prepared.root} could not be written: {error}. What was there before is as "
             "it was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and run "
             "`shortlist prepare` again."
         ) from error
+
+
+def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
+    """Of the raw tables' bytes, the recipe's tables that matter here, and this package."""
+    inputs = []
+    for path in (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items):
+        need(path, "prepare", recipe.name)
+        with path.open("rb") as file:
+            inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
+    tables = {"columns", "interactions", "vocabulary", "features", "split"}
+    return fingerprint(recipe.model_dump(mode="json", include=tables), ["workflows"], inputs)
 
 
 def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> None:

@@ -87,10 +87,6 @@ def _require_distinct_names(recipe: Recipe) -> None:
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    if not path.exists():
-        raise ShortlistError(
-            f"{path} is not there: `shortlist prepare` writes it from the recipe's source. Run it."
-        )
     if columns is not None:
         present = pq.read_schema(path)
         _require_columns(present, columns, path)
