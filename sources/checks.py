@@ -1,0 +1,202 @@
+"""What every source's tables must hold, said in terms of the file and the recipe."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recipes.errors import ShortlistError
+from recipes.load import nearest
+from recipes.recipe import Feature, Recipe
+from sources.tables import RawTable, RawTables
+
+Say = Callable[[str], None]
+
+
+def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
+    """Return the tables with plain column types, or refuse them.
+
+    Ids become int64 or string, dictionary-encoded and large types plain ones; nothing else changes.
+
+    Raises:
+        ShortlistError: a table is empty; a column that the recipe names is missing or of a wrong
+            type; an id, timestamp or label is null; an id stands twice in users or items; ids are
+            numbers in one table and text in another.
+    """
+    columns = recipe.columns
+    interactions = _plain(tables.interactions)
+    users, items = _plain(tables.users), _plain(tables.items)
+    for table in (interactions, users, items):
+        if table.table.num_rows == 0:
+            raise ShortlistError(
+                f"{table.origin} holds no row. Expected at least one {table.name}."
+            )
+
+    interactions = _with_ids(interactions, columns.user, "columns.user")
+    interactions = _with_ids(interactions, columns.item, "columns.item")
+    _check_timestamp(interactions, columns.timestamp)
+    _check_label(interactions, columns.label)
+    users = _with_ids(users, columns.user, "columns.user")
+    items = _with_ids(items, columns.item, "columns.item")
+    if columns.title is not None:
+        _check_title(items, columns.title)
+    for side, key, table in (
+        (recipe.features.user, "features.user", users),
+        (recipe.features.item, "features.item", items),
+    ):
+        for name, feature in side.items():
+            _check_feature(table, name, f"{key}.{name}", feature)
+    for column, table in ((columns.user, users), (columns.item, items)):
+        _check_once_each(table, column)
+        _compare_ids(interactions, table, column, say)
+    return RawTables(interactions, users, items)
+
+
+def _plain(table: RawTable) -> RawTable:
+    """Dictionary-encoded columns decoded, large strings and lists as ordinary ones."""
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.table.schema]
+    return RawTable(table.name, table.origin, table.table.cast(pa.schema(fields)))
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if _is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return kind
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _column(table: RawTable, name: str, key: str) -> pa.ChunkedArray:
+    known = table.table.column_names
+    if known.count(name) != 1:
+        what = "no column" if name not in known else "more than one column"
+        raise ShortlistError(
+            f"{table.origin} has {what} '{name}', which the recipe names as {key}. "
+            f"Its columns are: {', '.join(known)}.{nearest(name, known)}"
+        )
+    return table.table.column(name)
+
+
+def _wrong_type(table: RawTable, name: str, expected: str, hint: str = "") -> ShortlistError:
+    came = table.table.column(name).type
+    return ShortlistError(
+        f"Column '{name}' of {table.origin} must be {expected}, and it is {came}.{hint}"
+    )
+
+
+def _refuse_nulls(table: RawTable, name: str, is_null: pa.ChunkedArray, what: str) -> None:
+    count = pc.sum(is_null).as_py() or 0
+    if count:
+        first = pc.index(is_null, True).as_py()
+        raise ShortlistError(
+            f"Column '{name}' of {table.origin} must not have {what}, and {count} of "
+            f"{table.table.num_rows} rows have; the first is row {first} (counted from 0). "
+            "Drop these rows, or give them a value."
+        )
+
+
+def _with_ids(table: RawTable, name: str, key: str) -> RawTable:
+    ids = _column(table, name, key)
+    if pa.types.is_integer(ids.type):
+        _refuse_nulls(table, name, ids.is_null(), "null ids")
+        try:
+            ids = ids.cast(pa.int64())
+        except pa.ArrowInvalid as error:
+            raise _wrong_type(table, name, "an integer below 2^63 or a string") from error
+    elif pa.types.is_string(ids.type):
+        missing = pc.or_(ids.is_null(), pc.equal(pc.fill_null(ids, ""), ""))
+        _refuse_nulls(table, name, missing, "null or empty ids")
+    else:
+        hint = " A null among integers makes them floating point." if _is_float(ids.type) else ""
+        raise _wrong_type(table, name, "an integer or a string", hint)
+    index = table.table.column_names.index(name)
+    return RawTable(table.name, table.origin, table.table.set_column(index, name, ids))
+
+
+def _is_float(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or _is_float(kind) or pa.types.is_decimal(kind)
+
+
+def _check_timestamp(table: RawTable, name: str | None) -> None:
+    if name is None:
+        return
+    column = _column(table, name, "columns.timestamp")
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise _wrong_type(table, name, "an integer (seconds) or a datetime")
+    _refuse_nulls(table, name, column.is_null(), "nulls")
+
+
+def _check_label(table: RawTable, name: str | None) -> None:
+    if name is None:
+        return
+    column = _column(table, name, "columns.label")
+    if not (_is_number(column.type) or pa.types.is_boolean(column.type)):
+        raise _wrong_type(table, name, "a number")
+    missing = column.is_null(nan_is_null=_is_float(column.type))
+    _refuse_nulls(table, name, missing, "nulls")
+
+
+def _check_title(table: RawTable, name: str) -> None:
+    _column(table, name, "columns.title")
+    if not pa.types.is_string(table.table.column(name).type):
+        raise _wrong_type(table, name, "a string, because the recipe names it as columns.title")
+
+
+def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> None:
+    kind = _column(table, name, key).type
+    if feature.kind in ("numeric", "bucket"):
+        if not _is_number(kind):
+            raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")
+        return
+    if feature.list != _is_list(kind):
+        expected = "a list" if feature.list else "one value a row"
+        hint = "" if feature.list else f" If a row holds several values, say list = true in {key}."
+        raise _wrong_type(table, name, f"{expected}, because {key} says so", hint)
+    value = kind.value_type if feature.list else kind
+    if not (
+        pa.types.is_string(value)
+        or pa.types.is_integer(value)
+        or pa.types.is_boolean(value)
+        or _is_float(value)
+    ):
+        raise _wrong_type(table, name, "text, integers, numbers or booleans to be a category")
+
+
+def _check_once_each(table: RawTable, name: str) -> None:
+    counts = table.table.column(name).value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        example = twice[0]["values"].as_py()
+        raise ShortlistError(
+            f"Column '{name}' of {table.origin} must hold every id once, and {len(twice)} ids "
+            f"stand there more than once, such as {example!r}. Keep one row of each."
+        )
+
+
+def _compare_ids(interactions: RawTable, table: RawTable, name: str, say: Say) -> None:
+    used, known = interactions.table.column(name), table.table.column(name)
+    if used.type != known.type:
+        raise ShortlistError(
+            f"Column '{name}' is {used.type} in {interactions.origin} and {known.type} in "
+            f"{table.origin}. Expected one type in both: make both integers or both strings."
+        )
+    distinct = pc.unique(used)
+    absent = len(distinct) - (pc.sum(pc.is_in(distinct, value_set=pc.unique(known))).as_py() or 0)
+    if absent:
+        say(
+            f"{absent} of {len(distinct)} {table.name} in the interactions are not in "
+            f"{table.origin}: they have no features"
+        )

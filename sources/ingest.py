@@ -1,0 +1,65 @@
+"""Bring a recipe's raw tables into its artifacts."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from recipes.artifacts import Artifacts, Raw
+from recipes.atomic import atomic_directory
+from recipes.errors import ShortlistError
+from recipes.freshness import fingerprint, is_fresh, write_stamp
+from recipes.recipe import Recipe
+from sources.checks import checked
+
+#: Which module reads which kind: ``read(recipe, data_dir, say) -> RawTables`` and
+#: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
+MODULES = {"movielens-100k": "sources.movielens", "parquet": "sources.parquet"}
+
+
+def ingest(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data_dir: Path | None,
+    say: Callable[[str], None],
+    *,
+    force: bool = False,
+) -> None:
+    """Write ``artifacts.raw``: interactions, users and items, checked, with raw names and ids.
+
+    The three tables take the place of older ones together, after all of them are complete. Tables
+    that are up to date stay as they are, unless ``force``.
+
+    Args:
+        data_dir: a folder with the data set's files, tried before anything is downloaded.
+        say: takes one line for a person to read.
+
+    Raises:
+        ShortlistError: the data cannot be had, or is not what the recipe says.
+    """
+    source = importlib.import_module(MODULES[recipe.source.kind])
+    tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
+    current = fingerprint({**tables, "data_dir": str(data_dir)}, ["sources"], source.inputs(recipe))
+    raw = artifacts.raw
+    written = (raw.interactions, raw.users, raw.items)
+    if not force and is_fresh(raw.stamp, current) and all(path.exists() for path in written):
+        say(f"{raw.root} is up to date")
+        return
+    read = checked(source.read(recipe, data_dir, say), recipe, say)
+    try:
+        with atomic_directory(raw.root) as folder:
+            new = Raw(folder)
+            pq.write_table(read.interactions.table, new.interactions)
+            pq.write_table(read.users.table, new.users)
+            pq.write_table(read.items.table, new.items)
+            write_stamp(new.stamp, current)
+    except OSError as error:
+        raise ShortlistError(
+            f"{raw.root} could not be written: {error}. What was there before is as it was. Free "
+            "disk space, or set SHORTLIST_ARTIFACTS to another place, and run it again."
+        ) from error
+    say(
+        f"{read.interactions.table.num_rows:,} interactions, {read.users.table.num_rows:,} users, "
+        f"{read.items.table.num_rows:,} items in {raw.root}"
+    )

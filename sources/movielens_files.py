@@ -1,0 +1,150 @@
+"""Where the files of MovieLens-100K come from: a local folder, GroupLens, or a wheel on PyPI.
+
+The data may be used for research and must not be passed on (see its README at grouplens.org), so it
+is fetched by whoever uses it and is no part of this project.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from recipes.artifacts import downloads
+from recipes.errors import ShortlistError
+from sources.download import UnreachableError, answer, download
+
+ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+WHEEL = "recbole-1.2.1-py3-none-any.whl"
+WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
+#: Of ``u.data``, and of the lines after the header in the wheel's ``.inter``: they are the same.
+RATINGS_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
+
+GROUPLENS_NAMES = ("u.data", "u.user", "u.item", "u.genre")
+RECBOLE_NAMES = ("ml-100k.inter", "ml-100k.user", "ml-100k.item")
+
+_BY_HAND = (
+    f"Fetch {ZIP_URL} on a machine that can, and give the folder that holds it: "
+    "--data-dir FOLDER, or the environment variable SHORTLIST_DATA."
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files' content by name, all of ``GROUPLENS_NAMES`` or all of ``RECBOLE_NAMES``."""
+
+    origin: str
+    content: Mapping[str, bytes]
+
+
+def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
+    """The files from the first place that has them; a place that does not answer is passed over.
+
+    Raises:
+        ShortlistError: ``data_dir`` does not hold them, no place has them, or the ratings are not
+            MovieLens-100K's.
+    """
+    local = _local(data_dir, say)
+    if local is not None:
+        return local
+    archives = (downloads() / "ml-100k.zip", downloads() / WHEEL)
+    for archive in archives:
+        if archive.exists():
+            return _in_archive(archive)
+    for archive, fetch in zip(archives, (_fetch_zip, _fetch_wheel), strict=True):
+        try:
+            fetch(archive, say)
+            return _in_archive(archive)
+        except ShortlistError as error:
+            say(f"{archive.name} is passed over: {error}")
+    raise ShortlistError(f"MovieLens-100K could not be downloaded from anywhere. {_BY_HAND}")
+
+
+def _local(data_dir: Path | None, say: Callable[[str], None]) -> Files | None:
+    named = os.environ.get("SHORTLIST_DATA")
+    folder = data_dir or (Path(named) if named else None)
+    if folder is None:
+        return None
+    for place in (folder, folder / "ml-100k"):
+        for names in (GROUPLENS_NAMES, RECBOLE_NAMES):
+            if all((place / name).is_file() for name in names):
+                return _verified(
+                    Files(str(place), {name: (place / name).read_bytes() for name in names})
+                )
+    for archive in (folder / "ml-100k.zip", folder / WHEEL):
+        if archive.is_file():
+            return _in_archive(archive)
+    missing = (
+        f"{folder} does not hold MovieLens-100K. Expected {', '.join(GROUPLENS_NAMES)}, or "
+        f"{', '.join(RECBOLE_NAMES)}, in it or in its folder ml-100k, or ml-100k.zip."
+    )
+    if data_dir is not None:
+        raise ShortlistError(missing)
+    # SHORTLIST_DATA may well be a folder of other data sets.
+    say(f"{missing} Looking elsewhere.")
+    return None
+
+
+def _in_archive(archive: Path) -> Files:
+    """The files in GroupLens' zip or in the wheel, which is a zip as well."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = {name.rsplit("/", 1)[-1]: name for name in opened.namelist()}
+            for names in (GROUPLENS_NAMES, RECBOLE_NAMES):
+                if all(name in members for name in names):
+                    content = {name: opened.read(members[name]) for name in names}
+                    return _verified(Files(str(archive), content))
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ShortlistError(
+            f"{archive} is not a complete zip file ({error}). Delete it and try again."
+        ) from error
+    raise ShortlistError(f"{archive} does not hold MovieLens-100K. Delete it and try again.")
+
+
+def ratings(files: Files) -> bytes:
+    """Lines of user, item, rating and timestamp between tabs, as in ``u.data``."""
+    if "u.data" in files.content:
+        return files.content["u.data"].replace(b"\r\n", b"\n")
+    return files.content["ml-100k.inter"].replace(b"\r\n", b"\n").partition(b"\n")[2]
+
+
+def _verified(files: Files) -> Files:
+    found = hashlib.sha256(ratings(files)).hexdigest()
+    if found != RATINGS_SHA256:
+        raise ShortlistError(
+            f"The ratings in {files.origin} are not those of MovieLens-100K: expected SHA-256 "
+            f"{RATINGS_SHA256}, and {found} came. The file is damaged, or is another data set."
+        )
+    return files
+
+
+def _fetch_zip(target: Path, say: Callable[[str], None]) -> None:
+    say(f"asking {ZIP_URL}")
+    download(ZIP_URL, target, _holds_the_data, say)
+
+
+def _holds_the_data(path: Path) -> None:
+    _in_archive(path)
+
+
+def _fetch_wheel(target: Path, say: Callable[[str], None]) -> None:
+    """The wheel is read as an archive; its package is neither installed nor imported."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/recbole/"
+    say(f"asking {index} for {WHEEL}")
+    with answer(index, {"Accept": "application/vnd.pypi.simple.v1+json"}) as response:
+        try:
+            files = response.json()["files"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreachableError("the index did not answer in JSON (PEP 691)") from error
+    urls = [urljoin(index, file["url"]) for file in files if file["filename"] == WHEEL]
+    if not urls:
+        raise UnreachableError(f"the index does not list {WHEEL}")
+    download(urls[0], target, _is_the_wheel, say)
+
+
+def _is_the_wheel(path: Path) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != WHEEL_SHA256:
+        raise ShortlistError(f"expected SHA-256 {WHEEL_SHA256}, and {found} came")
