@@ -12,6 +12,7 @@ from typing import BinaryIO
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from urllib3.exceptions import HTTPError
 
 from recipes.errors import ShortlistError
 
@@ -104,7 +105,7 @@ def _fill(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
         try:
             _append(url, file, say)
             return
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             if attempt == _ATTEMPTS:
                 raise UnreachableError(
                     f"the connection broke {_ATTEMPTS} times; the next run goes on at byte "
@@ -125,7 +126,8 @@ def _append(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         with _progress(url, have, total, say) as advance:
-            for chunk in response.iter_content(_CHUNK):
+            # Not iter_content: it waits for whole chunks and loses the last one in a break.
+            while chunk := response.raw.read1(_CHUNK):
                 file.write(chunk)
                 advance(len(chunk))
         file.flush()

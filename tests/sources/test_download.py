@@ -1,0 +1,96 @@
+"""Downloads: resumed where they broke, verified, and never half in place."""
+
+from pathlib import Path
+
+import pytest
+
+from recipes.errors import ShortlistError
+from sources.download import UnreachableError, answer, download
+from tests.sources.serving import Site, serving
+
+BODY = bytes(range(256)) * 1000
+
+
+def _is_body(path: Path) -> None:
+    if path.read_bytes() != BODY:
+        raise ShortlistError("not the body")
+
+
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """After a break the rest is asked for, and nothing twice."""
+    target = tmp_path / "file"
+    said: list[str] = []
+    with serving(Site({"/file": BODY}, breaks=[100_000])) as site:
+        download(f"{site.url}/file", target, _is_body, said.append)
+    assert target.read_bytes() == BODY
+    assert site.asked == [("/file", None), ("/file", "bytes=100000-")]
+    assert any("broke at byte 100,000" in line for line in said)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_later_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> None:
+    """A run that gives up keeps what came, and the next one asks for the rest."""
+    target = tmp_path / "file"
+    with serving(Site({"/file": BODY}, breaks=[1000, 1000, 1000])) as site:
+        with pytest.raises(UnreachableError, match="goes on at byte 3,000"):
+            download(f"{site.url}/file", target, _is_body, print)
+        assert not target.exists()
+        download(f"{site.url}/file", target, _is_body, print)
+    assert site.asked[-1] == ("/file", "bytes=3000-")
+    assert target.read_bytes() == BODY
+
+
+def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
+    """An answer that ignores the range replaces what was there and is not appended."""
+    target = tmp_path / "file"
+    with serving(Site({"/file": BODY}, breaks=[1000], ranges=False)) as site:
+        download(f"{site.url}/file", target, _is_body, print)
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("left", [b"another file's beginning", BODY + b"and more"])
+def test_leftovers_of_another_file_are_thrown_away(tmp_path: Path, left: bytes) -> None:
+    """Where the resumed file turns out wrong, it is fetched once more from the beginning."""
+    target = tmp_path / "file"
+    (tmp_path / "file.part").write_bytes(left)
+    with serving(Site({"/file": BODY})) as site:
+        download(f"{site.url}/file", target, _is_body, print)
+    assert target.read_bytes() == BODY
+
+
+def test_a_complete_part_is_not_fetched_again(tmp_path: Path) -> None:
+    """A run that was killed just before the rename costs one small request."""
+    target = tmp_path / "file"
+    (tmp_path / "file.part").write_bytes(BODY)
+    with serving(Site({"/file": BODY})) as site:
+        download(f"{site.url}/file", target, _is_body, print)
+    assert target.read_bytes() == BODY
+    assert site.asked == [("/file", f"bytes={len(BODY)}-")]
+
+
+def test_a_wrong_file_never_appears(tmp_path: Path) -> None:
+    """What fails its checksum is deleted, so that the next run starts afresh."""
+    with (
+        serving(Site({"/file": b"something else"})) as site,
+        pytest.raises(ShortlistError, match="not the body"),
+    ):
+        download(f"{site.url}/file", tmp_path / "file", _is_body, print)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    """A host that takes the connection and stays silent costs no more than the deadline."""
+    with (
+        serving(Site({}, hangs=True)) as site,
+        pytest.raises(UnreachableError, match=r"no answer within 0\.3 s"),
+    ):
+        answer(site.url, {}, within=0.3)
+
+
+def test_an_answer_that_is_an_error_is_named() -> None:
+    """A refusal says its status, because 403 and 404 are mended differently."""
+    with (
+        serving(Site({})) as site,
+        pytest.raises(UnreachableError, match="the answer was 404 Not Found"),
+    ):
+        answer(f"{site.url}/file", {})

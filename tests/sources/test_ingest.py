@@ -1,0 +1,261 @@
+"""Ingest: a person's own tables arrive whole and checked, or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from sources.ingest import ingest
+from tests.sources import shop
+
+
+def _ingest(folder: Path, **tables: Any) -> tuple[Artifacts, list[str]]:
+    artifacts, said = Artifacts(folder / "artifacts"), list[str]()
+    ingest(shop.write(folder, **tables), artifacts, None, said.append)
+    return artifacts, said
+
+
+def _changed(table: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """``table`` with columns replaced, or left out where None is given."""
+    return {name: value for name, value in (table | columns).items() if value is not None}
+
+
+def test_tables_keep_their_rows_names_and_order(tmp_path: Path) -> None:
+    """What a person wrote is what the next stage reads."""
+    artifacts, _ = _ingest(tmp_path)
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+    assert pq.read_table(artifacts.raw.users).to_pydict() == shop.CUSTOMERS
+    assert pq.read_table(artifacts.raw.items).to_pydict() == shop.PRODUCTS
+
+
+def test_users_and_items_may_be_left_out(tmp_path: Path) -> None:
+    """Without tables of their own, users and items are those that interacted."""
+    recipe = shop.RECIPE.replace('users = "customers.parquet"\n', "")
+    recipe = recipe.replace('age = { kind = "bucket", boundaries = [30, 60] }\n', "")
+    recipe = recipe.replace('city = { kind = "categorical" }\n', "")
+    artifacts, _ = _ingest(tmp_path, recipe=recipe)
+    assert pq.read_table(artifacts.raw.users).to_pydict() == {"customer": [7, 9, 8]}
+
+
+def test_ids_become_one_type_whatever_the_writer_chose(tmp_path: Path) -> None:
+    """Small integers, large strings and dictionaries are read as plain int64 and string."""
+    orders = pa.table(shop.ORDERS)
+    orders = orders.set_column(0, "customer", orders["customer"].cast(pa.int16()))
+    orders = orders.set_column(1, "product", orders["product"].dictionary_encode())
+    products = pa.table(shop.PRODUCTS)
+    products = products.set_column(0, "product", products["product"].cast(pa.large_string()))
+    artifacts, _ = _ingest(tmp_path, orders=orders, products=products)
+    schema = pq.read_schema(artifacts.raw.interactions)
+    assert (schema.field("customer").type, schema.field("product").type) == (
+        pa.int64(),
+        pa.string(),
+    )
+    assert pq.read_schema(artifacts.raw.items).field("product").type == pa.string()
+
+
+def test_ids_without_a_row_of_features_are_counted(tmp_path: Path) -> None:
+    """Interactions with things that the items table does not know are allowed and told."""
+    customers = {name: values[:1] for name, values in shop.CUSTOMERS.items()}
+    _, said = _ingest(tmp_path, customers=customers)
+    assert any(line.startswith("2 of 3 users in the interactions are not in") for line in said)
+
+
+BAD: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"orders": _changed(shop.ORDERS, customer=None, custommer=[1, 2, 3, 4])},
+        ["orders.parquet has no column 'customer'", "columns.user", "Did you mean 'custommer'?"],
+    ),
+    (
+        {"customers": _changed(shop.CUSTOMERS, city=None)},
+        ["customers.parquet has no column 'city'", "features.user.city", "customer, age"],
+    ),
+    ({"products": _changed(shop.PRODUCTS, name=None)}, ["'name'", "columns.title"]),
+    (
+        {"orders": _changed(shop.ORDERS, customer=[7.0, None, 9.0, 8.0])},
+        ["Column 'customer' of", "an integer or a string, and it is double", "A null among"],
+    ),
+    (
+        {"orders": _changed(shop.ORDERS, customer=[7, None, None, 8])},
+        ["must not have null ids, and 2 of 4 rows have; the first is row 1"],
+    ),
+    (
+        {"products": _changed(shop.PRODUCTS, product=["cup", "", "pen"])},
+        ["null or empty ids", "row 1"],
+    ),
+    ({"customers": _changed(shop.CUSTOMERS, customer=[7, None, 9])}, ["customers", "null ids"]),
+    (
+        {"orders": _changed(shop.ORDERS, ordered_at=["a", "b", "c", "d"])},
+        ["an integer (seconds) or a datetime"],
+    ),
+    ({"orders": _changed(shop.ORDERS, ordered_at=[1, 2, None, 4])}, ["'ordered_at'", "nulls"]),
+    (
+        {"orders": _changed(shop.ORDERS, quantity=["1", "2", "1", "3"])},
+        ["'quantity'", "must be a number"],
+    ),
+    ({"orders": _changed(shop.ORDERS, quantity=[1.0, float("nan"), 1.0, 3.0])}, ["nulls", "row 1"]),
+    (
+        {"products": _changed(shop.PRODUCTS, price=["1", "2", "3"])},
+        ["features.item.price is of kind 'numeric'"],
+    ),
+    (
+        {"customers": _changed(shop.CUSTOMERS, age=["1", "2", "3"])},
+        ["features.user.age is of kind 'bucket'"],
+    ),
+    (
+        {"products": _changed(shop.PRODUCTS, tags=["a", "b", "c"])},
+        ["must be a list", "features.item.tags"],
+    ),
+    (
+        {"customers": _changed(shop.CUSTOMERS, city=[["a"], [], []])},
+        ["one value a row", "list = true"],
+    ),
+    ({"customers": _changed(shop.CUSTOMERS, city=[{"a": 1}] * 3)}, ["'city'", "to be a category"]),
+    ({"products": _changed(shop.PRODUCTS, name=[1, 2, 3])}, ["must be a string"]),
+    (
+        {"customers": _changed(shop.CUSTOMERS, customer=[7, 8, 7])},
+        ["1 ids stand there more than once, such as 7"],
+    ),
+    (
+        {"customers": _changed(shop.CUSTOMERS, customer=["7", "8", "9"])},
+        ["int64 in", "string in", "one type"],
+    ),
+    ({"orders": pa.table(shop.ORDERS).slice(0, 0)}, ["orders.parquet holds no row"]),
+    ({"products": pa.table(shop.PRODUCTS).slice(0, 0)}, ["products.parquet holds no row"]),
+]
+
+
+@pytest.mark.parametrize(("tables", "complaints"), BAD)
+def test_bad_tables_are_refused_with_file_column_and_reason(
+    tmp_path: Path, tables: dict[str, Any], complaints: list[str]
+) -> None:
+    """Every kind of bad table is named together with the recipe's key that it breaks."""
+    with pytest.raises(ShortlistError) as raised:
+        _ingest(tmp_path, **tables)
+    for complaint in complaints:
+        assert complaint in str(raised.value)
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_missing_file_is_named_with_its_key(tmp_path: Path) -> None:
+    """A path that leads nowhere is told apart from a file that cannot be read."""
+    recipe = shop.write(tmp_path)
+    (tmp_path / "products.parquet").unlink()
+    with pytest.raises(ShortlistError, match=r"no file .*products\.parquet.*source\.items"):
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "page"])
+def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
+    """What is no Parquet, a file cut short and a destroyed page all name the file."""
+    recipe = shop.write(tmp_path)
+    path = tmp_path / "orders.parquet"
+    content = bytearray(path.read_bytes())
+    if damage == "text":
+        content = bytearray(b"customer,product\n7,pen\n")
+    elif damage == "cut":
+        content = content[: len(content) // 2]
+    else:
+        content[4:60] = b"\xff" * 56
+    path.write_bytes(content)
+    with pytest.raises(ShortlistError, match=r"orders\.parquet cannot be read as Parquet"):
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+
+
+def test_tables_up_to_date_are_kept_and_it_is_said(tmp_path: Path) -> None:
+    """A second run writes nothing; changed data, another recipe and ``force`` do."""
+    artifacts, _ = _ingest(tmp_path)
+    recipe = shop.write(tmp_path)
+    os.utime(tmp_path / "orders.parquet")
+    said: list[str] = []
+    ingest(recipe, artifacts, None, said.append)
+    written = artifacts.raw.users.stat().st_mtime_ns
+    ingest(recipe, artifacts, None, said.append)
+    assert said[-1] == f"{artifacts.raw.root} is up to date"
+    assert artifacts.raw.users.stat().st_mtime_ns == written
+
+    ingest(recipe, artifacts, None, said.append, force=True)
+    assert artifacts.raw.users.stat().st_mtime_ns > written
+    shop.write(tmp_path, customers=_changed(shop.CUSTOMERS, city=["Bern", "Ulm", "Rom"]))
+    ingest(recipe, artifacts, None, said.append)
+    assert pq.read_table(artifacts.raw.users)["city"].to_pylist() == ["Bern", "Ulm", "Rom"]
+
+
+def test_refused_data_leave_the_old_tables(tmp_path: Path) -> None:
+    """After a bad delivery yesterday's tables are still there to work with."""
+    artifacts, _ = _ingest(tmp_path)
+    with pytest.raises(ShortlistError):
+        _ingest(tmp_path, orders=pa.table(shop.ORDERS).slice(0, 0))
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_tables(tmp_path: Path) -> None:
+    """A write that the system refuses (here: a limit on file size) ends in a message."""
+    artifacts, _ = _ingest(tmp_path)
+    many = {name: values * 50_000 for name, values in shop.ORDERS.items()}
+    many["quantity"] = list(range(200_000))
+    shop.write(tmp_path, orders=many)
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from recipes.artifacts import Artifacts\n"
+        "from recipes.errors import ShortlistError\n"
+        "from recipes.load import load\n"
+        "from sources.ingest import ingest\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "folder = Path(sys.argv[1])\n"
+        "try:\n"
+        "    recipe = load(str(folder / 'shop.toml'))\n"
+        "    ingest(recipe, Artifacts(folder / 'artifacts'), None, print)\n"
+        "except ShortlistError as error:\n"
+        "    print('told:', error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "could not be written" in ended.stdout
+    assert "Free disk space" in ended.stdout
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+    assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
+
+
+def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
+    """SIGKILL after the first new table was written: the old three are still the ones in place."""
+    artifacts, _ = _ingest(tmp_path)
+    shop.write(tmp_path, orders=_changed(shop.ORDERS, quantity=[4, 4, 4, 4]))
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "import sources.ingest as module\n"
+        "from recipes.artifacts import Artifacts\n"
+        "from recipes.load import load\n"
+        "write = module.pq.write_table\n"
+        "def write_and_wait(table, path):\n"
+        "    write(table, path)\n"
+        "    print('written', flush=True)\n"
+        "    time.sleep(60)\n"
+        "module.pq.write_table = write_and_wait\n"
+        "folder = Path(sys.argv[1])\n"
+        "recipe = load(str(folder / 'shop.toml'))\n"
+        "module.ingest(recipe, Artifacts(folder / 'artifacts'), None, lambda line: None)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n"
+        os.kill(writer.pid, signal.SIGKILL)
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+
+    time.sleep(0.01)
+    ingest(shop.write(tmp_path, orders=shop.ORDERS), artifacts, None, print)
+    assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
