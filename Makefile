@@ -1,6 +1,6 @@
 # Every target sets up its own environment first (scripts/bootstrap.py), so that on a bare machine
 # `make demo` and `make test` are all there is to type.
-SHELL := bash
+SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 BIN := .venv/bin
@@ -11,9 +11,9 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Bring uv, Python and the locked packages into .tools and .venv
-	@command -v python3 > /dev/null || { \
-	  echo 'make: python3 is missing, and the set-up is written in it.' >&2; \
-	  echo '      Install Python 3.8 or newer (Debian, Ubuntu: apt-get install python3).' >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2> /dev/null || { \
+	  echo 'make: the set-up needs a python3 (3.8 or newer) and finds none.' >&2; \
+	  echo '      Debian, Ubuntu: apt-get install python3' >&2; exit 1; }
 	@python3 scripts/bootstrap.py
 
 demo: setup ## MovieLens files to recommendations out of a Triton server

@@ -52,9 +52,9 @@ def _made_up_data(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Take the made-up ratings for the real ones, and keep every test's downloads apart."""
-    monkeypatch.delenv("SHORTLIST_DATA", raising=False)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
     if request.node.get_closest_marker("data") is None:
+        monkeypatch.delenv("SHORTLIST_DATA", raising=False)
         expected = hashlib.sha256(RATINGS).hexdigest()
         monkeypatch.setattr(movielens_files, "RATINGS_SHA256", expected)
 
