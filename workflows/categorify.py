@@ -54,13 +54,14 @@ class Categorify(nvtabular.ops.Categorify):
         return pd.DataFrame(encoded)
 
 
-def _is_list(column: pd.Series) -> bool:
+def is_list(column: pd.Series) -> bool:
+    """Whether a column holds lists, as NVTabular tells it: by its first row."""
     return len(column) > 0 and pd.api.types.is_list_like(column.iloc[0])
 
 
 def _flat(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
     """The single values, and how many of them each row holds (None: one each)."""
-    if not _is_list(column):
+    if not is_list(column):
         return column, None
     lengths = np.fromiter((len(values) for values in column), np.int64, len(column))
     values = list(itertools.chain.from_iterable(column))

@@ -2,6 +2,8 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -42,26 +44,39 @@ def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
     Raises ``ShortlistError`` where the scheduler cannot be reached.
     """
     clean_worker_cache()  # vocabularies of an earlier fit, kept by path
-    if scheduler is None and workers <= 1:
-        set_dask_client(None)
-        try:
-            with dask.config.set({**SETTINGS, "scheduler": "synchronous"}):
+    with _quietly(), dask.config.set(SETTINGS):
+        if scheduler is None and workers <= 1:
+            with dask.config.set(scheduler="synchronous"), _merlin_uses(None):
                 yield None
-        finally:
-            set_dask_client("auto")
-        return
-    with (
-        dask.config.set(SETTINGS),
-        _cluster(workers, scheduler) as cluster,
-        _client(cluster) as client,
-    ):
-        if scheduler is not None:
-            client.register_plugin(Preload(), name=PRELOAD)
-        set_dask_client(client)
-        try:
-            yield client
-        finally:
-            set_dask_client("auto")
+            return
+        with _cluster(workers, scheduler) as cluster, _client(cluster) as client:
+            if scheduler is not None:
+                client.register_plugin(Preload(), name=PRELOAD)
+            with _merlin_uses(client):
+                yield client
+
+
+@contextmanager
+def _merlin_uses(client: Client | None) -> Iterator[None]:
+    set_dask_client(client)
+    try:
+        yield
+    finally:
+        set_dask_client("auto")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without a warning per data set that there is no GPU, and without each error logged twice."""
+    log = logging.getLogger("merlin")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*an NVTabular Dataset (in|to) CPU mode")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager

@@ -9,17 +9,19 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from pathlib import Path
 
+import merlin.dtypes as md
 import numpy as np
 import pandas as pd
 from merlin.dag import ColumnSelector, Node
 from merlin.io import Dataset
-from merlin.schema import Tags
+from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, Filter, JoinExternal, ListSlice, Normalize
 
 from recipes.recipe import Feature, Recipe
 from workflows.buckets import BucketCodes
-from workflows.categorify import Categorify
+from workflows.categorify import Categorify, is_list
+from workflows.cluster import gpu_is_present
 from workflows.conditions import Condition
 from workflows.history import History
 from workflows.splits import IN_TIME
@@ -27,6 +29,9 @@ from workflows.tables import Tables
 
 #: Which part of the split a row belongs to (``workflows.splits``); not written.
 PART = "__part"
+
+
+_DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
 
 
 def filter_interactions(condition: Condition, interactions: pd.DataFrame) -> pd.DataFrame:
@@ -38,12 +43,35 @@ def filter_interactions(condition: Condition, interactions: pd.DataFrame) -> pd.
 
 def join_workflow(recipe: Recipe, tables: Tables, columns: list[str]) -> Workflow:
     """Interactions with the raw features of their user and item beside them."""
-    user, item = recipe.columns.user, recipe.columns.item
+    users, items = tables.users, tables.items
     return Workflow(
         columns
-        >> JoinExternal(tables.users, on=user, columns_ext=list(tables.users.columns))
-        >> JoinExternal(tables.items, on=item, columns_ext=list(tables.items.columns))
+        >> JoinExternal(
+            table_dataset(users, tables.kinds),
+            on=recipe.columns.user,
+            columns_ext=list(users.columns),
+        )
+        >> JoinExternal(
+            table_dataset(items, tables.kinds),
+            on=recipe.columns.item,
+            columns_ext=list(items.columns),
+        )
     )
+
+
+def table_dataset(table: pd.DataFrame, kinds: dict[str, str]) -> Dataset:
+    """A users or items table with its schema, which Merlin cannot tell from a list of nulls."""
+    schema = Schema(
+        [
+            ColumnSchema(
+                name,
+                dtype=_DTYPES[kinds.get(name, "float")],
+                dims=(None, (0, None)) if is_list(table[name]) else (None,),
+            )
+            for name in table.columns
+        ]
+    )
+    return Dataset(table, schema=schema, cpu=not gpu_is_present(), npartitions=1)
 
 
 class FeatureGraph:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from merlin.io import Dataset
 from nvtabular import Workflow
 
-from workflows.cluster import gpu_is_present
+from workflows.graph import table_dataset
 from workflows.partitions import arrow_schema
 from workflows.vocabulary import spelled
 
@@ -23,8 +22,7 @@ def write_side(
     Columns: ``raw_id`` (string), the id's code under ``name``, then the features. An id that is not
     in the vocabulary has code 2, and its features all the same.
     """
-    dataset = Dataset(table, cpu=not gpu_is_present())
-    encoded = workflow.transform(dataset)
+    encoded = workflow.transform(table_dataset(table, kinds))
     frame = encoded.to_ddf().compute()
     host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
     schema = arrow_schema(encoded.schema)

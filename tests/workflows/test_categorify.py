@@ -1,0 +1,87 @@
+"""What is mended in NVTabular's Categorify, each case alone, and our bucket operator."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from pathlib import Path
+
+import dask
+import numpy as np
+import pandas as pd
+import pytest
+from dask import dataframe as dd
+from merlin.io import Dataset
+from nvtabular import Workflow
+
+from workflows.buckets import BucketCodes, bucket_codes
+from workflows.categorify import Categorify
+from workflows.cluster import computing
+
+
+def fitted(folder: Path, frame: pd.DataFrame, partitions: int = 1, threshold: int = 0) -> Workflow:
+    operator = Categorify(out_path=str(folder), freq_threshold=threshold)
+    workflow = Workflow(list(frame) >> operator)
+    data = dd.from_pandas(frame, npartitions=partitions, sort=False)
+    return workflow.fit(Dataset(data, cpu=True))
+
+
+@pytest.fixture(autouse=True)
+def _one_process() -> object:
+    with computing(1, None):
+        yield
+
+
+def test_equal_counts_are_ordered_by_value(tmp_path: Path) -> None:
+    """200 values seen once each, the one seen twice first: their order is that of the values."""
+    values = [f"{number:03}" for number in range(200)]
+    frame = pd.DataFrame({"word": [*reversed(values), "150"]})
+    workflow = fitted(tmp_path, frame, partitions=3)
+    codes = workflow.transform(pd.DataFrame({"word": ["150", *values]}))["word"].tolist()
+    assert codes[0] == 3
+    assert [code for code, value in zip(codes[1:], values, strict=True) if value != "150"] == list(
+        range(4, 203)
+    )
+
+
+def test_rare_unseen_and_missing_values(tmp_path: Path) -> None:
+    """Below the threshold and unseen at fit are code 2, null and NaN are code 1."""
+    workflow = fitted(tmp_path, pd.DataFrame({"word": ["a", "a", "b", None]}), threshold=2)
+    asked = pd.DataFrame({"word": ["a", "b", "z", None, float("nan")]})
+    assert workflow.transform(asked)["word"].tolist() == [3, 2, 2, 1, 1]
+
+
+def test_a_partition_of_nulls_alone_is_encoded(tmp_path: Path) -> None:
+    """NVTabular takes the first value of each partition; there is none here."""
+    frame = pd.DataFrame({"word": ["a", "b", None, None]})
+    workflow = fitted(tmp_path, frame, partitions=2)
+    data = Dataset(dd.from_pandas(frame, npartitions=2, sort=False), cpu=True)
+    assert workflow.transform(data).to_ddf().compute()["word"].tolist() == [3, 4, 1, 1]
+
+
+def test_nulls_within_lists_are_nulls_and_leave_integers_exact(tmp_path: Path) -> None:
+    """A null element is code 1, 2^53 and 2^53 + 1 differ beside it, an empty list stays empty."""
+    big = 2**53
+    rows = [[big, None], [], [big + 1, big + 1], [None]]
+    frame = pd.DataFrame({"n": pd.Series([np.array(row, object) for row in rows])})
+    encoded = fitted(tmp_path, frame).transform(frame)["n"]
+    assert [codes.tolist() for codes in encoded] == [[4, 1], [], [3, 3], [1]]
+
+
+def test_a_column_without_values_has_an_empty_vocabulary(tmp_path: Path) -> None:
+    """Fitted on nulls alone, every value is unseen afterwards."""
+    workflow = fitted(tmp_path, pd.DataFrame({"word": pd.Series([None, None], dtype=object)}))
+    asked = pd.DataFrame({"word": ["a", None]})
+    assert workflow.transform(asked)["word"].tolist() == [2, 1]
+
+
+def test_buckets_count_the_boundaries_reached() -> None:
+    """Null is 1; below the first boundary 3; a boundary itself belongs to the upper interval."""
+    values = np.array([np.nan, -1.0, 17.9, 18.0, 29.9, 30.0, np.inf])
+    assert bucket_codes(values, (18.0, 30.0)).tolist() == [1, 3, 3, 4, 4, 5, 5]
+
+
+def test_buckets_tell_their_cardinality(tmp_path: Path) -> None:
+    """Two boundaries: codes 0 to 5."""
+    workflow = Workflow(["age"] >> BucketCodes({"age": (18.0, 30.0)}))
+    workflow.fit_schema(Dataset(pd.DataFrame({"age": [1.0]}), cpu=True).schema)
+    assert workflow.output_schema["age"].int_domain.max == 5
+    assert dask.config.get("scheduler") == "synchronous"

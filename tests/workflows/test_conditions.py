@@ -1,0 +1,79 @@
+"""The recipe's filter condition."""
+
+import pandas as pd
+import pytest
+
+from recipes.errors import ShortlistError
+from workflows.conditions import Condition
+
+FRAME = pd.DataFrame(
+    {
+        "rating": [1.0, 4.0, 5.0, None],
+        "at": [10, 20, 30, 40],
+        "kind": ["film", "song", None, "film"],
+        "ok": pd.array([True, None, False, True], "boolean"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("rating >= 4", [1, 2]),
+        ("rating >= 4 and at > 20", [2]),
+        ("rating < 2 or at == 40", [0, 3]),
+        ("not rating >= 4", [0, 3]),
+        ("10 < at <= 30", [1, 2]),
+        ("kind == 'film'", [0, 3]),
+        ("kind in ('song', 'book')", [1]),
+        ("kind not in ['song']", [0, 3]),
+        ("kind != 'film'", [1]),
+        ("rating != 4", [0, 2]),
+        ("at > -1 and (rating == 5 or ok == True)", [0, 2, 3]),
+        ("rating > at", []),
+    ],
+)
+def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
+    """Each form of condition picks the rows that one expects; a null fulfils no comparison."""
+    mask = Condition(text, list(FRAME))(FRAME)
+    assert mask.dtype == bool
+    assert FRAME.index[mask].tolist() == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('true') == 0",
+        "rating.__class__ == 1",
+        "(lambda: 1)() == 1",
+        "rating + 1 > 2",
+        "rating",
+        "1 < 2",
+        "True",
+        "rating >= ",
+        "rating in at",
+        "kind is 'film'",
+        "rating >= [1]",
+        "rating in (at, 1)",
+        "kind == b'film'",
+        "",
+        "rating >= 4\x00",
+    ],
+)
+def test_what_is_no_condition_is_refused(text: str) -> None:
+    """Calls, attributes, arithmetic and the like are refused unread, with what is allowed."""
+    with pytest.raises(ShortlistError, match="is not a condition") as caught:
+        Condition(text, list(FRAME))
+    assert "rating >= 4" in str(caught.value)
+
+
+def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
+    """The message holds the condition, the column and the columns to choose from."""
+    with pytest.raises(ShortlistError, match=r"`stars > 3` names the column 'stars'.*rating, at"):
+        Condition("stars > 3", list(FRAME))
+
+
+def test_types_that_do_not_compare_are_explained() -> None:
+    """Text compared with a number: the message names the condition."""
+    with pytest.raises(ShortlistError, match=r"`kind > 3` does not fit the columns' types"):
+        Condition("kind > 3", list(FRAME))(FRAME)

@@ -1,0 +1,86 @@
+"""Data that cannot be prepared, and data that only looks so."""
+
+import json
+from collections.abc import Callable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+from workflows.prepare import prepare
+
+Build = Callable[..., Recipe]
+Read = Callable[[Artifacts, str], pd.DataFrame]
+Replace = Callable[..., None]
+
+
+def test_a_part_without_rows_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
+    """Too few rows for a test part: the message names the part and the shares."""
+    pq.write_table(pq.read_table(shop.raw.interactions).slice(0, 1), shop.raw.interactions)
+    with pytest.raises(ShortlistError, match=r"the (test|valid|training) part .* empty: 1 inter"):
+        prepare(shop_recipe(), shop, force=False, say=print)
+    assert not shop.prepared.root.exists()
+
+
+def test_everything_filtered_away_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
+    """The message names the filter and how many rows there were."""
+    recipe = shop_recipe(interactions={"filter": "stars > 5"})
+    with pytest.raises(ShortlistError, match=r"0 of 300 .*`stars > 5` holds for none"):
+        prepare(recipe, shop, force=False, say=print)
+
+
+def test_an_empty_table_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
+    """No interactions at all: said as such."""
+    pq.write_table(pq.read_table(shop.raw.interactions).slice(0, 0), shop.raw.interactions)
+    with pytest.raises(ShortlistError, match=r"0 of 0 .* table is empty"):
+        prepare(shop_recipe(), shop, force=False, say=print)
+
+
+@pytest.mark.parametrize("column", ["stars", "at", "sku"])
+def test_a_missing_column_is_named(shop: Artifacts, shop_recipe: Build, column: str) -> None:
+    """Label, timestamp or id not in the table: the message names column, file and what is there."""
+    table = pq.read_table(shop.raw.interactions)
+    pq.write_table(table.drop_columns(column), shop.raw.interactions)
+    with pytest.raises(ShortlistError, match=rf"no column '{column}'.*It has: .*channel"):
+        prepare(shop_recipe(), shop, force=False, say=print)
+
+
+def test_a_missing_feature_is_named(shop: Artifacts, shop_recipe: Build) -> None:
+    """A feature that the items table lacks: the message names column and file."""
+    pq.write_table(pq.read_table(shop.raw.items).drop_columns("tags"), shop.raw.items)
+    with pytest.raises(ShortlistError, match=r"items.parquet has no column 'tags'"):
+        prepare(shop_recipe(), shop, force=False, say=print)
+
+
+def test_infinite_numbers_are_refused(
+    shop: Artifacts, shop_recipe: Build, replace_column: Replace
+) -> None:
+    """One infinity would make the whole column NaN."""
+    replace_column(shop.raw.items, "price", [float("inf"), *[1.0] * 29])
+    with pytest.raises(ShortlistError, match=r"mean of 'price' is (inf|nan)"):
+        prepare(shop_recipe(), shop, force=False, say=print)
+
+
+def test_a_column_without_one_value_is_all_null(
+    shop: Artifacts, shop_recipe: Build, encoded: Read, replace_column: Replace
+) -> None:
+    """An all-null feature has code 1 everywhere and an empty vocabulary, and stops nothing."""
+    replace_column(shop.raw.users, "country", pa.nulls(11, pa.string()))
+    replace_column(shop.raw.items, "tags", pa.nulls(30, pa.list_(pa.string())))
+    prepare(shop_recipe(), shop, force=False, say=print)
+    assert set(encoded(shop, "train")["country"]) == {1}
+    assert {tuple(codes) for codes in encoded(shop, "train")["tags"]} == {(1,)}
+    assert json.loads((shop.prepared.encoding / "vocabularies/country.json").read_text()) == []
+
+
+def test_a_slash_in_a_name_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
+    """A vocabulary is a file named after its column."""
+    table = pq.read_table(shop.raw.users)
+    pq.write_table(table.append_column("a/b", table["country"]), shop.raw.users)
+    features = {"user": {"a/b": {"kind": "categorical"}}, "item": {}}
+    with pytest.raises(ShortlistError, match="'a/b' has a slash"):
+        prepare(shop_recipe(features=features), shop, force=False, say=print)
