@@ -5,36 +5,36 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-slow lint format bench-serving clean
+.PHONY: help install demo test test-slow lint format bench-serving clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Bring uv, Python and the locked packages into .tools and .venv
+install: ## Bring uv, Python and the locked packages into .tools and .venv
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2> /dev/null || { \
 	  echo 'make: the set-up needs a python3 (3.8 or newer) and finds none.' >&2; \
 	  echo '      Debian, Ubuntu: apt-get install python3' >&2; exit 1; }
 	@python3 scripts/bootstrap.py
 
-demo: setup ## MovieLens files to recommendations out of a Triton server
+demo: install ## MovieLens files to recommendations out of a Triton server
 	$(BIN)/shortlist demo
 
-test: setup ## All tests but the slow ones; GPU tests where there is a GPU
+test: install ## All tests but the slow ones; GPU tests where there is a GPU
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: setup ## The tests that take more than a minute each
+test-slow: install ## The tests that take more than a minute each
 	$(BIN)/python -m pytest -m slow
 
-lint: setup ## ruff (lint and format) and mypy, changing nothing
+lint: install ## ruff (lint and format) and mypy, changing nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: setup ## Format the code and mend what ruff can mend
+format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench-serving: setup ## Latency and throughput of serving, as one JSON line
+bench-serving: install ## Latency and throughput of serving, as one JSON line
 	$(BIN)/python benchmarks/serving.py
 
 clean: ## Remove artifacts and caches (the environment and downloaded data stay)

@@ -49,17 +49,21 @@ def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
     local = _local(data_dir, say)
     if local is not None:
         return local
-    archives = (downloads() / "ml-100k.zip", downloads() / WHEEL)
-    for archive in archives:
+    for archive in _archives():
         if archive.exists():
             return _in_archive(archive)
-    for archive, fetch in zip(archives, (_fetch_zip, _fetch_wheel), strict=True):
+    for archive, fetch in zip(_archives(), (_fetch_zip, _fetch_wheel), strict=True):
         try:
             fetch(archive, say)
             return _in_archive(archive)
         except ShortlistError as error:
             say(f"{archive.name} is passed over: {error}")
     raise ShortlistError(f"MovieLens-100K could not be downloaded from anywhere. {_BY_HAND}")
+
+
+def _archives() -> tuple[Path, Path]:
+    """Where the downloads lie: GroupLens' zip, and the wheel."""
+    return downloads() / "ml-100k.zip", downloads() / WHEEL
 
 
 def _local(data_dir: Path | None, say: Callable[[str], None]) -> Files | None:
@@ -131,20 +135,52 @@ def _holds_the_data(path: Path) -> None:
 
 def _fetch_wheel(target: Path, say: Callable[[str], None]) -> None:
     """The wheel is read as an archive; its package is neither installed nor imported."""
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/recbole/"
-    say(f"asking {index} for {WHEEL}")
-    with answer(index, {"Accept": "application/vnd.pypi.simple.v1+json"}) as response:
+    say(f"asking {_index()} for {WHEEL}")
+    download(_wheel_url(), target, _is_the_wheel, say)
+
+
+def _index() -> str:
+    return os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/recbole/"
+
+
+def _wheel_url() -> str:
+    with answer(_index(), {"Accept": "application/vnd.pypi.simple.v1+json"}) as response:
         try:
             files = response.json()["files"]
         except (ValueError, KeyError, TypeError) as error:
             raise UnreachableError("the index did not answer in JSON (PEP 691)") from error
-    urls = [urljoin(index, file["url"]) for file in files if file["filename"] == WHEEL]
-    if not urls:
-        raise UnreachableError(f"the index does not list {WHEEL}")
-    download(urls[0], target, _is_the_wheel, say)
+    for file in files:
+        if file["filename"] == WHEEL:
+            return urljoin(_index(), file["url"])
+    raise UnreachableError(f"the index does not list {WHEEL}")
 
 
 def _is_the_wheel(path: Path) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
         raise ShortlistError(f"expected SHA-256 {WHEEL_SHA256}, and {found} came")
+
+
+def reachable() -> str:
+    """Where ``find`` would get the files now; nothing is downloaded.
+
+    Raises:
+        ShortlistError: nowhere.
+    """
+    local = _local(None, lambda line: None)
+    if local is not None:
+        return local.origin
+    for archive in _archives():
+        if archive.exists():
+            return str(archive)
+    try:
+        answer(ZIP_URL, {}).close()
+        return ZIP_URL
+    except UnreachableError:
+        pass
+    try:
+        return _wheel_url()
+    except UnreachableError as error:
+        raise ShortlistError(
+            f"neither GroupLens nor a package index answers. {_BY_HAND}"
+        ) from error

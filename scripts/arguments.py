@@ -1,0 +1,59 @@
+"""Arguments that several commands take."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recipes.artifacts import Artifacts
+
+if TYPE_CHECKING:
+    from recipes.recipe import Recipe
+
+
+def add_recipe(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a name under recipes/, such as movielens-100k, or the path of a TOML file",
+    )
+
+
+def add_force(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--force", action="store_true", help="do the work again where it is up to date"
+    )
+
+
+def add_data_dir(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder with the data set's files; nothing is downloaded then "
+        "(also: the environment variable SHORTLIST_DATA)",
+    )
+
+
+def opened(arguments: Namespace) -> "tuple[Recipe, Artifacts]":
+    """The recipe that was named, and where its run's files lie."""
+    from recipes.load import load  # pydantic takes a while, and --help does not need it
+
+    recipe = load(arguments.recipe)
+    return recipe, Artifacts.of(recipe.name)
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type for ``add_argument``: an integer from ``least`` to ``most``."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"expected a whole number, and '{text}' came") from None
+        if value < least or (most is not None and value > most):
+            limits = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise ArgumentTypeError(f"expected a whole number {limits}, and {value} came")
+        return value
+
+    return number

@@ -1,0 +1,80 @@
+"""The console command ``shortlist``.
+
+Only the module of the command that was typed is imported, and that one imports its heavy parts when
+it runs, so that every ``--help`` answers at once.
+"""
+
+import argparse
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from recipes.errors import ShortlistError
+
+#: Every command is a module of this folder with ``add_arguments(parser)`` and
+#: ``run(arguments) -> int | None``; its docstring is the command's help.
+COMMANDS = {
+    "demo": "all of it on MovieLens-100K, from download to answers",
+    "doctor": "check this machine, and say what to mend",
+    "prepare": "read a recipe's data, encode it and split it",
+    "train": "train the retriever and the ranker",
+    "evaluate": "measure every stage, beside popularity",
+    "export": "put the trained parts together into a release for Triton",
+    "serve": "start Triton on the latest release",
+    "recommend": "ask a running server for recommendations",
+}
+
+_DESCRIPTION = """\
+From a recipe to ranked recommendations out of a Triton server.
+
+A recipe is a TOML file that names data, features and models. Its commands in order:
+prepare, train, evaluate, export, serve, recommend. To see all of it once: shortlist demo"""
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. 0: done; 1: it failed, and the reason was said; 2: usage; 130: Ctrl-C."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser_for(given).parse_args(given)
+    try:
+        return arguments.run(arguments) or 0
+    except ShortlistError as error:
+        print(f"shortlist: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader has left (`shortlist ... | head`); nothing more can be said to it.
+        sys.stdout = None
+        return 1
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        print(f"shortlist: {error.strerror}: {error.filename or ''}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nshortlist: interrupted", file=sys.stderr)
+        return 130
+
+
+def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser that knows all commands, and the arguments of the one in ``argv``."""
+    layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
+    parser = argparse.ArgumentParser(
+        prog="shortlist", description=_DESCRIPTION, formatter_class=layout
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    typed = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, formatter_class=layout)
+        if name == typed:
+            module = importlib.import_module(f"scripts.{name}")
+            command.description = module.__doc__
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

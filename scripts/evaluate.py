@@ -1,0 +1,27 @@
+"""Measure the retriever, the ranker and the whole funnel on the test part, beside popularity.
+
+Writes report.json and prints it as a table.
+
+Example:
+  shortlist evaluate movielens-100k
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from recipes.inputs import need
+from scripts.arguments import add_force, add_recipe, opened
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    add_force(parser)
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+    need(artifacts.models.item_embeddings, "train", arguments.recipe)
+
+    from evaluation.evaluate import evaluate
+    from scripts.console import say
+
+    evaluate(recipe, artifacts, force=arguments.force, say=say)

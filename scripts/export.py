@@ -1,0 +1,27 @@
+"""Put the trained parts together into a release: what Triton serves, complete in one folder.
+
+A release is written beside older ones and takes its place when it is complete.
+
+Example:
+  shortlist export movielens-100k
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from recipes.inputs import need
+from scripts.arguments import add_force, add_recipe, opened
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    add_force(parser)
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+    need(artifacts.models.item_embeddings, "train", arguments.recipe)
+
+    from ensemble.export import export
+    from scripts.console import say
+
+    export(recipe, artifacts, force=arguments.force, say=say)
