@@ -1,0 +1,198 @@
+"""Trained parts -> the files of a release, in any folder."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from ensemble.item_index import build_index, exact_rows, recall
+from ensemble.parts import Parts, read_parts
+from ensemble.runtime import manifest, plan
+from ensemble.runtime.feature_store import FeatureStore
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES
+from ensemble.runtime.release import Release
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.user_records import fill_feature_store
+from recipes.artifacts import Artifacts
+from recipes.inputs import need
+from recipes.recipe import Recipe
+
+HERE = Path(__file__).parent
+#: Users whose queries measure an approximate index.
+MEASURED_USERS = 256
+LIBRARIES = (
+    "numpy",
+    "onnxruntime",
+    "faiss-cpu",
+    "nvtabular",
+    "merlin-core",
+    "merlin-models",
+    "merlin-systems",
+    "tensorflow-cpu",
+    "tensorflow",
+    "nvidia-pytriton",
+)
+
+
+@contextmanager
+def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Plan]:
+    """The whole funnel as it would be served, assembled in a temporary folder.
+
+    Raises:
+        ShortlistError: a part is missing or does not fit the others.
+    """
+    with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+        store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")
+        fill_feature_store(recipe, artifacts, store)
+        release = Path(folder) / "release"
+        assemble(recipe, artifacts, release, store)
+        yield plan.load(release, store)
+        store.close()
+
+
+def assemble(
+    recipe: Recipe, artifacts: Artifacts, directory: Path, store: FeatureStore, source: str = ""
+) -> None:
+    """Write a complete, sealed release into ``directory``.
+
+    ``store`` gives the users whose queries measure an approximate index; ``source`` is kept in the
+    manifest, to tell later what the release was made of.
+
+    Raises:
+        ShortlistError: a part is missing or does not fit the others.
+    """
+    parts = read_parts(artifacts, recipe.name)
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(
+        HERE / "runtime", directory / "runtime", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copyfile(HERE / "triton_model.py", directory / "model.py")
+    shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
+    for name in ("query_tower", "ranker"):
+        shutil.copyfile(artifacts.models.onnx(name), directory / f"{name}.onnx")
+    _write_json(directory / "item_ids.json", parts.raw_item_ids)
+    _write_json(directory / "recipe.json", recipe.model_dump(mode="json"))
+    item_arrays = _write_arrays(parts, artifacts, recipe, directory)
+    index_facts = _write_index(parts, recipe, directory)
+    nodes = _write_plan(recipe, artifacts, parts, item_arrays, directory, store)
+    if index_facts["kind"] != "exact":
+        index_facts["recall"] = _measured_recall(
+            parts, nodes, directory, store, recipe.serving.candidates
+        )
+    manifest.seal(
+        directory,
+        {
+            "recipe": recipe.name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": source,
+            "libraries": _library_versions(),
+            "index": index_facts,
+            "candidates": recipe.serving.candidates,
+            "evaluation": _evaluation(artifacts),
+        },
+    )
+
+
+def _write_arrays(
+    parts: Parts, artifacts: Artifacts, recipe: Recipe, directory: Path
+) -> dict[str, str]:
+    """Write what the ranker reads about items; returns the file of each encoded item column."""
+    (directory / "item_features").mkdir()
+    files = {}
+    for name, column in parts.ranker_feeds.items():
+        if column.startswith("item."):
+            files[name] = f"item_features/{quote(name, safe='')}.npy"
+            np.save(directory / files[name], parts.item_columns[name], allow_pickle=False)
+    for array in sorted(
+        {each for name in parts.cross_features for each in CROSS_FEATURES[name].arrays}
+    ):
+        need(artifacts.models.cross_features / array, "train", recipe.name)
+        shutil.copyfile(artifacts.models.cross_features / array, directory / array)
+    return files
+
+
+def _write_index(parts: Parts, recipe: Recipe, directory: Path) -> dict[str, Any]:
+    import faiss
+
+    index = build_index(parts.item_embeddings, recipe.serving.index)
+    faiss.write_index(index.faiss_index, str(directory / "index.faiss"))
+    items, dimension = parts.item_embeddings.shape
+    # Exact search finds what exact search finds; others are measured.
+    return {"kind": index.kind, "items": items, "dimension": dimension, "recall": 1.0}
+
+
+def _write_plan(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    parts: Parts,
+    item_arrays: dict[str, str],
+    directory: Path,
+    store: FeatureStore,
+) -> list[dict[str, Any]]:
+    """Build Merlin's graph over the files written so far; it checks itself. Write its plan."""
+    from ensemble.graph import GraphSettings, plan_nodes, recommender
+
+    settings = GraphSettings(
+        candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
+        user_features=tuple(each.name for each in parts.encoding.user_features),
+        item_arrays=item_arrays,
+        cross_features=parts.cross_features,
+        ranker_feeds=parts.ranker_feeds,
+    )
+    nodes = plan_nodes(recommender(Release(directory, store), settings))
+    content = {
+        "format": plan.FORMAT,
+        # A small catalogue has fewer candidates, but a request may still ask for as many.
+        "candidates": recipe.serving.candidates,
+        "top_k": recipe.serving.top_k,
+        # Where the feature store lies, seen from the model repository.
+        "feature_store": os.path.relpath(artifacts.feature_store, artifacts.model_repository),
+        "graph": asdict(settings),
+        "nodes": nodes,
+    }
+    _write_json(directory / plan.NAME, content)
+    return nodes
+
+
+def _measured_recall(
+    parts: Parts, nodes: list[dict[str, Any]], directory: Path, store: FeatureStore, candidates: int
+) -> float:
+    """Share of the exact nearest items that retrieval finds, for the queries of some users."""
+    served = plan.load_verified(directory, store)
+    users = list(parts.encoding.user.codes)[:MEASURED_USERS] or [""]
+    columns = served.run(served.request(users).columns())
+    k = min(candidates, len(parts.raw_item_ids))
+    exact = exact_rows(parts.item_embeddings, columns["query"], k)
+    return recall(columns["retrieved_rows"], exact)
+
+
+def _library_versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _evaluation(artifacts: Artifacts) -> Any:
+    return (
+        json.loads(artifacts.report.read_text(encoding="utf-8"))
+        if artifacts.report.exists()
+        else None
+    )
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,96 @@
+"""The whole served graph, written with Merlin Systems' ``>>``, and its export as a plan."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import merlin.dtypes as md
+from merlin.dag import postorder_iter_nodes
+from merlin.schema import ColumnSchema, Schema
+from merlin.systems.dag import Ensemble
+
+from ensemble.operators import (
+    ComputeCrossFeatures,
+    EncodeExclusions,
+    EncodeUser,
+    FilterCandidates,
+    GatherItemFeatures,
+    LookUpUser,
+    Order,
+    QueryTower,
+    Rank,
+    Retrieve,
+    ServedOperator,
+)
+from ensemble.runtime.release import Release
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What the graph takes from the recipe and from the trained models."""
+
+    candidates: int
+    #: Raw user columns to look up.
+    user_features: tuple[str, ...]
+    #: Encoded item columns that the ranker reads -> array file of the release.
+    item_arrays: dict[str, str]
+    #: Numbers per candidate that the ranker reads, besides the retrieval score.
+    cross_features: tuple[str, ...]
+    #: Ranker input -> column.
+    ranker_feeds: dict[str, str]
+
+
+REQUEST = Schema(
+    [
+        ColumnSchema("user_id", dtype=md.string, dims=(None,)),
+        ColumnSchema("top_k", dtype=md.int64, dims=(None,)),
+        ColumnSchema("exclude_item_ids", dtype=md.string, dims=(None, None)),
+    ]
+)
+
+
+def recommender(release: Release, settings: GraphSettings) -> Ensemble:
+    """Look up -> encode -> query tower -> retrieve -> filter -> gather -> rank -> order."""
+    stored = ["user_id"] >> LookUpUser(release, features=settings.user_features)
+    user = stored + "user_id" >> EncodeUser(release)
+    excluded = ["exclude_item_ids"] >> EncodeExclusions(release)
+
+    query = user >> QueryTower(release)
+    retrieved = query + user + excluded >> Retrieve(release, candidates=settings.candidates)
+    candidates = retrieved + user + excluded >> FilterCandidates(
+        release, candidates=settings.candidates
+    )
+
+    features = user + candidates
+    if settings.item_arrays:
+        features += candidates >> GatherItemFeatures(release, arrays=settings.item_arrays)
+    if settings.cross_features:
+        features += candidates + user >> ComputeCrossFeatures(
+            release, features=settings.cross_features
+        )
+
+    ranked = features >> Rank(release, feeds=settings.ranker_feeds)
+    answer = candidates + ranked + "top_k" >> Order(release)
+    return Ensemble(answer + stored["known_user"], REQUEST)
+
+
+def plan_nodes(ensemble: Ensemble) -> list[dict[str, Any]]:
+    """The graph's operators with their settings, every node once, after all that it depends on.
+
+    Raises:
+        ValueError: two nodes make a column of the same name.
+    """
+    nodes, makers = [], dict[str, str]()
+    for node in dict.fromkeys(postorder_iter_nodes(ensemble.graph.output_node)):
+        if not isinstance(node.op, ServedOperator):
+            continue  # a selection or a concatenation: the plan's columns have one namespace
+        served = node.op.served
+        for column in served.outputs:
+            if column.name in makers:
+                raise ValueError(
+                    f"{served.name} and {makers[column.name]} both make column {column.name!r}"
+                )
+            makers[column.name] = served.name
+        nodes.append({"operator": served.name, "config": asdict(served.config)})
+    return nodes

@@ -1,0 +1,143 @@
+"""The trained parts that a release is assembled from, read and checked against each other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.runtime.encoding import Categorical, Encoder, Encoding
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES
+from ensemble.runtime.release import OnnxModel
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.inputs import need
+
+RETRIEVAL_SCORE = "retrieval_score"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything in item-row order where it is about items."""
+
+    encoding: Encoding
+    raw_item_ids: list[str]
+    #: Encoded item id and features by name: [n], or [n, L] padded.
+    item_columns: dict[str, np.ndarray]
+    #: float32 [n, d]
+    item_embeddings: np.ndarray
+    #: Ranker input -> column of the served graph.
+    ranker_feeds: dict[str, str]
+
+    @property
+    def cross_features(self) -> tuple[str, ...]:
+        """The ranker's inputs that are computed per candidate, besides the retrieval score."""
+        fed = (name for name, column in self.ranker_feeds.items() if column == f"candidate.{name}")
+        return tuple(name for name in fed if name != RETRIEVAL_SCORE)
+
+
+def required(artifacts: Artifacts, recipe_name: str) -> list[Path]:
+    """The files that a release is made of.
+
+    Raises:
+        ShortlistError: one is missing; names the command that makes it.
+    """
+    prepared, models = artifacts.prepared, artifacts.models
+    made_by = {
+        prepared.encoding / "encoding.json": "prepare",
+        prepared.items: "prepare",
+        prepared.raw_interactions("train"): "prepare",
+        prepared.raw_interactions("valid"): "prepare",
+        artifacts.raw.users: "prepare",
+        artifacts.raw.interactions: "prepare",
+        models.onnx("query_tower"): "train",
+        models.onnx("ranker"): "train",
+        models.item_embeddings: "train",
+    }
+    for path, command in made_by.items():
+        need(path, command, recipe_name)
+    vocabularies = sorted((prepared.encoding / "vocabularies").glob("*.json"))
+    return [*made_by, *vocabularies, *sorted(models.cross_features.glob("*.npy"))]
+
+
+def read_parts(artifacts: Artifacts, recipe_name: str) -> Parts:
+    """Read the parts.
+
+    Raises:
+        ShortlistError: a part is missing, or does not fit the others.
+    """
+    import pyarrow.parquet as pq
+
+    required(artifacts, recipe_name)
+    encoding = Encoding.load(artifacts.prepared.encoding)
+    items = pq.read_table(artifacts.prepared.items)
+    embedded = pq.read_table(artifacts.models.item_embeddings)
+    rows = embedded["item_row"].to_numpy()
+    if not np.array_equal(rows, np.arange(items.num_rows)):
+        raise ShortlistError(
+            f"{artifacts.models.item_embeddings} should hold one embedding for each of the "
+            f"{items.num_rows} items of {artifacts.prepared.items}, in their order; it holds "
+            f"{len(rows)}. The models were trained on other data: run "
+            f"`shortlist train {recipe_name}` again."
+        )
+    embeddings = np.stack(embedded["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)
+    if not np.isfinite(embeddings).all():
+        raise ShortlistError(
+            f"{artifacts.models.item_embeddings} should hold finite numbers; it holds infinities "
+            "or NaN: the training diverged. Lower the learning rate and run "
+            f"`shortlist train {recipe_name}` again."
+        )
+    item_columns = {
+        each.name: _in_rows(items[each.name], each)
+        for each in (encoding.item, *encoding.item_features)
+    }
+    return Parts(
+        encoding=encoding,
+        raw_item_ids=items["raw_id"].to_pylist(),
+        item_columns=item_columns,
+        item_embeddings=np.ascontiguousarray(embeddings),
+        ranker_feeds=_feeds(artifacts, encoding, recipe_name),
+    )
+
+
+def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
+    """A column of the items table as an array [n], or [n, max_length] padded on the right."""
+    if not (isinstance(encoder, Categorical) and encoder.max_length is not None):
+        return column.to_numpy().astype(encoder.array_dtype)  # type: ignore[attr-defined]
+    lists = column.to_pylist()  # type: ignore[attr-defined]
+    array = np.zeros((len(lists), encoder.max_length), dtype=np.int64)
+    for row, codes in zip(array, lists, strict=True):
+        first = codes[: encoder.max_length]
+        row[: len(first)] = first
+    return array
+
+
+def _feeds(artifacts: Artifacts, encoding: Encoding, recipe_name: str) -> dict[str, str]:
+    """Where each input of the ranker comes from; the query tower's must all be about the user."""
+    user = {encoding.user.name, *(each.name for each in encoding.user_features)}
+    if encoding.history_name:
+        user.add(encoding.history_name)
+    item = {encoding.item.name, *(each.name for each in encoding.item_features)}
+    path = artifacts.models.onnx("query_tower")
+    for name in OnnxModel(path).input_names:
+        if name not in user:
+            raise ShortlistError(
+                f"{path} reads {name!r}, which is not among the user columns {sorted(user)}. "
+                f"Run `shortlist train {recipe_name}` again."
+            )
+    feeds = {}
+    path = artifacts.models.onnx("ranker")
+    for name in OnnxModel(path).input_names:
+        if name in user:
+            feeds[name] = f"user.{name}"
+        elif name in item:
+            feeds[name] = f"item.{name}"
+        elif name == RETRIEVAL_SCORE or name in CROSS_FEATURES:
+            feeds[name] = f"candidate.{name}"
+        else:
+            raise ShortlistError(
+                f"{path} reads {name!r}, which is no user column {sorted(user)}, no item column "
+                f"{sorted(item)} and no cross feature "
+                f"{[RETRIEVAL_SCORE, *sorted(CROSS_FEATURES)]}. "
+                f"Run `shortlist train {recipe_name}` again."
+            )
+    return feeds

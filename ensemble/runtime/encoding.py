@@ -1,0 +1,187 @@
+"""Raw values -> the codes and numbers that the models were trained on.
+
+The fitted NVTabular workflow, compiled to look-ups (``encoding.json`` and its vocabularies). Codes
+follow NVTabular's Categorify: 0 padding, 1 null, 2 out-of-vocabulary, 3 and up the known values.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PADDING, NULL, OUT_OF_VOCABULARY, FIRST = 0, 1, 2, 3
+
+
+def is_null(value: Any) -> bool:
+    """None and NaN (the one value that differs from itself) count as missing."""
+    return value is None or value != value
+
+
+def spell(value: Any, dtype: str) -> str:
+    """A raw value as the vocabularies spell it; a value of another type is spelled as it comes."""
+    if dtype == "boolean" and isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if dtype == "integer" and number and value % 1 == 0:
+        return str(int(value))
+    if dtype == "float" and number:
+        return repr(float(value))
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A code per distinct value; ``max_length`` codes a row for a list column."""
+
+    name: str
+    dtype: str
+    codes: dict[str, int] = field(repr=False)
+    max_length: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one encoded row."""
+        return () if self.max_length is None else (self.max_length,)
+
+    array_dtype = "int64"
+
+    def code(self, key: str) -> int:
+        """The code of a value that is spelled already."""
+        return self.codes.get(key, OUT_OF_VOCABULARY)
+
+    def encode(self, values: Sequence[Any]) -> np.ndarray:
+        """int64 [N], or [N, max_length] padded on the right."""
+        if self.max_length is None:
+            return np.array([self._code(value) for value in values], dtype=np.int64).reshape(
+                len(values)
+            )
+        encoded = np.full((len(values), self.max_length), PADDING, dtype=np.int64)
+        for row, elements in zip(encoded, values, strict=True):
+            if elements is None or isinstance(elements, float):
+                elements = [None]
+            first = [self._code(element) for element in list(elements)[: self.max_length]]
+            row[: len(first)] = first
+        return encoded
+
+    def _code(self, value: Any) -> int:
+        return NULL if is_null(value) else self.code(spell(value, self.dtype))
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The number of the interval that ``boundaries`` cut, as a category."""
+
+    name: str
+    boundaries: np.ndarray
+
+    shape = ()
+    array_dtype = "int64"
+
+    def encode(self, values: Sequence[Any]) -> np.ndarray:
+        """int64 [N]"""
+        numbers = _numbers(values)
+        codes = FIRST + np.searchsorted(self.boundaries, numbers, side="right")
+        return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """Missing values filled, then normalised."""
+
+    name: str
+    mean: float
+    std: float
+    fill: float
+
+    shape = ()
+    array_dtype = "float32"
+
+    def encode(self, values: Sequence[Any]) -> np.ndarray:
+        """float32 [N]"""
+        numbers = _numbers(values)
+        centred = np.where(np.isnan(numbers), self.fill, numbers) - self.mean
+        # NVTabular leaves a column that never varies undivided.
+        return (centred / self.std if self.std > 0 else centred).astype(np.float32)
+
+
+Encoder = Categorical | Bucket | Numeric
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Every encoder of a recipe. ``history_name`` is None where the recipe has no history."""
+
+    user: Categorical
+    item: Categorical
+    user_features: tuple[Encoder, ...]
+    item_features: tuple[Encoder, ...]
+    history_name: str | None
+    history_length: int
+
+    @classmethod
+    def load(cls, folder: Path) -> "Encoding":
+        """Read ``encoding.json`` and its vocabularies."""
+        content = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
+        if content["format"] != 1:
+            raise ValueError(
+                f"encoding.json has format {content['format']}; this code reads format 1"
+            )
+        history = content["history"]
+        user, item = _encoder(content["user"], folder), _encoder(content["item"], folder)
+        assert isinstance(user, Categorical)
+        assert isinstance(item, Categorical)
+        return cls(
+            user=user,
+            item=item,
+            user_features=tuple(_encoder(each, folder) for each in content["user_features"]),
+            item_features=tuple(_encoder(each, folder) for each in content["item_features"]),
+            history_name=history["name"] if history else None,
+            history_length=history["length"] if history else 0,
+        )
+
+    def encode_history(self, interactions: Iterable[Sequence[str]]) -> np.ndarray:
+        """int64 [B, history_length]: the most recent items, oldest first, padded on the right."""
+        recent = [
+            list(items)[-self.history_length :] if self.history_length else []
+            for items in interactions
+        ]
+        codes = np.full((len(recent), self.history_length), PADDING, dtype=np.int64)
+        for row, items in zip(codes, recent, strict=True):
+            row[: len(items)] = [self.item.code(item) for item in items]
+        return codes
+
+
+def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
+    match entry["kind"]:
+        case "categorical":
+            words = json.loads((folder / entry["vocabulary"]).read_text(encoding="utf-8"))
+            codes = {word: code for code, word in enumerate(words, start=FIRST)}
+            return Categorical(
+                entry["name"],
+                entry["dtype"],
+                codes,
+                entry["max_length"] if entry.get("list") else None,
+            )
+        case "bucket":
+            return Bucket(entry["name"], np.array(entry["boundaries"], dtype=np.float64))
+        case "numeric":
+            return Numeric(
+                entry["name"], float(entry["mean"]), float(entry["std"]), float(entry["fill"])
+            )
+        case kind:
+            raise ValueError(f"encoding.json: unknown kind {kind!r} of {entry['name']!r}")
+
+
+def _numbers(values: Sequence[Any]) -> np.ndarray:
+    """float64 [N], NaN where a value is missing or no number."""
+
+    def number(value: Any) -> float:
+        try:
+            return float("nan") if value is None else float(value)
+        except (TypeError, ValueError):
+            return float("nan")
+
+    return np.array([number(value) for value in values], dtype=np.float64).reshape(len(values))

@@ -1,0 +1,109 @@
+"""Numbers about a candidate and the user together, which no single table holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..release import Release
+from .operator import Column, Columns, Config, Operator
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One user's candidates beside what this user has seen. Rows are -1 where there is none."""
+
+    candidate_rows: np.ndarray  # int64 [C]
+    seen_rows: np.ndarray  # int64 [S]
+    array: Callable[[str], np.ndarray]
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Rows of the items that exist, int64."""
+        return self.seen_rows[self.seen_rows >= 0]
+
+
+def popularity(pairs: Pairs) -> np.ndarray:
+    """log(1 + interactions of the candidate in the training part)."""
+    return np.log1p(pairs.array("popularity.npy")[np.maximum(pairs.candidate_rows, 0)])
+
+
+def activity(pairs: Pairs) -> np.ndarray:
+    """log(1 + items that the user has seen), the same for every candidate."""
+    return np.full(len(pairs.candidate_rows), np.log1p(len(pairs.seen)))
+
+
+def cooccurrence(pairs: Pairs) -> np.ndarray:
+    """How much the candidate goes with what was seen: sum of similarities / sqrt(items seen).
+
+    The similarity of two items is the cosine over users (item-based collaborative filtering, Sarwar
+    et al., WWW 2001), kept for each item's nearest neighbours. 0 for a user who has seen nothing.
+    """
+    order = np.argsort(pairs.candidate_rows, kind="stable")
+    candidates = pairs.candidate_rows[order]
+    neighbours = pairs.array("neighbour_rows.npy")[pairs.seen].ravel()
+    similarities = pairs.array("neighbour_similarities.npy")[pairs.seen].ravel()
+    position = np.minimum(np.searchsorted(candidates, neighbours), len(candidates) - 1)
+    hit = candidates[position] == neighbours
+    sums = np.bincount(position[hit], weights=similarities[hit], minlength=len(candidates))
+    made = np.empty(len(candidates))
+    made[order] = sums / np.sqrt(max(len(pairs.seen), 1))
+    return made
+
+
+@dataclass(frozen=True)
+class CrossFeature:
+    """How to compute a cross feature [C], and the arrays of the release that it reads."""
+
+    compute: Callable[[Pairs], np.ndarray]
+    arrays: tuple[str, ...]
+
+
+#: A ranker input of one of these names is computed here. To add one: a function and a line.
+CROSS_FEATURES = {
+    "popularity": CrossFeature(popularity, ("popularity.npy",)),
+    "activity": CrossFeature(activity, ()),
+    "cooccurrence": CrossFeature(
+        cooccurrence, ("neighbour_rows.npy", "neighbour_similarities.npy")
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ComputeCrossFeaturesConfig(Config):
+    #: Names in ``CROSS_FEATURES``.
+    features: tuple[str, ...]
+
+
+class ComputeCrossFeatures(Operator):
+    """``candidate_rows`` [B, C], ``seen_rows`` [B, S] -> ``candidate.NAME`` [B, C]."""
+
+    name = "compute_cross_features"
+    config_type = ComputeCrossFeaturesConfig
+    config: ComputeCrossFeaturesConfig
+
+    def __init__(self, config: ComputeCrossFeaturesConfig, release: Release) -> None:
+        super().__init__(config, release)
+        self._array = release.array
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("candidate_rows", "seen_rows")
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return tuple(
+            Column(f"candidate.{name}", "float32", (None,)) for name in self.config.features
+        )
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        candidates, seen = columns["candidate_rows"], columns["seen_rows"]
+        made = {
+            f"candidate.{name}": np.zeros(candidates.shape, dtype=np.float32)
+            for name in self.config.features
+        }
+        for user in range(len(candidates)):
+            pairs = Pairs(candidates[user], seen[user], self._array)
+            for name in self.config.features:
+                made[f"candidate.{name}"][user] = CROSS_FEATURES[name].compute(pairs)
+        return made

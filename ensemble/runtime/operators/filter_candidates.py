@@ -1,0 +1,64 @@
+"""Retrieved items -> the candidates that may be shown."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..catalogue import NO_ROW
+from ..release import Release
+from .operator import Column, Columns, Config, Operator
+
+
+@dataclass(frozen=True)
+class FilterCandidatesConfig(Config):
+    #: Width of the output.
+    candidates: int
+
+
+class FilterCandidates(Operator):
+    """Leave out what the user has seen or the request excludes, and keep the best of the rest.
+
+    Makes ``candidate_rows`` [B, C], best retrieval score first, -1 where fewer remain, and
+    ``candidate.retrieval_score`` [B, C].
+    """
+
+    name = "filter_candidates"
+    config_type = FilterCandidatesConfig
+    config: FilterCandidatesConfig
+
+    def __init__(self, config: FilterCandidatesConfig, release: Release) -> None:
+        super().__init__(config, release)
+        self._size = release.catalogue.size
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows")
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        width = (self.config.candidates,)
+        return (
+            Column("candidate_rows", "int64", width),
+            Column("candidate.retrieval_score", "float32", width),
+        )
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        retrieved = columns["retrieved_rows"]
+        blocked = np.concatenate([columns["seen_rows"], columns["excluded_rows"]], axis=1)
+        # One number per (user, item): a single membership test serves the whole batch.
+        user = np.arange(len(retrieved), dtype=np.int64)[:, None] * self._size
+        keep = (retrieved >= 0) & ~np.isin(retrieved + user, (blocked + user)[blocked >= 0])
+        # The kept ones to the front, in their order.
+        order = np.argsort(~keep, axis=1, kind="stable")[:, : self.config.candidates]
+        kept = np.take_along_axis(keep, order, axis=1)
+        rows = np.where(kept, np.take_along_axis(retrieved, order, axis=1), NO_ROW)
+        scores = np.where(
+            kept, np.take_along_axis(columns["retrieval_scores"], order, axis=1), -np.inf
+        )
+        missing = ((0, 0), (0, self.config.candidates - rows.shape[1]))
+        return {
+            "candidate_rows": np.pad(rows, missing, constant_values=NO_ROW),
+            "candidate.retrieval_score": np.pad(scores, missing, constant_values=-np.inf).astype(
+                np.float32
+            ),
+        }

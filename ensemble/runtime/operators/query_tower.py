@@ -1,0 +1,38 @@
+"""Encoded user -> query vector."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..release import Release
+from .operator import Column, Columns, Config, Operator
+
+
+@dataclass(frozen=True)
+class QueryTowerConfig(Config):
+    model: str = "query_tower.onnx"
+
+
+class QueryTower(Operator):
+    """Every model input NAME is fed from ``user.NAME``; makes ``query`` [B, d] float32."""
+
+    name = "query_tower"
+    config_type = QueryTowerConfig
+    config: QueryTowerConfig
+
+    def __init__(self, config: QueryTowerConfig, release: Release) -> None:
+        super().__init__(config, release)
+        self._model = release.model(config.model)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(f"user.{name}" for name in self._model.input_names)
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        width = self._model.output_shape[-1]
+        return (Column("query", "float32", (width if isinstance(width, int) else None,)),)
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        inputs = {name: columns[f"user.{name}"] for name in self._model.input_names}
+        return {"query": self._model.run(inputs)}

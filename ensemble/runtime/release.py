@@ -1,0 +1,78 @@
+"""The files of one release, each read once and shared by the operators that need it."""
+
+from functools import cache, cached_property
+from pathlib import Path
+
+import faiss
+import numpy as np
+import onnxruntime
+
+from .catalogue import Catalogue
+from .encoding import Encoding
+from .feature_store import FeatureStore
+
+
+class Release:
+    """A release folder and the feature store that it is served with."""
+
+    def __init__(self, directory: Path, store: FeatureStore) -> None:
+        self.directory = directory
+        self.store = store
+        self.model = cache(self._model)
+        self.array = cache(self._array)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        return Encoding.load(self.directory / "encoding")
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue.load(self.directory / "item_ids.json")
+
+    @cached_property
+    def index(self) -> faiss.Index:
+        # FAISS computes many queries at once through BLAS, whose rounding differs from that of a
+        # single query; one thread, because Triton runs one instance a core.
+        faiss.cvar.distance_compute_blas_threshold = 1 << 30
+        faiss.omp_set_num_threads(1)
+        return faiss.read_index(str(self.directory / "index.faiss"))
+
+    def _array(self, name: str) -> np.ndarray:
+        """An array of the release, mapped into memory read-only: instances share the pages."""
+        return np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
+
+    def _model(self, name: str) -> "OnnxModel":
+        return OnnxModel(self.directory / name)
+
+
+class OnnxModel:
+    """An ONNX model whose answer for a row does not depend on the other rows."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        # One thread: no two instances fight over a core, and sums are never split by thread.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self.input_names = tuple(each.name for each in self._session.get_inputs())
+        self._output = self._session.get_outputs()[0]
+
+    @property
+    def output_shape(self) -> list[int | str | None]:
+        """Shape of the first output as the graph declares it; the first dimension is the batch."""
+        return self._output.shape
+
+    def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """The first output [N, …] for inputs by name: [N, L], or [N] (the model sees [N, 1]).
+
+        A single row is run twice over: ONNX Runtime multiplies one row by another routine than
+        many, which rounds differently.
+        """
+        fed = {name: array[:, None] if array.ndim == 1 else array for name, array in inputs.items()}
+        rows = len(next(iter(fed.values())))
+        if rows == 1:
+            fed = {name: np.repeat(array, 2, axis=0) for name, array in fed.items()}
+        return self._session.run([self._output.name], fed)[0][:rows]

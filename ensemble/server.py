@@ -1,0 +1,186 @@
+"""Run the real Triton over a model repository, and leave nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from uuid import uuid4
+
+from ensemble.export import latest_release
+from ensemble.ports import Ports, choose_ports
+from ensemble.server_process import await_ready, cause, start, stop
+from ensemble.triton_config import MODEL_NAME
+from ensemble.triton_installation import find_triton
+from recipes.artifacts import Artifacts
+from recipes.atomic import atomic_file
+from recipes.errors import ShortlistError
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a running server listens, as ``host:port``, and the process it is."""
+
+    http: str
+    grpc: str
+    metrics: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Triton."""
+
+    process: subprocess.Popen[bytes]
+    address: Address
+    log: Path
+
+    def wait(self) -> None:
+        """Block until the server ends by itself, which it should not.
+
+        Raises:
+            ShortlistError: it ended; quotes the log.
+        """
+        status = self.process.wait()
+        raise ShortlistError(
+            f"Triton stopped by itself with status {status}: {cause(self.log)} "
+            f"All of it: {self.log}"
+        )
+
+
+@contextmanager
+def running_server(
+    artifacts: Artifacts,
+    recipe_name: str,
+    *,
+    host: str = LOOPBACK,
+    http_port: int | None = None,
+    grpc_port: int | None = None,
+    metrics_port: int | None = None,
+) -> Iterator[Server]:
+    """Start Triton over ``artifacts.model_repository``, ready when entered, gone when left.
+
+    While it runs, ``artifacts.server_address`` tells clients where; its log is
+    ``artifacts.server_log``. If this process dies, Triton stops too (Linux ties it to the thread
+    that enters: that must live as long as the server).
+
+    Raises:
+        ShortlistError: no release, a busy port, no Triton, or a release that does not load.
+    """
+    if latest_release(artifacts) is None:
+        raise ShortlistError(
+            f"expected a release in {artifacts.model_repository}, found none. "
+            f"`shortlist export {recipe_name}` makes one."
+        )
+    ports = choose_ports(host, http_port, grpc_port, metrics_port)
+    log = artifacts.server_log
+    shared_memory = f"shortlist_{uuid4().hex}_"
+    with tempfile.TemporaryDirectory(prefix="shortlist-triton-") as scratch:
+        triton = find_triton(Path(scratch))
+        command = [*triton.command, *_options(artifacts, host, ports, shared_memory)]
+        environment = {
+            "SHORTLIST_FEATURE_STORE": str(artifacts.feature_store.absolute()),
+            **triton.environment,
+        }
+        process = start(command, environment, log)
+        try:
+            await_ready(process, f"http://{host}:{ports.http}/v2/health/ready", log)
+            address = Address(
+                http=f"{host}:{ports.http}",
+                grpc=f"{host}:{ports.grpc}",
+                metrics=f"{host}:{ports.metrics}",
+                pid=process.pid,
+            )
+            with _announced(artifacts.server_address, address):
+                yield Server(process, address, log)
+        finally:
+            stop(process, shared_memory)
+
+
+def serve(
+    artifacts: Artifacts,
+    recipe_name: str,
+    say: Callable[[str], None],
+    *,
+    host: str = LOOPBACK,
+    http_port: int | None = None,
+    grpc_port: int | None = None,
+    metrics_port: int | None = None,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM. Call it from the main thread, where signals arrive.
+
+    Raises:
+        ShortlistError: as ``running_server``, and if Triton stops by itself.
+    """
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
+    try:
+        with running_server(
+            artifacts,
+            recipe_name,
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+        ) as server:
+            say(f"ready after {time.monotonic() - began:.1f} s")
+            say(f"gRPC     {server.address.grpc}")
+            say(f"HTTP     http://{server.address.http}/v2/models/{MODEL_NAME}")
+            say(f"metrics  http://{server.address.metrics}/metrics")
+            say(f"log      {server.log}")
+            say("Ctrl-C stops it")
+            server.wait()
+    except KeyboardInterrupt:
+        say("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def read_address(artifacts: Artifacts) -> Address | None:
+    """Where this recipe's server listens, None where none runs."""
+    try:
+        address = Address(**json.loads(artifacts.server_address.read_text(encoding="utf-8")))
+        os.kill(address.pid, 0)
+    except (OSError, ValueError, TypeError):
+        return None
+    return address
+
+
+def _options(artifacts: Artifacts, host: str, ports: Ports, shared_memory: str) -> list[str]:
+    return [
+        f"--model-repository={artifacts.model_repository.absolute()}",
+        f"--http-address={host}",
+        f"--http-port={ports.http}",
+        f"--grpc-address={host}",
+        f"--grpc-port={ports.grpc}",
+        f"--metrics-address={host}",
+        f"--metrics-port={ports.metrics}",
+        "--exit-timeout-secs=5",
+        # A prefix of our own, so that a killed server's shared memory can be told and removed.
+        f"--backend-config=python,shm-region-prefix-name={shared_memory}",
+    ]
+
+
+@contextmanager
+def _announced(path: Path, address: Address) -> Iterator[None]:
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(asdict(address)) + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            # Another server may have taken over the file since.
+            if json.loads(path.read_text(encoding="utf-8"))["pid"] == address.pid:
+                path.unlink()
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,91 @@
+"""Raw users and the interactions of the training part -> the feature store."""
+
+import hashlib
+from collections.abc import Iterator
+
+from ensemble.parts import required
+from ensemble.runtime.encoding import Encoding, is_null, spell
+from ensemble.runtime.errors import StoreError
+from ensemble.runtime.feature_store import UserRecord
+from ensemble.runtime.manifest import sha256
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+TRAINING_PARTS = ("train", "valid")
+
+
+def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: SqliteFeatureStore) -> bool:
+    """Make ``store`` hold the training part's users; False where it did already.
+
+    Readers see the old content until all of the new is there.
+
+    Raises:
+        ShortlistError: an input is missing, or the store cannot be written.
+    """
+    required(artifacts, recipe.name)
+    source = _fingerprint(recipe, artifacts)
+    if store.source() == source:
+        return False
+    try:
+        store.replace_all(training_records(recipe, artifacts), source)
+    except StoreError as error:
+        raise ShortlistError(
+            f"{error}. Free disk space, or check the rights on that folder."
+        ) from error
+    return True
+
+
+def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
+    """Every user of both tables: raw id, then raw features and items, oldest first."""
+    import pyarrow.parquet as pq
+
+    encoding = Encoding.load(artifacts.prepared.encoding)
+    user = recipe.columns.user
+    features = list(recipe.features.user)
+    table = pq.read_table(artifacts.raw.users, columns=[user, *features]).to_pydict()
+    known: dict[str, dict[str, object]] = {}
+    for row, raw_id in enumerate(table[user]):
+        values = {name: table[name][row] for name in features}
+        known[spell(raw_id, encoding.user.dtype)] = {
+            name: None if is_null(value) else value for name, value in values.items()
+        }
+    interactions = _interactions(recipe, artifacts, encoding)
+    for user_id in dict.fromkeys([*known, *interactions]):
+        yield user_id, UserRecord(known.get(user_id, {}), interactions.get(user_id, []))
+
+
+def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
+    """Items by user in the order of the workflow's history: time, then place in the raw table."""
+    import pandas as pd
+
+    columns = recipe.columns
+    key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
+    parts = [
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=key)
+        for part in TRAINING_PARTS
+    ]
+    training = pd.concat(parts, ignore_index=True)
+    raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
+    raw["place"] = range(len(raw))
+    raw = raw.drop_duplicates(key, keep="last")
+    placed = training.merge(raw, on=key, how="left", validate="one_to_one")
+    order = [columns.timestamp, "place"] if columns.timestamp else ["place"]
+    placed = placed.sort_values(order, kind="stable")
+    users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
+    items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
+    found: dict[str, list[str]] = {}
+    for user_id, item_id in zip(users, items, strict=True):
+        found.setdefault(user_id, []).append(item_id)
+    return found
+
+
+def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
+    paths = [
+        artifacts.raw.users,
+        artifacts.raw.interactions,
+        *(artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS),
+    ]
+    text = recipe.model_dump_json() + "".join(sha256(path) for path in paths)
+    return hashlib.sha256(text.encode()).hexdigest()
