@@ -1,0 +1,101 @@
+"""What the README shows works as it is shown."""
+
+import datetime
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recipes.artifacts import Artifacts
+from recipes.load import load
+from scripts.cli import COMMANDS
+from sources.ingest import ingest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def shop_recipe() -> str:
+    """The made-up shop's TOML, out of the README."""
+    (block,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    return str(block)
+
+
+def write_shop(folder: Path, customers: int = 40, products: int = 12) -> Path:
+    """Write the README's shop with three generated tables into ``folder``; return its recipe.
+
+    Customers with an even number buy products with an even number, the others the odd ones.
+    """
+    orders = [
+        (customer, f"p{2 * number + customer % 2}", number)
+        for customer in range(customers)
+        for number in range(products // 2)
+        if (customer + number) % 5
+    ]
+    first = datetime.datetime(2024, 1, 1)
+    pq.write_table(
+        pa.table(
+            {
+                "customer": [customer for customer, _, _ in orders],
+                "product": [product for _, product, _ in orders],
+                "ordered_at": [first + datetime.timedelta(days=day) for _, _, day in orders],
+            }
+        ),
+        folder / "orders.parquet",
+    )
+    pq.write_table(
+        pa.table(
+            {
+                "customer": list(range(customers)),
+                "city": [("Bern", "Ulm", None)[customer % 3] for customer in range(customers)],
+            }
+        ),
+        folder / "customers.parquet",
+    )
+    pq.write_table(
+        pa.table(
+            {
+                "product": [f"p{number}" for number in range(products)],
+                "name": [f"Product {number}" for number in range(products)],
+                "price": [2.5 * number for number in range(products)],
+                "tags": [
+                    ["table"] if number % 2 else ["desk", "gift"] for number in range(products)
+                ],
+            }
+        ),
+        folder / "products.parquet",
+    )
+    path = folder / "shop.toml"
+    path.write_text(shop_recipe(), encoding="utf-8")
+    return path
+
+
+def test_the_made_up_shop_is_read_as_the_readme_shows_it(tmp_path: Path) -> None:
+    """Under 25 lines of TOML and three Parquet files are all that a data set of one's own takes."""
+    assert len(shop_recipe().splitlines()) < 25
+    recipe, artifacts = load(str(write_shop(tmp_path))), Artifacts(tmp_path / "artifacts")
+    said: list[str] = []
+    ingest(recipe, artifacts, None, said.append)
+    orders = pq.read_table(artifacts.raw.interactions)
+    assert orders.num_rows > 100
+    assert orders.column_names == ["customer", "product", "ordered_at"]
+    assert pq.read_table(artifacts.raw.items)["tags"].to_pylist()[0] == ["desk", "gift"]
+    assert said == [f"{orders.num_rows:,} interactions, 40 users, 12 items in {artifacts.raw.root}"]
+
+
+def test_every_command_and_target_of_the_readme_exists() -> None:
+    """What a reader copies into a terminal is there."""
+    commands = re.findall(r"^\$ shortlist (\w+)", README, flags=re.MULTILINE)
+    assert set(commands) == set(COMMANDS) - {"demo"}
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    texts = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`?make ([a-z-]+)`", texts)) <= set(targets)
+
+
+def test_every_folder_is_described() -> None:
+    """A folder with code has its line in the README's table, and every line its folder."""
+    described = set(re.findall(r"^\| `(\w+)/`", README, flags=re.MULTILINE))
+    holds_code = {path.parent.name for path in ROOT.glob("*/*.py")}
+    assert holds_code - {"benchmarks"} <= described
+    assert all((ROOT / name).is_dir() for name in described)
