@@ -75,11 +75,6 @@ class Prepared:
         """Encoded features of every item, sorted by raw id: the row number is the index row."""
         return self.root / "items.parquet"
 
-    @property
-    def stamp(self) -> Path:
-        """Fingerprint of what all this was made from."""
-        return self.root / "stamp.json"
-
 
 @dataclass(frozen=True)
 class Models:
