@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ensemble.parts import required
+from ensemble.releases import latest_release
 from ensemble.runtime import manifest
 from ensemble.runtime.errors import ReleaseError, StoreError
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
@@ -53,18 +54,6 @@ def export(
         ) from error
     finally:
         store.close()
-
-
-def releases(artifacts: Artifacts) -> list[Path]:
-    """Release folders, oldest first."""
-    model = artifacts.model_repository / MODEL_NAME
-    versions = [path for path in model.glob("*") if path.name.isdecimal() and path.is_dir()]
-    return sorted(versions, key=lambda path: int(path.name))
-
-
-def latest_release(artifacts: Artifacts) -> Path | None:
-    """The newest release folder, None where there is none."""
-    return next(reversed(releases(artifacts)), None)
 
 
 def _new_release(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
-from ensemble.export import latest_release
+from ensemble.releases import latest_release
 from ensemble.ports import Ports, choose_ports
 from ensemble.server_process import await_ready, cause, start, stop
 from ensemble.triton_config import MODEL_NAME

@@ -1,0 +1,91 @@
+"""Raw values become the codes and numbers of the workflow."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.runtime.encoding import Bucket, Categorical, Encoding, Numeric, spell
+
+COLOURS = Categorical("colour", "string", {"red": 3, "blue": 4})
+TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "key"),
+    [
+        (7, "integer", "7"),
+        (7.0, "integer", "7"),
+        (np.int32(-1), "integer", "-1"),
+        ("seven", "integer", "seven"),
+        (7.5, "integer", "7.5"),
+        (float("inf"), "integer", "inf"),
+        (7, "float", "7.0"),
+        (0.1, "float", "0.1"),
+        (True, "boolean", "true"),
+        (np.False_, "boolean", "false"),
+        ("007", "string", "007"),
+    ],
+)
+def test_a_value_is_spelled_as_in_the_vocabulary(value: object, dtype: str, key: str) -> None:
+    """Every raw type has one spelling; a value of a wrong type is spelled, not refused."""
+    assert spell(value, dtype) == key
+
+
+def test_categories_known_unknown_and_null() -> None:
+    """A known value has its code, an unseen one 2, a missing one 1."""
+    assert COLOURS.encode(["blue", "green", None, float("nan"), "red"]).tolist() == [4, 2, 1, 1, 3]
+
+
+def test_lists_are_padded_and_cut() -> None:
+    """A list keeps its first values, is padded with 0, and a null list holds one null."""
+    encoded = TAGS.encode(
+        [["old", "new"], [], None, ["new", None, "odd", "old"], np.array(["old"])]
+    )
+    assert encoded.tolist() == [[4, 3, 0], [0, 0, 0], [1, 0, 0], [3, 1, 2], [4, 0, 0]]
+
+
+def test_buckets_count_the_boundaries_at_or_below() -> None:
+    """A boundary belongs to the interval that it opens; null and text are missing."""
+    bucket = Bucket("age", np.array([18.0, 35.0]))
+    assert bucket.encode([17, 18, 34.9, 35, None, "old"]).tolist() == [3, 4, 4, 5, 1, 1]
+
+
+def test_numbers_are_filled_then_normalised() -> None:
+    """Missing becomes `fill` before mean and deviation apply; a constant column is not divided."""
+    assert Numeric("price", 10.0, 4.0, 2.0).encode([10, 12, None]).tolist() == [0.0, 0.5, -2.0]
+    assert Numeric("price", 10.0, 0.0, 2.0).encode([13]).tolist() == [3.0]
+    assert Numeric("price", 10.0, 4.0, 2.0).encode([10]).dtype == np.float32
+
+
+def test_no_rows_is_no_error() -> None:
+    """Each encoder gives an empty array of its shape for no values."""
+    assert COLOURS.encode([]).shape == (0,)
+    assert TAGS.encode([]).shape == (0, 3)
+    assert Numeric("price", 0, 1, 0).encode([]).shape == (0,)
+
+
+def test_history_keeps_the_most_recent_oldest_first(tmp_path: Path) -> None:
+    """Of a long past the last items stay in their order; unknown items are code 2."""
+    item = {"name": "item", "kind": "categorical", "dtype": "integer", "vocabulary": "item.json"}
+    content = {
+        "format": 1,
+        "user": item | {"name": "user"},
+        "item": item,
+        "user_features": [],
+        "item_features": [],
+        "history": {"name": "item_history", "length": 3},
+    }
+    (tmp_path / "encoding.json").write_text(json.dumps(content))
+    (tmp_path / "item.json").write_text(json.dumps(["10", "20", "30"]))
+    encoding = Encoding.load(tmp_path)
+    encoded = encoding.encode_history([["10", "20", "99", "30"], ["20"], []])
+    assert encoded.tolist() == [[4, 2, 5], [4, 0, 0], [0, 0, 0]]
+
+
+def test_an_encoding_of_another_format_is_refused(tmp_path: Path) -> None:
+    """A newer format is named, not misread."""
+    (tmp_path / "encoding.json").write_text('{"format": 2}')
+    with pytest.raises(ValueError, match="format 2"):
+        Encoding.load(tmp_path)

@@ -1,0 +1,132 @@
+"""Single operators on hand-written inputs."""
+
+import json
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from ensemble.runtime.operators.filter_candidates import FilterCandidates, FilterCandidatesConfig
+from ensemble.runtime.operators.operator import Config
+from ensemble.runtime.operators.order import Order
+from ensemble.runtime.operators.retrieve import Retrieve, RetrieveConfig
+from ensemble.runtime.release import Release
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+
+#: Five items on a line: for the query [1], item 4 is the best and item 0 the worst.
+LINE = np.arange(5, dtype=np.float32)[:, None]
+NOTHING = np.zeros((1, 0), dtype=np.int64)
+INFINITE = np.inf
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    """A release of five items, a to e."""
+    (tmp_path / "item_ids.json").write_text(json.dumps(list("abcde")))
+    index = faiss.IndexFlatIP(1)
+    index.add(LINE)
+    faiss.write_index(index, str(tmp_path / "index.faiss"))
+    return Release(tmp_path, SqliteFeatureStore(tmp_path / "store.sqlite"))
+
+
+def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[str, np.ndarray]:
+    columns = {
+        "query": np.array(queries, dtype=np.float32)[:, None],
+        "seen_rows": seen,
+        "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
+    }
+    return Retrieve(RetrieveConfig(candidates=2), release).run(columns)
+
+
+def test_retrieval_finds_the_largest_inner_products(release: Release) -> None:
+    """Best first, with the scores; each user has its own result."""
+    seen = np.zeros((2, 0), dtype=np.int64)
+    found = _retrieve(release, [1.0, -1.0], seen)
+    assert found["retrieved_rows"].tolist() == [[4, 3], [0, 1]]
+    assert found["retrieval_scores"].tolist() == [[4.0, 3.0], [0.0, -1.0]]
+
+
+def test_retrieval_fetches_more_for_whoever_has_seen_more(release: Release) -> None:
+    """A user who has seen two items gets two more; the other user's row is padded, not widened."""
+    found = _retrieve(release, [1.0, 1.0], np.array([[4, 3], [-1, -1]]))
+    assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1], [4, 3, -1, -1]]
+    assert found["retrieval_scores"][1, 2:].tolist() == [-INFINITE, -INFINITE]
+
+
+def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
+    """A user who has seen the whole catalogue gets the whole catalogue, and no -1 from FAISS."""
+    found = _retrieve(release, [1.0], np.array([[0, 1, 2, 3, 4]]))
+    assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1, 0]]
+
+
+def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
+    """One user's seen items do not touch another's; the order stays; the tail is padded."""
+    filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
+        {
+            "retrieved_rows": np.array([[4, 3, 2, 1], [4, 3, -1, -1]]),
+            "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
+            "seen_rows": np.array([[3, -1], [-1, -1]]),
+            "excluded_rows": np.array([[-1], [4]]),
+        }
+    )
+    assert filtered["candidate_rows"].tolist() == [[4, 2, 1], [3, -1, -1]]
+    assert filtered["candidate.retrieval_score"].tolist() == [
+        [8.0, 6.0, 5.0],
+        [7.0, -INFINITE, -INFINITE],
+    ]
+
+
+def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
+    """With fewer retrieved than candidates, the output still has its declared width."""
+    filtered = FilterCandidates(FilterCandidatesConfig(candidates=4), release).run(
+        {
+            "retrieved_rows": np.array([[2, 1]]),
+            "retrieval_scores": np.array([[1, 0.5]], np.float32),
+            "seen_rows": NOTHING,
+            "excluded_rows": NOTHING,
+        }
+    )
+    assert filtered["candidate_rows"].tolist() == [[2, 1, -1, -1]]
+    assert filtered["candidate.retrieval_score"].dtype == np.float32
+
+
+def test_order_is_by_score_then_by_id(release: Release) -> None:
+    """Equal scores stand in the order of ids; each user's own top_k cuts; the tail is empty."""
+    ordered = Order(Config(), release).run(
+        {
+            "candidate_rows": np.array([[3, 1, 2], [4, 0, -1]]),
+            "ranker_scores": np.array([[0.5, 0.5, 0.9], [0.1, -0.2, -INFINITE]], np.float32),
+            "top_k": np.array([2, 3]),
+        }
+    )
+    assert ordered["item_ids"].tolist() == [["c", "b", ""], ["e", "a", ""]]
+    assert ordered["item_rows"].tolist() == [[2, 1, -1], [4, 0, -1]]
+    assert ordered["scores"].tolist() == [
+        [pytest.approx(0.9), 0.5, -INFINITE],
+        [pytest.approx(0.1), pytest.approx(-0.2), -INFINITE],
+    ]
+
+
+def test_order_is_as_wide_as_the_largest_top_k(release: Release) -> None:
+    """A request for more than there are candidates gets a longer tail, not a narrower matrix."""
+    ordered = Order(Config(), release).run(
+        {
+            "candidate_rows": np.array([[3]]),
+            "ranker_scores": np.array([[0.5]], np.float32),
+            "top_k": np.array([4]),
+        }
+    )
+    assert ordered["item_ids"].tolist() == [["d", "", "", ""]]
+
+
+def test_a_candidate_scored_minus_infinity_is_still_an_item(release: Release) -> None:
+    """A missing candidate never wins against a real one, however bad."""
+    ordered = Order(Config(), release).run(
+        {
+            "candidate_rows": np.array([[-1, 3]]),
+            "ranker_scores": np.array([[-INFINITE, -INFINITE]], np.float32),
+            "top_k": np.array([2]),
+        }
+    )
+    assert ordered["item_ids"].tolist() == [["d", ""]]
