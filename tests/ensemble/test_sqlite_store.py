@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_records_come_back_in_the_order_asked(path: Path) -> None:
-    """Values and order of interactions survive; an id asked twice is answered twice, others None."""
+    """Values and order survive; an id asked twice is answered twice, an unknown one None."""
     store = SqliteFeatureStore(path)
     store.put_many([("anna", ANNA), ("ben", BEN)])
     assert store.get_many(["ben", "nobody", "anna", "ben"]) == [BEN, None, ANNA, BEN]
@@ -70,7 +70,7 @@ def test_an_exchange_leaves_nothing_of_before(path: Path) -> None:
 
 def test_a_missing_store_is_named(path: Path) -> None:
     """A reader makes no empty store; it says which file is missing."""
-    with pytest.raises(StoreError, match="store.sqlite does not exist"):
+    with pytest.raises(StoreError, match=r"store\.sqlite does not exist"):
         SqliteFeatureStore(path, read_only=True)
     assert not path.exists()
 
@@ -78,7 +78,7 @@ def test_a_missing_store_is_named(path: Path) -> None:
 def test_a_file_that_is_no_store_is_named(path: Path) -> None:
     """Another file in its place is refused with its name."""
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
-    with pytest.raises(StoreError, match="store.sqlite cannot be opened"):
+    with pytest.raises(StoreError, match=r"store\.sqlite cannot be opened"):
         SqliteFeatureStore(path)
 
 

@@ -1,0 +1,65 @@
+"""A damaged release is refused by the name of the file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ensemble.runtime import manifest, plan
+from ensemble.runtime.errors import ReleaseError
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+
+
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x01
+    path.write_bytes(content)
+
+
+def test_one_flipped_byte_in_any_file_is_noticed(
+    release: Path, store: SqliteFeatureStore, tmp_path: Path
+) -> None:
+    """For every file, first, middle and last byte: loading fails and names that file."""
+    copy = Path(shutil.copytree(release, tmp_path / "release"))
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        size = path.stat().st_size
+        for place in {0, size // 2, size - 1}:
+            _flip(path, place)
+            with pytest.raises(ReleaseError, match=str(path)):
+                plan.load(copy, store)
+            _flip(path, place)
+    plan.load(copy, store)
+
+
+def test_every_byte_of_the_manifest_counts(release: Path, tmp_path: Path) -> None:
+    """The manifest is protected by itself: spaces and digits included."""
+    copy = Path(shutil.copytree(release, tmp_path / "release")) / manifest.NAME
+    for place in range(copy.stat().st_size):
+        _flip(copy, place)
+        with pytest.raises(ReleaseError, match=manifest.NAME):
+            manifest.read(copy.parent)
+        _flip(copy, place)
+
+
+def test_a_missing_file_is_named(release: Path, store: SqliteFeatureStore, tmp_path: Path) -> None:
+    """A file that is gone is reported like a damaged one."""
+    copy = Path(shutil.copytree(release, tmp_path / "release"))
+    (copy / "ranker.onnx").unlink()
+    with pytest.raises(ReleaseError, match=r"ranker\.onnx is missing"):
+        plan.load(copy, store)
+
+
+def test_a_folder_without_manifest_is_no_release(tmp_path: Path) -> None:
+    """An empty folder is refused with the file that it lacks."""
+    with pytest.raises(ReleaseError, match=r"manifest\.json cannot be read"):
+        manifest.verify(tmp_path)
+
+
+def test_facts_are_kept(tmp_path: Path) -> None:
+    """What is sealed with a release can be read back."""
+    (tmp_path / "a").write_text("content")
+    manifest.seal(tmp_path, {"answer": 42})
+    assert manifest.verify(tmp_path)["answer"] == 42
+    assert list(manifest.read(tmp_path)["files"]) == ["a"]

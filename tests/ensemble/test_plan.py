@@ -1,0 +1,169 @@
+"""A loaded release answers: whom, how many, in what order, and the same in any company."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.runtime.errors import ReleaseError, RequestError
+from ensemble.runtime.plan import Plan
+from ensemble.runtime.request import Answers
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from tests.ensemble.synthetic import ITEMS, RECIPE, USERS
+
+EVERYBODY = [str(user) for user in range(1, USERS + 1)]
+
+
+def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 80])
+def test_an_answer_is_the_same_to_the_bit_alone_and_in_any_batch(served: Plan, size: int) -> None:
+    """Scores and items of each user do not depend on who else is in the batch, or how many."""
+    alone = [served.recommend([user], top_k=50) for user in EVERYBODY]
+    for start in range(0, len(EVERYBODY), size):
+        batch = served.recommend(EVERYBODY[start : start + size], top_k=50)
+        for place, expected in enumerate(alone[start : start + size]):
+            assert batch.item_ids[place].tolist() == expected.item_ids[0].tolist()
+            assert _same_bits(batch.scores[place], expected.scores[0])
+
+
+def test_one_query_vector_is_the_same_as_among_many(served: Plan) -> None:
+    """The query tower's output for one user equals, to the bit, that user's row in a batch."""
+    together = served.run(served.request(EVERYBODY).columns())
+    for row, user in enumerate(EVERYBODY):
+        alone = served.run(served.request([user]).columns())
+        assert _same_bits(alone["query"][0], together["query"][row])
+
+
+def test_seen_items_never_appear(served: Plan, store: SqliteFeatureStore) -> None:
+    """No user is recommended an item of the training part."""
+    answers = served.recommend(EVERYBODY, top_k=50)
+    for row, record in enumerate(store.get_many(EVERYBODY)):
+        assert record is not None
+        assert not set(record.interactions) & set(answers.item_ids[row])
+
+
+def test_scores_descend_and_ties_follow_the_item_row(served: Plan) -> None:
+    """Every answer is sorted; no item appears twice."""
+    answers = served.recommend(EVERYBODY, top_k=50)
+    assert (answers.scores[:, 1:] <= answers.scores[:, :-1]).all()
+    for items in answers.item_ids:
+        real = [item for item in items if item]
+        assert len(set(real)) == len(real)
+
+
+def test_an_unknown_user_gets_the_unknown_users_answer(served: Plan) -> None:
+    """Whoever nobody knows gets one and the same answer, and is marked as unknown."""
+    answers = served.recommend(["nobody", "", "日本", "1"])
+    assert answers.known_user.tolist() == [False, False, False, True]
+    first, *others = answers.item_ids[:3].tolist()
+    assert others == [first, first]
+    assert all(answers.item_ids[0])
+    assert np.isfinite(answers.scores).all()
+
+
+def test_a_user_known_to_the_store_but_not_to_the_vocabulary(served: Plan) -> None:
+    """User 2 came too late for the vocabulary: features and history count, so it is no stranger."""
+    answers = served.recommend(["2", "nobody"])
+    assert answers.known_user.tolist() == [True, False]
+    assert answers.item_ids[0].tolist() != answers.item_ids[1].tolist()
+
+
+def test_where_fewer_than_k_remain_the_tail_is_empty(
+    served: Plan, store: SqliteFeatureStore
+) -> None:
+    """The user who has seen nearly everything gets the rest of the catalogue, then empty strings."""
+    record = store.get_many([str(USERS)])[0]
+    assert record is not None
+    unseen = {str(item) for item in range(1, ITEMS + 1)} - set(record.interactions)
+    answers = served.recommend([str(USERS)], top_k=10)
+    assert set(answers.item_ids[0][: len(unseen)]) == unseen
+    assert answers.item_ids[0][len(unseen) :].tolist() == [""] * (10 - len(unseen))
+    assert np.isneginf(answers.scores[0][len(unseen) :]).all()
+
+
+def test_excluded_items_do_not_appear_and_others_move_up(served: Plan) -> None:
+    """Leaving out a user's first two items brings up the third; unknown ids are no error."""
+    before = served.recommend(["1"], top_k=5).item_ids[0].tolist()
+    excluded = [before[0], before[1], "no such item", ""]
+    after = served.recommend(["1"], top_k=3, exclude=[excluded]).item_ids[0].tolist()
+    assert after == before[2:]
+
+
+def test_every_user_has_an_own_top_k(served: Plan) -> None:
+    """The output is as wide as the largest; a user's own stops earlier."""
+    answers = served.recommend(["1", "2"], top_k=[2, 4])
+    assert answers.item_ids.shape == (2, 4)
+    assert answers.item_ids[0, 2:].tolist() == ["", ""]
+    assert answers.item_ids[0, :2].tolist() == served.recommend(["1"], top_k=2).item_ids[0].tolist()
+
+
+def test_without_top_k_the_recipe_decides(served: Plan) -> None:
+    """The default width is the recipe's."""
+    assert served.recommend(["1"]).item_ids.shape == (1, RECIPE.serving.top_k)
+
+
+@pytest.mark.parametrize(
+    ("users", "top_k", "exclude", "message"),
+    [
+        ([], None, None, "empty batch"),
+        (["1"], 0, None, "top_k from 1 to 50, got 0"),
+        (["1"], 10_000, None, "top_k from 1 to 50, got 10000"),
+        (["1", "2"], [5], None, "top_k for each of 2 users, got 1"),
+        (["1"], None, [[], []], "exclude_item_ids for each of 1 users, got 2"),
+    ],
+)
+def test_impossible_requests_are_refused(
+    served: Plan,
+    users: Sequence[str],
+    top_k: int | Sequence[int] | None,
+    exclude: Sequence[Sequence[str]] | None,
+    message: str,
+) -> None:
+    """The error says what was expected and what came."""
+    with pytest.raises(RequestError, match=message):
+        served.recommend(users, top_k, exclude)
+
+
+def test_requests_answered_together_are_answered_apart(served: Plan) -> None:
+    """Several requests in one pass get what each would get alone, in its own width."""
+    requests = [served.request(["1"], 3), served.request(["2", "3"], [1, 2], [["5"], []])]
+    first, second = served.answer(requests)
+    expected: list[Answers] = [served.answer([request])[0] for request in requests]
+    for got, wanted in zip((first, second), expected, strict=True):
+        assert got.item_ids.tolist() == wanted.item_ids.tolist()
+        assert _same_bits(np.ascontiguousarray(got.scores), np.ascontiguousarray(wanted.scores))
+    assert (first.item_ids.shape, second.item_ids.shape) == ((1, 3), (2, 2))
+
+
+def test_more_users_than_a_batch(served: Plan) -> None:
+    """Hundreds of users are answered in parts, in their order."""
+    users = EVERYBODY * 4
+    answers = served.recommend(users)
+    assert answers.item_ids.shape[0] == len(users)
+    assert answers.item_ids[300].tolist() == served.recommend([users[300]]).item_ids[0].tolist()
+
+
+def test_the_trace_shows_what_each_stage_kept(served: Plan, store: SqliteFeatureStore) -> None:
+    """Answers come from candidates, candidates from what was retrieved, less what was seen."""
+    trace = served.trace(EVERYBODY[:10], top_k=5)
+    assert trace.candidate_rows.shape == (10, 50)
+    assert trace.item_rows.shape == (10, 5)
+    for row, record in enumerate(store.get_many(EVERYBODY[:10])):
+        assert record is not None
+        seen = {int(item) - 1 for item in record.interactions}
+        retrieved = [item for item in trace.retrieved_rows[row].tolist() if item >= 0]
+        expected = [item for item in retrieved if item not in seen][:50]
+        assert trace.candidate_rows[row].tolist() == expected
+        best = trace.candidate_rows[row][np.argsort(-trace.ranker_scores[row], kind="stable")]
+        assert set(trace.item_rows[row]) == set(best[:5])
+
+
+def test_operators_in_a_wrong_order_are_refused(served: Plan, release: Path) -> None:
+    """A plan that reads a column before it is made does not load."""
+    settings = {"candidates": 50, "top_k": 5}
+    with pytest.raises(ReleaseError, match="encode_user reads"):
+        Plan(settings, served.operators[1:])
