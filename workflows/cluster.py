@@ -15,8 +15,8 @@ from merlin.io.worker import clean_worker_cache
 
 from recipes.errors import ShortlistError
 
-#: Imported first by every worker.
-PRELOAD = "workflows.worker"
+#: Imported first by every worker that is started here.
+PRELOAD = "workflows.without_tensorflow"
 #: Otherwise dask makes Arrow strings of object columns, and of lists their printed form.
 SETTINGS = {"dataframe.convert-string": False}
 
@@ -28,11 +28,14 @@ def gpu_is_present() -> bool:
     return bool(HAS_GPU) and cudf is not None
 
 
-class Preload(WorkerPlugin):
+class MakeReady(WorkerPlugin):
     """For workers that someone else started: those there are, and those to come."""
 
+    name = "shortlist"
+
     def setup(self, worker: Any) -> None:
-        import workflows.worker  # noqa: F401
+
+        dask.config.set(SETTINGS)
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
             return
         with _cluster(workers, scheduler) as cluster, _client(cluster) as client:
             if scheduler is not None:
-                client.register_plugin(Preload(), name=PRELOAD)
+                client.register_plugin(MakeReady())
             with _merlin_uses(client):
                 yield client
 
@@ -102,7 +105,7 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
 
 def _client(cluster: Any) -> Client:
     try:
-        return Client(cluster, timeout=10)
+        return Client(cluster, timeout=5)
     except (OSError, ValueError, TimeoutError) as error:
         raise ShortlistError(
             f"no Dask scheduler answers at {cluster}: {error}. Start one with `dask scheduler` and "

@@ -43,20 +43,18 @@ def filter_interactions(condition: Condition, interactions: pd.DataFrame) -> pd.
 
 def join_workflow(recipe: Recipe, tables: Tables, columns: list[str]) -> Workflow:
     """Interactions with the raw features of their user and item beside them."""
-    users, items = tables.users, tables.items
-    return Workflow(
-        columns
-        >> JoinExternal(
-            table_dataset(users, tables.kinds),
-            on=recipe.columns.user,
-            columns_ext=list(users.columns),
-        )
-        >> JoinExternal(
-            table_dataset(items, tables.kinds),
-            on=recipe.columns.item,
-            columns_ext=list(items.columns),
-        )
-    )
+    user, item = recipe.columns.user, recipe.columns.item
+    users = _joining(tables.users, user, tables.kinds)
+    items = _joining(tables.items, item, tables.kinds)
+    return Workflow(columns >> users >> items)
+
+
+def _joining(table: pd.DataFrame, key: str, kinds: dict[str, str]) -> JoinExternal:
+    join = JoinExternal(table_dataset(table, kinds), on=key, columns_ext=list(table.columns))
+    # read it here and now: a worker would do so for each partition, as a computation within one
+    join.cpu = not gpu_is_present()
+    _ = join._ext
+    return join
 
 
 def table_dataset(table: pd.DataFrame, kinds: dict[str, str]) -> Dataset:

@@ -1,7 +1,7 @@
 """Raw values and their codes, both ways, exactly."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Vocabulary:
         ]
         return np.array(codes, np.int64).reshape(len(codes))
 
-    def decode(self, codes: Sequence[int]) -> list[Any]:
+    def decode(self, codes: Iterable[int]) -> list[Any]:
         """The raw values of N codes, in their own type; None for 0, 1 and 2, which name no value.
 
         Raises ``ShortlistError`` for a code that the vocabulary does not have.

@@ -1,0 +1,90 @@
+"""Preparing on several processes."""
+
+import filecmp
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+from workflows.prepare import prepare
+
+Build = Callable[..., Recipe]
+
+
+def files_that_differ(one: Path, other: Path) -> list[str]:
+    """All but NVTabular's own pickle of the workflow, in which objects have no fixed order."""
+    names = {
+        path.relative_to(folder)
+        for folder in (one, other)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("workflow.pkl", "metadata.json")
+    }
+    return [
+        str(name)
+        for name in sorted(names)
+        if not ((one / name).exists() and (other / name).exists())
+        or not filecmp.cmp(one / name, other / name, shallow=False)
+    ]
+
+
+@pytest.fixture
+def one_process(shop: Artifacts, shop_recipe: Build, monkeypatch: pytest.MonkeyPatch) -> Artifacts:
+    """The shop, prepared in this process in about ten partitions."""
+    monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", 30)
+    prepare(shop_recipe(), shop, force=False, say=print)
+    assert len(list(shop.prepared.interactions("train").glob("*.parquet"))) == 10
+    return shop
+
+
+def copy_of(artifacts: Artifacts, root: Path) -> Artifacts:
+    shutil.copytree(artifacts.raw.root, root / "raw")
+    return Artifacts(root)
+
+
+def test_two_workers_write_the_same_bytes(
+    one_process: Artifacts, shop_recipe: Build, tmp_path: Path
+) -> None:
+    """Two worker processes give, file by file, the output of one process."""
+    two = copy_of(one_process, tmp_path / "two")
+    prepare(shop_recipe(), two, force=False, workers=2, say=print)
+    assert files_that_differ(one_process.prepared.root, two.prepared.root) == []
+
+
+def test_a_running_scheduler_is_used(
+    one_process: Artifacts, shop_recipe: Build, tmp_path: Path
+) -> None:
+    """Workers that someone else started, unprepared for Merlin, give that output too."""
+    from distributed import LocalCluster
+
+    there = copy_of(one_process, tmp_path / "there")
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        prepare(shop_recipe(), there, force=False, scheduler=address, say=print)
+    assert files_that_differ(one_process.prepared.root, there.prepared.root) == []
+
+
+def test_a_scheduler_that_is_not_there_is_named(shop: Artifacts, shop_recipe: Build) -> None:
+    """The message holds the address and how to start one; nothing is written."""
+    with pytest.raises(ShortlistError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler"):
+        prepare(shop_recipe(), shop, force=False, scheduler="tcp://127.0.0.1:9", say=print)
+    assert not shop.prepared.root.exists()
+
+
+def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
+    """Five users in two partitions: dealt out in turn, rows by time, equal times by row."""
+    import pandas as pd
+
+    from workflows import partitions
+
+    frame = pd.DataFrame({"user": list("edcbaedcba"), "at": [9] * 5 + [9, 1, 9, 1, 9]})
+    frame["row"] = range(10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partitions, "ROWS_PER_PARTITION", 5)
+        first, second = partitions.in_partitions(frame, "user", "at")
+    assert first["user"].tolist() == list("aaccee")
+    assert first["row"].tolist() == [4, 9, 2, 7, 0, 5]
+    assert second["row"].tolist() == [8, 3, 6, 1]
