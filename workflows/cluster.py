@@ -29,12 +29,14 @@ def gpu_is_present() -> bool:
 
 
 class MakeReady(WorkerPlugin):
-    """For workers that someone else started: those there are, and those to come."""
+    """For workers that someone else started: those there are, and those to come.
+
+    Unpickling it imports this module there, and so ``workflows.merlin_compat``.
+    """
 
     name = "shortlist"
 
     def setup(self, worker: Any) -> None:
-
         dask.config.set(SETTINGS)
 
 

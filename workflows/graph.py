@@ -97,7 +97,7 @@ class FeatureGraph:
         """Joined interactions -> ids, every feature, history, timestamp, label and ``PART``."""
         columns, interactions = self.recipe.columns, self.recipe.interactions
         item_code = self._item_id()
-        outputs = self._user_id() + self._user_features() + item_code + self._item_features()
+        outputs = self._user() + self._item(item_code)
         if interactions.history_length:
             history = History(
                 columns.user,
@@ -115,27 +115,27 @@ class FeatureGraph:
 
     def users(self) -> Workflow:
         """The users table -> user id and features."""
-        return Workflow(self._user_id() + self._user_features())
+        return Workflow(self._user())
 
     def items(self) -> Workflow:
         """The items table -> item id and features."""
-        return Workflow(self._item_id() + self._item_features())
+        return Workflow(self._item(self._item_id()))
 
-    def _user_id(self) -> Node:
+    def _user(self) -> Node:
         tags = AddTags([Tags.USER_ID, Tags.USER])
-        return [self.recipe.columns.user] >> self.categorify >> tags
+        code = [self.recipe.columns.user] >> self.categorify >> tags
+        return self._with_features(code, self.recipe.features.user, Tags.USER)
 
     def _item_id(self) -> Node:
         tags = AddTags([Tags.ITEM_ID, Tags.ITEM])
         return [self.recipe.columns.item] >> self.categorify >> tags
 
-    def _user_features(self) -> Node:
-        return self._features(self.recipe.features.user, Tags.USER)
+    def _item(self, code: Node) -> Node:
+        return self._with_features(code, self.recipe.features.item, Tags.ITEM)
 
-    def _item_features(self) -> Node:
-        return self._features(self.recipe.features.item, Tags.ITEM)
-
-    def _features(self, features: dict[str, Feature], side: Tags) -> Node:
+    def _with_features(self, code: Node, features: dict[str, Feature], side: Tags) -> Node:
+        if not features:
+            return code
         nodes = []
         for name, feature in features.items():
             if feature.kind == "bucket":
@@ -146,4 +146,4 @@ class FeatureGraph:
                 nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:
                 nodes.append([name] >> self.categorify)
-        return sum(nodes, ColumnSelector()) >> AddTags([side])
+        return code + (sum(nodes, ColumnSelector()) >> AddTags([side]))

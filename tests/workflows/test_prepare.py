@@ -235,3 +235,16 @@ def test_every_kind_of_split_goes_through(shop: Artifacts, shop_recipe: Build, k
         assert raw(shop, "valid")["at"].max() <= raw(shop, "test")["at"].min()
     if kind == "leave-last-out":
         assert (raw(shop, "test")["customer"].value_counts() == 1).all()
+
+
+def test_ids_alone_are_enough(
+    shop: Artifacts, shop_recipe: Build, encoded: Read, messages: list[str]
+) -> None:
+    """No features, no timestamp, no label: ids and history, in the order of the table."""
+    recipe = shop_recipe(features={}, columns={"user": "customer", "item": "sku"}, vocabulary={})
+    prepare(recipe, shop, force=False, say=messages.append)
+    rows = encoded(shop, "train")
+    assert list(rows) == ["customer", "sku", "sku_history"]
+    assert list(pd.read_parquet(shop.prepared.users)) == ["raw_id", "customer"]
+    first = rows[rows["customer"] == rows["customer"].iloc[0]]["sku"].tolist()
+    assert rows["sku_history"].iloc[0].tolist() == first[1:][-4:]
