@@ -98,6 +98,11 @@ class Models:
         return self.root / "item_embeddings.parquet"
 
     @property
+    def cross_features(self) -> Path:
+        """Arrays in row order that the ranker's cross features read, one ``.npy`` file each."""
+        return self.root / "cross_features"
+
+    @property
     def training(self) -> Path:
         """Seeds, epochs and validation figures of the training, as JSON."""
         return self.root / "training.json"

@@ -127,11 +127,15 @@ class Retriever(Table):
     #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
     logq_correction: bool = True
     batch_size: Positive = 1024
-    learning_rate: PositiveFloat = 0.01
+    #: Falls to zero over ``max_epochs``, linearly.
+    learning_rate: PositiveFloat = 0.005
+    #: Decoupled (AdamW, arXiv 1711.05101).
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     #: Share of ids shown as unknown in training, so that the unknown user and item are trained too.
     unknown_rate: Rate = 0.05
-    max_epochs: Positive = 50
+    #: Share of a user's history that is left out in each training step.
+    history_dropout: Rate = 0.5
+    max_epochs: Positive = 8
     #: Stop after this many epochs without a better recall on the validation part.
     patience: Positive = 3
     seed: int = 42
@@ -144,7 +148,9 @@ class Ranker(Table):
     bottom_layers: tuple[Positive, ...] = (64,)
     top_layers: tuple[Positive, ...] = (64, 32)
     batch_size: Positive = 4096
+    #: Falls to zero over ``max_epochs``, linearly.
     learning_rate: PositiveFloat = 0.003
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     dropout: Rate = 0.0
     max_epochs: Positive = 30
     patience: Positive = 3

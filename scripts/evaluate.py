@@ -8,7 +8,6 @@ Example:
 
 from argparse import ArgumentParser, Namespace
 
-from recipes.inputs import need
 from scripts.arguments import add_force, add_recipe, opened
 
 
@@ -19,9 +18,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     recipe, artifacts = opened(arguments)
-    need(artifacts.models.item_embeddings, "train", arguments.recipe)
 
     from evaluation.evaluate import evaluate
-    from scripts.console import say
+    from evaluation.report import read_report, tables
+    from scripts.console import console, say
 
     evaluate(recipe, artifacts, force=arguments.force, say=say)
+    console.print(tables(read_report(artifacts.report)))

@@ -19,6 +19,12 @@ from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 from typing import Any
 
+if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+    raise ImportError(
+        "workflows.merlin_compat must be imported before tensorflow, which has already chosen Keras 3; "
+        "Merlin needs Keras 2. Move `import workflows.merlin_compat` to the top, or set the environment "
+        "variable TF_USE_LEGACY_KERAS=1."
+    )
 # tensorflow decides at import which Keras `tf.keras` is; Merlin Models subclasses Keras 2.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 # Keep TensorFlow's and oneDNN's start-up banners off the terminal.

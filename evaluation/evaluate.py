@@ -1,0 +1,37 @@
+"""The ``evaluate`` stage: trained parts in, ``report.json`` out."""
+
+from collections.abc import Callable
+
+from recipes.artifacts import Artifacts
+from recipes.freshness import fingerprint, is_fresh, stamped
+from recipes.inputs import need
+from recipes.recipe import Recipe
+
+Say = Callable[[str], None]
+
+
+def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> None:
+    """Evaluate the whole funnel on the test part; write ``artifacts.report``.
+
+    A report that is up to date is kept unless ``force``.
+
+    Raises:
+        ShortlistError: nothing is trained, or there is nothing to evaluate on.
+    """
+    need(artifacts.prepared.stamp, "prepare", recipe.name)
+    need(artifacts.models.stamp, "train", recipe.name)
+    made_from = fingerprint(
+        recipe.model_dump(mode="json", include={"evaluation", "serving"}),
+        ["evaluation", "ensemble"],
+        [stamped(artifacts.prepared.stamp), stamped(artifacts.models.stamp)],
+    )
+    if not force and is_fresh(artifacts.report, made_from):
+        say(f"{artifacts.report} is up to date")
+        return
+
+    from evaluation.funnel import evaluate_funnel
+    from evaluation.report import write_report
+
+    evaluation = evaluate_funnel(recipe, artifacts)
+    write_report(artifacts.report, recipe.name, evaluation, made_from)
+    say(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")

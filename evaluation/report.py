@@ -1,0 +1,50 @@
+"""The report of an evaluation: JSON for machines, tables for people."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipes.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from evaluation.funnel import Evaluation
+
+
+def write_report(
+    path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str
+) -> None:
+    """Write ``report.json`` atomically; its fingerprint is its own stamp (``recipes.freshness``)."""
+    content = {"recipe": recipe_name, "fingerprint": fingerprint, **asdict(evaluation)}
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The content of a ``report.json``."""
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def tables(report: dict[str, Any]) -> "Group":
+    """The report as tables for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+
+    columns = list(next(iter(report["systems"].values())))
+    quality = Table(title=f"{report['recipe']}: {report['users']:,} test users, whole catalogue")
+    quality.add_column("")
+    for column in columns:
+        quality.add_column(column, justify="right")
+    for system, figures in report["systems"].items():
+        quality.add_row(system, *[f"{figures[column]:.4f}" for column in columns])
+
+    stages = Table(title="Relevant items that are left after each stage")
+    for stage in report["stages"]:
+        stages.add_column(stage, justify="right")
+    stages.add_row(*[f"{share:.1%}" for share in report["stages"].values()])
+
+    ranker = report["ranker"]
+    line = f"ranker over the candidates: AUC {ranker['auc']:.4f}, log loss {ranker['log_loss']:.4f}"
+    return Group(quality, stages, line)

@@ -1,0 +1,92 @@
+"""What the ranker is trained on: candidates as the served funnel would retrieve them.
+
+Positives are retrieved items that the user did go on to interact with; negatives are retrieved items
+that the user did not. Numbers about user and candidate come from the very code that serves them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES, Pairs
+from models import candidates
+from models.neighbours import item_neighbours
+from models.prepared import Arrays, Interactions, PreparedData
+
+RETRIEVAL_SCORE = "retrieval_score"
+#: Neighbours kept of each item for the co-occurrence feature.
+NEIGHBOURS = 200
+
+
+@dataclass(frozen=True)
+class CandidateRows:
+    """One row per user and candidate.
+
+    ``columns``: the ranker's inputs by name, [n] or [n, length]; ``relevant``: float32 [n];
+    ``users``: user row of each row, int64 [n].
+    """
+
+    columns: Arrays
+    relevant: np.ndarray
+    users: np.ndarray
+
+    def of_users(self, chosen: np.ndarray) -> "CandidateRows":
+        """The rows of some user rows."""
+        kept = np.isin(self.users, chosen)
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return CandidateRows(columns, self.relevant[kept], self.users[kept])
+
+    def numbers(self) -> Arrays:
+        """The numeric inputs."""
+        names = (RETRIEVAL_SCORE, *CROSS_FEATURES)
+        return {name: self.columns[name] for name in names}
+
+
+def cross_feature_arrays(data: PreparedData, visible: Interactions) -> Arrays:
+    """The arrays that cross features read, by file name, from the interactions that may be seen."""
+    neighbours = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
+    counts = np.bincount(visible.items, minlength=data.item_count)
+    return {
+        "popularity.npy": counts.astype(np.float32),
+        "neighbour_rows.npy": neighbours.rows.astype(np.int32),
+        "neighbour_similarities.npy": neighbours.similarities,
+    }
+
+
+def candidate_rows(
+    data: PreparedData,
+    queries: np.ndarray,
+    items: np.ndarray,
+    visible: Interactions,
+    relevant: Interactions,
+    count: int,
+) -> CandidateRows:
+    """Retrieve ``count`` candidates for every user with something relevant, and label them.
+
+    Args:
+        queries: float32 [users, dim]; items: float32 [items, dim], both of one retriever that was
+            trained on ``visible`` alone: its scores for ``relevant`` are then as unbiased as in service.
+    """
+    users = np.unique(relevant.users)
+    seen = visible.by_user(data.user_count)
+    wanted = relevant.by_user(data.user_count)
+    rows, scores = candidates.retrieve(
+        queries[users], items, [seen[user] for user in users], count
+    )
+    arrays = cross_feature_arrays(data, visible)
+    numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
+    labels = np.zeros(rows.shape, np.float32)
+    for position, user in enumerate(users):
+        pairs = Pairs(rows[position], seen[user], arrays.__getitem__)
+        for name, feature in CROSS_FEATURES.items():
+            numbers[name][position] = feature.compute(pairs)
+        labels[position] = np.isin(rows[position], wanted[user])
+
+    real = rows.ravel() >= 0
+    item_rows = rows.ravel()[real]
+    user_rows = np.repeat(users, rows.shape[1])[real]
+    columns = {name: column[user_rows] for name, column in data.users.items()}
+    columns |= {name: column[item_rows] for name, column in data.items.items()}
+    columns[RETRIEVAL_SCORE] = scores.ravel()[real]
+    columns |= {name: values.ravel()[real] for name, values in numbers.items()}
+    return CandidateRows(columns, labels.ravel()[real], user_rows)

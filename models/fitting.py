@@ -1,0 +1,81 @@
+"""What both trainings share: lines or a progress bar, early stopping, checkpoints, TensorBoard."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from recipes.errors import ShortlistError
+
+Say = Callable[[str], None]
+Measure = Callable[[], float]
+
+
+class Validation(tf.keras.callbacks.Callback):
+    """After each epoch: measure on the validation part, say one line, stop on a loss that is no number.
+
+    The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
+    """
+
+    def __init__(self, name: str, measure: Measure, say: Say, label: str) -> None:
+        super().__init__()
+        self.name = name
+        self.measure = measure
+        self.say = say
+        self.label = label
+        self.history: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {} if logs is None else logs
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise ShortlistError(
+                f"{self.label}: expected a finite loss, got {loss} in epoch {epoch + 1}. "
+                "Lower `learning_rate` in the recipe; nothing was written."
+            )
+        logs[self.name] = self.measure()
+        self.history.append({"loss": loss, self.name: logs[self.name]})
+        self.say(f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {logs[self.name]:.4f}")
+
+
+def fit(
+    model: tf.keras.Model,
+    batches: Any,
+    *,
+    epochs: int,
+    logs: Path,
+    validation: Validation | None = None,
+    patience: int = 0,
+) -> int:
+    """Train; returns how many epochs gave the weights that the model is left with.
+
+    With ``validation`` the best epoch's weights are kept (as a checkpoint below ``logs`` and in the
+    model) and training stops after ``patience`` epochs without a better one.
+    """
+    callbacks: list[tf.keras.callbacks.Callback] = []
+    if validation is not None:
+        callbacks += [
+            validation,
+            tf.keras.callbacks.ModelCheckpoint(
+                str(logs / "checkpoint" / "best"),
+                monitor=validation.name,
+                mode="max",
+                save_best_only=True,
+                save_weights_only=True,
+            ),
+            tf.keras.callbacks.EarlyStopping(
+                monitor=validation.name, mode="max", patience=patience, restore_best_weights=True
+            ),
+        ]
+    callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
+    on_terminal = sys.stdout.isatty()
+    model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
+    if validation is None:
+        return epochs
+    figures = [epoch[validation.name] for epoch in validation.history]
+    return figures.index(max(figures)) + 1

@@ -1,0 +1,61 @@
+"""Embedding look-up for one column: a code, or a padded list of codes."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import merlin.models.tf as mm
+import tensorflow as tf
+from merlin.schema import ColumnSchema
+
+#: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
+#: long history speaks louder, but not in proportion.
+HISTORY_POWER = 0.8
+
+
+class PooledEmbedding(tf.keras.layers.Layer):
+    """Sum of the embeddings of a row's codes over their number to a power; code 0 is padding.
+
+    Takes int64 [batch, 1] or [batch, length, 1]; gives float32 [batch, dim]. In training each code is
+    left out with probability ``dropout``, so that no tower leans on one entry of a list.
+    """
+
+    def __init__(self, table: mm.EmbeddingTable, power: float = 1.0, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.table = table
+        self.power = power
+        self.dropout = dropout
+
+    def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if codes.shape.rank == 3:
+            codes = tf.squeeze(codes, axis=-1)
+        weights = tf.cast(codes > 0, tf.float32)
+        if training and self.dropout:
+            kept = tf.random.uniform(tf.shape(weights)) >= self.dropout
+            weights *= tf.cast(kept, tf.float32)
+        summed = tf.einsum("bl,bld->bd", weights, self.table.table(codes))
+        count = tf.reduce_sum(weights, axis=1, keepdims=True)
+        return summed / tf.maximum(count, 1.0) ** self.power
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        return tf.TensorShape((None, self.table.dim))
+
+
+class EmbeddingTables:
+    """One table per domain: a history shares the table of the item id."""
+
+    def __init__(self, dim: int, seed: int) -> None:
+        self.dim = dim
+        self.seed = seed
+        self._tables: dict[str, mm.EmbeddingTable] = {}
+
+    def of(self, column: ColumnSchema) -> mm.EmbeddingTable:
+        domain = column.int_domain.name or column.name
+        if domain not in self._tables:
+            initializer = tf.keras.initializers.RandomNormal(
+                stddev=0.05, seed=self.seed + len(self._tables)
+            )
+            self._tables[domain] = mm.EmbeddingTable(
+                self.dim, column, embeddings_initializer=initializer
+            )
+        return self._tables[domain]

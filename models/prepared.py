@@ -1,0 +1,181 @@
+"""Read what ``workflows`` prepared: schemas, encoded tables, and who interacted with what."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from merlin.schema import ColumnSchema, Schema, Tags
+from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
+
+from recipes.artifacts import Prepared
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Pairs of user row and item row, int64 [n] each; a user's pairs stand in the order of time."""
+
+    users: np.ndarray
+    items: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __add__(self, other: "Interactions") -> "Interactions":
+        """Both, ``other`` later."""
+        return Interactions(
+            np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
+        )
+
+    def by_user(self, users: int) -> list[np.ndarray]:
+        """Item rows of each user row 0..users-1, oldest first."""
+        order = np.argsort(self.users, kind="stable")
+        edges = np.searchsorted(self.users[order], np.arange(1, users))
+        return np.split(self.items[order], edges)
+
+
+class PreparedData:
+    """The prepared data of a recipe, each table read once."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.files = prepared
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The columns of an encoded interaction; every list column has a fixed length, 0 pads."""
+        folder = self.files.interactions("train")
+        schema = TensorflowMetadata.from_proto_text_file(str(folder)).to_merlin_schema()
+        return Schema([_fixed_length(column) for column in schema])
+
+    @property
+    def query_schema(self) -> Schema:
+        """What the query tower sees: user id, user features, history."""
+        return self.schema.select_by_tag(Tags.USER)
+
+    @property
+    def candidate_schema(self) -> Schema:
+        """What the candidate tower sees: item id and item features."""
+        return self.schema.select_by_tag(Tags.ITEM)
+
+    @property
+    def user_id(self) -> ColumnSchema:
+        return self.schema.select_by_tag(Tags.USER_ID).first
+
+    @property
+    def item_id(self) -> ColumnSchema:
+        return self.schema.select_by_tag(Tags.ITEM_ID).first
+
+    @property
+    def history(self) -> ColumnSchema | None:
+        """The user's earlier items, where the recipe asks for them."""
+        columns = self.schema.select_by_tag(Tags.SEQUENCE)
+        return columns.first if len(columns) else None
+
+    @cached_property
+    def users(self) -> Arrays:
+        """Encoded columns of the users table by name, [users] or [users, length]."""
+        return _columns(self.files.users, self.query_schema)
+
+    @cached_property
+    def items(self) -> Arrays:
+        """Encoded columns of the items table by name, in row order."""
+        return _columns(self.files.items, self.candidate_schema)
+
+    @cached_property
+    def raw_user_ids(self) -> list[str]:
+        """Raw user ids in row order."""
+        return [str(one) for one in pq.read_table(self.files.users)["raw_id"].to_pylist()]
+
+    @property
+    def user_count(self) -> int:
+        return len(self.users[self.user_id.name])
+
+    @property
+    def item_count(self) -> int:
+        return len(self.items[self.item_id.name])
+
+    def interactions(self, part: str) -> Interactions:
+        """The interactions of ``train``, ``valid`` or ``test``, duplicates of a pair included."""
+        table = pq.read_table(self.files.raw_interactions(part))
+        return Interactions(
+            self._rows(table, self.user_id.name, self.files.users),
+            self._rows(table, self.item_id.name, self.files.items),
+        )
+
+    def _rows(self, table: "pq.Table", name: str, side: Path) -> np.ndarray:
+        raw_ids = pd.Index(pq.read_table(side, columns=["raw_id"])["raw_id"].to_pandas())
+        return raw_ids.get_indexer(table[name].cast("string").to_pandas()).astype(np.int64)
+
+    def queries(self, visible: Interactions, rows: np.ndarray | None = None) -> Arrays:
+        """Query tower inputs of users, [n] or [n, length], with ``visible`` as their past.
+
+        ``rows``: which user rows; every user by default.
+        """
+        chosen = np.arange(self.user_count) if rows is None else rows
+        columns = {name: column[chosen] for name, column in self.users.items()}
+        if self.history is not None:
+            length = list_length(self.history)
+            codes = self.items[self.item_id.name]
+            past = visible.by_user(self.user_count)
+            lists = [codes[past[row][-length:]] for row in chosen]
+            columns[self.history.name] = pad(lists, length)
+        return columns
+
+    def item_counts(self, visible: Interactions) -> np.ndarray:
+        """Interactions per item code, float32 [cardinality]."""
+        codes = self.items[self.item_id.name][visible.items]
+        return np.bincount(codes, minlength=cardinality(self.item_id)).astype(np.float32)
+
+
+def cardinality(column: ColumnSchema) -> int:
+    """Number of codes of a categorical column, 0 included."""
+    return int(column.int_domain.max) + 1
+
+
+def list_length(column: ColumnSchema) -> int:
+    """Fixed length of a list column."""
+    return int(column.value_count.max)
+
+
+def pad(lists: list[np.ndarray], length: int) -> np.ndarray:
+    """Lists of codes -> int64 [n, length], the first ``length`` of each, padded with 0 on the right."""
+    padded = np.zeros((len(lists), length), np.int64)
+    for row, values in enumerate(lists):
+        kept = values[:length]
+        padded[row, : len(kept)] = kept
+    return padded
+
+
+def _fixed_length(column: ColumnSchema) -> ColumnSchema:
+    if not column.is_list:
+        return column
+    length = list_length(column)
+    return ColumnSchema(
+        column.name,
+        tags=column.tags,
+        properties={**column.properties, "value_count": {"min": length, "max": length}},
+        dtype=np.int64,
+        is_list=True,
+        is_ragged=False,
+    )
+
+
+def _columns(path: Path, schema: Schema) -> Arrays:
+    frame = pq.read_table(path).to_pandas()
+    columns = {}
+    for column in schema:
+        if column.name not in frame:
+            continue  # the history is not a column of the users table
+        values = frame[column.name]
+        if column.is_list:
+            columns[column.name] = pad(list(values), list_length(column))
+        else:
+            columns[column.name] = values.to_numpy()
+    return columns
+

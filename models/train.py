@@ -1,0 +1,44 @@
+"""The ``train`` stage: prepared data in, towers, ranker and item embeddings out."""
+
+from collections.abc import Callable
+
+from recipes.artifacts import Artifacts, Models
+from recipes.atomic import atomic_directory
+from recipes.errors import ShortlistError
+from recipes.freshness import fingerprint, is_fresh, stamped, write_stamp
+from recipes.inputs import need
+from recipes.recipe import Recipe
+
+Say = Callable[[str], None]
+
+
+def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> None:
+    """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``recipes.artifacts``).
+
+    The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
+    ones as they were. Models that are up to date are kept unless ``force``.
+
+    Raises:
+        ShortlistError: nothing is prepared, the loss diverges, or the disk is full.
+    """
+    need(artifacts.prepared.stamp, "prepare", recipe.name)
+    made_from = fingerprint(
+        recipe.model_dump(mode="json", include={"retriever", "ranker", "serving"}),
+        ["models", "ensemble/runtime"],
+        [stamped(artifacts.prepared.stamp)],
+    )
+    if not force and is_fresh(artifacts.models.stamp, made_from):
+        say(f"{artifacts.models.root} is up to date")
+        return
+
+    from models.phases import train_both
+
+    try:
+        with atomic_directory(artifacts.models.root) as folder:
+            train_both(recipe, artifacts.prepared, Models(folder), say)
+            write_stamp(Models(folder).stamp, made_from)
+    except OSError as error:
+        raise ShortlistError(
+            f"{artifacts.models.root} could not be written: {error}. What was there before is as it "
+            "was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and train again."
+        ) from error
