@@ -1,7 +1,6 @@
 """Run the real Triton over a model repository, and leave nothing behind."""
 
 import json
-import os
 import signal
 import subprocess
 import tempfile
@@ -13,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
-from ensemble.releases import latest_release
 from ensemble.ports import Ports, choose_ports
+from ensemble.releases import latest_release
 from ensemble.server_process import await_ready, cause, start, stop
 from ensemble.triton_config import MODEL_NAME
 from ensemble.triton_installation import find_triton
@@ -148,10 +147,11 @@ def read_address(artifacts: Artifacts) -> Address | None:
     """Where this recipe's server listens, None where none runs."""
     try:
         address = Address(**json.loads(artifacts.server_address.read_text(encoding="utf-8")))
-        os.kill(address.pid, 0)
+        # A killed server leaves the file behind, and its number may be another process by now.
+        runs = b"tritonserver" in Path(f"/proc/{address.pid}/cmdline").read_bytes()
     except (OSError, ValueError, TypeError):
         return None
-    return address
+    return address if runs else None
 
 
 def _options(artifacts: Artifacts, host: str, ports: Ports, shared_memory: str) -> list[str]:

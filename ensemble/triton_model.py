@@ -57,6 +57,8 @@ class TritonPythonModel:
                 places.append(place)
             except self._request_error as error:
                 responses[place] = _refusal(error, pb_utils.TritonError.INVALID_ARG)
+            except Exception as error:
+                responses[place] = _failure(error)
         for place, response in zip(places, self._answer(asked), strict=True):
             responses[place] = response
         return responses
@@ -76,8 +78,7 @@ class TritonPythonModel:
             return [_response(answers) for answers in self._plan.answer(asked)]
         except Exception as error:
             if len(asked) == 1:
-                pb_utils.Logger.log_error(f"request failed: {error!r}")
-                return [_refusal(error, pb_utils.TritonError.INTERNAL)]
+                return [_failure(error)]
             # One by one, so that only the guilty one fails.
             return [response for each in asked for response in self._answer([each])]
 
@@ -90,6 +91,11 @@ def _response(answers: Any) -> Any:
             pb_utils.Tensor("known_user", np.ascontiguousarray(answers.known_user[:, None])),
         ]
     )
+
+
+def _failure(error: Exception) -> Any:
+    pb_utils.Logger.log_error(f"request failed: {error!r}")
+    return _refusal(error, pb_utils.TritonError.INTERNAL)
 
 
 def _refusal(error: Exception, code: int) -> Any:

@@ -47,7 +47,7 @@ class Request:
     @classmethod
     def from_tensors(
         cls,
-        user_id: np.ndarray,
+        user_id: np.ndarray | None,
         top_k: np.ndarray | None,
         exclude_item_ids: np.ndarray | None,
         default_top_k: int,
@@ -61,6 +61,9 @@ class Request:
         Raises:
             RequestError: as ``of``, and for bytes that are not UTF-8.
         """
+        if user_id is None:
+            # Triton counts the inputs, so an optional one may stand in for it.
+            raise RequestError("expected the input user_id, got none")
         return cls.of(
             _texts("user_id", user_id),
             default_top_k if top_k is None else top_k.reshape(-1).tolist(),

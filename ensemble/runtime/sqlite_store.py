@@ -84,15 +84,6 @@ class SqliteFeatureStore:
         row = self._connection.execute("SELECT value FROM facts WHERE name = 'source'").fetchone()
         return row[0] if row else None
 
-    def user_ids(self, limit: int) -> list[str]:
-        """The first ``limit`` ids in the store's order."""
-        return [
-            row[0]
-            for row in self._connection.execute(
-                "SELECT user_id FROM users ORDER BY 1 LIMIT ?", (limit,)
-            )
-        ]
-
     def close(self) -> None:
         self._connection.close()
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.client import Client, Protocol
 from ensemble.export import export
 from ensemble.runtime import plan
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.server import Server, running_server
 from recipes.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
@@ -36,3 +38,24 @@ def store(artifacts: Artifacts, release: Path) -> Iterator[SqliteFeatureStore]:
 def served(release: Path, store: SqliteFeatureStore) -> plan.Plan:
     """The release, loaded in this process."""
     return plan.load(release, store)
+
+
+@pytest.fixture(scope="session")
+def server(artifacts: Artifacts, release: Path) -> Iterator[Server]:
+    """A real Triton that serves the release, on free ports."""
+    with running_server(artifacts, RECIPE.name) as server:
+        yield server
+
+
+@pytest.fixture(params=["grpc", "http"])
+def protocol(request: pytest.FixtureRequest) -> Protocol:
+    """Each test that takes it runs over both."""
+    protocol: Protocol = request.param
+    return protocol
+
+
+@pytest.fixture
+def client(server: Server, protocol: Protocol) -> Iterator[Client]:
+    """A client of the session's server."""
+    with Client(getattr(server.address, protocol), protocol) as client:
+        yield client

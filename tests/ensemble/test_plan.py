@@ -75,7 +75,7 @@ def test_a_user_known_to_the_store_but_not_to_the_vocabulary(served: Plan) -> No
 def test_where_fewer_than_k_remain_the_tail_is_empty(
     served: Plan, store: SqliteFeatureStore
 ) -> None:
-    """The user who has seen nearly everything gets the rest of the catalogue, then empty strings."""
+    """Who has seen nearly everything gets the rest of the catalogue, then empty strings."""
     record = store.get_many([str(USERS)])[0]
     assert record is not None
     unseen = {str(item) for item in range(1, ITEMS + 1)} - set(record.interactions)

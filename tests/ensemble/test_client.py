@@ -1,0 +1,124 @@
+"""Answers of a real Triton, over gRPC and HTTP."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from ensemble.client import Client, Protocol, Recommendations
+from ensemble.ports import choose_ports
+from ensemble.runtime.plan import Plan
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.server import Server
+from recipes.errors import ShortlistError
+from tests.ensemble.synthetic import USERS
+
+SIXTY_FOUR = [str(user) for user in range(USERS - 63, USERS + 1)]
+
+
+def test_the_served_answer_is_the_plans_answer(client: Client, served: Plan) -> None:
+    """Ids, scores to the bit and known users are those of the release in this process."""
+    users = ["1", "2", str(USERS), "nobody", ""]
+    answer = client.recommend(users, [5, 1, 5, 5, 2], [["7"], [], [], ["1", "2"], []])
+    expected = served.recommend(users, [5, 1, 5, 5, 2], [["7"], [], [], ["1", "2"], []])
+    assert answer.item_ids.tolist() == expected.item_ids.tolist()
+    assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
+    assert answer.known_user.tolist() == [True, True, True, False, False]
+    assert answer.scores.dtype == np.float32
+
+
+def test_alone_and_in_a_batch_of_64(client: Client, store: SqliteFeatureStore) -> None:
+    """Each of 64 users gets the same alone; scores descend; nothing seen is shown."""
+    batch = client.recommend(SIXTY_FOUR, top_k=20)
+    assert (batch.scores[:, 1:] <= batch.scores[:, :-1]).all()
+    for row, (user, record) in enumerate(zip(SIXTY_FOUR, store.get_many(SIXTY_FOUR), strict=True)):
+        alone = client.recommend([user], top_k=20)
+        assert alone.item_ids[0].tolist() == batch.item_ids[row].tolist()
+        assert alone.scores[0].tobytes() == batch.scores[row].tobytes()
+        assert record is not None
+        assert not set(record.interactions) & set(batch.item_ids[row])
+
+
+def test_requests_that_triton_batches_are_not_mixed_up(
+    server: Server, protocol: Protocol, served: Plan
+) -> None:
+    """From eight connections at once, with and without options, everyone gets their own answer."""
+    wrong: list[str] = []
+
+    def ask(worker: int) -> None:
+        with Client(getattr(server.address, protocol), protocol) as client:
+            for turn in range(20):
+                user = str(1 + (worker * 20 + turn) % USERS)
+                top_k = 1 + (worker + turn) % 7
+                excluded = [[str(turn), "8"]] if turn % 3 == 0 else None
+                answer = client.recommend([user], top_k, excluded)
+                expected = served.recommend([user], top_k, excluded)
+                if answer.item_ids.tolist() != expected.item_ids.tolist():
+                    wrong.append(user)
+
+    workers = [threading.Thread(target=ask, args=(worker,)) for worker in range(8)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert wrong == []
+
+
+def test_without_options_the_recipe_decides(client: Client) -> None:
+    """Five answers, as the recipe says; an empty list of exclusions is none."""
+    answer: Recommendations = client.recommend(["1"], exclude_item_ids=[[]])
+    assert answer.item_ids.shape == answer.scores.shape == (1, 5)
+    assert answer.item_ids.tolist() == client.recommend(["1"]).item_ids.tolist()
+
+
+def test_both_protocols_say_the_same(server: Server) -> None:
+    """One question over gRPC and HTTP has one answer."""
+    with Client(server.address.grpc) as grpc, Client(server.address.http, "http") as http:
+        answers = [client.recommend(SIXTY_FOUR) for client in (grpc, http)]
+    assert answers[0].item_ids.tolist() == answers[1].item_ids.tolist()
+    assert answers[0].scores.tobytes() == answers[1].scores.tobytes()
+
+
+def test_no_server_names_the_command_that_starts_one(protocol: Protocol) -> None:
+    """A connection that nobody takes is explained."""
+    free = choose_ports("127.0.0.1").http
+    with (
+        Client(f"127.0.0.1:{free}", protocol) as client,
+        pytest.raises(ShortlistError, match=rf"127\.0\.0\.1:{free}.*shortlist serve"),
+    ):
+        client.recommend(["1"])
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    """Only two are spoken."""
+    with pytest.raises(ShortlistError, match="'grpc' or 'http'"):
+        Client("127.0.0.1:1", "smoke signals")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 51, 10_000])
+def test_an_impossible_top_k_is_refused_with_the_limits(client: Client, top_k: int) -> None:
+    """The server's message says what is possible, and the server lives on."""
+    with pytest.raises(ShortlistError, match=f"top_k from 1 to 50, got {top_k}"):
+        client.recommend(["1"], top_k)
+    assert client.recommend(["1"]).known_user[0]
+
+
+def test_an_empty_batch_is_refused(client: Client) -> None:
+    """No user is no question."""
+    with pytest.raises(ShortlistError):
+        client.recommend([])
+    assert client.recommend(["1"]).known_user[0]
+
+
+def test_more_users_than_the_largest_batch_are_refused(client: Client) -> None:
+    """65 users where the recipe allows 64: Triton's message names both."""
+    with pytest.raises(ShortlistError, match="64"):
+        client.recommend([str(user) for user in range(65)])
+    assert client.recommend(["1"]).known_user[0]
+
+
+def test_a_megabyte_of_user_id_is_an_unknown_user(client: Client) -> None:
+    """A huge id is nobody's id: the unknown user's answer, in a batch as well."""
+    answer = client.recommend(["x" * 1_000_000, "1", "y" * 1_000_000])
+    assert answer.known_user.tolist() == [False, True, False]
+    assert answer.item_ids[0].tolist() == client.recommend(["nobody"]).item_ids[0].tolist()
