@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ensemble.parts import required
+from ensemble.parts import release_inputs
 from ensemble.releases import latest_release
 from ensemble.runtime import manifest
 from ensemble.runtime.errors import ReleaseError, StoreError
@@ -30,7 +30,7 @@ def export(
     Raises:
         ShortlistError: a part is missing or does not fit the others, or the disk is full.
     """
-    inputs = required(artifacts, recipe.name)
+    inputs = release_inputs(artifacts, recipe.name)
     try:
         artifacts.feature_store.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteFeatureStore(artifacts.feature_store)

@@ -35,7 +35,7 @@ class Parts:
         return tuple(name for name in fed if name != RETRIEVAL_SCORE)
 
 
-def required(artifacts: Artifacts, recipe_name: str) -> list[Path]:
+def release_inputs(artifacts: Artifacts, recipe_name: str) -> list[Path]:
     """The files that a release is made of.
 
     Raises:
@@ -45,10 +45,6 @@ def required(artifacts: Artifacts, recipe_name: str) -> list[Path]:
     made_by = {
         prepared.encoding / "encoding.json": "prepare",
         prepared.items: "prepare",
-        prepared.raw_interactions("train"): "prepare",
-        prepared.raw_interactions("valid"): "prepare",
-        artifacts.raw.users: "prepare",
-        artifacts.raw.interactions: "prepare",
         models.onnx("query_tower"): "train",
         models.onnx("ranker"): "train",
         models.item_embeddings: "train",
@@ -67,7 +63,7 @@ def read_parts(artifacts: Artifacts, recipe_name: str) -> Parts:
     """
     import pyarrow.parquet as pq
 
-    required(artifacts, recipe_name)
+    release_inputs(artifacts, recipe_name)
     encoding = Encoding.load(artifacts.prepared.encoding)
     items = pq.read_table(artifacts.prepared.items)
     embedded = pq.read_table(artifacts.models.item_embeddings)

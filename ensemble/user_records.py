@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
-from ensemble.parts import required
 from ensemble.runtime.encoding import Encoding, is_null, spell
 from ensemble.runtime.errors import StoreError
 from ensemble.runtime.feature_store import UserRecord
@@ -11,6 +11,7 @@ from ensemble.runtime.manifest import sha256
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
+from recipes.inputs import need
 from recipes.recipe import Recipe
 
 TRAINING_PARTS = ("train", "valid")
@@ -24,8 +25,7 @@ def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: SqliteFeatur
     Raises:
         ShortlistError: an input is missing, or the store cannot be written.
     """
-    required(artifacts, recipe.name)
-    source = _fingerprint(recipe, artifacts)
+    source = _fingerprint(recipe, _inputs(recipe, artifacts))
     if store.source() == source:
         return False
     try:
@@ -81,11 +81,18 @@ def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> d
     return found
 
 
-def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
-    paths = [
+def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
+    inputs = [
         artifacts.raw.users,
         artifacts.raw.interactions,
+        artifacts.prepared.encoding / "encoding.json",
         *(artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS),
     ]
+    for path in inputs:
+        need(path, "prepare", recipe.name)
+    return inputs
+
+
+def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:
     text = recipe.model_dump_json() + "".join(sha256(path) for path in paths)
     return hashlib.sha256(text.encode()).hexdigest()
