@@ -1,11 +1,12 @@
 """Run the real Triton over a model repository, and leave nothing behind."""
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,16 +81,34 @@ def running_server(
             f"`shortlist export {recipe_name}` makes one."
         )
     ports = choose_ports(host, http_port, grpc_port, metrics_port)
-    log = artifacts.server_log
+    store = str(artifacts.feature_store.absolute())
+    with (
+        running_triton(
+            artifacts.model_repository,
+            artifacts.server_log,
+            host=host,
+            ports=ports,
+            environment={"SHORTLIST_FEATURE_STORE": store} | os.environ,
+        ) as server,
+        _announced(artifacts.server_address, server.address),
+    ):
+        yield server
+
+
+@contextmanager
+def running_triton(
+    repository: Path, log: Path, *, host: str, ports: Ports, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    """Start Triton over any model repository; ready when entered, gone when left.
+
+    Raises:
+        ShortlistError: there is no Triton, or a model does not load.
+    """
     shared_memory = f"shortlist_{uuid4().hex}_"
     with tempfile.TemporaryDirectory(prefix="shortlist-triton-") as scratch:
         triton = find_triton(Path(scratch))
-        command = [*triton.command, *_options(artifacts, host, ports, shared_memory)]
-        environment = {
-            "SHORTLIST_FEATURE_STORE": str(artifacts.feature_store.absolute()),
-            **triton.environment,
-        }
-        process = start(command, environment, log)
+        command = [*triton.command, *_options(repository, host, ports, shared_memory)]
+        process = start(command, {**environment, **triton.environment}, log)
         try:
             await_ready(process, f"http://{host}:{ports.http}/v2/health/ready", log)
             address = Address(
@@ -98,8 +117,7 @@ def running_server(
                 metrics=f"{host}:{ports.metrics}",
                 pid=process.pid,
             )
-            with _announced(artifacts.server_address, address):
-                yield Server(process, address, log)
+            yield Server(process, address, log)
         finally:
             stop(process, shared_memory)
 
@@ -154,9 +172,9 @@ def read_address(artifacts: Artifacts) -> Address | None:
     return address if runs else None
 
 
-def _options(artifacts: Artifacts, host: str, ports: Ports, shared_memory: str) -> list[str]:
+def _options(repository: Path, host: str, ports: Ports, shared_memory: str) -> list[str]:
     return [
-        f"--model-repository={artifacts.model_repository.absolute()}",
+        f"--model-repository={repository.absolute()}",
         f"--http-address={host}",
         f"--http-port={ports.http}",
         f"--grpc-address={host}",

@@ -15,7 +15,7 @@ STUB = "triton_python_backend_stub"
 
 @dataclass(frozen=True)
 class Installation:
-    """How to start Triton: the first words of its command line, and its environment."""
+    """How to start Triton: the first words of its command line, and what its environment needs."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
@@ -27,7 +27,7 @@ def find_triton(scratch: Path) -> Installation:
     Raises:
         ShortlistError: there is none, or none for this Python.
     """
-    environment = os.environ | {
+    environment = {
         # The backend's interpreter takes no PYTHONPATH (some stubs start it isolated); it looks for
         # python3 on the PATH and uses the packages of that one's environment.
         "PATH": os.pathsep.join(
