@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -80,10 +80,12 @@ def main() -> int:
     return 0
 
 
-def _system(stack: ExitStack, name: str, start: Callable[[], object], ask: Ask) -> System:
+def _system(
+    stack: ExitStack, name: str, start: Callable[[], AbstractContextManager[Server]], ask: Ask
+) -> System:
     _say(f"start {name}")
     began = time.perf_counter()
-    server = stack.enter_context(start())  # type: ignore[arg-type]
+    server = stack.enter_context(start())
     return System(name, server, time.perf_counter() - began, ask)
 
 

@@ -1,8 +1,9 @@
 """The multi-stage graph of NVIDIA's example, with Merlin Systems' own operators.
 
 It is favoured where the example cannot run today: users and items are looked up in arrays, encoded
-already (in place of a feature store and a workflow), the numbers per candidate that our ranker reads are
-given for nothing, and TensorFlow runs in the same process (Triton dropped its TensorFlow backend).
+already (in place of a feature store and a workflow), the numbers per candidate that our ranker
+reads are given for nothing, and TensorFlow runs in the same process (Triton dropped its TensorFlow
+backend). As in the example, nothing is filtered.
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -62,9 +63,8 @@ class LookUp(BaseOperator):
 def stock_graph(artifacts: Artifacts, recipe_name: str, scratch: Path) -> Ensemble:
     """User row -> ordered ids and scores, over the same models and items as ours."""
     parts = read_parts(artifacts, recipe_name)
-    tower, ranker = (
-        _callable(artifacts.models.saved_model(name)) for name in ("query_tower", "ranker")
-    )
+    tower = _callable(artifacts.models.saved_model("query_tower"))
+    ranker = _callable(artifacts.models.saved_model("ranker"))
     users, items = _user_arrays(artifacts, parts), _item_arrays(parts)
     index = scratch / "index.faiss"
     rows = pd.DataFrame(
@@ -92,10 +92,10 @@ def _callable(saved_model: Path) -> Any:
     loaded = tf.saved_model.load(str(saved_model))
     inputs = loaded.signatures["serving_default"].structured_input_signature[1]
 
-    class Callable(tf.Module):  # type: ignore[misc]
+    class Callable(tf.Module):
         column_names = sorted(inputs)
 
-        @tf.function(input_signature=[inputs])  # type: ignore[misc]
+        @tf.function(input_signature=[inputs])
         def __call__(self, columns: dict[str, Any]) -> Any:
             return loaded.serve(columns)
 
@@ -108,10 +108,8 @@ def _user_arrays(artifacts: Artifacts, parts: Parts) -> dict[str, np.ndarray]:
     """Encoded user columns [users, 1] or [users, L]; every history is full, as many users' are."""
     table = pq.read_table(artifacts.prepared.users)
     encoding = parts.encoding
-    arrays = {
-        each.name: _matrix(table[each.name], each)
-        for each in (encoding.user, *encoding.user_features)
-    }
+    encoders = (encoding.user, *encoding.user_features)
+    arrays = {each.name: _matrix(table[each.name], each) for each in encoders}
     if encoding.history_name:
         codes = parts.item_columns[encoding.item.name][: encoding.history_length]
         arrays[encoding.history_name] = np.tile(codes, (table.num_rows, 1))
