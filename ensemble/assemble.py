@@ -77,6 +77,11 @@ def assemble(
         HERE / "runtime", directory / "runtime", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copyfile(HERE / "triton_model.py", directory / "model.py")
+    # Triton's interpreter would lay a compiled model.py beside the original and load that from then
+    # on, unchecked. A file of the folder's name keeps it from doing so.
+    (directory / "__pycache__").write_text(
+        "Python keeps no compiled code here.\n", encoding="utf-8"
+    )
     shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
     for name in ("query_tower", "ranker"):
         shutil.copyfile(artifacts.models.onnx(name), directory / f"{name}.onnx")

@@ -80,7 +80,7 @@ def verify(directory: Path) -> dict[str, Any]:
 
 def _file_names(directory: Path) -> Iterator[str]:
     for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.name != NAME and "__pycache__" not in path.parts:
+        if path.is_file() and path.name != NAME:
             yield path.relative_to(directory).as_posix()
 
 

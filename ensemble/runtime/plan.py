@@ -156,6 +156,8 @@ def _operator(node: dict[str, Any], release: Release) -> Operator:
 
 def _stack(parts: Sequence[np.ndarray], fill: object) -> np.ndarray:
     """Matrices of different widths, one below the other, padded on the right."""
+    if len(parts) == 1:
+        return parts[0]
     widest = max(part.shape[1] for part in parts)
     return np.concatenate(
         [

@@ -39,7 +39,8 @@ class Release:
 
     def _array(self, name: str) -> np.ndarray:
         """An array of the release, mapped into memory read-only: instances share the pages."""
-        return np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
+        mapped = np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
+        return mapped.view(np.ndarray)  # memmap's own bookkeeping would cost at every look-up
 
     def _model(self, name: str) -> "OnnxModel":
         return OnnxModel(self.directory / name)

@@ -15,6 +15,7 @@ import pytest
 
 from ensemble import server as server_module
 from ensemble.client import Client
+from ensemble.runtime import manifest
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.server import Server, read_address, running_server
 from ensemble.server_process import SHARED_MEMORY, cause
@@ -82,6 +83,14 @@ def test_memory_of_all_processes_together_is_below_a_gigabyte(server: Server) ->
         text = Path(f"/proc/{process}/status").read_text()
         kilobytes += int(text.split("VmRSS:")[1].split()[0])
     assert kilobytes < 1_000_000
+
+
+def test_serving_adds_no_file_to_a_release(server: Server, release: Path) -> None:
+    """After loading and answering, the release holds the files of its manifest and no other."""
+    with Client(server.address.grpc) as client:
+        client.recommend(["1"])
+    files = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()}
+    assert files == {*manifest.read(release)["files"], manifest.NAME}
 
 
 def test_nothing_is_left_when_the_server_stops(copied: Artifacts) -> None:

@@ -51,14 +51,11 @@ class FilterCandidates(Operator):
         # The kept ones to the front, in their order.
         order = np.argsort(~keep, axis=1, kind="stable")[:, : self.config.candidates]
         kept = np.take_along_axis(keep, order, axis=1)
-        rows = np.where(kept, np.take_along_axis(retrieved, order, axis=1), NO_ROW)
-        scores = np.where(
-            kept, np.take_along_axis(columns["retrieval_scores"], order, axis=1), -np.inf
-        )
-        missing = ((0, 0), (0, self.config.candidates - rows.shape[1]))
-        return {
-            "candidate_rows": np.pad(rows, missing, constant_values=NO_ROW),
-            "candidate.retrieval_score": np.pad(scores, missing, constant_values=-np.inf).astype(
-                np.float32
-            ),
-        }
+        shape = (len(retrieved), self.config.candidates)
+        rows = np.full(shape, NO_ROW, dtype=np.int64)
+        scores = np.full(shape, -np.inf, dtype=np.float32)
+        # Fewer may have been retrieved than there is room for.
+        for filled, found in ((rows, retrieved), (scores, columns["retrieval_scores"])):
+            part = filled[:, : order.shape[1]]
+            part[kept] = np.take_along_axis(found, order, axis=1)[kept]
+        return {"candidate_rows": rows, "candidate.retrieval_score": scores}

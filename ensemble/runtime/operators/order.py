@@ -35,9 +35,10 @@ class Order(Operator):
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         rows, scores, top_k = columns["candidate_rows"], columns["ranker_scores"], columns["top_k"]
         width = int(top_k.max(initial=0))
-        missing = ((0, 0), (0, max(0, width - rows.shape[1])))
-        rows = np.pad(rows, missing, constant_values=NO_ROW)
-        scores = np.pad(scores, missing, constant_values=-np.inf)
+        if width > rows.shape[1]:
+            missing = ((0, 0), (0, width - rows.shape[1]))
+            rows = np.pad(rows, missing, constant_values=NO_ROW)
+            scores = np.pad(scores, missing, constant_values=-np.inf)
         # Missing candidates have the lowest score; their row (-1) must not win a tie at -inf.
         best = np.lexsort((rows, rows < 0, -scores), axis=1)[:, :width]
         beyond = np.arange(best.shape[1]) >= top_k[:, None]
