@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from evaluation.funnel import Evaluation
 
 
-def write_report(
-    path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str
-) -> None:
+def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str) -> None:
     """Write ``report.json`` atomically; its fingerprint is its own stamp (``recipes.freshness``)."""
     content = {"recipe": recipe_name, "fingerprint": fingerprint, **asdict(evaluation)}
     with atomic_file(path) as temporary:

@@ -70,9 +70,7 @@ def candidate_rows(
     users = np.unique(relevant.users)
     seen = visible.by_user(data.user_count)
     wanted = relevant.by_user(data.user_count)
-    rows, scores = candidates.retrieve(
-        queries[users], items, [seen[user] for user in users], count
-    )
+    rows, scores = candidates.retrieve(queries[users], items, [seen[user] for user in users], count)
     arrays = cross_feature_arrays(data, visible)
     numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
     labels = np.zeros(rows.shape, np.float32)

@@ -40,7 +40,9 @@ class Validation(tf.keras.callbacks.Callback):
             )
         logs[self.name] = self.measure()
         self.history.append({"loss": loss, self.name: logs[self.name]})
-        self.say(f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {logs[self.name]:.4f}")
+        self.say(
+            f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {logs[self.name]:.4f}"
+        )
 
 
 def fit(

@@ -31,7 +31,7 @@ def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
     """
     import tf2onnx
 
-    inputs = {
+    inputs: Arrays = {
         name: column.reshape(len(column), -1).astype(_input_type(column))
         for name, column in sample.items()
     }

@@ -17,18 +17,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
-from merlin.schema import Schema
+from merlin.schema import Schema, Tags
 
 from models import candidates
 from models.batches import Batches, read_columns
 from models.candidate_rows import CandidateRows, candidate_rows, cross_feature_arrays
 from models.fitting import Validation, fit
 from models.onnx_export import export
-from models.prepared import Interactions, PreparedData
-from models.ranker import build_ranker
+from models.prepared import Arrays, Interactions, PreparedData
+from models.ranker import auc_within_users, build_ranker, ranker_schema
 from models.retriever import TwoTower, build_two_tower
 from recipes.artifacts import Models, Prepared
-from recipes.recipe import Recipe
+from recipes.recipe import Ranker, Recipe
 
 Say = Callable[[str], None]
 
@@ -61,7 +61,7 @@ def train_both(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> 
     everything = train + valid
     say(f"retriever: once more on train and valid, {best} epochs")
     retriever = _fitted(recipe, data, everything, ["train", "valid"], models.logs, best)
-    _write(data, retriever, ranker, rows, everything, models, figures, say)
+    _write(recipe, data, retriever, ranker, rows, everything, models, figures, say)
 
 
 def _first_retriever(
@@ -144,15 +144,16 @@ def _ranker(
     held_out = users[: int(len(users) * RANKER_VALIDATION)]
     shown = rows.of_users(users[len(held_out) :])
     hidden = rows.of_users(held_out)
-    batches = Batches(shown.columns, options.batch_size, options.seed, target=shown.relevant)
+    inputs = _ranker_inputs(shown, data, options)
+    batches = Batches(inputs, options.batch_size, options.seed, target=shown.relevant)
     ranker = build_ranker(data, options, shown.numbers(), len(batches) * options.max_epochs)
+    hidden_inputs = _ranker_inputs(hidden, data, options)
 
     def auc() -> float:
-        metric = tf.keras.metrics.AUC(num_thresholds=1000)
-        metric.update_state(hidden.relevant, ranker.predict(hidden.columns, 8192, verbose=0))
-        return float(metric.result())
+        scores = ranker.predict(hidden_inputs, 8192, verbose=0).ravel()
+        return auc_within_users(scores, hidden.relevant, hidden.users)
 
-    validation = Validation("auc", auc, say, "ranker")
+    validation = Validation("auc_within_users", auc, say, "ranker")
     best = fit(
         ranker,
         batches,
@@ -165,7 +166,14 @@ def _ranker(
     return ranker
 
 
+def _ranker_inputs(rows: CandidateRows, data: PreparedData, options: Ranker) -> Arrays:
+    schema = ranker_schema(data, options, list(rows.numbers()))
+    names = schema.excluding_by_tag(Tags.TARGET).column_names
+    return {name: rows.columns[name] for name in names}
+
+
 def _write(
+    recipe: Recipe,
     data: PreparedData,
     retriever: TwoTower,
     ranker: tf.keras.Model,
@@ -179,7 +187,8 @@ def _write(
     say("exporting query tower, candidate tower and ranker to ONNX")
     queries = data.queries(visible, np.arange(min(SAMPLE_ROWS, data.user_count)))
     items = {name: column[:SAMPLE_ROWS] for name, column in data.items.items()}
-    inputs = {name: column[:SAMPLE_ROWS] for name, column in rows.columns.items()}
+    candidates_seen = _ranker_inputs(rows, data, recipe.ranker)
+    inputs = {name: column[:SAMPLE_ROWS] for name, column in candidates_seen.items()}
     differences = {
         name: export(model, sample, models.saved_model(name), models.onnx(name))
         for name, model, sample in (

@@ -178,4 +178,3 @@ def _columns(path: Path, schema: Schema) -> Arrays:
         else:
             columns[column.name] = values.to_numpy()
     return columns
-

@@ -30,7 +30,7 @@ def build_ranker(
             become part of the model, which is fed raw numbers.
         steps: training steps that the learning rate falls over, to zero, linearly.
     """
-    schema = ranker_schema(data, list(numbers))
+    schema = ranker_schema(data, options, list(numbers))
     tables = EmbeddingTables(options.embedding_dim, options.seed)
     categorical = schema.select_by_tag(Tags.CATEGORICAL)
     embeddings = mm.ParallelBlock(
@@ -53,19 +53,33 @@ def build_ranker(
     return model
 
 
-def ranker_schema(data: PreparedData, numbers: list[str]) -> Schema:
-    """User id and features, item id and features, then the cross features."""
-    history = data.history
-    columns = [
-        column
-        for column in [*data.query_schema, *data.candidate_schema]
-        if history is None or column.name != history.name
-    ]
+def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Schema:
+    """User features, item features, both ids where the recipe asks for them, then the cross features."""
+    left_out = {column.name for column in [data.history] if column is not None}
+    if not options.ids:
+        left_out |= {data.user_id.name, data.item_id.name}
+    inputs = [*data.query_schema, *data.candidate_schema]
+    columns = [column for column in inputs if column.name not in left_out]
     columns += [ColumnSchema(name, dtype=np.float32, tags=[Tags.CONTINUOUS]) for name in numbers]
-    target = ColumnSchema(
-        LABEL, dtype=np.float32, tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION]
-    )
+    target = ColumnSchema(LABEL, dtype=np.float32, tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION])
     return Schema([*columns, target])
+
+
+def auc_within_users(scores: np.ndarray, relevant: np.ndarray, users: np.ndarray) -> float:
+    """Mean over users of: how often a relevant candidate outscores another one of the same user.
+
+    Unlike the AUC over all rows it does not reward telling active users from others, which orders
+    nobody's list. All arguments [n]; users whose candidates are all alike are left out.
+    """
+    order = np.lexsort((scores, users))
+    labels = relevant[order].astype(bool)
+    _, start, counts = np.unique(users[order], return_index=True, return_counts=True)
+    ranks = np.arange(len(order)) - np.repeat(start, counts) + 1
+    positives = np.add.reduceat(labels.astype(np.int64), start)
+    rank_sums = np.add.reduceat(np.where(labels, ranks, 0), start)
+    pairs = positives * (counts - positives)
+    won = rank_sums - positives * (positives + 1) / 2
+    return float((won[pairs > 0] / pairs[pairs > 0]).mean()) if (pairs > 0).any() else 0.5
 
 
 class Standardise(tf.keras.layers.Layer):

@@ -144,15 +144,18 @@ class Retriever(Table):
 class Ranker(Table):
     """The DLRM ranker and its training."""
 
+    #: Whether user and item ids are among its inputs. Where an id has few interactions, the ranker learns
+    #: the training users by heart through it.
+    ids: bool = True
     embedding_dim: Positive = 16
     bottom_layers: tuple[Positive, ...] = (64,)
     top_layers: tuple[Positive, ...] = (64, 32)
-    batch_size: Positive = 4096
+    batch_size: Positive = 1024
     #: Falls to zero over ``max_epochs``, linearly.
-    learning_rate: PositiveFloat = 0.003
+    learning_rate: PositiveFloat = 0.001
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     dropout: Rate = 0.0
-    max_epochs: Positive = 30
+    max_epochs: Positive = 8
     patience: Positive = 3
     seed: int = 42
 
@@ -160,7 +163,7 @@ class Ranker(Table):
 class Evaluation(Table):
     """What the report holds."""
 
-    k: tuple[Positive, ...] = (10,)
+    k: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10,)
 
 
 class Serving(Table):
@@ -196,6 +199,15 @@ class Recipe(Table):
     ranker: Ranker = Ranker()
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
+
+    @model_validator(mode="after")
+    def _evaluation_looks_at_candidates(self) -> "Recipe":
+        deepest = max(self.evaluation.k)
+        if deepest > self.serving.candidates:
+            raise ValueError(
+                f"evaluation.k ({deepest}) must be at most serving.candidates ({self.serving.candidates})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_column_plays_one_part(self) -> "Recipe":

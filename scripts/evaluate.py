@@ -21,7 +21,7 @@ def run(arguments: Namespace) -> None:
 
     from evaluation.evaluate import evaluate
     from evaluation.report import read_report, tables
-    from scripts.console import console, say
+    from scripts.console import say, show
 
     evaluate(recipe, artifacts, force=arguments.force, say=say)
-    console.print(tables(read_report(artifacts.report)))
+    show(tables(read_report(artifacts.report)))

@@ -8,7 +8,6 @@ Example:
 
 from argparse import ArgumentParser, Namespace
 
-from recipes.inputs import need
 from scripts.arguments import add_force, add_recipe, opened
 
 
@@ -19,7 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     recipe, artifacts = opened(arguments)
-    need(artifacts.models.item_embeddings, "train", arguments.recipe)
 
     from ensemble.export import export
     from scripts.console import say

@@ -7,15 +7,12 @@ Examples:
 
 import json
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from scripts.arguments import add_recipe, opened, whole_number
-
-if TYPE_CHECKING:
-    from recipes.recipe import Recipe
+from scripts.titles import titles
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,7 +50,7 @@ def run(arguments: Namespace) -> None:
     url = arguments.url or _running(artifacts, arguments.recipe, arguments.protocol)
     with Client(url, arguments.protocol) as client:
         answer = client.recommend(arguments.users, arguments.top)
-    titles = _titles(recipe, artifacts.raw.items)
+    title_of = titles(recipe, artifacts)
     rows = zip(
         arguments.users,
         answer.known_user.tolist(),
@@ -67,7 +64,7 @@ def run(arguments: Namespace) -> None:
             "known_user": known,
             # Where fewer items remain than were asked for, the tail is empty.
             "recommendations": [
-                {"item_id": item, "title": titles.get(item), "score": score}
+                {"item_id": item, "title": title_of.get(item), "score": score}
                 for item, score in zip(items, scores, strict=True)
                 if item
             ],
@@ -92,23 +89,11 @@ def _running(artifacts: Artifacts, recipe: str, protocol: str) -> str:
     return address.grpc if protocol == "grpc" else address.http
 
 
-def _titles(recipe: "Recipe", items: Path) -> dict[str, str]:
-    """Titles by raw id as text; empty where the recipe names none, or the tables are elsewhere."""
-    item, title = recipe.columns.item, recipe.columns.title
-    if title is None or not items.exists():
-        return {}
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(items, columns=[item, title])
-    ids = map(str, table[item].to_pylist())
-    return dict(zip(ids, table[title].to_pylist(), strict=True))
-
-
 def _print_tables(answers: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False, highlight=False)
+    from scripts.console import show
+
     for answer in answers:
         unknown = "" if answer["known_user"] else " (nobody knows this user)"
         table = Table(title=f"User {answer['user_id']}{unknown}", title_justify="left")
@@ -119,4 +104,4 @@ def _print_tables(answers: list[dict[str, Any]]) -> None:
         for place, item in enumerate(answer["recommendations"], start=1):
             shown = (item["item_id"], item["title"] or "", f"{item['score']:.4f}")
             table.add_row(str(place), *shown)
-        console.print(table)
+        show(table)

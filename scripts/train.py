@@ -9,7 +9,6 @@ Example:
 
 from argparse import ArgumentParser, Namespace
 
-from recipes.inputs import need
 from scripts.arguments import add_force, add_recipe, opened
 
 
@@ -20,7 +19,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     recipe, artifacts = opened(arguments)
-    need(artifacts.prepared.encoding, "prepare", arguments.recipe)
 
     from models.train import train
     from scripts.console import say

@@ -26,15 +26,23 @@ def _imports(path: Path) -> Iterator[tuple[str, int, int]]:
 
 @pytest.mark.parametrize("folder", ORDER)
 def test_a_folder_imports_only_from_those_before_it(folder: str) -> None:
-    """No stage reaches forward to what is made of its output."""
+    """No stage reaches forward to what is made of its output.
+
+    ensemble/runtime is a leaf that imports nothing of the project (see below), so the training of the
+    ranker may compute its numbers with the code that serves them: docs/decisions/0002.
+    """
     later = ORDER[ORDER.index(folder) + 1 :]
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
         for path in sorted((ROOT / folder).rglob("*.py"))
         for module, level, line in _imports(path)
-        if level == 0 and module.split(".")[0] in later
+        if level == 0 and module.split(".")[0] in later and not _is_runtime(module)
     ]
     assert wrong == []
+
+
+def _is_runtime(module: str) -> bool:
+    return module.startswith("ensemble.runtime.")
 
 
 def test_the_project_imports_nothing_of_its_tests() -> None:

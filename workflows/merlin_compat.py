@@ -175,7 +175,8 @@ def _install() -> None:
     import dask
 
     # merlin-core is written for dask's legacy DataFrame; this must be said before dask.dataframe loads.
-    dask.config.set({"dataframe.query-planning": False})
+    # Lists of codes must stay lists: dask would turn object columns into strings.
+    dask.config.set({"dataframe.query-planning": False, "dataframe.convert-string": False})
     warnings.filterwarnings("ignore", message="The legacy Dask DataFrame")
     warnings.filterwarnings("ignore", message="PyTorch dtype mappings")
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")

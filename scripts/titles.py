@@ -1,0 +1,20 @@
+"""What people call the items."""
+
+from typing import TYPE_CHECKING
+
+from recipes.artifacts import Artifacts
+
+if TYPE_CHECKING:
+    from recipes.recipe import Recipe
+
+
+def titles(recipe: "Recipe", artifacts: Artifacts) -> dict[str, str]:
+    """Titles by raw item id as text; empty where the recipe names none, or the tables are elsewhere."""
+    item, title = recipe.columns.item, recipe.columns.title
+    if title is None or not artifacts.raw.items.exists():
+        return {}
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(artifacts.raw.items, columns=[item, title])
+    ids = map(str, table[item].to_pylist())
+    return dict(zip(ids, table[title].to_pylist(), strict=True))
