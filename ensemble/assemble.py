@@ -71,7 +71,7 @@ def assemble(
     Raises:
         ShortlistError: a part is missing or does not fit the others.
     """
-    parts = read_parts(artifacts, recipe.name)
+    parts = read_parts(artifacts, recipe.given_as)
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copytree(
         HERE / "runtime", directory / "runtime", ignore=shutil.ignore_patterns("__pycache__")
@@ -121,7 +121,7 @@ def _write_arrays(
     for array in sorted(
         {each for name in parts.cross_features for each in CROSS_FEATURES[name].arrays}
     ):
-        need(artifacts.models.cross_features / array, "train", recipe.name)
+        need(artifacts.models.cross_features / array, "train", recipe.given_as)
         shutil.copyfile(artifacts.models.cross_features / array, directory / array)
     return files
 

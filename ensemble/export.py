@@ -30,13 +30,13 @@ def export(
     Raises:
         ShortlistError: a part is missing or does not fit the others, or the disk is full.
     """
-    inputs = release_inputs(artifacts, recipe.name)
+    inputs = release_inputs(artifacts, recipe.given_as)
     try:
         artifacts.feature_store.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteFeatureStore(artifacts.feature_store)
     except StoreError as error:
         raise ShortlistError(
-            f"{error}. Delete the file and run `shortlist export {recipe.name}`."
+            f"{error}. Delete the file and run `shortlist export {recipe.given_as}`."
         ) from error
     try:
         filled = fill_feature_store(recipe, artifacts, store)
@@ -50,7 +50,7 @@ def export(
     except OSError as error:
         raise ShortlistError(
             f"the release could not be written ({error}); earlier ones are as they were. "
-            f"Mend that and run `shortlist export {recipe.name}` again."
+            f"Mend that and run `shortlist export {recipe.given_as}` again."
         ) from error
     finally:
         store.close()

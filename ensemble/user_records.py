@@ -89,7 +89,7 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
         *(artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS),
     ]
     for path in inputs:
-        need(path, "prepare", recipe.name)
+        need(path, "prepare", recipe.given_as)
     return inputs
 
 

@@ -18,8 +18,8 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
     Raises:
         ShortlistError: nothing is trained, or there is nothing to evaluate on.
     """
-    need(artifacts.prepared.stamp, "prepare", recipe.name)
-    need(artifacts.models.stamp, "train", recipe.name)
+    need(artifacts.prepared.stamp, "prepare", recipe.given_as)
+    need(artifacts.models.stamp, "train", recipe.given_as)
     made_from = fingerprint(
         recipe.model_dump(mode="json", include={"evaluation", "serving"}),
         ["evaluation", "ensemble"],

@@ -41,7 +41,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts) -> Evaluation:
     if not len(users):
         raise ShortlistError(
             "expected users with interactions in the test part, found none. "
-            f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.name}"
+            f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.given_as}"
         )
     relevant = [np.unique(wanted[row]) for row in users]
     seen_by_user = visible.by_user(data.user_count)

@@ -28,6 +28,7 @@ from models.prepared import Arrays, Interactions, PreparedData
 from models.ranker import auc_within_users, build_ranker, ranker_schema
 from models.retriever import TwoTower, build_two_tower
 from recipes.artifacts import Models, Prepared
+from recipes.errors import ShortlistError
 from recipes.recipe import Ranker, Recipe
 
 Say = Callable[[str], None]
@@ -44,6 +45,11 @@ def train_both(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> 
     """Train retriever and ranker and write everything that ``models`` names."""
     data = PreparedData(prepared)
     train, valid = data.interactions("train"), data.interactions("valid")
+    if len(train) < 2:
+        raise ShortlistError(
+            f"expected at least 2 interactions in the training part, found {len(train)}: an item is "
+            "learnt against those of other interactions. Give more, or lower split.test and valid."
+        )
     figures: dict[str, Any] = {"seed": recipe.retriever.seed}
 
     retriever, best = _first_retriever(recipe, data, train, valid, models.logs, figures, say)
@@ -119,7 +125,14 @@ def _batches(recipe: Recipe, data: PreparedData, parts: list[str]) -> Batches:
     schema = Schema([*data.query_schema, *data.candidate_schema])
     columns = read_columns([data.files.interactions(part) for part in parts], schema)
     options = recipe.retriever
-    return Batches(columns, options.batch_size, options.seed, whole_batches=True)
+    batches = Batches(columns, options.batch_size, options.seed, whole_batches=True)
+    if batches.batch_size < 2:
+        raise ShortlistError(
+            "expected batches of at least two rows, for the others of a batch are the negatives: "
+            f"retriever.batch_size is {options.batch_size}, and there are {batches.rows} rows. "
+            "Raise retriever.batch_size in the recipe, or give more interactions."
+        )
+    return batches
 
 
 def _two_tower(
@@ -141,12 +154,14 @@ def _ranker(
     options = recipe.ranker
     tf.keras.utils.set_random_seed(options.seed)
     users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
-    held_out = users[: int(len(users) * RANKER_VALIDATION)]
-    shown = rows.of_users(users[len(held_out) :])
+    held_out = users[: max(1, int(len(users) * RANKER_VALIDATION))]
+    # A single user is both, for want of another.
+    shown = rows.of_users(users[len(held_out) :] if len(users) > 1 else users)
     hidden = rows.of_users(held_out)
     inputs = _ranker_inputs(shown, data, options)
     batches = Batches(inputs, options.batch_size, options.seed, target=shown.relevant)
-    ranker = build_ranker(data, options, shown.numbers(), len(batches) * options.max_epochs)
+    numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
+    ranker = build_ranker(data, options, numbers, len(batches) * options.max_epochs)
     hidden_inputs = _ranker_inputs(hidden, data, options)
 
     def auc() -> float:

@@ -26,8 +26,8 @@ def build_ranker(
     """A compiled, untrained DLRM.
 
     Args:
-        numbers: the numeric inputs of the training rows by name, float32 [n]; their mean and spread
-            become part of the model, which is fed raw numbers.
+        numbers: the numeric inputs of the training rows by name, float32 [n], numeric features and cross
+            features; their mean and spread become part of the model, which is fed raw numbers.
         steps: training steps that the learning rate falls over, to zero, linearly.
     """
     schema = ranker_schema(data, options, list(numbers))
@@ -60,7 +60,12 @@ def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Sc
         left_out |= {data.user_id.name, data.item_id.name}
     inputs = [*data.query_schema, *data.candidate_schema]
     columns = [column for column in inputs if column.name not in left_out]
-    columns += [ColumnSchema(name, dtype=np.float32, tags=[Tags.CONTINUOUS]) for name in numbers]
+    known = {column.name for column in columns}
+    columns += [
+        ColumnSchema(name, dtype=np.float32, tags=[Tags.CONTINUOUS])
+        for name in numbers
+        if name not in known
+    ]
     target = ColumnSchema(LABEL, dtype=np.float32, tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION])
     return Schema([*columns, target])
 

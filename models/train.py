@@ -21,7 +21,7 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
     Raises:
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full.
     """
-    need(artifacts.prepared.stamp, "prepare", recipe.name)
+    need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
         recipe.model_dump(mode="json", include={"retriever", "ranker", "serving"}),
         ["models", "ensemble/runtime"],
@@ -31,10 +31,11 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
         say(f"{artifacts.models.root} is up to date")
         return
 
+    from models.fitting import file_errors
     from models.phases import train_both
 
     try:
-        with atomic_directory(artifacts.models.root) as folder:
+        with atomic_directory(artifacts.models.root) as folder, file_errors(folder):
             train_both(recipe, artifacts.prepared, Models(folder), say)
             write_stamp(Models(folder).stamp, made_from)
     except OSError as error:

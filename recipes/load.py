@@ -43,7 +43,10 @@ def load(name_or_path: str) -> Recipe:
     except ValidationError as error:
         lines = "\n".join(f"  - {_explain(problem)}" for problem in error.errors())
         raise ShortlistError(f"{path} is not a valid recipe:\n{lines}") from None
-    return _with_absolute_paths(recipe, path.resolve().parent)
+    recipe = _with_absolute_paths(recipe, path.resolve().parent)
+    if path.parent != FOLDER:
+        recipe._file = name_or_path
+    return recipe
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:

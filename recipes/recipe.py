@@ -6,7 +6,7 @@ any work starts; an unknown key or an impossible value fails (see ``recipes.load
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -126,7 +126,8 @@ class Retriever(Table):
     temperature: PositiveFloat = 1.0
     #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
     logq_correction: bool = True
-    batch_size: Positive = 1024
+    #: At least 2: an item's negatives are the other items of its batch.
+    batch_size: Annotated[int, Field(ge=2)] = 1024
     #: Falls to zero over ``max_epochs``, linearly.
     learning_rate: PositiveFloat = 0.005
     #: Decoupled (AdamW, arXiv 1711.05101).
@@ -199,6 +200,12 @@ class Recipe(Table):
     ranker: Ranker = Ranker()
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
+    _file: str | None = PrivateAttr(default=None)
+
+    @property
+    def given_as(self) -> str:
+        """What a person types for this recipe: its name, or the path of its TOML file."""
+        return self._file or self.name
 
     @model_validator(mode="after")
     def _evaluation_looks_at_candidates(self) -> "Recipe":
@@ -206,6 +213,16 @@ class Recipe(Table):
         if deepest > self.serving.candidates:
             raise ValueError(
                 f"evaluation.k ({deepest}) must be at most serving.candidates ({self.serving.candidates})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_ranker_has_categories(self) -> "Recipe":
+        features = [*self.features.user.values(), *self.features.item.values()]
+        if not self.ranker.ids and all(feature.kind == "numeric" for feature in features):
+            raise ValueError(
+                "ranker.ids = false leaves the ranker without a category: give a feature of kind "
+                "'categorical' or 'bucket', or set ranker.ids = true"
             )
         return self
 

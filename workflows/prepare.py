@@ -65,7 +65,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
     """Of the raw tables' bytes, the recipe's tables that matter here, and this package."""
     inputs = []
     for path in (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items):
-        need(path, "prepare", recipe.name)
+        need(path, "prepare", recipe.given_as)
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}

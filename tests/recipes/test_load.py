@@ -56,6 +56,17 @@ def test_paths_are_relative_to_the_recipe_file(tmp_path: Path) -> None:
     assert source.users is None
 
 
+def test_a_recipe_knows_how_a_person_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages name a command to copy: with the path that was typed, or the name of our own."""
+    _written(tmp_path, GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert load("./shop.toml").given_as == "./shop.toml"
+    assert load("movielens-100k").given_as == "movielens-100k"
+    assert load("./shop.toml").model_dump() == load(str(tmp_path / "shop.toml")).model_dump()
+
+
 def test_an_unknown_recipe_lists_the_known_ones_and_the_nearest() -> None:
     """A slip in a name is answered with the name that was meant."""
     with pytest.raises(ShortlistError, match=r"Did you mean 'movielens-100k'\?.*Known recipes"):
@@ -104,6 +115,14 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         (
             ("[features.item.price]", "[features.item.customer]"),
             ["'customer' is both columns.user"],
+        ),
+        (
+            ('"random"', '"random"\n[retriever]\nbatch_size = 1'),
+            ["retriever.batch_size: expected greater than or equal to 2, and 1 came"],
+        ),
+        (
+            ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
+            ["ranker.ids = false leaves the ranker without a category"],
         ),
         (('"shop"', '"My Shop"'), ["name: expected string matching pattern", '"My Shop" came']),
     ],
