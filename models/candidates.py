@@ -27,7 +27,11 @@ def retrieve(
         for row, taken in enumerate(seen[part]):
             products[row, taken] = -np.inf
         best = np.argpartition(-products, count - 1, axis=1)[:, :count]
-        # Equal scores in the order of rows, as everywhere.
+        # Equal scores in the order of rows, as everywhere; where some of them must stay out, a full
+        # sort says which.
+        worst = np.take_along_axis(products, best[:, -1:], axis=1)
+        tied = (products >= worst).sum(axis=1) > count
+        best[tied] = np.argsort(-products[tied], axis=1, kind="stable")[:, :count]
         best.sort(axis=1)
         found = np.take_along_axis(products, best, axis=1)
         order = np.argsort(-found, axis=1, kind="stable")

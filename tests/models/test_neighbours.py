@@ -1,0 +1,42 @@
+"""Item neighbours against cosines worked out by hand."""
+
+import numpy as np
+
+from models.neighbours import item_neighbours
+from models.prepared import Interactions
+
+
+def pairs(*users: list[int]) -> Interactions:
+    """The items of user 0, of user 1, and so on."""
+    rows = [(user, item) for user, items in enumerate(users) for item in items]
+    return Interactions(*np.array(rows).T)
+
+
+def test_hand_computed_cosines() -> None:
+    """Users of both items over the root of the product of each one's users; nearest first."""
+    found = item_neighbours(pairs([0, 1], [0, 1, 2], [0]), users=4, items=4, count=3)
+    assert found.rows.tolist() == [[1, 2, -1], [0, 2, -1], [1, 0, -1], [-1, -1, -1]]
+    near, middle, far = 2 / np.sqrt(3 * 2), 1 / np.sqrt(2 * 1), 1 / np.sqrt(3 * 1)
+    expected = [[near, far, 0], [near, middle, 0], [middle, far, 0], [0, 0, 0]]
+    np.testing.assert_allclose(found.similarities, expected, rtol=1e-6)
+    assert (found.rows.dtype, found.similarities.dtype) == (np.int64, np.float32)
+
+
+def test_an_item_is_not_its_own_neighbour() -> None:
+    """Not even where nothing else is near, and the list is longer than there are items."""
+    found = item_neighbours(pairs([0], [1, 2]), users=2, items=3, count=10)
+    assert found.rows.tolist() == [[-1, -1, -1], [2, -1, -1], [1, -1, -1]]
+
+
+def test_a_repeated_pair_counts_once() -> None:
+    """A user who comes back to an item is still one user."""
+    once = item_neighbours(pairs([0, 1], [0]), users=2, items=2, count=1)
+    twice = item_neighbours(pairs([0, 1, 0, 0], [0]), users=2, items=2, count=1)
+    np.testing.assert_array_equal(once.similarities, twice.similarities)
+    np.testing.assert_allclose(once.similarities, 1 / np.sqrt(2), rtol=1e-6)
+
+
+def test_equal_neighbours_stand_by_row_and_the_rest_is_cut() -> None:
+    """Items 1 to 4 are equally near to item 0: the two first rows are kept."""
+    found = item_neighbours(pairs([4, 2, 0, 3, 1]), users=1, items=5, count=2)
+    assert found.rows.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]]
