@@ -4,7 +4,8 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,14 @@ def fit(
         return epochs
     figures = [epoch[validation.name] for epoch in validation.history]
     return figures.index(max(figures)) + 1
+
+
+@contextmanager
+def file_errors(folder: Path) -> Iterator[None]:
+    """Turn TensorFlow's errors about files below ``folder``, such as a full disk, into ``OSError``."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if str(folder) not in error.message:
+            raise
+        raise OSError(error.message) from error

@@ -50,13 +50,18 @@ def build_two_tower(
         steps: training steps that the learning rate falls over, to zero, linearly.
     """
     tables = EmbeddingTables(options.embedding_dim, options.seed)
-    query_tower = tower(data.query_schema, tables, options)
-    candidate_tower = tower(data.candidate_schema, tables, options)
+    user, item = data.unknown_user, data.unknown_item
+    only_id = {data.user_id.name: user[data.user_id.name]}
+    query_tower = tower(data.query_schema, [only_id, user], tables, options)
+    candidate_tower = tower(data.candidate_schema, [item], tables, options)
     item_id = Schema([data.item_id])
     correction = None
     if options.logq_correction:
         # An item that was never drawn is never in a batch; the small count keeps its log finite.
-        correction = PopularityLogitsCorrection(item_counts + 1e-3, schema=item_id)
+        # Merlin divides by the temperature after the correction, which must not shrink or grow with it.
+        correction = PopularityLogitsCorrection(
+            item_counts + 1e-3, reg_factor=options.temperature, schema=item_id
+        )
     output = mm.ContrastiveOutput(
         DotProduct(),
         schema=item_id,
