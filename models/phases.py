@@ -21,7 +21,12 @@ from merlin.schema import Schema, Tags
 
 from models import candidates
 from models.batches import Batches, read_columns
-from models.candidate_rows import CandidateRows, candidate_rows, cross_feature_arrays
+from models.candidate_rows import (
+    CandidateRows,
+    candidate_rows,
+    cross_feature_arrays,
+    unknown_user_rows,
+)
 from models.fitting import Validation, fit
 from models.onnx_export import export
 from models.prepared import Arrays, Interactions, PreparedData
@@ -37,6 +42,8 @@ Say = Callable[[str], None]
 VALIDATION_K = 10
 #: Share of the ranker's users that it is validated on.
 RANKER_VALIDATION = 0.2
+#: Every so many users also train the ranker as if nobody knew them.
+UNKNOWN_EVERY = 8
 #: Rows on which ONNX is compared with TensorFlow.
 SAMPLE_ROWS = 1000
 
@@ -53,16 +60,14 @@ def train_both(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> 
     figures: dict[str, Any] = {"seed": recipe.retriever.seed}
 
     retriever, best = _first_retriever(recipe, data, train, valid, models.logs, figures, say)
-    rows = candidate_rows(
-        data,
-        retriever.embed_queries(data.queries(train)),
-        retriever.embed_items(data.items),
-        visible=train,
-        relevant=valid,
-        count=recipe.serving.candidates,
-    )
+    items, candidates_each = retriever.embed_items(data.items), recipe.serving.candidates
+    queries = retriever.embed_queries(data.queries(train))
+    rows = candidate_rows(data, queries, items, train, valid, candidates_each)
     say(f"ranker: {len(rows.relevant):,} candidates, {int(rows.relevant.sum()):,} of them relevant")
-    ranker = _ranker(recipe, data, rows, models.logs, figures, say)
+    query = retriever.embed_queries(data.unknown_user)
+    as_unknown = np.unique(rows.users)[::UNKNOWN_EVERY]
+    unknown = unknown_user_rows(data, query, items, train, valid, candidates_each, as_unknown)
+    ranker = _ranker(recipe, data, rows, unknown, models.logs, figures, say)
 
     everything = train + valid
     say(f"retriever: once more on train and valid, {best} epochs")
@@ -125,14 +130,7 @@ def _batches(recipe: Recipe, data: PreparedData, parts: list[str]) -> Batches:
     schema = Schema([*data.query_schema, *data.candidate_schema])
     columns = read_columns([data.files.interactions(part) for part in parts], schema)
     options = recipe.retriever
-    batches = Batches(columns, options.batch_size, options.seed, whole_batches=True)
-    if batches.batch_size < 2:
-        raise ShortlistError(
-            "expected batches of at least two rows, for the others of a batch are the negatives: "
-            f"retriever.batch_size is {options.batch_size}, and there are {batches.rows} rows. "
-            "Raise retriever.batch_size in the recipe, or give more interactions."
-        )
-    return batches
+    return Batches(columns, options.batch_size, options.seed, whole_batches=True)
 
 
 def _two_tower(
@@ -146,17 +144,22 @@ def _ranker(
     recipe: Recipe,
     data: PreparedData,
     rows: CandidateRows,
+    unknown: CandidateRows,
     logs: Path,
     figures: dict[str, Any],
     say: Say,
 ) -> tf.keras.Model:
-    """A DLRM trained on the candidates of most users, stopped early on those of the others."""
+    """A DLRM trained on the candidates of most users, stopped early on those of the others.
+
+    ``unknown``: rows of some users as if nobody knew them, to train on beside their own.
+    """
     options = recipe.ranker
     tf.keras.utils.set_random_seed(options.seed)
     users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
     held_out = users[: max(1, int(len(users) * RANKER_VALIDATION))]
     # A single user is both, for want of another.
-    shown = rows.of_users(users[len(held_out) :] if len(users) > 1 else users)
+    others = users[len(held_out) :] if len(users) > 1 else users
+    shown = rows.of_users(others) + unknown.of_users(others)
     hidden = rows.of_users(held_out)
     inputs = _ranker_inputs(shown, data, options)
     batches = Batches(inputs, options.batch_size, options.seed, target=shown.relevant)
