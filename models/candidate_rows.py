@@ -36,6 +36,17 @@ class CandidateRows:
         columns = {name: column[kept] for name, column in self.columns.items()}
         return CandidateRows(columns, self.relevant[kept], self.users[kept])
 
+    def __add__(self, other: "CandidateRows") -> "CandidateRows":
+        columns = {
+            name: np.concatenate([column, other.columns[name]])
+            for name, column in self.columns.items()
+        }
+        return CandidateRows(
+            columns,
+            np.concatenate([self.relevant, other.relevant]),
+            np.concatenate([self.users, other.users]),
+        )
+
     def numbers(self) -> Arrays:
         """The numeric inputs."""
         names = (RETRIEVAL_SCORE, *CROSS_FEATURES)
@@ -65,17 +76,57 @@ def candidate_rows(
 
     Args:
         queries: float32 [users, dim]; items: float32 [items, dim], both of one retriever that was
-            trained on ``visible`` alone: its scores for ``relevant`` are then as unbiased as in service.
+            trained on ``visible`` alone: its scores for ``relevant`` are then what they are in service.
     """
     users = np.unique(relevant.users)
-    seen = visible.by_user(data.user_count)
-    wanted = relevant.by_user(data.user_count)
-    rows, scores = candidates.retrieve(queries[users], items, [seen[user] for user in users], count)
+    past = visible.by_user(data.user_count)
+    seen = [past[user] for user in users]
+    return _labelled(data, data.users, users, queries[users], items, seen, visible, relevant, count)
+
+
+def unknown_user_rows(
+    data: PreparedData,
+    query: np.ndarray,
+    items: np.ndarray,
+    visible: Interactions,
+    relevant: Interactions,
+    count: int,
+    users: np.ndarray,
+) -> CandidateRows:
+    """The rows of some users as if nobody knew them: no features, no past; the labels stay theirs.
+
+    Args:
+        query: float32 [1, dim], the unknown user's; the rest as in ``candidate_rows``.
+        users: which user rows.
+    """
+    columns = {
+        name: np.repeat(value, data.user_count, axis=0)
+        for name, value in data.unknown_user.items()
+        if name in data.users
+    }
+    queries = np.repeat(query, len(users), axis=0)
+    nothing = [np.array([], np.int64)] * len(users)
+    return _labelled(data, columns, users, queries, items, nothing, visible, relevant, count)
+
+
+def _labelled(
+    data: PreparedData,
+    user_columns: Arrays,
+    users: np.ndarray,
+    queries: np.ndarray,
+    items: np.ndarray,
+    seen: list[np.ndarray],
+    visible: Interactions,
+    relevant: Interactions,
+    count: int,
+) -> CandidateRows:
+    rows, scores = candidates.retrieve(queries, items, seen, count)
     arrays = cross_feature_arrays(data, visible)
+    wanted = relevant.by_user(data.user_count)
     numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
     labels = np.zeros(rows.shape, np.float32)
     for position, user in enumerate(users):
-        pairs = Pairs(rows[position], seen[user], arrays.__getitem__)
+        pairs = Pairs(rows[position], seen[position], arrays.__getitem__)
         for name, feature in CROSS_FEATURES.items():
             numbers[name][position] = feature.compute(pairs)
         labels[position] = np.isin(rows[position], wanted[user])
@@ -83,7 +134,7 @@ def candidate_rows(
     real = rows.ravel() >= 0
     item_rows = rows.ravel()[real]
     user_rows = np.repeat(users, rows.shape[1])[real]
-    columns = {name: column[user_rows] for name, column in data.users.items()}
+    columns = {name: column[user_rows] for name, column in user_columns.items()}
     columns |= {name: column[item_rows] for name, column in data.items.items()}
     columns[RETRIEVAL_SCORE] = scores.ravel()[real]
     columns |= {name: values.ravel()[real] for name, values in numbers.items()}

@@ -2,6 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 from recipes.artifacts import Prepared
+from workflows.codes import NULL, UNKNOWN
 
 Arrays = dict[str, np.ndarray]
 
@@ -91,6 +93,28 @@ class PreparedData:
     def raw_user_ids(self) -> list[str]:
         """Raw user ids in row order."""
         return [str(one) for one in pq.read_table(self.files.users)["raw_id"].to_pylist()]
+
+    @cached_property
+    def unknown_user(self) -> Arrays:
+        """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
+        encoding = json.loads((self.files.encoding / "encoding.json").read_text(encoding="utf-8"))
+        columns = {self.user_id.name: np.array([UNKNOWN])}
+        for feature in encoding["user_features"]:
+            value = np.array([NULL])
+            if feature["kind"] == "numeric":
+                standard = (feature["fill"] - feature["mean"]) / feature["std"]
+                value = np.array([standard], np.float32)
+            elif feature.get("list"):
+                value = pad([value], feature["max_length"])
+            columns[feature["name"]] = value
+        if self.history is not None:
+            columns[self.history.name] = pad([np.array([], np.int64)], list_length(self.history))
+        return columns
+
+    @property
+    def unknown_item(self) -> Arrays:
+        """What a new item lacks: its id, [1]."""
+        return {self.item_id.name: np.array([UNKNOWN])}
 
     @property
     def user_count(self) -> int:

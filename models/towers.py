@@ -9,22 +9,24 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.pooling import HISTORY_POWER, EmbeddingTables, PooledEmbedding
+from models.prepared import Arrays
 from recipes.recipe import Retriever
-from workflows.codes import UNKNOWN
 
 
-def tower(schema: Schema, tables: EmbeddingTables, options: Retriever) -> mm.Encoder:
+def tower(
+    schema: Schema, unknown: list[Arrays], tables: EmbeddingTables, options: Retriever
+) -> mm.Encoder:
     """Embeddings and numbers of ``schema``'s columns, concatenated, through an MLP.
 
     The last layer is linear and has ``embedding_dim`` units, so both towers end in the same space.
+    ``unknown``: what is hidden together in training, see ``Hide``.
     """
     branches = {column.name: _branch(column, tables, options) for column in schema}
     inputs = mm.ParallelBlock(branches, aggregation="concat", schema=schema, is_input=True)
     layers = mm.MLPBlock(
         [*options.layers, options.embedding_dim], activation="relu", no_activation_last_layer=True
     )
-    hidden = HideIds(_id_names(schema), options.unknown_rate)
-    return mm.Encoder(inputs, layers, pre=hidden)
+    return mm.Encoder(inputs, layers, pre=Hide(unknown, options.unknown_rate))
 
 
 def _branch(
@@ -37,10 +39,6 @@ def _branch(
     return PooledEmbedding(tables.of(column))
 
 
-def _id_names(schema: Schema) -> list[str]:
-    return list(schema.select_by_tag(Tags.ID).column_names)
-
-
 class Number(tf.keras.layers.Layer):
     """A numeric column as it is: float32 [batch, 1]."""
 
@@ -51,26 +49,36 @@ class Number(tf.keras.layers.Layer):
         return tf.TensorShape((None, 1))
 
 
-class HideIds(tf.keras.layers.Layer):
-    """In training, show some ids as unknown.
+class Hide(tf.keras.layers.Layer):
+    """In training, show some rows as if they were unknown.
 
-    The out-of-vocabulary embedding then stands for the average user or item, so a user that nobody
-    knows gets an answer that was trained for.
+    The codes that stand for the unknown are then trained for what they mean: a user that nobody knows
+    gets the average user's answer, a new item the place that its features earn.
+
+    Args:
+        unknown: each entry is hidden with probability ``rate``, on its own; it names columns and the
+            value [1] or [1, length] that each of them then has.
     """
 
-    def __init__(self, names: list[str], rate: float) -> None:
+    def __init__(self, unknown: list[Arrays], rate: float) -> None:
         super().__init__()
-        self.names = names
+        self.unknown = unknown
         self.rate = rate
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         if not training or not self.rate:
             return inputs
         outputs = dict(inputs)
-        for name in self.names:
-            codes = inputs[name]
-            hidden = tf.random.uniform(tf.shape(codes)) < self.rate
-            outputs[name] = tf.where(hidden, tf.constant(UNKNOWN, codes.dtype), codes)
+        rows = tf.shape(next(iter(inputs.values())))[0]
+        for together in self.unknown:
+            hidden = tf.random.uniform((rows,)) < self.rate
+            for name, value in together.items():
+                shown = outputs[name]
+                constant = tf.reshape(
+                    tf.constant(value, shown.dtype), (1, -1, 1)[: shown.shape.rank]
+                )
+                mask = tf.reshape(hidden, (-1, 1, 1)[: shown.shape.rank])
+                outputs[name] = tf.where(mask, constant, shown)
         return outputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
