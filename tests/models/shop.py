@@ -4,6 +4,7 @@ Customers of one half like the first half of the products, the others the second
 something of the other half now and then.
 """
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -114,3 +115,15 @@ def trained(folder: Path) -> tuple[Recipe, Artifacts]:
     artifacts = prepared(folder, made)
     train(made, artifacts, force=False, say=print)
     return made, artifacts
+
+
+def copied(artifacts: Artifacts, folder: Path) -> Artifacts:
+    """The same artifacts below ``folder``, to train into."""
+    shutil.copytree(artifacts.root, folder)
+    return Artifacts(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below ``folder`` by its relative path."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -1,0 +1,38 @@
+"""What tests of the models share."""
+
+from pathlib import Path
+
+import pytest
+
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+from tests.models import shop
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
+    """The shop's recipe and its artifacts, trained. Not to be changed: copy them first."""
+    return shop.trained(tmp_path_factory.getbasetemp() / "two-tastes")
+
+
+@pytest.fixture(scope="session")
+def recipe(trained: tuple[Recipe, Artifacts]) -> Recipe:
+    return trained[0]
+
+
+@pytest.fixture(scope="session")
+def artifacts(trained: tuple[Recipe, Artifacts]) -> Artifacts:
+    """Not to be changed: see ``copied``."""
+    return trained[1]
+
+
+@pytest.fixture(scope="session")
+def data(artifacts: Artifacts) -> PreparedData:
+    return PreparedData(artifacts.prepared)
+
+
+@pytest.fixture
+def copied(artifacts: Artifacts, tmp_path: Path) -> Artifacts:
+    """The shop's artifacts in a place of their own."""
+    return shop.copied(artifacts, tmp_path / "copy")

@@ -1,0 +1,82 @@
+"""Training batches: what is read, and in which order it comes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given
+from hypothesis import strategies as st
+from merlin.schema import ColumnSchema, Schema
+
+from models.batches import Batches, read_columns
+from models.prepared import PreparedData, list_length
+
+
+@given(lists=st.lists(st.lists(st.integers(1, 9), max_size=7), min_size=1), cut=st.integers(0, 8))
+def test_lists_are_padded_as_by_a_plain_loop(
+    tmp_path_factory: object, lists: list[list[int]], cut: int
+) -> None:
+    """Long lists are cut, short and empty ones filled with 0, over files and row groups alike."""
+    folder = Path(tmp_path_factory.mktemp("lists"))  # type: ignore[attr-defined]
+    length = 4
+    for name, part in (("a", lists[:cut]), ("b", lists[cut:])):
+        table = pa.table({"codes": pa.array(part, pa.list_(pa.int64()))})
+        pq.write_table(table, folder / f"{name}.parquet", row_group_size=2)
+    properties = {"value_count": {"min": length, "max": length}}
+    column = ColumnSchema("codes", dtype=np.int64, is_list=True, properties=properties)
+    read = read_columns([folder], Schema([column]))["codes"]
+    expected = [[*codes[:length], *[0] * (length - len(codes))] for codes in lists]
+    assert read.tolist() == expected
+
+
+def test_the_prepared_rows_are_read_as_they_are(data: PreparedData) -> None:
+    """Scalars, numbers, lists and histories of train and valid, one part after the other."""
+    folders = [data.files.interactions(part) for part in ("train", "valid")]
+    columns = read_columns(folders, data.schema)
+    frame = pd.concat([pd.read_parquet(file) for one in folders for file in one.glob("*.parquet")])
+    assert set(columns) == set(frame.columns)
+    for column in data.schema:
+        values = frame[column.name]
+        if column.is_list:
+            length = list_length(column)
+            expected = [[*codes, *[0] * (length - len(codes))] for codes in values]
+            assert columns[column.name].tolist() == expected
+        else:
+            np.testing.assert_array_equal(columns[column.name], values)
+
+
+def rows_of(batches: Batches) -> list[list[int]]:
+    return [batches[number][0]["row"].tolist() for number in range(len(batches))]
+
+
+def test_every_row_comes_once_an_epoch_in_another_order_the_next() -> None:
+    """Columns and targets stay together; the last batch holds what is left."""
+    column = np.arange(10)
+    batches = Batches({"row": column, "list": column[:, None] + [0, 1]}, 4, seed=1, target=column * 2)
+    first = rows_of(batches)
+    assert [len(rows) for rows in first] == [4, 4, 2]
+    assert sorted(sum(first, [])) == column.tolist()
+    for number in range(len(batches)):
+        inputs, target = batches[number]
+        np.testing.assert_array_equal(inputs["list"], inputs["row"][:, None] + [0, 1])
+        np.testing.assert_array_equal(target, inputs["row"] * 2)
+    batches.on_epoch_end()
+    second = rows_of(batches)
+    assert second != first
+    assert sorted(sum(second, [])) == column.tolist()
+
+
+def test_the_seed_gives_the_order() -> None:
+    """The same seed shuffles alike, another one does not."""
+    column = {"row": np.arange(50)}
+    one, same, other = (rows_of(Batches(column, 10, seed)) for seed in (3, 3, 4))
+    assert one == same
+    assert one != other
+
+
+def test_whole_batches_leave_a_remainder_out() -> None:
+    """In-batch negatives want batches of one size; fewer rows than a batch still make one."""
+    assert [len(rows) for rows in rows_of(Batches({"row": np.arange(10)}, 4, 1, None, True))] == [4, 4]
+    assert [len(rows) for rows in rows_of(Batches({"row": np.arange(3)}, 4, 1, None, True))] == [3]
