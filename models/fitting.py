@@ -61,18 +61,19 @@ def fit(
     model) and training stops after ``patience`` epochs without a better one.
     """
     callbacks: list[tf.keras.callbacks.Callback] = []
+    checkpoint = str(logs / "checkpoint" / "best")
     if validation is not None:
         callbacks += [
             validation,
             tf.keras.callbacks.ModelCheckpoint(
-                str(logs / "checkpoint" / "best"),
+                checkpoint,
                 monitor=validation.name,
                 mode="max",
                 save_best_only=True,
                 save_weights_only=True,
             ),
             tf.keras.callbacks.EarlyStopping(
-                monitor=validation.name, mode="max", patience=patience, restore_best_weights=True
+                monitor=validation.name, mode="max", patience=patience
             ),
         ]
     callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
@@ -80,6 +81,8 @@ def fit(
     model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
     if validation is None:
         return epochs
+    # Early stopping itself restores the best weights only where it did stop training.
+    model.load_weights(checkpoint).expect_partial()
     figures = [epoch[validation.name] for epoch in validation.history]
     return figures.index(max(figures)) + 1
 
