@@ -30,6 +30,8 @@ RECIPE: dict[str, Any] = {
         "user": {
             "country": {"kind": "categorical"},
             "age": {"kind": "bucket", "boundaries": [30.0, 50.0]},
+            "spent": {"kind": "numeric", "fill": 7.5},
+            "hobbies": {"kind": "categorical", "list": True, "max_length": 2},
         },
         "item": {
             "tags": {"kind": "categorical", "list": True, "max_length": 3},
@@ -86,6 +88,8 @@ def write_files(folder: Path, customers: int = CUSTOMERS, purchases: int = PURCH
         "customer": [f"c{customer}" for customer in known],
         "country": ["DE" if customer % 5 else None for customer in known],
         "age": [20 + customer % 50 for customer in known],
+        "spent": [None if customer % 7 == 0 else customer / 3 for customer in known],
+        "hobbies": [["chess", "tea", "late"][: customer % 4] for customer in known],
     }
     pq.write_table(pa.table(users), folder / "users.parquet")
     halves = [["red", "warm"], ["blue"]]

@@ -1,0 +1,173 @@
+"""What the ranker learns from: the candidates of a funnel, their labels and the numbers about them."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ensemble.assemble import served_in_process
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES
+from models.candidate_rows import (
+    CandidateRows,
+    candidate_rows,
+    cross_feature_arrays,
+    unknown_user_rows,
+)
+from models.prepared import Arrays, Interactions, PreparedData
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def vectors(data: PreparedData) -> tuple[np.ndarray, np.ndarray]:
+    """Queries and item embeddings drawn by chance: any will do to retrieve by."""
+    random = np.random.default_rng(3)
+    shapes = ((data.user_count, 4), (data.item_count, 4))
+    queries, items = (random.normal(size=shape).astype(np.float32) for shape in shapes)
+    return queries, items
+
+
+@pytest.fixture(scope="module")
+def rows(data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]) -> CandidateRows:
+    visible, relevant = data.interactions("train"), data.interactions("valid")
+    return candidate_rows(data, *vectors, visible, relevant, COUNT)
+
+
+def best_unseen(
+    vectors: tuple[np.ndarray, np.ndarray], user: int, seen: set[int], count: int
+) -> list[int]:
+    scores = vectors[1] @ vectors[0][user]
+    left = [item for item in range(len(scores)) if item not in seen]
+    return sorted(left, key=lambda item: -scores[item])[:count]
+
+
+def pairs_of(interactions: Interactions) -> set[tuple[int, int]]:
+    return set(zip(interactions.users.tolist(), interactions.items.tolist(), strict=True))
+
+
+def test_candidates_are_the_best_that_the_user_has_not_seen(
+    data: PreparedData, rows: CandidateRows, vectors: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Never a visible item; each row holds the columns, score and label of its user and candidate."""
+    visible, relevant = pairs_of(data.interactions("train")), pairs_of(data.interactions("valid"))
+    place = 0
+    for user in sorted({user for user, _ in relevant}):
+        seen = {item for other, item in visible if other == user}
+        wanted = best_unseen(vectors, user, seen, COUNT)
+        part = slice(place, place + len(wanted))
+        place += len(wanted)
+        assert (rows.users[part] == user).all()
+        assert rows.relevant[part].tolist() == [(user, item) in relevant for item in wanted]
+        for name, column in data.items.items():
+            np.testing.assert_array_equal(rows.columns[name][part], column[wanted])
+        for name, column in data.users.items():
+            assert (rows.columns[name][part] == column[user]).all()
+        scores = vectors[1][wanted] @ vectors[0][user]
+        np.testing.assert_allclose(rows.columns["retrieval_score"][part], scores, atol=1e-5)
+    assert place == len(rows.users) == len(rows.relevant)
+    assert 0 < rows.relevant.sum() < len(rows.relevant)
+
+
+def test_cross_features_by_hand(
+    data: PreparedData, rows: CandidateRows, vectors: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Popularity, activity and co-occurrence from the visible part alone, for every user's best."""
+    train = data.interactions("train")
+    buyers = [set(train.users[train.items == item].tolist()) for item in range(data.item_count)]
+    for user in np.unique(rows.users)[::5].tolist():
+        seen = set(train.items[train.users == user].tolist())
+        item = best_unseen(vectors, user, seen, 1)[0]
+        first = np.flatnonzero(rows.users == user)[0]
+        cosines = [
+            len(buyers[item] & buyers[other]) / np.sqrt(len(buyers[item]) * len(buyers[other]) or 1)
+            for other in seen
+        ]
+        expected = {
+            "popularity": np.log1p(len(buyers[item])),
+            "activity": np.log1p(len(seen)),
+            "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
+        }
+        assert set(expected) == set(CROSS_FEATURES)
+        for name, value in expected.items():
+            assert rows.columns[name][first] == pytest.approx(value, rel=1e-5), name
+
+
+def test_rows_of_some_users(rows: CandidateRows) -> None:
+    """All rows of the chosen users and no other; joined again they are everybody's."""
+    chosen = rows.of_users(np.array([3, 5]))
+    assert set(chosen.users) == {3, 5}
+    both = chosen + rows.of_users(np.setdiff1d(rows.users, [3, 5]))
+    assert len(both.relevant) == len(rows.relevant)
+    assert both.relevant.sum() == rows.relevant.sum()
+    assert all(len(column) == len(both.users) for column in both.columns.values())
+
+
+def test_an_unknown_users_rows_show_nothing_of_the_user(
+    data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Unknown features, no past, the whole catalogue as candidates; the labels are the user's."""
+    visible, relevant = data.interactions("train"), data.interactions("valid")
+    users = np.unique(relevant.users)[:3]
+    query = vectors[0][:1]
+    rows = unknown_user_rows(
+        data, query, vectors[1], visible, relevant, data.item_count, users
+    )
+    assert len(rows.users) == 3 * data.item_count
+    for name in data.users:
+        assert (rows.columns[name] == data.unknown_user[name][0]).all(), name
+    assert not rows.columns["activity"].any()
+    assert not rows.columns["cooccurrence"].any()
+    for user in users.tolist():
+        wanted = {item for other, item in pairs_of(relevant) if other == user}
+        assert rows.relevant[rows.users == user].sum() == len(wanted)
+
+
+def test_training_and_service_compute_the_same_numbers(
+    data: PreparedData, recipe: Recipe, artifacts: Artifacts
+) -> None:
+    """Every input of the ranker, for every user with a test item: as the served plan computes it."""
+    visible = data.interactions("train") + data.interactions("valid")
+    relevant = data.interactions("test")
+    users = np.unique(relevant.users)
+    with served_in_process(recipe, artifacts) as plan:
+        served = plan.run(plan.request([data.raw_user_ids[user] for user in users]).columns())
+        feeds = next(each for each in plan.operators if each.name == "rank").config.feeds
+    queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
+    queries[users] = served["query"]
+    trained = candidate_rows(
+        data, queries, embeddings_of(artifacts), visible, relevant, recipe.serving.candidates
+    )
+    assert set(CROSS_FEATURES) <= set(feeds)
+    for place, user in enumerate(users):
+        mine = in_order(trained.of_users(np.array([user])).columns, feeds)
+        real = served["candidate_rows"][place] >= 0
+        theirs = {
+            name: np.repeat(served[column][place : place + 1], real.sum(), axis=0)
+            if column.startswith("user.")
+            else served[column][place][real]
+            for name, column in feeds.items()
+        }
+        for name, values in in_order(theirs, feeds).items():
+            np.testing.assert_allclose(mine[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def in_order(columns: Arrays, names: dict[str, str]) -> Arrays:
+    """Rows by item code, which tells the items of the shop apart: equal scores may swap."""
+    order = np.argsort(columns["product"], kind="stable")
+    return {name: columns[name][order] for name in names}
+
+
+def embeddings_of(artifacts: Artifacts) -> np.ndarray:
+    return np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
+
+
+def test_the_served_arrays_are_of_train_and_valid(
+    data: PreparedData, artifacts: Artifacts
+) -> None:
+    """The arrays beside the models are those of the whole training part, bit by bit."""
+    visible = data.interactions("train") + data.interactions("valid")
+    for name, expected in cross_feature_arrays(data, visible).items():
+        found = np.load(artifacts.models.cross_features / name)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,121 @@
+"""The two-tower model's loss, against a softmax worked out in NumPy from the towers' own vectors."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.prepared import Arrays, PreparedData
+from models.retriever import TwoTower, build_two_tower
+from recipes.recipe import Retriever
+
+#: Nothing is drawn by chance, and a step hardly moves the weights.
+STILL = {"embedding_dim": 8, "unknown_rate": 0.0, "history_dropout": 0.0, "learning_rate": 1e-12}
+USERS = np.array([0, 1, 2, 3, 4])
+#: Item 7 is in the batch three times.
+ITEMS = np.array([7, 3, 7, 12, 7])
+
+
+def batch(data: PreparedData, items: np.ndarray) -> Arrays:
+    """Each of ``USERS`` beside an item, as a training batch."""
+    queries = data.queries(data.interactions("train"), USERS)
+    return queries | {name: column[items] for name, column in data.items.items()}
+
+
+def built(data: PreparedData, counts: np.ndarray, **options: object) -> TwoTower:
+    tf.keras.utils.set_random_seed(1)
+    two_tower = build_two_tower(data, Retriever.model_validate({**STILL, **options}), counts, 10)
+    two_tower.model.run_eagerly = True  # a step or two are not worth a graph
+    return two_tower
+
+
+def loss_of(data: PreparedData, two_tower: TwoTower, items: np.ndarray = ITEMS) -> float:
+    figures = two_tower.model.train_on_batch(
+        batch(data, items), np.zeros(len(items)), return_dict=True
+    )
+    return float(figures["loss"])
+
+
+def by_hand(
+    data: PreparedData, two_tower: TwoTower, items: np.ndarray, temperature: float, log_q: np.ndarray
+) -> float:
+    """Mean cross-entropy of the positive against the other items of the batch that differ from it.
+
+    ``log_q``: what is subtracted from the logit of each item of the batch.
+    """
+    columns = batch(data, items)
+    queries = two_tower.embed_queries({name: columns[name] for name in data.query_schema.column_names})
+    vectors = two_tower.embed_items({name: columns[name] for name in data.candidate_schema.column_names})
+    logits = (queries @ vectors.T).astype(np.float64) / temperature - log_q
+    losses = []
+    for row in range(len(items)):
+        others = logits[row][items != items[row]]
+        own = logits[row, row]
+        losses.append(np.log(np.exp(np.append(others, own) - own).sum()))
+    return float(np.mean(losses))
+
+
+def spread(two_tower: TwoTower) -> TwoTower:
+    """Larger embeddings, so that logits differ as they do after training."""
+    for variable in two_tower.model.trainable_variables:
+        variable.assign(variable * 4)
+    return two_tower
+
+
+@pytest.fixture(scope="module")
+def counts(data: PreparedData) -> np.ndarray:
+    """How often each item code is a positive, in the training part."""
+    return data.item_counts(data.interactions("train"))
+
+
+def log_q_of(data: PreparedData, counts: np.ndarray, items: np.ndarray) -> np.ndarray:
+    shares = (counts + 1e-3) / (counts + 1e-3).sum()
+    return np.log(shares[data.items[data.item_id.name][items]])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.25])
+@pytest.mark.parametrize("corrected", [True, False])
+def test_the_loss_is_the_corrected_softmax(
+    data: PreparedData, counts: np.ndarray, corrected: bool, temperature: float
+) -> None:
+    """Accidental hits are no negatives, logits are over temperature less log Q, or without log Q."""
+    options = {"logq_correction": corrected, "temperature": temperature}
+    two_tower = built(data, counts, **options)
+    loss_of(data, two_tower)  # Merlin makes the weights in the first step
+    spread(two_tower)
+    log_q = log_q_of(data, counts, ITEMS) if corrected else np.zeros(len(ITEMS))
+    expected = by_hand(data, two_tower, ITEMS, temperature, log_q)
+    assert loss_of(data, two_tower) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_counts_of_items_change_the_loss(data: PreparedData, counts: np.ndarray) -> None:
+    """The same weights and batch: other counts give another loss, but only with the correction."""
+    other = counts.copy()
+    other[data.items[data.item_id.name][3]] += 500
+    with_counts = [loss_of(data, built(data, each)) for each in (counts, other)]
+    without = [
+        loss_of(data, built(data, each, logq_correction=False)) for each in (counts, other)
+    ]
+    assert abs(with_counts[0] - with_counts[1]) > 0.1
+    assert without[0] == pytest.approx(without[1], abs=1e-6)
+
+
+def test_a_repeated_item_is_not_its_own_negative(data: PreparedData, counts: np.ndarray) -> None:
+    """A batch of one item alone has no negative at all, so there is nothing to lose."""
+    same = np.full(len(USERS), 7)
+    assert loss_of(data, built(data, counts), same) == pytest.approx(0, abs=1e-6)
+    assert loss_of(data, built(data, counts), ITEMS) > 0.1
+
+
+def test_history_and_item_share_their_embeddings(data: PreparedData, counts: np.ndarray) -> None:
+    """One step on one side's items moves the table that the other side reads."""
+    two_tower = built(data, counts)
+    loss_of(data, two_tower)
+    tables = [
+        {id(one) for one in side.trainable_variables if "embeddings" in one.name}
+        for side in (two_tower.query_tower, two_tower.candidate_tower)
+    ]
+    # The item id's: country, age, hobbies and user id are the query tower's own, tags the other's.
+    assert [len(each) for each in tables] == [5, 2]
+    assert len(tables[0] & tables[1]) == 1

@@ -1,0 +1,215 @@
+"""What ``train`` leaves behind, and when it trains again."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from models.prepared import Arrays, PreparedData, cardinality, list_length
+from models.train import train
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+from tests.models import shop
+
+NAMES = ("query_tower", "candidate_tower", "ranker")
+
+
+def session(artifacts: Artifacts, name: str) -> onnxruntime.InferenceSession:
+    path = str(artifacts.models.onnx(name))
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def fresh_rows(data: PreparedData, inputs: list[onnxruntime.NodeArg], rows: int = 50) -> Arrays:
+    """Random codes over each column's whole range, padding and unknown included; random numbers."""
+    random = np.random.default_rng(11)
+    columns = {column.name: column for column in data.schema}
+    made = {}
+    for each in inputs:
+        shape = (rows, each.shape[1])
+        if each.type == "tensor(int64)":
+            made[each.name] = random.integers(0, cardinality(columns[each.name]), shape)
+        else:
+            made[each.name] = random.normal(0, 2, shape).astype(np.float32)
+    return made
+
+
+def embeddings_of(artifacts: Artifacts) -> np.ndarray:
+    return np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_model_and_onnx_agree_on_fresh_rows(
+    data: PreparedData, artifacts: Artifacts, name: str
+) -> None:
+    """Both load and give the same float32 [n, width] for rows that no training has seen."""
+    opened = session(artifacts, name)
+    rows = fresh_rows(data, opened.get_inputs())
+    (from_onnx,) = opened.run(None, rows)
+    served = tf.saved_model.load(str(artifacts.models.saved_model(name)))
+    tensors = {column: tf.constant(values) for column, values in rows.items()}
+    from_tensorflow = served.signatures["serving_default"](**tensors)["output"].numpy()
+    assert from_onnx.dtype == np.float32
+    assert from_onnx.shape == from_tensorflow.shape == (50, 1 if name == "ranker" else 8)
+    assert np.abs(from_onnx - from_tensorflow).max() <= 1e-4
+    assert len(np.unique(from_onnx[:, 0])) > 25
+    if name == "ranker":
+        assert ((from_onnx >= 0) & (from_onnx <= 1)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_onnx_inputs_are_named_by_feature(
+    data: PreparedData, artifacts: Artifacts, name: str
+) -> None:
+    """Codes int64, numbers float32; scalars [N, 1], lists [N, L]; opset 17."""
+    model = onnx.load(str(artifacts.models.onnx(name)))
+    assert {each.domain: each.version for each in model.opset_import}[""] == 17
+    found = {each.name: (each.type, each.shape[1]) for each in session(artifacts, name).get_inputs()}
+    cross = dict.fromkeys(["retrieval_score", "popularity", "activity", "cooccurrence"])
+    shown = {
+        "query_tower": data.query_schema,
+        "candidate_tower": data.candidate_schema,
+        "ranker": data.schema,
+    }[name]
+    left_out = {"product_history", "bought_at"} if name == "ranker" else set()
+    expected = {
+        column.name: (
+            "tensor(int64)" if column.int_domain else "tensor(float)",
+            list_length(column) if column.is_list else 1,
+        )
+        for column in shown
+        if column.name not in left_out
+    }
+    if name == "ranker":
+        expected |= {each: ("tensor(float)", 1) for each in cross}
+    assert found == expected
+
+
+def test_item_embeddings_are_the_candidate_towers_output(
+    data: PreparedData, artifacts: Artifacts
+) -> None:
+    """Row by row what the ONNX candidate tower gives for the items table, in row order."""
+    table = pq.read_table(artifacts.models.item_embeddings)
+    assert table["item_row"].to_pylist() == list(range(data.item_count))
+    opened = session(artifacts, "candidate_tower")
+    rows = {
+        each.name: data.items[each.name]
+        .reshape(data.item_count, -1)
+        .astype(np.int64 if each.type == "tensor(int64)" else np.float32)
+        for each in opened.get_inputs()
+    }
+    found = embeddings_of(artifacts)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, opened.run(None, rows)[0], atol=1e-5)
+
+
+def test_training_json_tells_what_happened(artifacts: Artifacts, recipe: Recipe) -> None:
+    """Seed, the best epoch of each model with its figures, and how far ONNX was off."""
+    figures = json.loads(artifacts.models.training.read_text())
+    assert figures["seed"] == recipe.retriever.seed
+    for model, figure in (("retriever", "recall_at_10"), ("ranker", "auc_within_users")):
+        history = figures[model]["validation"]
+        assert len(history) == 2
+        assert all(np.isfinite(epoch["loss"]) and 0 <= epoch[figure] <= 1 for epoch in history)
+        best = max(epoch[figure] for epoch in history)
+        assert history[figures[model]["epochs"] - 1][figure] == best
+    losses = [epoch["loss"] for epoch in figures["retriever"]["validation"]]
+    assert losses[1] < losses[0]
+    assert set(figures["onnx_max_difference"]) == set(NAMES)
+    assert max(figures["onnx_max_difference"].values()) <= 1e-4
+
+
+@pytest.mark.parametrize("model", ["retriever", "ranker"])
+def test_tensorboard_logs_and_checkpoint(artifacts: Artifacts, model: str) -> None:
+    """Each epoch's loss and validation figure for TensorBoard; a checkpoint that TensorFlow reads."""
+    events = EventAccumulator(str(artifacts.models.logs / model / "train"), {"tensors": 0})
+    events.Reload()
+    history = json.loads(artifacts.models.training.read_text())[model]["validation"]
+    for figure, value in history[0].items():
+        tag = f"epoch_{figure}"
+        logged = [float(tf.make_ndarray(one.tensor_proto)) for one in events.Tensors(tag)]
+        assert logged[0] == pytest.approx(value, rel=1e-5)
+        assert len(logged) == 2
+    assert tf.train.list_variables(str(artifacts.models.logs / model / "checkpoint" / "best"))
+
+
+def test_the_ranker_keeps_its_best_epochs_weights(artifacts: Artifacts) -> None:
+    """Every trained weight of the exported ranker stands in the checkpoint of the best epoch."""
+    checkpoint = tf.train.load_checkpoint(
+        str(artifacts.models.logs / "ranker" / "checkpoint" / "best")
+    )
+    stored = [checkpoint.get_tensor(name) for name in checkpoint.get_variable_to_shape_map()]
+    exported = tf.saved_model.load(str(artifacts.models.saved_model("ranker"))).weights
+    compared = 0
+    for weight in exported:
+        value = weight.numpy()
+        if weight.trainable and value.dtype == np.float32 and value.size > 1:
+            compared += 1
+            assert any(value.shape == other.shape and (value == other).all() for other in stored)
+    assert compared >= 10
+
+
+def test_models_that_are_up_to_date_are_kept(artifacts: Artifacts, recipe: Recipe) -> None:
+    """A second `train` says so and touches no file."""
+    files = [path for path in artifacts.models.root.rglob("*") if path.is_file()]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    said: list[str] = []
+    train(recipe, artifacts, force=False, say=said.append)
+    assert said == [f"{artifacts.models.root} is up to date"]
+    after = [path for path in artifacts.models.root.rglob("*") if path.is_file()]
+    assert {path: path.stat().st_mtime_ns for path in after} == before
+
+
+def test_force_trains_again_and_the_seed_gives_the_same_model(
+    copied: Artifacts, artifacts: Artifacts, recipe: Recipe
+) -> None:
+    """Up to date or not, all is made anew: other files, and bit by bit the same item embeddings."""
+    before = copied.models.stamp.stat().st_ino
+    said: list[str] = []
+    train(recipe, copied, force=True, say=said.append)
+    assert any("epoch 2" in line for line in said)
+    assert copied.models.stamp.stat().st_ino != before
+    np.testing.assert_array_equal(embeddings_of(copied), embeddings_of(artifacts))
+    figures, again = (
+        json.loads(each.models.training.read_text()) for each in (artifacts, copied)
+    )
+    assert figures["retriever"] == again["retriever"]
+    assert not list(copied.root.glob(".models.*.tmp"))
+
+
+def test_prepared_data_that_is_missing_names_its_command(tmp_path: Path, recipe: Recipe) -> None:
+    """Nothing to train on: which command makes it."""
+    with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):
+        train(recipe, Artifacts(tmp_path / "empty"), force=False, say=print)
+
+
+def test_a_loss_that_is_no_number_is_explained(copied: Artifacts, recipe: Recipe) -> None:
+    """A learning rate far too large: what to change, and the former models stay as they were."""
+    before = shop.contents(copied.models.root)
+    options = recipe.retriever.model_copy(update={"learning_rate": 1e30})
+    diverging = recipe.model_copy(update={"retriever": options})
+    with pytest.raises(ShortlistError, match=r"finite loss, got (nan|inf).*\n?.*`learning_rate`"):
+        train(diverging, copied, force=False, say=print)
+    assert shop.contents(copied.models.root) == before
+    assert not list(copied.root.glob(".models.*.tmp"))
+
+
+def test_nothing_is_written_where_the_first_training_diverges(
+    copied: Artifacts, recipe: Recipe
+) -> None:
+    """Without former models there are none afterwards."""
+    shutil.rmtree(copied.models.root)
+    options = recipe.retriever.model_copy(update={"learning_rate": 1e30})
+    diverging = recipe.model_copy(update={"retriever": options})
+    with pytest.raises(ShortlistError):
+        train(diverging, copied, force=False, say=print)
+    assert sorted(path.name for path in copied.root.iterdir()) == ["prepared", "raw"]
