@@ -1,6 +1,7 @@
 """Ranking metrics against values worked out by hand and against plain loops."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,9 +30,10 @@ LOG3, LOG5 = math.log2(3), math.log2(5)
         (metrics.ndcg, 4, [1 / LOG3, (1 + 1 / LOG5) / (1 + 1 / LOG3 + 1 / 2)]),
     ],
 )
-def test_hand_worked_lists(metric: object, k: int, expected: list[float]) -> None:
+def test_hand_worked_lists(
+    metric: Callable[..., np.ndarray], k: int, expected: list[float]
+) -> None:
     """Each metric at each depth gives what its definition gives on paper, user by user."""
-    assert callable(metric)
     np.testing.assert_allclose(metric(RANKED, RELEVANT, k), expected, rtol=1e-12)
 
 

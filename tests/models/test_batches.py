@@ -1,11 +1,12 @@
 """Training batches: what is read, and in which order it comes."""
 
-from pathlib import Path
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from merlin.schema import ColumnSchema, Schema
@@ -16,10 +17,10 @@ from models.prepared import PreparedData, list_length
 
 @given(lists=st.lists(st.lists(st.integers(1, 9), max_size=7), min_size=1), cut=st.integers(0, 8))
 def test_lists_are_padded_as_by_a_plain_loop(
-    tmp_path_factory: object, lists: list[list[int]], cut: int
+    tmp_path_factory: pytest.TempPathFactory, lists: list[list[int]], cut: int
 ) -> None:
     """Long lists are cut, short and empty ones filled with 0, over files and row groups alike."""
-    folder = Path(tmp_path_factory.mktemp("lists"))  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("lists")
     length = 4
     for name, part in (("a", lists[:cut]), ("b", lists[cut:])):
         table = pa.table({"codes": pa.array(part, pa.list_(pa.int64()))})
@@ -54,10 +55,12 @@ def rows_of(batches: Batches) -> list[list[int]]:
 def test_every_row_comes_once_an_epoch_in_another_order_the_next() -> None:
     """Columns and targets stay together; the last batch holds what is left."""
     column = np.arange(10)
-    batches = Batches({"row": column, "list": column[:, None] + [0, 1]}, 4, seed=1, target=column * 2)
+    batches = Batches(
+        {"row": column, "list": column[:, None] + [0, 1]}, 4, seed=1, target=column * 2
+    )
     first = rows_of(batches)
     assert [len(rows) for rows in first] == [4, 4, 2]
-    assert sorted(sum(first, [])) == column.tolist()
+    assert sorted(chain(*first)) == column.tolist()
     for number in range(len(batches)):
         inputs, target = batches[number]
         np.testing.assert_array_equal(inputs["list"], inputs["row"][:, None] + [0, 1])
@@ -65,7 +68,7 @@ def test_every_row_comes_once_an_epoch_in_another_order_the_next() -> None:
     batches.on_epoch_end()
     second = rows_of(batches)
     assert second != first
-    assert sorted(sum(second, [])) == column.tolist()
+    assert sorted(chain(*second)) == column.tolist()
 
 
 def test_the_seed_gives_the_order() -> None:
@@ -78,5 +81,8 @@ def test_the_seed_gives_the_order() -> None:
 
 def test_whole_batches_leave_a_remainder_out() -> None:
     """In-batch negatives want batches of one size; fewer rows than a batch still make one."""
-    assert [len(rows) for rows in rows_of(Batches({"row": np.arange(10)}, 4, 1, None, True))] == [4, 4]
+    assert [len(rows) for rows in rows_of(Batches({"row": np.arange(10)}, 4, 1, None, True))] == [
+        4,
+        4,
+    ]
     assert [len(rows) for rows in rows_of(Batches({"row": np.arange(3)}, 4, 1, None, True))] == [3]

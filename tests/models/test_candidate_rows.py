@@ -110,9 +110,7 @@ def test_an_unknown_users_rows_show_nothing_of_the_user(
     visible, relevant = data.interactions("train"), data.interactions("valid")
     users = np.unique(relevant.users)[:3]
     query = vectors[0][:1]
-    rows = unknown_user_rows(
-        data, query, vectors[1], visible, relevant, data.item_count, users
-    )
+    rows = unknown_user_rows(data, query, vectors[1], visible, relevant, data.item_count, users)
     assert len(rows.users) == 3 * data.item_count
     for name in data.users:
         assert (rows.columns[name] == data.unknown_user[name][0]).all(), name
@@ -162,9 +160,7 @@ def embeddings_of(artifacts: Artifacts) -> np.ndarray:
     return np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
 
 
-def test_the_served_arrays_are_of_train_and_valid(
-    data: PreparedData, artifacts: Artifacts
-) -> None:
+def test_the_served_arrays_are_of_train_and_valid(data: PreparedData, artifacts: Artifacts) -> None:
     """The arrays beside the models are those of the whole training part, bit by bit."""
     visible = data.interactions("train") + data.interactions("valid")
     for name, expected in cross_feature_arrays(data, visible).items():

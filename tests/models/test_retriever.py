@@ -38,15 +38,23 @@ def loss_of(data: PreparedData, two_tower: TwoTower, items: np.ndarray = ITEMS) 
 
 
 def by_hand(
-    data: PreparedData, two_tower: TwoTower, items: np.ndarray, temperature: float, log_q: np.ndarray
+    data: PreparedData,
+    two_tower: TwoTower,
+    items: np.ndarray,
+    temperature: float,
+    log_q: np.ndarray,
 ) -> float:
     """Mean cross-entropy of the positive against the other items of the batch that differ from it.
 
     ``log_q``: what is subtracted from the logit of each item of the batch.
     """
     columns = batch(data, items)
-    queries = two_tower.embed_queries({name: columns[name] for name in data.query_schema.column_names})
-    vectors = two_tower.embed_items({name: columns[name] for name in data.candidate_schema.column_names})
+    queries = two_tower.embed_queries(
+        {name: columns[name] for name in data.query_schema.column_names}
+    )
+    vectors = two_tower.embed_items(
+        {name: columns[name] for name in data.candidate_schema.column_names}
+    )
     logits = (queries @ vectors.T).astype(np.float64) / temperature - log_q
     losses = []
     for row in range(len(items)):
@@ -94,9 +102,7 @@ def test_the_counts_of_items_change_the_loss(data: PreparedData, counts: np.ndar
     other = counts.copy()
     other[data.items[data.item_id.name][3]] += 500
     with_counts = [loss_of(data, built(data, each)) for each in (counts, other)]
-    without = [
-        loss_of(data, built(data, each, logq_correction=False)) for each in (counts, other)
-    ]
+    without = [loss_of(data, built(data, each, logq_correction=False)) for each in (counts, other)]
     assert abs(with_counts[0] - with_counts[1]) > 0.1
     assert without[0] == pytest.approx(without[1], abs=1e-6)
 

@@ -13,7 +13,11 @@ from recipes.recipe import Recipe, Retriever
 
 #: What stands for the unknown in the hand-written cases.
 UNKNOWN_ID = {"id": np.array([2])}
-UNKNOWN_ROW = {"id": np.array([2]), "number": np.array([0.5], np.float32), "list": np.array([[1, 0]])}
+UNKNOWN_ROW = {
+    "id": np.array([2]),
+    "number": np.array([0.5], np.float32),
+    "list": np.array([[1, 0]]),
+}
 
 
 def inputs(rows: int = 2) -> dict[str, tf.Tensor]:
@@ -50,7 +54,9 @@ def test_a_row_is_hidden_as_a_whole() -> None:
     ids = hidden["id"].numpy()[:, 0] == 2
     assert 0.28 < ids.mean() < 0.32
     np.testing.assert_array_equal(hidden["number"].numpy()[:, 0] == 0.5, ids)
-    np.testing.assert_array_equal(hidden["list"].numpy()[:, :, 0] == [1, 0], ids[:, None].repeat(2, 1))
+    np.testing.assert_array_equal(
+        hidden["list"].numpy()[:, :, 0] == [1, 0], ids[:, None].repeat(2, 1)
+    )
 
 
 def test_groups_are_hidden_each_on_its_own() -> None:

@@ -3,7 +3,6 @@
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,9 @@ import onnxruntime
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
 
 from models.prepared import Arrays, PreparedData, cardinality, list_length
 from models.train import train
@@ -73,7 +74,9 @@ def test_onnx_inputs_are_named_by_feature(
     """Codes int64, numbers float32; scalars [N, 1], lists [N, L]; opset 17."""
     model = onnx.load(str(artifacts.models.onnx(name)))
     assert {each.domain: each.version for each in model.opset_import}[""] == 17
-    found = {each.name: (each.type, each.shape[1]) for each in session(artifacts, name).get_inputs()}
+    found = {
+        each.name: (each.type, each.shape[1]) for each in session(artifacts, name).get_inputs()
+    }
     cross = dict.fromkeys(["retrieval_score", "popularity", "activity", "cooccurrence"])
     shown = {
         "query_tower": data.query_schema,
@@ -90,7 +93,7 @@ def test_onnx_inputs_are_named_by_feature(
         if column.name not in left_out
     }
     if name == "ranker":
-        expected |= {each: ("tensor(float)", 1) for each in cross}
+        expected |= dict.fromkeys(cross, ("tensor(float)", 1))
     assert found == expected
 
 
@@ -147,7 +150,11 @@ def test_the_ranker_keeps_its_best_epochs_weights(artifacts: Artifacts) -> None:
     checkpoint = tf.train.load_checkpoint(
         str(artifacts.models.logs / "ranker" / "checkpoint" / "best")
     )
-    stored = [checkpoint.get_tensor(name) for name in checkpoint.get_variable_to_shape_map()]
+    stored = [
+        checkpoint.get_tensor(name)
+        for name, dtype in checkpoint.get_variable_to_dtype_map().items()
+        if dtype == tf.float32
+    ]
     exported = tf.saved_model.load(str(artifacts.models.saved_model("ranker"))).weights
     compared = 0
     for weight in exported:
@@ -179,9 +186,7 @@ def test_force_trains_again_and_the_seed_gives_the_same_model(
     assert any("epoch 2" in line for line in said)
     assert copied.models.stamp.stat().st_ino != before
     np.testing.assert_array_equal(embeddings_of(copied), embeddings_of(artifacts))
-    figures, again = (
-        json.loads(each.models.training.read_text()) for each in (artifacts, copied)
-    )
+    figures, again = (json.loads(each.models.training.read_text()) for each in (artifacts, copied))
     assert figures["retriever"] == again["retriever"]
     assert not list(copied.root.glob(".models.*.tmp"))
 
@@ -201,15 +206,3 @@ def test_a_loss_that_is_no_number_is_explained(copied: Artifacts, recipe: Recipe
         train(diverging, copied, force=False, say=print)
     assert shop.contents(copied.models.root) == before
     assert not list(copied.root.glob(".models.*.tmp"))
-
-
-def test_nothing_is_written_where_the_first_training_diverges(
-    copied: Artifacts, recipe: Recipe
-) -> None:
-    """Without former models there are none afterwards."""
-    shutil.rmtree(copied.models.root)
-    options = recipe.retriever.model_copy(update={"learning_rate": 1e30})
-    diverging = recipe.model_copy(update={"retriever": options})
-    with pytest.raises(ShortlistError):
-        train(diverging, copied, force=False, say=print)
-    assert sorted(path.name for path in copied.root.iterdir()) == ["prepared", "raw"]

@@ -1,0 +1,13 @@
+"""What tests of the evaluation share."""
+
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+from tests.models import shop
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
+    """The shop that tests/models trains too: once a session for both. Not to be changed."""
+    return shop.trained(tmp_path_factory.getbasetemp() / "two-tastes")

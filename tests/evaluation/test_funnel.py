@@ -1,0 +1,168 @@
+"""The evaluation of the whole funnel, end to end on the made-up shop."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from ensemble.assemble import served_in_process
+from evaluation import metrics
+from evaluation.evaluate import evaluate
+from evaluation.popularity import most_popular
+from evaluation.report import read_report, tables
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+from tests.models import shop
+
+Trained = tuple[Recipe, Artifacts]
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The shop in a place of its own, with its report."""
+    recipe, artifacts = trained
+    copied = shop.copied(artifacts, tmp_path_factory.mktemp("evaluated") / "copy")
+    evaluate(recipe, copied, force=False, say=print)
+    return recipe, copied
+
+
+@pytest.fixture(scope="module")
+def report(evaluated: Trained) -> dict[str, Any]:
+    return read_report(evaluated[1].report)
+
+
+@pytest.fixture(scope="module")
+def lists(evaluated: Trained) -> dict[str, np.ndarray]:
+    """Item rows of every user by system, asked of the plan and the baseline themselves."""
+    recipe, artifacts = evaluated
+    data = PreparedData(artifacts.prepared)
+    visible = data.interactions("train") + data.interactions("valid")
+    with served_in_process(recipe, artifacts) as plan:
+        trace = plan.trace(data.raw_user_ids, top_k=10)
+    seen = visible.by_user(data.user_count)
+    return {
+        "popularity": most_popular(visible, data.item_count, seen, 10),
+        "retrieval": trace.candidate_rows,
+        "funnel": trace.item_rows,
+    }
+
+
+def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> None:
+    """Every metric at every k for every system; shares and probabilities within their bounds."""
+    assert list(report) == ["recipe", "fingerprint", "systems", "stages", "ranker", "users"]
+    assert (report["recipe"], report["users"]) == ("two-tastes", 60)
+    names = [f"{metric}@{k}" for k in (5, 10) for metric in ("ndcg", "map", "precision", "recall")]
+    assert list(report["systems"]) == ["popularity", "retrieval", "funnel"]
+    for figures in report["systems"].values():
+        assert list(figures) == names
+        assert all(0 <= value <= 1 for value in figures.values())
+    assert list(report["stages"]) == ["retrieved", "filtered", "ordered@10"]
+    assert 0 < report["ranker"]["auc"] < 1
+    assert 0 < report["ranker"]["log_loss"] < 2
+
+
+def test_no_stage_adds_relevant_items(report: dict[str, Any]) -> None:
+    """Each stage keeps a part of what the one before kept; the last is the funnel's recall."""
+    stages = list(report["stages"].values())
+    assert 1 >= stages[0] >= stages[1] >= stages[2] > 0
+    assert stages[2] == pytest.approx(report["systems"]["funnel"]["recall@10"])
+
+
+def test_no_seen_item_is_in_any_list(evaluated: Trained, lists: dict[str, np.ndarray]) -> None:
+    """Nothing of train or valid is shown to its user, by any system, and nothing twice."""
+    data = PreparedData(evaluated[1].prepared)
+    visible = data.interactions("train") + data.interactions("valid")
+    for ranked in lists.values():
+        for row, taken in zip(ranked, visible.by_user(data.user_count), strict=True):
+            real = row[row >= 0]
+            assert len(real)
+            assert not np.isin(real, taken).any()
+            assert len(set(real)) == len(real)
+
+
+def test_the_figures_are_the_metrics_of_those_lists(
+    evaluated: Trained, report: dict[str, Any], lists: dict[str, np.ndarray]
+) -> None:
+    """Users with something in the test part, each test item once, over the whole catalogue."""
+    data = PreparedData(evaluated[1].prepared)
+    wanted = data.interactions("test").by_user(data.user_count)
+    asked = [row for row, items in enumerate(wanted) if len(items)]
+    relevant = [np.unique(wanted[row]) for row in asked]
+    for system, ranked in lists.items():
+        for k in (5, 10):
+            for metric, value in metrics.means(ranked[asked], relevant, k).items():
+                assert report["systems"][system][f"{metric}@{k}"] == pytest.approx(value)
+
+
+def test_training_learnt_the_two_tastes(
+    report: dict[str, Any], lists: dict[str, np.ndarray]
+) -> None:
+    """The funnel beats popularity, which cannot tell one taste from the other."""
+    systems = report["systems"]
+    assert systems["retrieval"]["ndcg@10"] > 1.2 * systems["popularity"]["ndcg@10"]
+    assert systems["funnel"]["ndcg@10"] > 1.2 * systems["popularity"]["ndcg@10"]
+
+
+def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained) -> None:
+    """A second `evaluate` says so and leaves the file; `force` makes an equal one."""
+    recipe, artifacts = evaluated
+    before, content = artifacts.report.stat().st_ino, artifacts.report.read_text()
+    said: list[str] = []
+    evaluate(recipe, artifacts, force=False, say=said.append)
+    assert said == [f"{artifacts.report} is up to date"]
+    assert artifacts.report.stat().st_ino == before
+    evaluate(recipe, artifacts, force=True, say=said.append)
+    assert artifacts.report.stat().st_ino != before
+    assert artifacts.report.read_text() == content
+
+
+def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
+    """A person reads systems, stages and the ranker's figures on the terminal."""
+    console = Console(width=160, record=True)
+    with console.capture() as captured:
+        console.print(tables(report))
+    shown = captured.get()
+    for figures in report["systems"].values():
+        assert all(f"{value:.4f}" in shown for value in figures.values())
+    assert all(f"{share:.1%}" in shown for share in report["stages"].values())
+    assert f"AUC {report['ranker']['auc']:.4f}" in shown
+
+
+@pytest.mark.parametrize(("missing", "command"), [("prepared", "prepare"), ("models", "train")])
+def test_a_missing_input_names_its_command(
+    trained: Trained, tmp_path: Path, missing: str, command: str
+) -> None:
+    """Without prepared data or models: what to run first."""
+    recipe, artifacts = trained
+    there = Artifacts(tmp_path)
+    for name in {"prepared", "models"} - {missing}:
+        (tmp_path / name).symlink_to(getattr(artifacts, name).root)
+    with pytest.raises(ShortlistError, match=f"shortlist {command} two-tastes"):
+        evaluate(recipe, there, force=False, say=print)
+    assert not there.report.exists()
+
+
+def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_path: Path) -> None:
+    """Nobody has anything relevant: what to change, and no report of zeros."""
+    recipe, artifacts = trained
+    copied = shop.copied(artifacts, tmp_path / "copy")
+    path = copied.prepared.raw_interactions("test")
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    with pytest.raises(ShortlistError, match=r"split\.test"):
+        evaluate(recipe, copied, force=False, say=print)
+    assert not copied.report.exists()
+
+
+def test_the_report_is_json(evaluated: Trained) -> None:
+    """A strict reader, which knows no NaN, reads it."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    json.loads(evaluated[1].report.read_text(), parse_constant=refuse)

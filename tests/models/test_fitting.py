@@ -1,0 +1,97 @@
+"""What both trainings share, on the smallest network there is."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.fitting import Validation, file_errors, fit
+from recipes.errors import ShortlistError
+
+
+def network(learning_rate: float = 0.1) -> tf.keras.Model:
+    """One weight, learning that the answer is 5."""
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile(tf.keras.optimizers.SGD(learning_rate), "mse")
+    return model
+
+
+def batches() -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensors((np.ones((4, 1)), np.full((4, 1), 5.0)))
+
+
+def scripted(model: tf.keras.Model, figures: list[float]) -> tuple[Validation, list[float]]:
+    """A validation that reads its figures off a list, and the model's weight at each reading."""
+    weights: list[float] = []
+    following: Iterator[float] = iter(figures)
+
+    def measure() -> float:
+        weights.append(float(model.get_weights()[0][0, 0]))
+        return next(following)
+
+    return Validation("figure", measure, lambda line: None, "network"), weights
+
+
+@pytest.mark.parametrize(
+    ("figures", "epochs", "best", "run"),
+    [
+        ([0.1, 0.9, 0.3, 0.2, 0.1, 0.95], 6, 2, 4),  # stopped two epochs after the best
+        ([0.1, 0.9, 0.3], 3, 2, 3),  # at the end before patience ran out
+        ([0.1, 0.2, 0.3], 3, 3, 3),
+        ([0.5, 0.5, 0.5, 0.5], 4, 1, 3),
+    ],
+)
+def test_the_model_is_left_with_the_best_epochs_weights(
+    tmp_path: Path, figures: list[float], epochs: int, best: int, run: int
+) -> None:
+    """Weights, checkpoint and the returned epoch are those of the best figure, however it ended."""
+    model = network()
+    validation, weights = scripted(model, figures)
+    returned = fit(
+        model, batches(), epochs=epochs, logs=tmp_path, validation=validation, patience=2
+    )
+    assert (returned, len(weights)) == (best, run)
+    assert len(set(weights)) == run
+    assert float(model.get_weights()[0][0, 0]) == weights[best - 1]
+    model.load_weights(str(tmp_path / "checkpoint" / "best")).expect_partial()
+    assert float(model.get_weights()[0][0, 0]) == weights[best - 1]
+    assert [epoch["figure"] for epoch in validation.history] == figures[:run]
+
+
+def test_without_validation_every_epoch_is_run(tmp_path: Path) -> None:
+    """The last weights stay, and TensorBoard has the log."""
+    model = network()
+    assert fit(model, batches(), epochs=3, logs=tmp_path) == 3
+    assert list(tmp_path.glob("train/events.out.tfevents.*"))
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_line_is_said_for_each_epoch(tmp_path: Path) -> None:
+    """A line names model, epoch, loss and figure, with a person in mind."""
+    said: list[str] = []
+    model = network(0.0)
+    validation = Validation("figure", lambda: 0.5, said.append, "network")
+    fit(model, batches(), epochs=1, logs=tmp_path, validation=validation, patience=1)
+    loss = validation.history[0]["loss"]
+    assert said == [f"network epoch 1: loss {loss:.4f}, figure 0.5000"]
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    """It is refused before anything is measured with such weights."""
+    model = network(1e30)
+    validation, weights = scripted(model, [0.5] * 9)
+    with pytest.raises(ShortlistError, match=r"network: expected a finite loss, got (nan|inf)"):
+        fit(model, batches(), epochs=9, logs=tmp_path, validation=validation, patience=9)
+    assert len(weights) < 9
+
+
+def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
+    """A file that cannot be written below the folder is an OSError; other errors stay what they are."""
+    with pytest.raises(OSError, match=str(tmp_path)), file_errors(tmp_path):
+        tf.io.write_file(str(tmp_path), "a folder is no file")
+    with pytest.raises(tf.errors.OpError), file_errors(tmp_path / "elsewhere"):
+        tf.io.write_file(str(tmp_path), "a folder is no file")
