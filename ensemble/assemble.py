@@ -130,7 +130,9 @@ def _write_index(parts: Parts, recipe: Recipe, directory: Path) -> dict[str, Any
     import faiss
 
     index = build_index(parts.item_embeddings, recipe.serving.index)
-    faiss.write_index(index.faiss_index, str(directory / "index.faiss"))
+    # Given a path, FAISS keeps silent about a disk that is full when it closes the file.
+    with (directory / "index.faiss").open("wb") as file:
+        faiss.write_index(index.faiss_index, faiss.PyCallbackIOWriter(file.write))
     items, dimension = parts.item_embeddings.shape
     # Exact search finds what exact search finds; others are measured.
     return {"kind": index.kind, "items": items, "dimension": dimension, "recall": 1.0}

@@ -1,6 +1,7 @@
 """Trained parts -> the next release in the model repository, and users in the feature store."""
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +36,11 @@ def export(
         artifacts.feature_store.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteFeatureStore(artifacts.feature_store)
     except StoreError as error:
+        # SQLite calls what the system refuses operational, and what a file should not hold otherwise.
+        refused = isinstance(error.__cause__, sqlite3.OperationalError)
+        remedy = "Free disk space or check the rights on it" if refused else "Delete the file"
         raise ShortlistError(
-            f"{error}. Delete the file and run `shortlist export {recipe.given_as}`."
+            f"{error}. {remedy} and run `shortlist export {recipe.given_as}`."
         ) from error
     try:
         filled = fill_feature_store(recipe, artifacts, store)

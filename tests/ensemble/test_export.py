@@ -1,9 +1,9 @@
 """Exporting: what is written, what is reused, what is refused."""
 
-import errno
 import json
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from ensemble.runtime import manifest, plan
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
-from tests.ensemble.synthetic import RECIPE
+from tests.ensemble.synthetic import ITEMS, RECIPE
 
 
 @pytest.fixture
@@ -35,6 +35,13 @@ def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
 def _export(artifacts: Artifacts, force: bool = False) -> tuple[Path, list[str]]:
     said: list[str] = []
     return export(RECIPE, artifacts, force=force, say=said.append), said
+
+
+def contents(artifacts: Artifacts) -> dict[str, bytes]:
+    """Every file of the model repository."""
+    root = artifacts.model_repository
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def test_a_release_holds_all_it_needs(release: Path) -> None:
@@ -209,20 +216,30 @@ def test_a_ranker_that_wants_an_unknown_column_is_refused(copied: Artifacts) -> 
         _export(copied)
 
 
+@pytest.mark.parametrize("full", ["the store", "an array", "the index"])
 def test_a_full_disk_leaves_earlier_releases_as_they_were(
-    copied: Artifacts, monkeypatch: pytest.MonkeyPatch
+    artifacts: Artifacts, copied: Artifacts, full: str
 ) -> None:
-    """An export that runs out of space leaves no half release and nothing temporary."""
-
-    def full(*_: object) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    # The manifest is the last file: everything else is written by then.
-    monkeypatch.setattr("ensemble.assemble.manifest.seal", full)
-    with pytest.raises(ShortlistError, match=r"No space left.*shortlist export made-up"):
-        _export(copied, force=True)
-    names = sorted(path.name for path in (copied.model_repository / "recommender").iterdir())
-    assert names == ["1", "config.pbtxt"]
+    """Where one file cannot grow any more, it is said; no half release, nothing temporary."""
+    largest_file = 1_000 if full == "the store" else 40_000
+    if full == "an array":
+        rows = np.zeros((ITEMS, 40), np.int32)
+        np.save(copied.models.cross_features / "neighbour_rows.npy", rows, allow_pickle=False)
+    if full == "the index":
+        wide = {"item_row": np.arange(ITEMS), "embedding": list(np.ones((ITEMS, 32), np.float32))}
+        pq.write_table(pa.table(wide), copied.models.item_embeddings)
+    before = contents(copied)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, limits[1]))
+    try:
+        with pytest.raises(ShortlistError, match=r"(?i)file too large|free disk space") as raised:
+            _export(copied, force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "`shortlist export made-up`" in str(raised.value)
+    assert contents(copied) == before
+    shutil.copytree(artifacts.models.root, copied.models.root, dirs_exist_ok=True)
+    assert _export(copied, force=True)[0].name == "2"
 
 
 def test_a_killed_export_leaves_earlier_releases_as_they_were(copied: Artifacts) -> None:
