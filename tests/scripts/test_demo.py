@@ -1,0 +1,61 @@
+"""``shortlist demo``: from raw tables to a server's answers, and quickly the second time."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import cli
+from tests.readme_shop import shop_recipe, write_shop
+
+#: Enough to go through every line of the training.
+SHORT = "[retriever]\nmax_epochs = 1\n[ranker]\nmax_epochs = 1\n"
+
+
+def _servers_of(folder: Path) -> list[str]:
+    """Command lines of the living processes that name ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if "tritonserver" in words and str(folder) in words:
+            found.append(words)
+    return found
+
+
+def test_from_nothing_to_answers_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first run makes everything; the second reuses all of it; no server outlives either."""
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
+    write_shop(tmp_path)
+    recipe = tmp_path / "shop.toml"
+    recipe.write_text(shop_recipe() + SHORT, encoding="utf-8")
+
+    assert cli.main(["demo", str(recipe)]) == 0
+    first = capsys.readouterr().out
+    for step in ("prepare", "train", "evaluate", "export", "serve"):
+        assert f"== {step}\n" in first
+    assert "retriever epoch 1" in first
+    assert "over gRPC and over HTTP: the answers are equal" in first
+    assert first.count("who lately liked") == 3
+    assert "Product " in first
+    assert "popularity" in first
+    assert "the server is stopped" in first
+    assert "up to date" not in first
+    assert _servers_of(tmp_path) == []
+
+    assert cli.main(["demo", str(recipe)]) == 0
+    second = capsys.readouterr().out
+    made = ("raw", "prepared", "models", "report.json")
+    for name in made:
+        assert f"{tmp_path / 'artifacts' / 'shop' / name} is up to date" in second
+    assert "feature store up to date" in second
+    assert "release up to date" in second
+    assert "epoch" not in second
+    assert (
+        second[second.index("User ") : second.index("done in")]
+        == (first[first.index("User ") : first.index("done in")])
+    )
+    assert _servers_of(tmp_path) == []
