@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.prepared import Arrays, PreparedData
+from models.prepared import Arrays, PreparedData, cardinality
 from models.retriever import TwoTower, build_two_tower
 from recipes.recipe import Retriever
 
@@ -73,8 +73,10 @@ def spread(two_tower: TwoTower) -> TwoTower:
 
 @pytest.fixture(scope="module")
 def counts(data: PreparedData) -> np.ndarray:
-    """How often each item code is a positive, in the training part."""
-    return data.item_counts(data.interactions("train"))
+    """How often each item code is a positive: very unevenly, so that the correction has weight."""
+    counts = np.ones(cardinality(data.item_id), np.float32)
+    counts[data.items[data.item_id.name][[3, 12]]] = [400, 30]
+    return counts
 
 
 def log_q_of(data: PreparedData, counts: np.ndarray, items: np.ndarray) -> np.ndarray:
