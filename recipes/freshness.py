@@ -23,13 +23,14 @@ def fingerprint(
     Args:
         recipe_tables: what the stage reads of the recipe, as JSON takes it; for instance
             ``recipe.model_dump(mode="json", include={"split", "features"})``.
-        packages: top-level folders whose Python files make the output, such as ``"workflows"``.
+        packages: folders whose Python files make the output, such as ``"workflows"``, or single files.
         inputs: fingerprints of the stages before, in a fixed order (see ``stamped``).
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(recipe_tables, sort_keys=True).encode())
     for package in sorted(packages):
-        for path in sorted((_ROOT / package).rglob("*.py")):
+        place = _ROOT / package
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     for one in inputs:

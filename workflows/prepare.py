@@ -69,7 +69,8 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    return fingerprint(recipe.model_dump(mode="json", include=tables), ["workflows"], inputs)
+    code = ["workflows", "ensemble/runtime/encoding.py"]
+    return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 
 def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> None:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from nvtabular import Workflow
 
+from ensemble.runtime.encoding import spell
 from workflows.graph import table_dataset
 from workflows.partitions import arrow_schema
-from workflows.vocabulary import spelled
 
 
 def write_side(
@@ -27,5 +27,5 @@ def write_side(
     host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
     schema = arrow_schema(encoded.schema)
     codes = pa.Table.from_pandas(host[schema.names], schema, preserve_index=False)
-    raw = pa.array([spelled(value, kinds[name]) for value in table[name]], pa.string())
+    raw = pa.array([spell(value, kinds[name]) for value in table[name]], pa.string())
     pq.write_table(codes.add_column(0, "raw_id", raw), path)

@@ -1,4 +1,4 @@
-"""Raw values and their codes, both ways, exactly."""
+"""Raw values and their codes, both ways, exactly; spelled by the very code that spells them when served."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,23 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ensemble.runtime.encoding import spell
 from recipes.atomic import atomic_file
 from recipes.errors import ShortlistError
 from workflows.codes import FIRST_KNOWN, NULL, UNKNOWN
-
-
-def spelled(value: Any, kind: str) -> str:
-    """A raw value that is not null as a vocabulary spells it.
-
-    ``kind``: ``integer`` ("7"), ``float`` ("7.0"), ``boolean`` ("true") or ``string`` (as it is).
-    """
-    if kind == "integer":
-        return str(int(value))
-    if kind == "float":
-        return repr(float(value))
-    if kind == "boolean":
-        return "true" if value else "false"
-    return str(value)
 
 
 def _parsed(spelling: str, kind: str) -> Any:
@@ -54,7 +41,7 @@ class Vocabulary:
     @classmethod
     def of(cls, name: str, kind: str, values: Sequence[Any]) -> "Vocabulary":
         """From raw values in code order."""
-        return cls(name, kind, tuple(spelled(value, kind) for value in values))
+        return cls(name, kind, tuple(spell(value, kind) for value in values))
 
     @classmethod
     def load(cls, path: Path, name: str, kind: str) -> "Vocabulary":
@@ -72,7 +59,7 @@ class Vocabulary:
     def encode(self, raw: Sequence[Any]) -> np.ndarray:
         """Codes int64 [N] of N raw values; null is 1, a value that is not known is 2."""
         codes = [
-            NULL if pd.isna(value) else self._codes.get(spelled(value, self.kind), UNKNOWN)
+            NULL if pd.isna(value) else self._codes.get(spell(value, self.kind), UNKNOWN)
             for value in raw
         ]
         return np.array(codes, np.int64).reshape(len(codes))

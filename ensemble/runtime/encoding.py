@@ -28,7 +28,7 @@ def spell(value: Any, dtype: str) -> str:
     if dtype == "integer" and number and value % 1 == 0:
         return str(int(value))
     if dtype == "float" and number:
-        return repr(float(value))
+        return repr(float(value) + 0.0)  # -0.0 and 0.0 are one value
     return str(value)
 
 

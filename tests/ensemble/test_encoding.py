@@ -23,6 +23,7 @@ TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
         (float("inf"), "integer", "inf"),
         (7, "float", "7.0"),
         (0.1, "float", "0.1"),
+        (-0.0, "float", "0.0"),
         (True, "boolean", "true"),
         (np.False_, "boolean", "false"),
         ("007", "string", "007"),

@@ -2,6 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,48 @@ import pytest
 from nvtabular import Workflow
 
 from ensemble.runtime.encoding import Categorical, Encoder, Encoding
+from ensemble.runtime.operators.encode_user import EncodeUser
+from ensemble.runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
+from ensemble.runtime.operators.operator import Config
+from ensemble.runtime.release import Release
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.user_records import fill_feature_store, training_records
 from recipes.artifacts import Artifacts, Raw
+from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
 from workflows.graph import PART
 from workflows.prepare import prepare
 from workflows.tables import read_tables
 
+RECIPE = shop_recipe(
+    vocabulary={"user_frequency_threshold": 20, "item_frequency_threshold": 2},
+    features={
+        "user": {
+            **SHOP["features"]["user"],
+            "height": {"kind": "categorical"},
+            "floor": {"kind": "categorical"},
+            "same": {"kind": "numeric"},
+        },
+        "item": SHOP["features"]["item"],
+    },
+)
+
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """The made-up shop of the workflows' tests, prepared."""
+    """The made-up shop of the workflows' tests with some more odd columns, prepared."""
     artifacts = Artifacts(tmp_path_factory.mktemp("skew") / "shop")
     write_shop(artifacts.raw)
-    prepare(shop_recipe(), artifacts, force=False, say=print)
+    users = pq.read_table(artifacts.raw.users)
+    odd = {
+        "height": pa.array([0.1, 1e-7, -0.0, 0.0, 3.0, None, 1e22, 0.1, 1 / 3, 2.5, 1e16]),
+        "floor": pa.array([-2, None, 3, 0, 1, -2, 3, 3, 0, None, 2**31 - 1], pa.int32()),
+        "same": [2.0] * 11,
+    }
+    for name, values in odd.items():
+        users = users.append_column(name, pa.array(values))
+    pq.write_table(users, artifacts.raw.users)
+    prepare(RECIPE, artifacts, force=False, say=print)
     return artifacts
 
 
@@ -69,6 +99,42 @@ def test_every_user_and_item_has_the_same_codes(prepared: Artifacts) -> None:
             assert_equal(feature, values[feature.name], table[feature.name])
 
 
+def test_unknown_ids_and_known_ones_are_there(prepared: Artifacts) -> None:
+    """The comparison covers ids above and below the frequency threshold on both sides."""
+    for path, name in ((prepared.prepared.users, "customer"), (prepared.prepared.items, "sku")):
+        codes = set(pd.read_parquet(path)[name])
+        assert 2 in codes
+        assert len(codes) > 2
+
+
+def test_the_operators_of_the_server_give_the_same_codes(
+    prepared: Artifacts, tmp_path: Path
+) -> None:
+    """Through the feature store and back, in one batch and one by one, nothing changes."""
+    (tmp_path / "encoding").symlink_to(prepared.prepared.encoding.absolute())
+    item_ids = pd.read_parquet(prepared.prepared.items)["raw_id"].tolist()
+    (tmp_path / "item_ids.json").write_text(json.dumps(item_ids))
+    store = SqliteFeatureStore(tmp_path / "store.sqlite")
+    fill_feature_store(RECIPE, prepared, store)
+    release = Release(tmp_path, store)
+    look_up = LookUpUser(LookUpUserConfig(tuple(RECIPE.features.user)), release)
+    encode = EncodeUser(Config(), release)
+
+    def encoded(batch: list[str]) -> dict[str, np.ndarray]:
+        columns: dict[str, np.ndarray] = {"user_id": np.array(batch, dtype=object)}
+        columns |= look_up.run(columns)
+        return encode.run(columns)
+
+    trained = pd.read_parquet(prepared.prepared.users)
+    users = trained["raw_id"].tolist()
+    together, alone = encoded(users), [encoded([user]) for user in users]
+    for encoder in (release.encoding.user, *release.encoding.user_features):
+        name = f"user.{encoder.name}"
+        expected = as_trained(encoder, trained[encoder.name]).astype(together[name].dtype)
+        assert together[name].tobytes() == expected.tobytes(), name
+        assert np.concatenate([each[name] for each in alone]).tobytes() == expected.tobytes(), name
+
+
 def test_every_interaction_has_the_same_codes(prepared: Artifacts) -> None:
     """The rows that models train on hold, joined, what the server would look up."""
     encoding = Encoding.load(prepared.prepared.encoding)
@@ -88,16 +154,11 @@ def test_every_interaction_has_the_same_codes(prepared: Artifacts) -> None:
 
 
 def test_a_test_row_has_the_history_that_the_server_would_encode(prepared: Artifacts) -> None:
-    """The most recent items of the training part, oldest first, unknown ones as code 2."""
+    """The user's training part as the store holds it: recent items, oldest first, unknown as 2."""
     encoding = Encoding.load(prepared.prepared.encoding)
+    records = dict(training_records(RECIPE, prepared))
     source = pd.read_parquet(prepared.prepared.raw_interactions("test"))
-    tested = set(zip(source["customer"], source["sku"], strict=True))
-    everything = pd.read_parquet(prepared.raw.interactions).sort_values("at", kind="stable")
-    past: dict[str, list[str]] = {}
-    for user, item in zip(everything["customer"], everything["sku"], strict=True):
-        if (user, item) not in tested:
-            past.setdefault(user, []).append(str(item))
-    served = encoding.encode_history([past[user] for user in source["customer"]])
+    served = encoding.encode_history([records[user].interactions for user in source["customer"]])
     files = sorted(prepared.prepared.interactions("test").glob("*.parquet"))
     trained = pd.concat([pd.read_parquet(file) for file in files])["sku_history"]
     assert served.shape == (len(trained), 4)
@@ -120,6 +181,9 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         age=[None, 10**9, -5, 30],
         member=pa.array([None, True, False, None], pa.bool_()),
         spent=[None, 1e30, -1.5, 7.5],
+        height=[0.1 + 1e-17, 0.2, None, -0.0],
+        floor=pa.array([-2, 99, None, 3], pa.int32()),
+        same=[2.0, None, 3.0, -2.0],
     )
     write_table(
         raw.items,
@@ -130,7 +194,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         ean=pa.array([None, 2**53 + 1, 2**53 + 2, -1], pa.int64()),
         price=pa.array([None, 0.1, 1.0, -3.0], pa.float32()),
     )
-    tables = read_tables(shop_recipe(), raw)
+    tables = read_tables(RECIPE, raw)
     rows = tables.interactions.merge(tables.users, on="customer").merge(tables.items, on="sku")
     with dask.config.set({"dataframe.convert-string": False}):
         workflow = Workflow.load(prepared.prepared.workflow)

@@ -40,5 +40,7 @@ def test_the_fingerprint_follows_recipe_code_and_inputs(
     assert fingerprint({"b": [2], "a": 1}, ["stage"], ["earlier"]) == before
     assert fingerprint({"a": 1, "b": [3]}, ["stage"], ["earlier"]) != before
     assert fingerprint({"a": 1, "b": [2]}, ["stage"], ["later"]) != before
+    single = fingerprint({}, ["stage/inner/work.py"])
     code.write_text("one = 2\n")
     assert fingerprint({"a": 1, "b": [2]}, ["stage"], ["earlier"]) != before
+    assert fingerprint({}, ["stage/inner/work.py"]) != single
