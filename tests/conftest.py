@@ -1,8 +1,13 @@
-"""Tests that need a GPU skip where there is none."""
+"""Tests that need a GPU or a real data set skip where there is none."""
 
 import subprocess
 
 import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from recipes.recipe import Recipe
 
 
 def _gpus() -> str:
@@ -18,3 +23,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and not _gpus().startswith("GPU "):
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU: nvidia-smi -L lists none"))
+
+
+@pytest.fixture(scope="session")
+def movielens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
+    """The recipe movielens-100k and artifacts that hold its real raw tables."""
+    from sources.ingest import ingest
+
+    recipe = load("movielens-100k")
+    artifacts = Artifacts(tmp_path_factory.mktemp("movielens") / recipe.name)
+    said: list[str] = []
+    try:
+        ingest(recipe, artifacts, None, said.append)
+    except ShortlistError as error:
+        pytest.skip(f"MovieLens-100K cannot be reached from here: {error} {said}")
+    return recipe, artifacts

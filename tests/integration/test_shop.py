@@ -145,8 +145,6 @@ def test_both_protocols_say_the_same(capsys: pytest.CaptureFixture[str]) -> None
     ("command", "remedy"),
     [
         (["train"], "shortlist prepare"),
-        (["evaluate"], "shortlist prepare"),
-        (["export"], "shortlist prepare"),
         (["serve"], "shortlist export"),
         (["recommend", "--user", "1"], "shortlist serve"),
     ],

@@ -148,8 +148,8 @@ def test_a_wrong_command_line_is_explained(
     ("arguments", "remedy"),
     [
         (["train", "movielens-100k"], "shortlist prepare movielens-100k"),
-        (["evaluate", "movielens-100k"], "shortlist train movielens-100k"),
-        (["export", "movielens-100k"], "shortlist train movielens-100k"),
+        (["evaluate", "movielens-100k"], "shortlist prepare movielens-100k"),
+        (["export", "movielens-100k"], "shortlist prepare movielens-100k"),
         (["serve", "movielens-100k"], "shortlist export movielens-100k"),
         (["recommend", "movielens-100k", "--user", "1"], "shortlist serve movielens-100k"),
     ],

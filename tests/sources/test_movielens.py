@@ -10,9 +10,8 @@ import pytest
 
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
-from recipes.load import load
+from recipes.recipe import Recipe
 from sources import movielens_files
-from sources.ingest import ingest
 from sources.movielens import readable_title, tables
 from sources.movielens_files import Files, find
 from tests.sources.serving import Site, serving
@@ -206,13 +205,9 @@ def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.data
-def test_the_real_data_set(tmp_path: Path) -> None:
+def test_the_real_data_set(movielens: tuple[Recipe, Artifacts]) -> None:
     """The published counts, the first row of u.data, and the films that are known to be odd."""
-    recipe, artifacts, said = load("movielens-100k"), Artifacts(tmp_path / "run"), list[str]()
-    try:
-        ingest(recipe, artifacts, None, said.append)
-    except ShortlistError as error:
-        pytest.skip(f"MovieLens-100K cannot be reached from here: {error} {said}")
+    _, artifacts = movielens
     interactions = pq.read_table(artifacts.raw.interactions)
     users, items = pq.read_table(artifacts.raw.users), pq.read_table(artifacts.raw.items)
     assert (interactions.num_rows, users.num_rows, items.num_rows) == (100_000, 943, 1_682)
