@@ -22,7 +22,7 @@ class Evaluation:
 
     systems: dict[str, dict[str, float]]
     stages: dict[str, float]
-    ranker: dict[str, float]
+    ranker: dict[str, float | None]
     users: int
 
 
@@ -81,10 +81,13 @@ def _kept(rows: np.ndarray, relevant: list[np.ndarray]) -> float:
 
 def _ranker_figures(
     rows: np.ndarray, scores: np.ndarray, relevant: list[np.ndarray]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
+    """None where the candidates are all alike, and no score could tell them apart."""
     labels = metrics.hits(rows, relevant, rows.shape[1])
     real = rows >= 0
+    shown, chosen = scores[real], labels[real]
+    both = bool(chosen.any() and not chosen.all())
     return {
-        "auc": metrics.auc(scores[real], labels[real]),
-        "log_loss": metrics.log_loss(scores[real], labels[real]),
+        "auc": metrics.auc(shown, chosen) if both else None,
+        "log_loss": metrics.log_loss(shown, chosen) if len(chosen) else None,
     }

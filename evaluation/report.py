@@ -17,7 +17,9 @@ def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerp
     """Write ``report.json`` atomically; its fingerprint is its own stamp (``recipes.freshness``)."""
     content = {"recipe": recipe_name, "fingerprint": fingerprint, **asdict(evaluation)}
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -43,6 +45,10 @@ def tables(report: dict[str, Any]) -> "Group":
         stages.add_column(stage, justify="right")
     stages.add_row(*[f"{share:.1%}" for share in report["stages"].values()])
 
-    ranker = report["ranker"]
-    line = f"ranker over the candidates: AUC {ranker['auc']:.4f}, log loss {ranker['log_loss']:.4f}"
+    auc, log_loss = (_figure(report["ranker"][name]) for name in ("auc", "log_loss"))
+    line = f"ranker over the candidates: AUC {auc}, log loss {log_loss}"
     return Group(quality, stages, line)
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

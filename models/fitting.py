@@ -17,8 +17,24 @@ Say = Callable[[str], None]
 Measure = Callable[[], float]
 
 
+class FiniteLoss(tf.keras.callbacks.Callback):
+    """Stops a training whose loss is no number any more.
+
+    Raises:
+        ShortlistError: at the end of the epoch.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            raise ShortlistError(
+                f"expected a finite loss, got {loss} in epoch {epoch + 1}. "
+                "Lower `learning_rate` in the recipe; nothing was written."
+            )
+
+
 class Validation(tf.keras.callbacks.Callback):
-    """After each epoch: measure on the validation part, say one line, stop on a loss that is no number.
+    """After each epoch: measure on the validation part, and say one line.
 
     The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
     """
@@ -33,17 +49,10 @@ class Validation(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise ShortlistError(
-                f"{self.label}: expected a finite loss, got {loss} in epoch {epoch + 1}. "
-                "Lower `learning_rate` in the recipe; nothing was written."
-            )
-        logs[self.name] = self.measure()
-        self.history.append({"loss": loss, self.name: logs[self.name]})
-        self.say(
-            f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {logs[self.name]:.4f}"
-        )
+        loss, figure = float(logs["loss"]), self.measure()
+        logs[self.name] = figure
+        self.history.append({"loss": loss, self.name: figure})
+        self.say(f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {figure:.4f}")
 
 
 def fit(
@@ -60,7 +69,7 @@ def fit(
     With ``validation`` the best epoch's weights are kept (as a checkpoint below ``logs`` and in the
     model) and training stops after ``patience`` epochs without a better one.
     """
-    callbacks: list[tf.keras.callbacks.Callback] = []
+    callbacks: list[tf.keras.callbacks.Callback] = [FiniteLoss()]
     checkpoint = str(logs / "checkpoint" / "best")
     if validation is not None:
         callbacks += [
@@ -81,7 +90,6 @@ def fit(
     model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
     if validation is None:
         return epochs
-    # Early stopping itself restores the best weights only where it did stop training.
     model.load_weights(checkpoint).expect_partial()
     figures = [epoch[validation.name] for epoch in validation.history]
     return figures.index(max(figures)) + 1
