@@ -1,0 +1,83 @@
+"""As little data as can be: it is learnt from, or refused with a reason."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from ensemble.assemble import served_in_process
+from models.train import train
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from recipes.recipe import Recipe
+from sources.ingest import ingest
+from tests.readme_shop import write_shop
+from workflows.prepare import prepare
+
+RECIPE = """
+name = "tiny"
+[source]
+kind = "parquet"
+interactions = "orders.parquet"
+items = "products.parquet"
+[columns]
+user = "customer"
+item = "product"
+[features.item]
+price = { kind = "numeric" }
+[split]
+kind = "random"
+valid = 0.01
+[retriever]
+max_epochs = 1
+[ranker]
+max_epochs = 1
+"""
+
+
+def prepared(folder: Path, text: str, customers: int) -> tuple[Recipe, Artifacts]:
+    """Some of the shop's customers under another recipe."""
+    write_shop(folder, customers, products=8)
+    (folder / "shop.toml").write_text(text)
+    recipe, artifacts = load(str(folder / "shop.toml")), Artifacts(folder / "artifacts")
+    ingest(recipe, artifacts, None, print)
+    prepare(recipe, artifacts, force=False, say=print)
+    return recipe, artifacts
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
+    """One order alone is held out for validation: the ranker has one user to learn from."""
+    recipe, artifacts = prepared(tmp_path_factory.mktemp("tiny"), RECIPE, customers=20)
+    train(recipe, artifacts, force=False, say=print)
+    return recipe, artifacts
+
+
+def test_one_order_to_validate_on_is_enough(trained: tuple[Recipe, Artifacts]) -> None:
+    """Fewer rows than a batch, users without any validation row: the funnel answers all the same."""
+    with served_in_process(*trained) as plan:
+        answer = plan.recommend(["0", "nobody"], top_k=3)
+    assert answer.known_user.tolist() == [True, False]
+    assert np.isfinite(answer.scores).all()
+
+
+def test_numeric_features_reach_the_ranker(trained: tuple[Recipe, Artifacts]) -> None:
+    """Candidates that differ in their price alone differ in their score."""
+    session = onnxruntime.InferenceSession(str(trained[1].models.onnx("ranker")))
+    rows = {
+        each.name: np.ones((3, 1), np.float32 if "float" in each.type else np.int64)
+        for each in session.get_inputs()
+    }
+    rows["price"] = np.array([[-2.0], [0.0], [2.0]], np.float32)
+    assert len(set(session.run(None, rows)[0].ravel().tolist())) == 3
+
+
+def test_a_single_interaction_cannot_be_trained_on(tmp_path: Path) -> None:
+    """An item is learnt against others: with one there is none, and that is said."""
+    text = RECIPE.replace("valid = 0.01", "valid = 0.5")
+    recipe, artifacts = prepared(tmp_path, text, customers=1)
+    with pytest.raises(ShortlistError, match=r"at least 2 interactions .* found 1"):
+        train(recipe, artifacts, force=False, say=print)
+    assert not artifacts.models.root.exists()
