@@ -84,9 +84,15 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     """It is refused before anything is measured with such weights."""
     model = network(1e30)
     validation, weights = scripted(model, [0.5] * 9)
-    with pytest.raises(ShortlistError, match=r"network: expected a finite loss, got (nan|inf)"):
+    with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
         fit(model, batches(), epochs=9, logs=tmp_path, validation=validation, patience=9)
     assert len(weights) < 9
+
+
+def test_a_training_without_validation_stops_on_such_a_loss_too(tmp_path: Path) -> None:
+    """The last retriever has no validation part, and must not be written with NaN inside either."""
+    with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
+        fit(network(1e30), batches(), epochs=9, logs=tmp_path)
 
 
 def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
