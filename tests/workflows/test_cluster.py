@@ -33,10 +33,10 @@ def files_that_differ(one: Path, other: Path) -> list[str]:
 
 @pytest.fixture
 def one_process(shop: Artifacts, shop_recipe: Build, monkeypatch: pytest.MonkeyPatch) -> Artifacts:
-    """The shop, prepared in this process in about ten partitions."""
-    monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", 30)
+    """The shop, prepared in this process in four partitions."""
+    monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", 75)
     prepare(shop_recipe(), shop, force=False, say=print)
-    assert len(list(shop.prepared.interactions("train").glob("*.parquet"))) == 10
+    assert len(list(shop.prepared.interactions("train").glob("*.parquet"))) == 4
     return shop
 
 
