@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
+from ensemble.runtime.codes import NULL, OUT_OF_VOCABULARY
 from recipes.artifacts import Prepared
-from workflows.codes import NULL, UNKNOWN
 
 Arrays = dict[str, np.ndarray]
 
@@ -98,7 +98,7 @@ class PreparedData:
     def unknown_user(self) -> Arrays:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
         encoding = json.loads((self.files.encoding / "encoding.json").read_text(encoding="utf-8"))
-        columns = {self.user_id.name: np.array([UNKNOWN])}
+        columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
         for feature in encoding["user_features"]:
             value = np.array([NULL])
             if feature["kind"] == "numeric":
@@ -114,7 +114,7 @@ class PreparedData:
     @property
     def unknown_item(self) -> Arrays:
         """What a new item lacks: its id, [1]."""
-        return {self.item_id.name: np.array([UNKNOWN])}
+        return {self.item_id.name: np.array([OUT_OF_VOCABULARY])}
 
     @property
     def user_count(self) -> int:

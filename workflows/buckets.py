@@ -9,7 +9,7 @@ import pandas as pd
 from merlin.schema import Tags
 from nvtabular.ops import Operator
 
-from workflows.codes import FIRST_KNOWN, NULL
+from ensemble.runtime.codes import FIRST_KNOWN, NULL
 
 
 class BucketCodes(Operator):

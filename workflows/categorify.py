@@ -12,7 +12,7 @@ import nvtabular.ops
 import pandas as pd
 from merlin.dag import ColumnSelector
 
-from workflows.codes import NULL
+from ensemble.runtime.codes import NULL
 
 
 class Categorify(nvtabular.ops.Categorify):

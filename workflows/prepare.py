@@ -69,7 +69,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    code = ["workflows", "ensemble/runtime/encoding.py"]
+    code = ["workflows", "ensemble/runtime/codes.py", "ensemble/runtime/encoding.py"]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 

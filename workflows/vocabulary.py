@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import spell
 from recipes.atomic import atomic_file
 from recipes.errors import ShortlistError
-from workflows.codes import FIRST_KNOWN, NULL, UNKNOWN
 
 
 def _parsed(spelling: str, kind: str) -> Any:
@@ -59,7 +59,7 @@ class Vocabulary:
     def encode(self, raw: Sequence[Any]) -> np.ndarray:
         """Codes int64 [N] of N raw values; null is 1, a value that is not known is 2."""
         codes = [
-            NULL if pd.isna(value) else self._codes.get(spell(value, self.kind), UNKNOWN)
+            NULL if pd.isna(value) else self._codes.get(spell(value, self.kind), OUT_OF_VOCABULARY)
             for value in raw
         ]
         return np.array(codes, np.int64).reshape(len(codes))

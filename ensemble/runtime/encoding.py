@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-PADDING, NULL, OUT_OF_VOCABULARY, FIRST = 0, 1, 2, 3
+from .codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY, PADDING
 
 
 def is_null(value: Any) -> bool:
@@ -83,7 +83,7 @@ class Bucket:
     def encode(self, values: Sequence[Any]) -> np.ndarray:
         """int64 [N]"""
         numbers = _numbers(values)
-        codes = FIRST + np.searchsorted(self.boundaries, numbers, side="right")
+        codes = FIRST_KNOWN + np.searchsorted(self.boundaries, numbers, side="right")
         return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
 
 
@@ -158,7 +158,7 @@ def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
     match entry["kind"]:
         case "categorical":
             words = json.loads((folder / entry["vocabulary"]).read_text(encoding="utf-8"))
-            codes = {word: code for code, word in enumerate(words, start=FIRST)}
+            codes = {word: code for code, word in enumerate(words, start=FIRST_KNOWN)}
             return Categorical(
                 entry["name"],
                 entry["dtype"],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..catalogue import NO_ROW
-from ..encoding import OUT_OF_VOCABULARY
+from ..codes import OUT_OF_VOCABULARY
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 

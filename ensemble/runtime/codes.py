@@ -2,7 +2,7 @@
 
 PADDING = 0
 NULL = 1
-#: Out of vocabulary (OOV): unseen at fit, or below the frequency threshold.
-UNKNOWN = 2
+#: OOV: unseen at fit, or below the frequency threshold.
+OUT_OF_VOCABULARY = 2
 #: Element ``i`` of a vocabulary has code ``i + FIRST_KNOWN``.
 FIRST_KNOWN = 3
