@@ -2,7 +2,6 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,8 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
-from ensemble.runtime.codes import NULL, OUT_OF_VOCABULARY
+from ensemble.runtime.codes import OUT_OF_VOCABULARY
+from ensemble.runtime.encoding import Encoding
 from recipes.artifacts import Prepared
 
 Arrays = dict[str, np.ndarray]
@@ -97,18 +97,11 @@ class PreparedData:
     @cached_property
     def unknown_user(self) -> Arrays:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
-        encoding = json.loads((self.files.encoding / "encoding.json").read_text(encoding="utf-8"))
+        encoding = Encoding.load(self.files.encoding)
         columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
-        for feature in encoding["user_features"]:
-            value = np.array([NULL])
-            if feature["kind"] == "numeric":
-                standard = (feature["fill"] - feature["mean"]) / feature["std"]
-                value = np.array([standard], np.float32)
-            elif feature.get("list"):
-                value = pad([value], feature["max_length"])
-            columns[feature["name"]] = value
+        columns |= {each.name: each.encode([None]) for each in encoding.user_features}
         if self.history is not None:
-            columns[self.history.name] = pad([np.array([], np.int64)], list_length(self.history))
+            columns[self.history.name] = encoding.encode_history([[]])
         return columns
 
     @property
