@@ -71,26 +71,28 @@ def candidate_rows(
     visible: Interactions,
     relevant: Interactions,
     count: int,
+    arrays: Arrays,
 ) -> CandidateRows:
     """Retrieve ``count`` candidates for every user with something relevant, and label them.
 
     Args:
         queries: float32 [users, dim]; items: float32 [items, dim], both of one retriever that was
             trained on ``visible`` alone: its scores for ``relevant`` are then what they are in service.
+        arrays: ``cross_feature_arrays`` of ``visible``.
     """
     users = np.unique(relevant.users)
     past = visible.by_user(data.user_count)
     seen = [past[user] for user in users]
-    return _labelled(data, data.users, users, queries[users], items, seen, visible, relevant, count)
+    return _labelled(data, data.users, users, queries[users], items, seen, relevant, count, arrays)
 
 
 def unknown_user_rows(
     data: PreparedData,
     query: np.ndarray,
     items: np.ndarray,
-    visible: Interactions,
     relevant: Interactions,
     count: int,
+    arrays: Arrays,
     users: np.ndarray,
 ) -> CandidateRows:
     """The rows of some users as if nobody knew them: no features, no past; the labels stay theirs.
@@ -106,7 +108,7 @@ def unknown_user_rows(
     }
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
-    return _labelled(data, columns, users, queries, items, nothing, visible, relevant, count)
+    return _labelled(data, columns, users, queries, items, nothing, relevant, count, arrays)
 
 
 def _labelled(
@@ -116,12 +118,11 @@ def _labelled(
     queries: np.ndarray,
     items: np.ndarray,
     seen: list[np.ndarray],
-    visible: Interactions,
     relevant: Interactions,
     count: int,
+    arrays: Arrays,
 ) -> CandidateRows:
     rows, scores = candidates.retrieve(queries, items, seen, count)
-    arrays = cross_feature_arrays(data, visible)
     wanted = relevant.by_user(data.user_count)
     numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
     labels = np.zeros(rows.shape, np.float32)

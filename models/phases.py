@@ -62,11 +62,12 @@ def train_both(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> 
     retriever, best = _first_retriever(recipe, data, train, valid, models.logs, figures, say)
     items, candidates_each = retriever.embed_items(data.items), recipe.serving.candidates
     queries = retriever.embed_queries(data.queries(train))
-    rows = candidate_rows(data, queries, items, train, valid, candidates_each)
+    arrays = cross_feature_arrays(data, train)
+    rows = candidate_rows(data, queries, items, train, valid, candidates_each, arrays)
     say(f"ranker: {len(rows.relevant):,} candidates, {int(rows.relevant.sum()):,} of them relevant")
     query = retriever.embed_queries(data.unknown_user)
     as_unknown = np.unique(rows.users)[::UNKNOWN_EVERY]
-    unknown = unknown_user_rows(data, query, items, train, valid, candidates_each, as_unknown)
+    unknown = unknown_user_rows(data, query, items, valid, candidates_each, arrays, as_unknown)
     ranker = _ranker(recipe, data, rows, unknown, models.logs, figures, say)
 
     everything = train + valid

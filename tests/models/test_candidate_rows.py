@@ -31,7 +31,8 @@ def vectors(data: PreparedData) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def rows(data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]) -> CandidateRows:
     visible, relevant = data.interactions("train"), data.interactions("valid")
-    return candidate_rows(data, *vectors, visible, relevant, COUNT)
+    arrays = cross_feature_arrays(data, visible)
+    return candidate_rows(data, *vectors, visible, relevant, COUNT, arrays)
 
 
 def best_unseen(
@@ -110,7 +111,9 @@ def test_an_unknown_users_rows_show_nothing_of_the_user(
     visible, relevant = data.interactions("train"), data.interactions("valid")
     users = np.unique(relevant.users)[:3]
     query = vectors[0][:1]
-    rows = unknown_user_rows(data, query, vectors[1], visible, relevant, data.item_count, users)
+    arrays = cross_feature_arrays(data, visible)
+    everything = data.item_count
+    rows = unknown_user_rows(data, query, vectors[1], relevant, everything, arrays, users)
     assert len(rows.users) == 3 * data.item_count
     for name in data.users:
         assert (rows.columns[name] == data.unknown_user[name][0]).all(), name
@@ -134,7 +137,13 @@ def test_training_and_service_compute_the_same_numbers(
     queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
     queries[users] = served["query"]
     trained = candidate_rows(
-        data, queries, embeddings_of(artifacts), visible, relevant, recipe.serving.candidates
+        data,
+        queries,
+        embeddings_of(artifacts),
+        visible,
+        relevant,
+        recipe.serving.candidates,
+        cross_feature_arrays(data, visible),
     )
     assert set(CROSS_FEATURES) <= set(feeds)
     for place, user in enumerate(users):
