@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+#: Column of the prepared interactions: whether a row is a positive.
+POSITIVE = "positive"
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -23,7 +26,7 @@ class Table(BaseModel):
 class Source(Table):
     """Where the raw tables come from."""
 
-    kind: Literal["movielens-100k", "parquet"]
+    kind: Literal["movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "parquet"]
     #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
     #: be left out; they are then the ids that occur in the interactions.
     interactions: str | None = None
@@ -48,8 +51,10 @@ class Columns(Table):
     item: str
     #: Orders a user's interactions in time: integer seconds or a datetime.
     timestamp: str | None = None
-    #: A number per interaction, such as a rating. Optional: every interaction is a positive.
+    #: A number per interaction, such as a rating.
     label: str | None = None
+    #: A number per interaction: how much it counts in a loss that weighs its rows. By default 1.
+    weight: str | None = None
     #: A column of the items table to show to people.
     title: str | None = None
 
@@ -59,6 +64,10 @@ class Interactions(Table):
 
     #: A condition such as ``rating >= 4``; rows for which it is false are left out.
     filter: str | None = None
+    #: A condition such as ``click == 1``: the positives, which are retrieved, remembered as history and
+    #: asked for in evaluation. The others are what users were shown or tried, and did not take. By
+    #: default every interaction is a positive.
+    positive: str | None = None
     #: How many of a user's most recent interactions the models see. 0: no history.
     history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
 
@@ -68,20 +77,24 @@ class Vocabulary(Table):
 
     user_frequency_threshold: Positive = 1
     item_frequency_threshold: Positive = 1
+    #: Leave out rare users and items with their interactions instead. They are then counted over all
+    #: interactions, before the split, and an item without interactions is no candidate.
+    drop_rare: bool = False
 
 
 class Feature(Table):
     """One raw column and what the models get from it.
 
     ``categorical``: a code per distinct value (``list``: several values a row);
+    ``text``: a code per distinct word of a text, in lower case, as a list;
     ``numeric``: missing values filled with ``fill``, then normalised to mean 0 and variance 1;
     ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
     """
 
-    kind: Literal["categorical", "numeric", "bucket"]
+    kind: Literal["categorical", "text", "numeric", "bucket"]
     list: bool = False
     frequency_threshold: Positive = 1
-    #: For lists: at most this many values a row, the first ones.
+    #: For lists and texts: at most this many values or words a row, the first ones.
     max_length: Positive = 16
     boundaries: tuple[float, ...] = ()
     fill: float = 0.0
@@ -94,8 +107,10 @@ class Feature(Table):
             raise ValueError("kind 'bucket' needs `boundaries`, such as [18, 35, 50]")
         if self.kind != "bucket" and self.boundaries:
             raise ValueError("`boundaries` is for kind 'bucket'")
-        if self.kind != "categorical" and (self.list or self.frequency_threshold > 1):
-            raise ValueError("`list` and `frequency_threshold` are for kind 'categorical'")
+        if self.kind != "categorical" and self.list:
+            raise ValueError("`list` is for kind 'categorical'")
+        if self.kind not in ("categorical", "text") and self.frequency_threshold > 1:
+            raise ValueError("`frequency_threshold` is for kinds 'categorical' and 'text'")
         return self
 
 
@@ -120,7 +135,17 @@ class Split(Table):
 class Retriever(Table):
     """The two-tower model and its training."""
 
+    #: ``softmax``: inner product; an interaction against the other items of its batch.
+    #: ``masked-softmax``: inner product; half of a user's history against all items.
+    #: ``log-loss``: absolute cosine as the probability of a positive, one row at a time, weighted.
+    #: ``none``: no retriever; every item of a small catalogue is a candidate.
+    kind: Literal["softmax", "masked-softmax", "log-loss", "none"] = "softmax"
+    #: Width of the towers' outputs, and of every embedding but for ``infer_embedding_sizes``.
     embedding_dim: Positive = 64
+    #: Give each column an embedding as wide as its cardinality asks for (Merlin Models' rule).
+    infer_embedding_sizes: bool = False
+    #: Cross layers (DCN-v2, arXiv 2008.13535) between the embeddings and the MLP.
+    cross_layers: Annotated[int, Field(ge=0, le=8)] = 0
     #: Hidden layers of both towers' MLPs; empty: the embeddings are combined by one linear layer.
     layers: tuple[Positive, ...] = ()
     temperature: PositiveFloat = 1.0
@@ -143,8 +168,14 @@ class Retriever(Table):
 
 
 class Ranker(Table):
-    """The DLRM ranker and its training."""
+    """The ranker and its training."""
 
+    #: ``none``: candidates keep the order of retrieval.
+    kind: Literal["dlrm", "wide-and-deep", "none"] = "dlrm"
+    #: What a row of the training is, and what the score means. ``candidates``: a retrieved candidate, and
+    #: the probability that it is relevant. ``positives``: an interaction, and the probability that it is a
+    #: positive. ``label``: an interaction, and its label, by squared error.
+    target: Literal["candidates", "positives", "label"] = "candidates"
     #: Whether user and item ids are among its inputs. Where an id has few interactions, the ranker learns
     #: the training users by heart through it.
     ids: bool = True
@@ -161,10 +192,38 @@ class Ranker(Table):
     seed: int = 42
 
 
+class Joint(Table):
+    """Retriever and ranker trained together: towers shared, two heads, one weighted loss.
+
+    The retrieval head is the softmax of ``retriever.kind``, the rating head predicts the label.
+    """
+
+    retrieval_weight: Annotated[float, Field(ge=0)] = 0.5
+    rating_weight: Annotated[float, Field(ge=0)] = 0.5
+    batch_size: Annotated[int, Field(ge=2)] = 1024
+    learning_rate: PositiveFloat = 0.005
+    #: The learning rate is halved after this many epochs without a better validation loss.
+    plateau: Positive = 2
+    max_epochs: Positive = 20
+    patience: Positive = 4
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> "Joint":
+        if self.retrieval_weight + self.rating_weight == 0:
+            raise ValueError("retrieval_weight and rating_weight must not both be 0")
+        return self
+
+
 class Evaluation(Table):
     """What the report holds."""
 
     k: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10,)
+    #: At most this many test users are asked for, drawn with the split's seed. By default all.
+    users: Positive | None = None
+    #: Further protocols of ``evaluation/protocols/``, by name.
+    protocols: tuple[
+        Literal["sampled-negatives", "top-k-accuracy", "rating-error", "click-prediction"], ...
+    ] = ()
 
 
 class Serving(Table):
@@ -198,6 +257,7 @@ class Recipe(Table):
     split: Split
     retriever: Retriever = Retriever()
     ranker: Ranker = Ranker()
+    joint: Joint | None = None
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
     _file: str | None = PrivateAttr(default=None)
@@ -219,7 +279,9 @@ class Recipe(Table):
     @model_validator(mode="after")
     def _the_ranker_has_categories(self) -> "Recipe":
         features = [*self.features.user.values(), *self.features.item.values()]
-        if not self.ranker.ids and all(feature.kind == "numeric" for feature in features):
+        if self.ranker.kind == "none" or self.ranker.ids:
+            return self
+        if all(feature.kind == "numeric" for feature in features):
             raise ValueError(
                 "ranker.ids = false leaves the ranker without a category: give a feature of kind "
                 "'categorical' or 'bucket', or set ranker.ids = true"
@@ -227,11 +289,32 @@ class Recipe(Table):
         return self
 
     @model_validator(mode="after")
+    def _stages_fit_together(self) -> "Recipe":
+        retriever, ranker = self.retriever.kind, self.ranker.kind
+        if retriever == "none" and (ranker == "none" or self.ranker.target == "candidates"):
+            raise ValueError(
+                "retriever.kind 'none' leaves the work to the ranker, which must then learn from "
+                "interactions: set ranker.target = 'positives' or 'label'"
+            )
+        if retriever == "masked-softmax" and not self.interactions.history_length:
+            raise ValueError("retriever.kind 'masked-softmax' needs interactions.history_length > 0")
+        if self.ranker.target == "label" and self.columns.label is None:
+            raise ValueError("ranker.target 'label' needs columns.label")
+        if self.ranker.target == "positives" and self.interactions.positive is None:
+            raise ValueError("ranker.target 'positives' needs interactions.positive")
+        if self.joint is not None and (retriever != "softmax" or self.ranker.target != "label"):
+            raise ValueError("[joint] needs retriever.kind 'softmax' and ranker.target 'label'")
+        return self
+
+    @model_validator(mode="after")
     def _a_column_plays_one_part(self) -> "Recipe":
-        taken: dict[str, str] = {f"{self.columns.item}_history": "the history of columns.item"}
+        taken: dict[str, str] = {
+            f"{self.columns.item}_history": "the history of columns.item",
+            POSITIVE: "the mark of a positive",
+        }
         parts = [
             (f"columns.{part}", name)
-            for part in ("user", "item", "timestamp", "label")
+            for part in ("user", "item", "timestamp", "label", "weight")
             if (name := getattr(self.columns, part)) is not None
         ]
         parts += [(f"features.user.{name}", name) for name in self.features.user]
