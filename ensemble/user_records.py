@@ -12,7 +12,7 @@ from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.inputs import need
-from recipes.recipe import Recipe
+from recipes.recipe import POSITIVE, Recipe
 
 TRAINING_PARTS = ("train", "valid")
 
@@ -57,16 +57,17 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Items by user in the order of the workflow's history: time, then place in the raw table."""
+    """Positives by user in the order of the workflow's history: time, then place in the raw table."""
     import pandas as pd
 
     columns = recipe.columns
     key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
     parts = [
-        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=key)
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, POSITIVE])
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
+    training = training.loc[training[POSITIVE], key]
     raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
     raw["place"] = range(len(raw))
     raw = raw.drop_duplicates(key, keep="last")

@@ -10,18 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tensorflow as tf
 from merlin.schema import Schema
 
 from models.prepared import Arrays, list_length
+from recipes.recipe import POSITIVE
 
 
 def read_columns(folders: list[Path], schema: Schema) -> Arrays:
-    """The columns of encoded interactions: name -> [n], or [n, length] for lists, padded with 0."""
+    """The columns of encoded positives: name -> [n], or [n, length] for lists, padded with 0."""
     files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
     names = list(schema.column_names)
-    table = pa.concat_tables([pq.read_table(file, columns=names) for file in files])
+    positive = pc.field(POSITIVE) > 0
+    table = pa.concat_tables(
+        [pq.read_table(file, columns=names, filters=positive) for file in files]
+    )
     columns = {}
     for column in schema:
         values = table[column.name].combine_chunks()

@@ -72,18 +72,23 @@ def candidate_rows(
     relevant: Interactions,
     count: int,
     arrays: Arrays,
+    *,
+    absolute: bool = False,
 ) -> CandidateRows:
     """Retrieve ``count`` candidates for every user with something relevant, and label them.
 
     Args:
         queries: float32 [users, dim]; items: float32 [items, dim], both of one retriever that was
             trained on ``visible`` alone: its scores for ``relevant`` are then what they are in service.
+        absolute: as in ``candidates.retrieve``.
         arrays: ``cross_feature_arrays`` of ``visible``.
     """
     users = np.unique(relevant.users)
     past = visible.by_user(data.user_count)
     seen = [past[user] for user in users]
-    return _labelled(data, data.users, users, queries[users], items, seen, relevant, count, arrays)
+    return _labelled(
+        data, data.users, users, queries[users], items, seen, relevant, count, arrays, absolute
+    )
 
 
 def unknown_user_rows(
@@ -94,6 +99,8 @@ def unknown_user_rows(
     count: int,
     arrays: Arrays,
     users: np.ndarray,
+    *,
+    absolute: bool = False,
 ) -> CandidateRows:
     """The rows of some users as if nobody knew them: no features, no past; the labels stay theirs.
 
@@ -108,7 +115,9 @@ def unknown_user_rows(
     }
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
-    return _labelled(data, columns, users, queries, items, nothing, relevant, count, arrays)
+    return _labelled(
+        data, columns, users, queries, items, nothing, relevant, count, arrays, absolute
+    )
 
 
 def _labelled(
@@ -121,8 +130,9 @@ def _labelled(
     relevant: Interactions,
     count: int,
     arrays: Arrays,
+    absolute: bool,
 ) -> CandidateRows:
-    rows, scores = candidates.retrieve(queries, items, seen, count)
+    rows, scores = candidates.retrieve(queries, items, seen, count, absolute=absolute)
     wanted = relevant.by_user(data.user_count)
     numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
     labels = np.zeros(rows.shape, np.float32)

@@ -7,9 +7,16 @@ CHUNK_CELLS = 50_000_000
 
 
 def retrieve(
-    queries: np.ndarray, items: np.ndarray, seen: list[np.ndarray], count: int
+    queries: np.ndarray,
+    items: np.ndarray,
+    seen: list[np.ndarray],
+    count: int,
+    *,
+    absolute: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``count`` items of highest inner product that a user has not seen, best first.
+
+    ``absolute``: of highest absolute inner product.
 
     Args:
         queries: float32 [users, dim]; items: float32 [n, dim].
@@ -24,6 +31,8 @@ def retrieve(
     for start in range(0, len(queries), chunk):
         part = slice(start, min(start + chunk, len(queries)))
         products = queries[part] @ items.T
+        if absolute:
+            np.abs(products, out=products)
         for row, taken in enumerate(seen[part]):
             products[row, taken] = -np.inf
         best = np.argpartition(-products, count - 1, axis=1)[:, :count]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -36,15 +36,25 @@ class FiniteLoss(tf.keras.callbacks.Callback):
 class Validation(tf.keras.callbacks.Callback):
     """After each epoch: measure on the validation part, and say one line.
 
+    ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best.
+
     The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
     """
 
-    def __init__(self, name: str, measure: Measure, say: Say, label: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        measure: Measure,
+        say: Say,
+        label: str,
+        best: Literal["max", "min"] = "max",
+    ) -> None:
         super().__init__()
         self.name = name
         self.measure = measure
         self.say = say
         self.label = label
+        self.best = best
         self.history: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -77,12 +87,12 @@ def fit(
             tf.keras.callbacks.ModelCheckpoint(
                 checkpoint,
                 monitor=validation.name,
-                mode="max",
+                mode=validation.best,
                 save_best_only=True,
                 save_weights_only=True,
             ),
             tf.keras.callbacks.EarlyStopping(
-                monitor=validation.name, mode="max", patience=patience
+                monitor=validation.name, mode=validation.best, patience=patience
             ),
         ]
     callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
@@ -92,7 +102,7 @@ def fit(
         return epochs
     model.load_weights(checkpoint).expect_partial()
     figures = [epoch[validation.name] for epoch in validation.history]
-    return figures.index(max(figures)) + 1
+    return figures.index(max(figures) if validation.best == "max" else min(figures)) + 1
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import merlin.models.tf as mm
 import tensorflow as tf
+from merlin.models.utils.schema_utils import infer_embedding_dim
 from merlin.schema import ColumnSchema
 
 #: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
@@ -42,11 +43,15 @@ class PooledEmbedding(tf.keras.layers.Layer):
 
 
 class EmbeddingTables:
-    """One table per domain: a history shares the table of the item id."""
+    """One table per domain: a history shares the table of the item id.
 
-    def __init__(self, dim: int, seed: int) -> None:
+    ``infer``: each as wide as its cardinality asks for by Merlin Models' rule, instead of ``dim``.
+    """
+
+    def __init__(self, dim: int, seed: int, infer: bool = False) -> None:
         self.dim = dim
         self.seed = seed
+        self.infer = infer
         self._tables: dict[str, mm.EmbeddingTable] = {}
 
     def of(self, column: ColumnSchema) -> mm.EmbeddingTable:
@@ -55,7 +60,10 @@ class EmbeddingTables:
             initializer = tf.keras.initializers.RandomNormal(
                 stddev=0.05, seed=self.seed + len(self._tables)
             )
+            dim = self.dim
+            if self.infer:
+                dim = infer_embedding_dim(column)
             self._tables[domain] = mm.EmbeddingTable(
-                self.dim, column, embeddings_initializer=initializer
+                dim, column, embeddings_initializer=initializer
             )
         return self._tables[domain]

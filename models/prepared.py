@@ -2,7 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 from ensemble.runtime.codes import OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import Encoding
 from recipes.artifacts import Prepared
+from recipes.recipe import POSITIVE
+from workflows.graph import WEIGHT
 
 Arrays = dict[str, np.ndarray]
 
@@ -40,6 +42,30 @@ class Interactions:
         order = np.argsort(self.users, kind="stable")
         edges = np.searchsorted(self.users[order], np.arange(1, users))
         return np.split(self.items[order], edges)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Interactions with what is known of each, all [n]: user and item rows int64, label and weight float32,
+    positive bool. Without a label or weight column: ones."""
+
+    users: np.ndarray
+    items: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    positive: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __add__(self, other: "Labelled") -> "Labelled":
+        """Both, ``other`` later."""
+        return Labelled(
+            *(
+                np.concatenate([getattr(self, field.name), getattr(other, field.name)])
+                for field in fields(self)
+            )
+        )
 
 
 class PreparedData:
@@ -118,12 +144,33 @@ class PreparedData:
         return len(self.items[self.item_id.name])
 
     def interactions(self, part: str) -> Interactions:
-        """The interactions of ``train``, ``valid`` or ``test``, duplicates of a pair included."""
+        """The positives of ``train``, ``valid`` or ``test``."""
+        rows = self.labelled(part)
+        return Interactions(rows.users[rows.positive], rows.items[rows.positive])
+
+    def labelled(self, part: str) -> Labelled:
+        """All interactions of ``train``, ``valid`` or ``test``."""
         table = pq.read_table(self.files.raw_interactions(part))
-        return Interactions(
+        ones = np.ones(len(table), np.float32)
+        label, weight = (
+            table[columns.first.name].to_numpy().astype(np.float32) if len(columns) else ones
+            for columns in (
+                self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]),
+                self.schema.select_by_tag(WEIGHT),
+            )
+        )
+        return Labelled(
             self._rows(table, self.user_id.name, self.files.users),
             self._rows(table, self.item_id.name, self.files.items),
+            label,
+            weight,
+            table[POSITIVE].to_numpy(),
         )
+
+    def pair_columns(self, users: np.ndarray, items: np.ndarray) -> Arrays:
+        """The features and ids of user rows and item rows, both [n], beside each other; no history."""
+        columns = {name: column[users] for name, column in self.users.items()}
+        return columns | {name: column[items] for name, column in self.items.items()}
 
     def _rows(self, table: "pq.Table", name: str, side: Path) -> np.ndarray:
         raw_ids = pd.Index(pq.read_table(side, columns=["raw_id"])["raw_id"].to_pandas())

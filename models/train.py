@@ -23,7 +23,7 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
     """
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
-        recipe.model_dump(mode="json", include={"retriever", "ranker", "serving"}),
+        recipe.model_dump(mode="json", include={"retriever", "ranker", "joint", "serving"}),
         ["models", "ensemble/runtime"],
         [stamped(artifacts.prepared.stamp)],
     )
@@ -32,11 +32,11 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
         return
 
     from models.fitting import file_errors
-    from models.phases import train_both
+    from models.phases import train_all
 
     try:
         with atomic_directory(artifacts.models.root) as folder, file_errors(folder):
-            train_both(recipe, artifacts.prepared, Models(folder), say)
+            train_all(recipe, artifacts.prepared, Models(folder), say)
             write_stamp(Models(folder).stamp, made_from)
     except OSError as error:
         raise ShortlistError(

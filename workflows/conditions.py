@@ -1,4 +1,4 @@
-"""The recipe's filter condition, such as ``rating >= 4 and timestamp > 880000000``.
+"""A condition on a recipe's interactions, such as ``rating >= 4 and timestamp > 880000000``.
 
 A condition is parsed, checked against a short list of allowed forms and applied column by column;
 nothing of it is ever run as Python.
@@ -32,11 +32,11 @@ class Condition:
     A null fulfils no comparison, not even ``!=`` or ``not in``. Works on pandas and cuDF frames.
 
     Raises ``ShortlistError`` at once where the text is not a condition, and where a column it names
-    is not among ``columns``.
+    is not among ``columns``. ``key``: the recipe's key that holds the text.
     """
 
-    def __init__(self, text: str, columns: list[str]) -> None:
-        self.text = text
+    def __init__(self, key: str, text: str, columns: list[str]) -> None:
+        self.name = f"{key} `{text}`"
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError) as error:
@@ -50,13 +50,13 @@ class Condition:
             return self._mask(self._tree, frame)
         except (TypeError, ValueError) as error:
             raise ShortlistError(
-                f"interactions.filter `{self.text}` does not fit the columns' types: {error}. "
+                f"{self.name} does not fit the columns' types: {error}. "
                 "Compare numbers with numbers and strings with 'quoted strings'."
             ) from error
 
     def _refusal(self, reason: str) -> ShortlistError:
         return ShortlistError(
-            f"interactions.filter `{self.text}` is not a condition: {reason}. "
+            f"{self.name} is not a condition: {reason}. "
             f"Allowed are {_ALLOWED}, for instance `rating >= 4`."
         )
 
@@ -97,7 +97,7 @@ class Condition:
             self._literal(node)
         elif node.id not in self._columns:
             raise ShortlistError(
-                f"interactions.filter `{self.text}` names the column '{node.id}', which the "
+                f"{self.name} names the column '{node.id}', which the "
                 f"interactions do not have. Their columns are: {', '.join(self._columns)}."
             )
 

@@ -18,7 +18,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, Filter, JoinExternal, ListSlice, Normalize
 
-from recipes.recipe import Feature, Recipe
+from recipes.recipe import POSITIVE, Feature, Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
 from workflows.cluster import gpu_is_present
@@ -29,6 +29,8 @@ from workflows.tables import Tables
 
 #: Which part of the split a row belongs to (``workflows.splits``); not written.
 PART = "__part"
+#: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
+WEIGHT = "weight"
 
 
 _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
@@ -83,9 +85,10 @@ class FeatureGraph:
         self.recipe = recipe
         columns, vocabulary = recipe.columns, recipe.vocabulary
         features = {**recipe.features.user, **recipe.features.item}
+        # Rare ids that were left out beforehand were counted over more than the training part.
         thresholds = {
-            columns.user: vocabulary.user_frequency_threshold,
-            columns.item: vocabulary.item_frequency_threshold,
+            columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
+            columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
             **{name: one.frequency_threshold for name, one in features.items()},
         }
         self.categorify = Categorify(freq_threshold=thresholds, out_path=str(folder))
@@ -94,7 +97,7 @@ class FeatureGraph:
         self.normalize = Normalize(out_dtype=np.float32)
 
     def rows(self) -> Workflow:
-        """Joined interactions -> ids, every feature, history, timestamp, label and ``PART``."""
+        """Joined interactions -> ids, every feature, history, timestamp, targets and ``PART``."""
         columns, interactions = self.recipe.columns, self.recipe.interactions
         item_code = self._item_id()
         outputs = self._user() + self._item(item_code)
@@ -103,14 +106,18 @@ class FeatureGraph:
                 columns.user,
                 columns.item,
                 PART,
+                POSITIVE,
                 interactions.history_length,
                 earlier_only=self.recipe.split.kind in IN_TIME,
             )
-            outputs += ColumnSelector([columns.user, PART]) + item_code >> history
+            outputs += ColumnSelector([columns.user, PART, POSITIVE]) + item_code >> history
         if columns.timestamp:
             outputs += [columns.timestamp] >> AddTags([Tags.TIME])
         if columns.label:
             outputs += [columns.label] >> AddTags([Tags.TARGET])
+        if columns.weight:
+            outputs += [columns.weight] >> AddTags([WEIGHT])
+        outputs += [POSITIVE] >> AddTags([Tags.TARGET, Tags.BINARY_CLASSIFICATION])
         return Workflow(outputs + ColumnSelector([PART]))
 
     def users(self) -> Workflow:

@@ -17,12 +17,17 @@ VISIBLE = {TRAIN: (TRAIN,), VALID: (TRAIN,), TEST: (TRAIN, VALID)}
 
 
 def history_lists(
-    users: np.ndarray, items: np.ndarray, parts: np.ndarray, length: int, earlier_only: bool
+    users: np.ndarray,
+    items: np.ndarray,
+    parts: np.ndarray,
+    positive: np.ndarray,
+    length: int,
+    earlier_only: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and offsets of one list per row: what its user did in the visible parts, oldest first.
+    """Values and offsets of one list per row: its user's positives in the visible parts, oldest first.
 
-    ``users``, ``items``, ``parts``: [rows]; a user's rows stand in the order of time. A row of
-    ``train`` sees ``train``, one of ``valid`` too, one of ``test`` sees ``train`` and ``valid``.
+    ``users``, ``items``, ``parts``, ``positive`` (bool): [rows]; a user's rows stand in the order of
+    time. A row of ``train`` sees ``train``, one of ``valid`` too, one of ``test`` sees ``train`` and ``valid``.
     ``earlier_only``: only rows before its own; otherwise every row but its own. At most ``length``
     items, the most recent ones.
     Returns values int64 [total] and offsets int64 [rows + 1].
@@ -30,14 +35,14 @@ def history_lists(
     rows = len(users)
     codes = pd.factorize(users)[0]
     order = np.argsort(codes, kind="stable")
-    sorted_users, sorted_parts = codes[order], parts[order]
+    sorted_users, sorted_parts, sorted_positive = codes[order], parts[order], positive[order]
     begin = np.searchsorted(sorted_users, sorted_users, side="left")
     end = np.searchsorted(sorted_users, sorted_users, side="right")
     lengths = np.zeros(rows, np.int64)
     pieces: list[tuple[np.ndarray, np.ndarray]] = []
     for part, seen in VISIBLE.items():
         chosen = np.flatnonzero(sorted_parts == part)
-        visible = np.isin(sorted_parts, seen)
+        visible = np.isin(sorted_parts, seen) & sorted_positive
         source = items[order][visible]
         before = np.concatenate([[0], np.cumsum(visible)])
         stop = before[chosen if earlier_only else end[chosen]]
@@ -68,15 +73,18 @@ def _within(counts: np.ndarray) -> np.ndarray:
 class History(Operator):
     """Adds ``<item>_history``, per partition: all rows of a user must lie in one, in order of time.
 
-    Takes the raw user column (users outside the vocabulary share a code, not a past), the item code
-    and the part of each row.
+    Takes the raw user column (users outside the vocabulary share a code, not a past), the item code,
+    the part of each row and whether it is a positive.
     """
 
-    def __init__(self, user: str, item: str, part: str, length: int, earlier_only: bool) -> None:
+    def __init__(
+        self, user: str, item: str, part: str, positive: str, length: int, earlier_only: bool
+    ) -> None:
         super().__init__()
         self.user = user
         self.item = item
         self.part = part
+        self.positive = positive
         self.length = length
         self.earlier_only = earlier_only
 
@@ -86,11 +94,13 @@ class History(Operator):
 
     def transform(self, col_selector: Any, df: Any) -> Any:
         on_cpu = isinstance(df, pd.DataFrame)
-        columns = [df[name] for name in (self.user, self.item, self.part)]
-        users, items, parts = [
+        columns = [df[name] for name in (self.user, self.item, self.part, self.positive)]
+        users, items, parts, positive = [
             column.to_numpy() if on_cpu else column.to_pandas().to_numpy() for column in columns
         ]
-        values, offsets = history_lists(users, items, parts, self.length, self.earlier_only)
+        values, offsets = history_lists(
+            users, items, parts, positive > 0, self.length, self.earlier_only
+        )
         if on_cpu:
             lists = np.empty(len(users), object)
             for row in range(len(users)):

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from recipes.artifacts import PARTS, Artifacts, Prepared
 from recipes.atomic import atomic_directory
 from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, write_stamp
 from recipes.inputs import need
-from recipes.recipe import Recipe
+from recipes.recipe import POSITIVE, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +83,9 @@ def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> 
 
     columns = recipe.columns
     interactions = select(recipe, tables.interactions, say)
+    if recipe.vocabulary.drop_rare:
+        interactions = without_rare(recipe, interactions, say)
+        tables = tables.of(columns, interactions)
     frames = in_partitions(_with_parts(recipe, interactions, say), columns.user, columns.timestamp)
     _write_raw(recipe, frames, prepared)
 
@@ -114,7 +119,9 @@ def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFr
     chosen = interactions
     if condition is not None:
         names = list(interactions.columns)
-        chosen = filter_interactions(Condition(condition, names), interactions)
+        chosen = filter_interactions(
+            Condition("interactions.filter", condition, names), interactions
+        )
         say(f"filter `{condition}` keeps {len(chosen):,} of {len(interactions):,} interactions")
     if not len(chosen):
         reason = "the interactions table is empty. Give it rows."
@@ -133,8 +140,31 @@ def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFr
     return chosen
 
 
+def without_rare(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
+    """The interactions whose user and whose item both occur often enough in ``interactions``."""
+    columns, vocabulary = recipe.columns, recipe.vocabulary
+    kept = interactions
+    for column, least in (
+        (columns.user, vocabulary.user_frequency_threshold),
+        (columns.item, vocabulary.item_frequency_threshold),
+    ):
+        counts = interactions[column].map(interactions[column].value_counts())
+        kept = kept[counts[kept.index] >= least]
+    if not len(kept):
+        raise ShortlistError(
+            f"0 of {len(interactions):,} interactions are left: vocabulary.drop_rare leaves out "
+            "every one of them. Lower the frequency thresholds."
+        )
+    say(
+        f"without rare users and items: {len(kept):,} of {len(interactions):,} interactions, "
+        f"{kept[columns.user].nunique():,} users, {kept[columns.item].nunique():,} items"
+    )
+    return kept.reset_index(drop=True)
+
+
 def _with_parts(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
-    """The recipe's columns of the interactions, and the part each row belongs to."""
+    """The recipe's columns of the interactions, which are positive, and the part of each row."""
+    from workflows.conditions import Condition
     from workflows.graph import PART
     from workflows.splits import split_interactions
 
@@ -142,20 +172,39 @@ def _with_parts(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.D
     parts = split_interactions(interactions, columns, recipe.split)
     counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
     say(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
-    names = [columns.user, columns.item, columns.timestamp, columns.label]
+    names = [columns.user, columns.item, columns.timestamp, columns.label, columns.weight]
     chosen = interactions[[name for name in names if name is not None]]
-    return chosen.assign(**{PART: parts})
+    positive = np.ones(len(chosen), bool)
+    if (condition := recipe.interactions.positive) is not None:
+        known = list(interactions.columns)
+        positive = Condition("interactions.positive", condition, known)(interactions).to_numpy()
+        say(f"`{condition}` holds for {int(positive.sum()):,} of them: the positives")
+        _require_positives(condition, parts, positive)
+    return chosen.assign(**{POSITIVE: positive, PART: parts})
+
+
+def _require_positives(condition: str, parts: np.ndarray, positive: np.ndarray) -> None:
+    from workflows.splits import TRAIN, VALID
+
+    for code in (TRAIN, VALID):
+        if not positive[parts == code].any():
+            raise ShortlistError(
+                f"the {PARTS[code]} part has no positive: interactions.positive `{condition}` holds "
+                f"for none of its {int((parts == code).sum()):,} interactions. Loosen it."
+            )
 
 
 def _encodable(recipe: Recipe, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Times as integer seconds (UTC), labels as float32: what models and data loaders take."""
+    """Times as integer seconds (UTC), numbers as float32: what models and data loaders take."""
     import pandas as pd
 
-    timestamp, label = recipe.columns.timestamp, recipe.columns.label
+    columns = recipe.columns
+    timestamp = columns.timestamp
     if timestamp is not None and pd.api.types.is_datetime64_any_dtype(frame[timestamp]):
         times = pd.to_datetime(frame[timestamp], utc=True).dt.tz_localize(None)
         frame = frame.assign(**{timestamp: times.astype("datetime64[s]").astype("int64")})
-    return frame if label is None else frame.astype({label: "float32"})
+    numbers = [name for name in (columns.label, columns.weight, POSITIVE) if name is not None]
+    return frame.astype(dict.fromkeys(numbers, "float32"))
 
 
 def _write_raw(recipe: Recipe, frames: list["pd.DataFrame"], prepared: Prepared) -> None:

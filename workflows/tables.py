@@ -1,6 +1,6 @@
 """Raw tables as data frames of the types that the workflow is fitted on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from recipes.artifacts import Raw
 from recipes.errors import ShortlistError
-from recipes.recipe import Feature, Recipe
+from recipes.recipe import Columns, Feature, Recipe
 
 #: Integers that can be null. pandas would otherwise make floats of them, which are not exact.
 _NULLABLE = {
@@ -35,6 +35,17 @@ class Tables:
     items: pd.DataFrame
     kinds: dict[str, str]
 
+    def of(self, columns: Columns, interactions: pd.DataFrame) -> "Tables":
+        """Only the users and items that occur in ``interactions``."""
+        users = self.users[self.users[columns.user].isin(interactions[columns.user])]
+        items = self.items[self.items[columns.item].isin(interactions[columns.item])]
+        return replace(
+            self,
+            interactions=interactions,
+            users=users.reset_index(drop=True),
+            items=items.reset_index(drop=True),
+        )
+
 
 def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     """Read what ``sources`` checked and wrote: all of the interactions, the features of the rest.
@@ -44,7 +55,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     columns = recipe.columns
     identity = Feature(kind="categorical")
     ids = {columns.user: identity, columns.item: identity}
-    used = [columns.user, columns.item, columns.timestamp, columns.label]
+    used = [columns.user, columns.item, columns.timestamp, columns.label, columns.weight]
     _require_columns(raw.interactions, [name for name in used if name is not None])
     table = pq.read_table(raw.interactions)
     interactions = _typed(table, ids)

@@ -13,22 +13,33 @@ from merlin.schema import ColumnSchema, Schema
 
 from models.batches import Batches, read_columns
 from models.prepared import PreparedData, list_length
+from recipes.recipe import POSITIVE
 
 
-@given(lists=st.lists(st.lists(st.integers(1, 9), max_size=7), min_size=1), cut=st.integers(0, 8))
-def test_lists_are_padded_as_by_a_plain_loop(
-    tmp_path_factory: pytest.TempPathFactory, lists: list[list[int]], cut: int
+@given(
+    rows=st.lists(
+        st.tuples(st.lists(st.integers(1, 9), max_size=7), st.booleans()), min_size=1, max_size=12
+    ),
+    cut=st.integers(0, 8),
+)
+def test_positives_lists_are_padded_as_by_a_plain_loop(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[list[int], bool]], cut: int
 ) -> None:
-    """Long lists are cut, short and empty ones filled with 0, over files and row groups alike."""
+    """Long lists are cut, short and empty ones filled with 0, over files and row groups alike; rows
+    that are no positives are left out."""
     folder = tmp_path_factory.mktemp("lists")
     length = 4
-    for name, part in (("a", lists[:cut]), ("b", lists[cut:])):
-        table = pa.table({"codes": pa.array(part, pa.list_(pa.int64()))})
+    for name, part in (("a", rows[:cut]), ("b", rows[cut:])):
+        codes = pa.array([codes for codes, _ in part], pa.list_(pa.int64()))
+        positive = pa.array([float(positive) for _, positive in part], pa.float32())
+        table = pa.table({"codes": codes, POSITIVE: positive})
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=2)
     properties = {"value_count": {"min": length, "max": length}}
     column = ColumnSchema("codes", dtype=np.int64, is_list=True, properties=properties)
     read = read_columns([folder], Schema([column]))["codes"]
-    expected = [[*codes[:length], *[0] * (length - len(codes))] for codes in lists]
+    expected = [
+        [*codes[:length], *[0] * (length - len(codes))] for codes, positive in rows if positive
+    ]
     assert read.tolist() == expected
 
 

@@ -83,7 +83,7 @@ def test_onnx_inputs_are_named_by_feature(
         "candidate_tower": data.candidate_schema,
         "ranker": data.schema,
     }[name]
-    left_out = {"product_history", "bought_at"} if name == "ranker" else set()
+    left_out = {"product_history", "bought_at", "positive"} if name == "ranker" else set()
     expected = {
         column.name: (
             "tensor(int64)" if column.int_domain else "tensor(float)",

@@ -36,7 +36,7 @@ COLUMNS = ["rating", "at", "kind", "ok"]
 )
 def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
     """Each form of condition picks the rows that one expects; a null fulfils no comparison."""
-    mask = Condition(text, COLUMNS)(FRAME)
+    mask = Condition("interactions.filter", text, COLUMNS)(FRAME)
     assert mask.dtype == bool
     assert FRAME.index[mask].tolist() == rows
 
@@ -64,17 +64,17 @@ def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
 def test_what_is_no_condition_is_refused(text: str) -> None:
     """Calls, attributes, arithmetic and the like are refused unread, with what is allowed."""
     with pytest.raises(ShortlistError, match="is not a condition") as caught:
-        Condition(text, COLUMNS)
+        Condition("interactions.filter", text, COLUMNS)
     assert "rating >= 4" in str(caught.value)
 
 
 def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
     """The message holds the condition, the column and the columns to choose from."""
     with pytest.raises(ShortlistError, match=r"`stars > 3` names the column 'stars'.*rating, at"):
-        Condition("stars > 3", COLUMNS)
+        Condition("interactions.filter", "stars > 3", COLUMNS)
 
 
 def test_types_that_do_not_compare_are_explained() -> None:
     """Text compared with a number: the message names the condition."""
     with pytest.raises(ShortlistError, match=r"`kind > 3` does not fit the columns' types"):
-        Condition("kind > 3", COLUMNS)(FRAME)
+        Condition("interactions.filter", "kind > 3", COLUMNS)(FRAME)

@@ -12,7 +12,9 @@ from workflows.splits import TEST, TRAIN, VALID
 
 def lists(rows: list[tuple[str, int, int]], length: int, earlier_only: bool) -> list[list[int]]:
     users, items, parts = (np.array(column) for column in zip(*rows, strict=True))
-    values, offsets = history_lists(users, items, parts, length, earlier_only)
+    values, offsets = history_lists(
+        users, items, parts, np.ones(len(users), bool), length, earlier_only
+    )
     return [values[a:b].tolist() for a, b in pairwise(offsets)]
 
 

@@ -124,7 +124,7 @@ def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build
         schema = Dataset(str(shop.prepared.interactions(part)), engine="parquet", cpu=True).schema
         assert schema.select_by_tag(Tags.USER_ID).column_names == ["customer"]
         assert schema.select_by_tag(Tags.ITEM_ID).column_names == ["sku"]
-        assert schema.select_by_tag(Tags.TARGET).column_names == ["stars"]
+        assert schema.select_by_tag(Tags.TARGET).column_names == ["stars", "positive"]
         assert set(schema.select_by_tag(Tags.CONTINUOUS).column_names) == {"spent", "price"}
         assert set(schema.select_by_tag(Tags.ITEM).column_names) == (
             {"sku", "tags", "sizes", "brand", "ean", "price"}
@@ -244,7 +244,7 @@ def test_ids_alone_are_enough(
     recipe = shop_recipe(features={}, columns={"user": "customer", "item": "sku"}, vocabulary={})
     prepare(recipe, shop, force=False, say=messages.append)
     rows = encoded(shop, "train")
-    assert list(rows) == ["customer", "sku", "sku_history"]
+    assert list(rows) == ["customer", "sku", "sku_history", "positive"]
     assert list(pd.read_parquet(shop.prepared.users)) == ["raw_id", "customer"]
     first = rows[rows["customer"] == rows["customer"].iloc[0]]["sku"].tolist()
     assert rows["sku_history"].iloc[0].tolist() == first[1:][-4:]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.prepared import Arrays, PreparedData, cardinality
-from models.retriever import TwoTower, build_two_tower
+from models.prepared import Arrays, Interactions, PreparedData
+from models.retrievers.softmax import build
+from models.two_tower import TwoTower
 from recipes.recipe import Retriever
 
 #: Nothing is drawn by chance, and a step hardly moves the weights.
@@ -23,9 +24,9 @@ def batch(data: PreparedData, items: np.ndarray) -> Arrays:
     return queries | {name: column[items] for name, column in data.items.items()}
 
 
-def built(data: PreparedData, counts: np.ndarray, **options: object) -> TwoTower:
+def built(data: PreparedData, visible: Interactions, **options: object) -> TwoTower:
     tf.keras.utils.set_random_seed(1)
-    two_tower = build_two_tower(data, Retriever.model_validate({**STILL, **options}), counts, 10)
+    two_tower = build(data, Retriever.model_validate({**STILL, **options}), visible, 10)
     two_tower.model.run_eagerly = True  # a step or two are not worth a graph
     return two_tower
 
@@ -72,53 +73,53 @@ def spread(two_tower: TwoTower) -> TwoTower:
 
 
 @pytest.fixture(scope="module")
-def counts(data: PreparedData) -> np.ndarray:
-    """How often each item code is a positive: very unevenly, so that the correction has weight."""
-    counts = np.ones(cardinality(data.item_id), np.float32)
-    counts[data.items[data.item_id.name][[3, 12]]] = [400, 30]
-    return counts
+def visible(data: PreparedData) -> Interactions:
+    """Every item once, items 3 and 12 very often, so that the correction has weight."""
+    rows = np.concatenate([np.arange(data.item_count), np.full(399, 3), np.full(29, 12)])
+    return Interactions(np.zeros_like(rows), rows)
 
 
-def log_q_of(data: PreparedData, counts: np.ndarray, items: np.ndarray) -> np.ndarray:
-    shares = (counts + 1e-3) / (counts + 1e-3).sum()
-    return np.log(shares[data.items[data.item_id.name][items]])
+def log_q_of(data: PreparedData, visible: Interactions, items: np.ndarray) -> np.ndarray:
+    codes = data.items[data.item_id.name]
+    counts = np.bincount(codes[visible.items], minlength=codes.max() + 1) + 1e-3
+    return np.log(counts / counts.sum())[codes[items]]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.25])
 @pytest.mark.parametrize("corrected", [True, False])
 def test_the_loss_is_the_corrected_softmax(
-    data: PreparedData, counts: np.ndarray, corrected: bool, temperature: float
+    data: PreparedData, visible: Interactions, corrected: bool, temperature: float
 ) -> None:
     """Accidental hits are no negatives, logits are over temperature less log Q, or without log Q."""
     options = {"logq_correction": corrected, "temperature": temperature}
-    two_tower = built(data, counts, **options)
+    two_tower = built(data, visible, **options)
     loss_of(data, two_tower)  # Merlin makes the weights in the first step
     spread(two_tower)
-    log_q = log_q_of(data, counts, ITEMS) if corrected else np.zeros(len(ITEMS))
+    log_q = log_q_of(data, visible, ITEMS) if corrected else np.zeros(len(ITEMS))
     expected = by_hand(data, two_tower, ITEMS, temperature, log_q)
     assert loss_of(data, two_tower) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_counts_of_items_change_the_loss(data: PreparedData, counts: np.ndarray) -> None:
+def test_the_counts_of_items_change_the_loss(data: PreparedData, visible: Interactions) -> None:
     """The same weights and batch: other counts give another loss, but only with the correction."""
-    other = counts.copy()
-    other[data.items[data.item_id.name][3]] += 500
-    with_counts = [loss_of(data, built(data, each)) for each in (counts, other)]
-    without = [loss_of(data, built(data, each, logq_correction=False)) for each in (counts, other)]
+    more = np.full(500, 3)
+    other = visible + Interactions(np.zeros_like(more), more)
+    with_counts = [loss_of(data, built(data, each)) for each in (visible, other)]
+    without = [loss_of(data, built(data, each, logq_correction=False)) for each in (visible, other)]
     assert abs(with_counts[0] - with_counts[1]) > 0.1
     assert without[0] == pytest.approx(without[1], abs=1e-6)
 
 
-def test_a_repeated_item_is_not_its_own_negative(data: PreparedData, counts: np.ndarray) -> None:
+def test_a_repeated_item_is_not_its_own_negative(data: PreparedData, visible: Interactions) -> None:
     """A batch of one item alone has no negative at all, so there is nothing to lose."""
     same = np.full(len(USERS), 7)
-    assert loss_of(data, built(data, counts), same) == pytest.approx(0, abs=1e-6)
-    assert loss_of(data, built(data, counts), ITEMS) > 0.1
+    assert loss_of(data, built(data, visible), same) == pytest.approx(0, abs=1e-6)
+    assert loss_of(data, built(data, visible), ITEMS) > 0.1
 
 
-def test_history_and_item_share_their_embeddings(data: PreparedData, counts: np.ndarray) -> None:
+def test_history_and_item_share_their_embeddings(data: PreparedData, visible: Interactions) -> None:
     """One step on one side's items moves the table that the other side reads."""
-    two_tower = built(data, counts)
+    two_tower = built(data, visible)
     loss_of(data, two_tower)
     tables = [
         {id(one) for one in side.trainable_variables if "embeddings" in one.name}

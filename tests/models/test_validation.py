@@ -1,11 +1,8 @@
-"""The ranker's parts: its validation figure and the standardisation of numbers."""
-
-import workflows.merlin_compat  # noqa: F401  isort: skip
+"""The figures that training is stopped early by."""
 
 import numpy as np
-import tensorflow as tf
 
-from models.ranker import Standardise, auc_within_users
+from models.validation import auc_within_users
 
 
 def test_auc_within_users_by_hand() -> None:
@@ -40,27 +37,3 @@ def test_auc_within_users_ignores_how_active_users_are() -> None:
     relevant = np.concatenate([np.arange(100) % 10 > 0, np.arange(100) % 10 == 0])
     scores = 10.0 * (users == 0) + np.random.default_rng(1).random(200)
     assert 0.3 < auc_within_users(scores, relevant, users) < 0.7
-
-
-def test_standardised_columns_have_mean_0_and_variance_1() -> None:
-    """Over the rows it was built with, in the order of names; a constant column becomes 0."""
-    random = np.random.default_rng(1)
-    numbers = {
-        "b": random.normal(100, 5, 1000).astype(np.float32),
-        "a": random.exponential(0.01, 1000).astype(np.float32),
-        "c": np.full(1000, 7.0, np.float32),
-    }
-    layer = Standardise(numbers)
-    found = layer({name: tf.constant(values) for name, values in numbers.items()}).numpy()
-    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-4)
-    np.testing.assert_allclose(found.std(axis=0), [1, 1, 0], atol=1e-4)
-    assert np.corrcoef(found[:, 0], numbers["a"])[0, 1] > 0.999
-    assert layer.trainable_weights == []
-    assert len(layer.weights) == 2
-
-
-def test_standardised_shapes() -> None:
-    """Numbers come as [batch] or [batch, 1]; other columns are let go."""
-    layer = Standardise({"a": np.array([1.0, 3.0], np.float32)})
-    for values in (tf.constant([3.0, 1.0]), tf.constant([[3.0], [1.0]])):
-        assert layer({"a": values, "other": values}).numpy().tolist() == [[1.0], [-1.0]]

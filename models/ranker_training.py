@@ -1,0 +1,160 @@
+"""Training of the ranker, whatever its model: on retrieved candidates, or on interactions."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from merlin.schema import Tags
+
+from models.batches import Batches
+from models.candidate_rows import CandidateRows
+from models.fitting import Say, Validation, fit
+from models.prepared import Arrays, Labelled, PreparedData
+from models.ranker_inputs import ranker_schema
+from models.rankers import ranker_module
+from models.validation import auc, auc_within_users, rmse
+from recipes.recipe import Ranker, Recipe
+
+#: Share of the users with candidates that the ranker is validated on.
+VALIDATION_SHARE = 0.2
+#: Every so many users also train the ranker as if nobody knew them.
+UNKNOWN_EVERY = 8
+#: Rows that go through the model at once when it is only asked.
+PREDICT_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class TrainedRanker:
+    """A ranker and rows that it was trained on, which its export is checked with."""
+
+    model: tf.keras.Model
+    sample: Arrays
+
+
+def on_candidates(
+    recipe: Recipe,
+    data: PreparedData,
+    rows: CandidateRows,
+    unknown: CandidateRows,
+    logs: Path,
+    figures: dict[str, Any],
+    say: Say,
+) -> TrainedRanker:
+    """Train on the candidates of most users; stop early on those of the others.
+
+    ``unknown``: rows of some users as if nobody knew them, to train on beside their own.
+    """
+    options = recipe.ranker
+    tf.keras.utils.set_random_seed(options.seed)
+    users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
+    held_out = users[: max(1, int(len(users) * VALIDATION_SHARE))]
+    # A single user is both, for want of another.
+    others = users[len(held_out) :] if len(users) > 1 else users
+    shown = rows.of_users(others) + unknown.of_users(others)
+    hidden = rows.of_users(held_out)
+    numbers = list(rows.numbers())
+    inputs = _inputs(shown.columns, data, options, numbers)
+    hidden_inputs = _inputs(hidden.columns, data, options, numbers)
+    model, batches = _untrained(data, options, inputs, shown.relevant)
+
+    def within_users() -> float:
+        return auc_within_users(scores(model, hidden_inputs), hidden.relevant, hidden.users)
+
+    validation = Validation("auc_within_users", within_users, say, "ranker")
+    _fit_early(model, batches, options, logs, validation, figures)
+    return TrainedRanker(model, inputs)
+
+
+def on_interactions(
+    recipe: Recipe, data: PreparedData, logs: Path, figures: dict[str, Any], say: Say
+) -> TrainedRanker:
+    """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
+    options = recipe.ranker
+    train, valid = data.labelled("train"), data.labelled("valid")
+    tf.keras.utils.set_random_seed(options.seed)
+    model, batches = _untrained(data, options, *_rows(data, options, train))
+    hidden = _inputs(data.pair_columns(valid.users, valid.items), data, options, [])
+    wanted = _target(valid, options)
+    name, measure, best = _MEASURES[options.target]
+    validation = Validation(
+        name, lambda: measure(scores(model, hidden), wanted), say, "ranker", best
+    )
+    epochs = _fit_early(model, batches, options, logs, validation, figures)
+
+    say(f"ranker: once more on train and valid, {epochs} epochs")
+    tf.keras.utils.set_random_seed(options.seed)
+    inputs, target = _rows(data, options, train + valid)
+    model, batches = _untrained(data, options, inputs, target)
+    fit(model, batches, epochs=epochs, logs=logs / "ranker-final")
+    return TrainedRanker(model, inputs)
+
+
+def scores(model: tf.keras.Model, inputs: Arrays) -> np.ndarray:
+    """What a ranker answers for some rows, float32 [n]."""
+    return model.predict(inputs, PREDICT_ROWS, verbose=0).ravel()
+
+
+#: By ``ranker.target``: what stops the training, and whether the highest or the lowest is best.
+_MEASURES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float], Any]] = {
+    "positives": ("auc", auc, "max"),
+    "label": ("rmse", rmse, "min"),
+}
+
+
+def _rows(data: PreparedData, options: Ranker, rows: Labelled) -> tuple[Arrays, np.ndarray]:
+    """Inputs and targets of interactions, and of some users' once more as if nobody knew them."""
+    columns, target = data.pair_columns(rows.users, rows.items), _target(rows, options)
+    again = rows.users % UNKNOWN_EVERY == 0
+    unknown = {name: column[again] for name, column in columns.items()}
+    count = int(again.sum())
+    unknown |= {
+        name: np.repeat(value, count, axis=0)
+        for name, value in data.unknown_user.items()
+        if name in columns
+    }
+    both = {name: np.concatenate([column, unknown[name]]) for name, column in columns.items()}
+    return _inputs(both, data, options, []), np.concatenate([target, target[again]])
+
+
+def _target(rows: Labelled, options: Ranker) -> np.ndarray:
+    return rows.label if options.target == "label" else rows.positive.astype(np.float32)
+
+
+def _inputs(columns: Arrays, data: PreparedData, options: Ranker, numbers: list[str]) -> Arrays:
+    schema = ranker_schema(data, options, numbers)
+    names = schema.excluding_by_tag(Tags.TARGET).column_names
+    return {name: columns[name] for name in names}
+
+
+def _untrained(
+    data: PreparedData, options: Ranker, inputs: Arrays, target: np.ndarray
+) -> tuple[tf.keras.Model, Batches]:
+    batches = Batches(inputs, options.batch_size, options.seed, target=target)
+    numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
+    steps = len(batches) * options.max_epochs
+    return ranker_module(options.kind).build(data, options, numbers, steps), batches
+
+
+def _fit_early(
+    model: tf.keras.Model,
+    batches: Batches,
+    options: Ranker,
+    logs: Path,
+    validation: Validation,
+    figures: dict[str, Any],
+) -> int:
+    best = fit(
+        model,
+        batches,
+        epochs=options.max_epochs,
+        logs=logs / "ranker",
+        validation=validation,
+        patience=options.patience,
+    )
+    figures["ranker"] = {"epochs": best, "validation": validation.history}
+    return best

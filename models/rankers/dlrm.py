@@ -1,0 +1,52 @@
+"""The DLRM ranker (Naumov et al., arXiv 1906.00091), through Merlin Models.
+
+Its categorical inputs are the user's and the candidate's codes; its numeric inputs are the cross
+features of the served funnel, which say how candidate and user go together.
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import merlin.models.tf as mm
+import tensorflow as tf
+from merlin.schema import Tags
+
+from models.pooling import EmbeddingTables, PooledEmbedding
+from models.prepared import Arrays, PreparedData
+from models.ranker_inputs import TARGET, Standardise, ranker_schema
+from recipes.recipe import Ranker
+
+
+def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> mm.Model:
+    """A compiled, untrained DLRM.
+
+    Args:
+        numbers: the numeric inputs of the training rows by name, float32 [n], numeric features and cross
+            features; their mean and spread become part of the model, which is fed raw numbers.
+        steps: training steps that the learning rate falls over, to zero, linearly.
+    """
+    schema = ranker_schema(data, options, list(numbers))
+    tables = EmbeddingTables(options.embedding_dim, options.seed)
+    categorical = schema.select_by_tag(Tags.CATEGORICAL)
+    embeddings = mm.ParallelBlock(
+        {column.name: PooledEmbedding(tables.of(column)) for column in categorical},
+        schema=categorical,
+        is_input=True,
+    )
+    dropout = options.dropout or None
+    bottom = None
+    if numbers:
+        layers = mm.MLPBlock([*options.bottom_layers, options.embedding_dim], dropout=dropout)
+        bottom = mm.SequentialBlock([Standardise(numbers), *layers.layers])
+    regression = options.target == "label"
+    output = mm.RegressionOutput(TARGET) if regression else mm.BinaryOutput(TARGET)
+    model = mm.DLRMModel(
+        schema,
+        embeddings=embeddings,
+        bottom_block=bottom,
+        top_block=mm.MLPBlock(list(options.top_layers), dropout=dropout),
+        prediction_tasks=output,
+    )
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
+    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    model.compile(optimizer=optimizer, metrics=[])
+    return model

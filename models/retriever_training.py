@@ -1,0 +1,87 @@
+"""Training of the two-tower model, whatever its head: first with early stopping, then once more on all."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models import candidates
+from models.fitting import Say, Validation, fit
+from models.prepared import Interactions, PreparedData
+from models.retrievers import head
+from models.two_tower import TwoTower
+from recipes.recipe import Recipe
+
+#: How many answers the validation recall looks at.
+VALIDATION_K = 10
+#: For how many users at most, drawn anew for each training with its seed.
+VALIDATION_USERS = 10_000
+
+
+def first_retriever(
+    recipe: Recipe,
+    data: PreparedData,
+    train: Interactions,
+    valid: Interactions,
+    logs: Path,
+    figures: dict[str, Any],
+    say: Say,
+) -> tuple[TwoTower, int]:
+    """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs."""
+    retriever, batches = _untrained(recipe, data, train, ["train"])
+    relevant = valid.by_user(data.user_count)
+    users = validation_users(relevant, recipe.retriever.seed)
+    queries = data.queries(train, users)
+    past = train.by_user(data.user_count)
+    seen, wanted = [past[user] for user in users], [relevant[user] for user in users]
+
+    def recall() -> float:
+        vectors, items = retriever.embed_queries(queries), retriever.embed_items(data.items)
+        found, _ = candidates.retrieve(
+            vectors, items, seen, VALIDATION_K, absolute=retriever.absolute
+        )
+        return candidates.recall(found, wanted)
+
+    validation = Validation(f"recall_at_{VALIDATION_K}", recall, say, "retriever")
+    best = fit(
+        retriever.model,
+        batches,
+        epochs=recipe.retriever.max_epochs,
+        logs=logs / "retriever",
+        validation=validation,
+        patience=recipe.retriever.patience,
+    )
+    figures["retriever"] = {"epochs": best, "validation": validation.history}
+    return retriever, best
+
+
+def final_retriever(
+    recipe: Recipe, data: PreparedData, visible: Interactions, logs: Path, epochs: int
+) -> TwoTower:
+    """A retriever trained on ``train`` and ``valid``, ``visible``, for a known number of epochs."""
+    retriever, batches = _untrained(recipe, data, visible, ["train", "valid"])
+    fit(retriever.model, batches, epochs=epochs, logs=logs / "retriever-final")
+    return retriever
+
+
+def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
+    """Rows of users with something relevant, ascending: all of them, or ``VALIDATION_USERS`` drawn ones."""
+    users = np.array([row for row, wanted in enumerate(relevant) if len(wanted)], np.int64)
+    if len(users) <= VALIDATION_USERS:
+        return users
+    return np.sort(np.random.default_rng(seed).choice(users, VALIDATION_USERS, replace=False))
+
+
+def _untrained(
+    recipe: Recipe, data: PreparedData, visible: Interactions, parts: list[str]
+) -> tuple[TwoTower, Any]:
+    """A new model and the batches it is to be trained on."""
+    options = recipe.retriever
+    tf.keras.utils.set_random_seed(options.seed)
+    module = head(options.kind)
+    batches = module.batches(data, options, parts)
+    steps = len(batches) * options.max_epochs
+    return module.build(data, options, visible, steps), batches

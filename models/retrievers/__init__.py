@@ -1,0 +1,21 @@
+"""The heads that a two-tower model can be trained with: one file each.
+
+A head's module has ``build(data, options, visible, steps) -> TwoTower``, compiled and untrained, where
+``visible`` are the positives that it will be trained on and ``steps`` the training steps over which its
+learning rate falls to zero, and ``batches(data, options, parts) -> Batches`` of the prepared parts
+(``train``, ``valid``) to train on.
+"""
+
+import importlib
+from types import ModuleType
+
+MODULES = {
+    "softmax": "models.retrievers.softmax",
+    "masked-softmax": "models.retrievers.masked_softmax",
+    "log-loss": "models.retrievers.log_loss",
+}
+
+
+def head(kind: str) -> ModuleType:
+    """The module of a ``retriever.kind``."""
+    return importlib.import_module(MODULES[kind])

@@ -1,0 +1,73 @@
+"""Trained models -> the files that ``recipes.artifacts.Models`` names."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.candidate_rows import cross_feature_arrays
+from models.fitting import Say
+from models.onnx_export import export
+from models.prepared import Interactions, PreparedData
+from models.ranker_training import TrainedRanker
+from models.two_tower import TwoTower
+from recipes.artifacts import Models
+from recipes.recipe import Recipe
+
+#: A recipe may do without one of them.
+Trained = tuple[TwoTower | None, TrainedRanker | None]
+
+#: Rows on which ONNX is compared with TensorFlow.
+SAMPLE_ROWS = 1000
+
+
+def write(
+    recipe: Recipe,
+    data: PreparedData,
+    trained: Trained,
+    visible: Interactions,
+    models: Models,
+    figures: dict[str, Any],
+    say: Say,
+) -> None:
+    """SavedModels, ONNX, item embeddings, cross feature arrays and the training's figures.
+
+    ``visible``: the positives that a served user's history and the cross features are made of.
+    """
+    retriever, ranker = trained
+    parts: list[tuple[str, Any, dict[str, np.ndarray]]] = []
+    if retriever is not None:
+        queries = data.queries(visible, np.arange(min(SAMPLE_ROWS, data.user_count)))
+        parts.append(("query_tower", retriever.query_tower, queries))
+        parts.append(("candidate_tower", retriever.candidate_tower, data.items))
+    if ranker is not None:
+        parts.append(("ranker", ranker.model, ranker.sample))
+    say(f"exporting {', '.join(name.replace('_', ' ') for name, *_ in parts)} to ONNX")
+    figures["onnx_max_difference"] = {}
+    for name, model, rows in parts:
+        sample = {column: values[:SAMPLE_ROWS] for column, values in rows.items()}
+        difference = export(model, sample, models.saved_model(name), models.onnx(name))
+        figures["onnx_max_difference"][name] = difference
+    if retriever is not None:
+        _write_embeddings(retriever.embed_items(data.items), models)
+    models.cross_features.mkdir()
+    if ranker is not None and recipe.ranker.target == "candidates":
+        for name, array in cross_feature_arrays(data, visible).items():
+            np.save(models.cross_features / name, array, allow_pickle=False)
+    models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_embeddings(embeddings: np.ndarray, models: Models) -> None:
+    values = pa.array(np.ascontiguousarray(embeddings, np.float32).ravel())
+    width = embeddings.shape[1]
+    table = {
+        "item_row": np.arange(len(embeddings)),
+        "embedding": pa.ListArray.from_arrays(
+            np.arange(len(embeddings) + 1, dtype=np.int32) * width, values
+        ),
+    }
+    pq.write_table(pa.table(table), models.item_embeddings)
