@@ -28,6 +28,7 @@ from merlin.table import TensorTable
 from ensemble.parts import Parts, read_parts
 from ensemble.runtime.encoding import Encoder
 from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
 
 CANDIDATES, TOP_K = 100, 10
 
@@ -60,9 +61,10 @@ class LookUp(BaseOperator):
         return DataFormats.NUMPY_TENSOR_TABLE
 
 
-def stock_graph(artifacts: Artifacts, recipe_name: str, scratch: Path) -> Ensemble:
+def stock_graph(recipe: Recipe, artifacts: Artifacts, scratch: Path) -> Ensemble:
     """User row -> ordered ids and scores, over the same models and items as ours."""
-    parts = read_parts(artifacts, recipe_name)
+    parts = read_parts(recipe, artifacts)
+    assert parts.item_embeddings is not None  # the recipe has a retriever
     tower = _callable(artifacts.models.saved_model("query_tower"))
     ranker = _callable(artifacts.models.saved_model("ranker"))
     users, items = _user_arrays(artifacts, parts), _item_arrays(parts)

@@ -18,9 +18,10 @@ class TritonPythonModel:
         sys.path.insert(0, root)
         from benchmarks.stock_graph import stock_graph
         from recipes.artifacts import Artifacts
+        from recipes.load import load
 
         scratch = Path(tempfile.mkdtemp())
-        self.ensemble = stock_graph(Artifacts(Path(artifacts)), recipe, scratch)
+        self.ensemble = stock_graph(load(recipe), Artifacts(Path(artifacts)), scratch)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         from merlin.systems.dag.runtimes.triton import TritonExecutorRuntime

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ensemble.item_index import build_index, exact_rows, recall
-from ensemble.parts import Parts, read_parts
+from ensemble.parts import Parts, read_parts, release_models
 from ensemble.runtime import manifest, plan
 from ensemble.runtime.feature_store import FeatureStore
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES
@@ -71,7 +71,7 @@ def assemble(
     Raises:
         ShortlistError: a part is missing or does not fit the others.
     """
-    parts = read_parts(artifacts, recipe.given_as)
+    parts = read_parts(recipe, artifacts)
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copytree(
         HERE / "runtime", directory / "runtime", ignore=shutil.ignore_patterns("__pycache__")
@@ -83,17 +83,15 @@ def assemble(
         "Python keeps no compiled code here.\n", encoding="utf-8"
     )
     shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
-    for name in ("query_tower", "ranker"):
+    for name in release_models(recipe):
         shutil.copyfile(artifacts.models.onnx(name), directory / f"{name}.onnx")
     _write_json(directory / "item_ids.json", parts.raw_item_ids)
     _write_json(directory / "recipe.json", recipe.model_dump(mode="json"))
     item_arrays = _write_arrays(parts, artifacts, recipe, directory)
-    index_facts = _write_index(parts, recipe, directory)
+    index_facts = _write_index(parts.item_embeddings, recipe, directory)
     nodes = _write_plan(recipe, artifacts, parts, item_arrays, directory, store)
-    if index_facts["kind"] != "exact":
-        index_facts["recall"] = _measured_recall(
-            parts, nodes, directory, store, recipe.serving.candidates
-        )
+    if index_facts["kind"] == "hnsw":
+        index_facts["recall"] = _measured_recall(recipe, parts, nodes, directory, store)
     manifest.seal(
         directory,
         {
@@ -101,6 +99,7 @@ def assemble(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "source": source,
             "libraries": _library_versions(),
+            "items": len(parts.raw_item_ids),
             "index": index_facts,
             "candidates": recipe.serving.candidates,
             "evaluation": _evaluation(artifacts),
@@ -126,16 +125,17 @@ def _write_arrays(
     return files
 
 
-def _write_index(parts: Parts, recipe: Recipe, directory: Path) -> dict[str, Any]:
+def _write_index(embeddings: np.ndarray | None, recipe: Recipe, directory: Path) -> dict[str, Any]:
+    if embeddings is None:
+        return {"kind": "none", "recall": 1.0}
     import faiss
 
-    index = build_index(parts.item_embeddings, recipe.serving.index)
+    index = build_index(embeddings, recipe.serving.index)
     # Given a path, FAISS keeps silent about a disk that is full when it closes the file.
     with (directory / "index.faiss").open("wb") as file:
         faiss.write_index(index.faiss_index, faiss.PyCallbackIOWriter(file.write))
-    items, dimension = parts.item_embeddings.shape
     # Exact search finds what exact search finds; others are measured.
-    return {"kind": index.kind, "items": items, "dimension": dimension, "recall": 1.0}
+    return {"kind": index.kind, "dimension": embeddings.shape[1], "recall": 1.0}
 
 
 def _write_plan(
@@ -151,6 +151,9 @@ def _write_plan(
 
     settings = GraphSettings(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
+        retrieves=parts.item_embeddings is not None,
+        absolute=recipe.retriever.absolute,
+        ranks=recipe.ranker.kind != "none",
         user_features=tuple(each.name for each in parts.encoding.user_features),
         item_arrays=item_arrays,
         cross_features=parts.cross_features,
@@ -172,14 +175,19 @@ def _write_plan(
 
 
 def _measured_recall(
-    parts: Parts, nodes: list[dict[str, Any]], directory: Path, store: FeatureStore, candidates: int
+    recipe: Recipe,
+    parts: Parts,
+    nodes: list[dict[str, Any]],
+    directory: Path,
+    store: FeatureStore,
 ) -> float:
     """Share of the exact nearest items that retrieval finds, for the queries of some users."""
     served = plan.load_verified(directory, store)
     users = list(parts.encoding.user.codes)[:MEASURED_USERS] or [""]
     columns = served.run(served.request(users).columns())
-    k = min(candidates, len(parts.raw_item_ids))
-    exact = exact_rows(parts.item_embeddings, columns["query"], k)
+    assert parts.item_embeddings is not None  # there is an index
+    k = min(recipe.serving.candidates, len(parts.raw_item_ids))
+    exact = exact_rows(parts.item_embeddings, columns["query"], k, recipe.retriever.absolute)
     return recall(columns["retrieved_rows"], exact)
 
 

@@ -58,13 +58,16 @@ class Client:
         user_ids: Sequence[str],
         top_k: int | Sequence[int] | None = None,
         exclude_item_ids: Sequence[Sequence[str]] | None = None,
+        candidate_item_ids: Sequence[Sequence[str]] | None = None,
     ) -> Recommendations:
         """Recommendations for raw user ids.
 
         Args:
             user_ids: B raw ids.
-            top_k: how many, for all or for each user; by default the recipe's.
+            top_k: how many, for all or for each user; by default the recipe's, or all candidates.
             exclude_item_ids: raw item ids to leave out, for each user.
+            candidate_item_ids: raw item ids to score, for each user, seen ones too; where a user has
+                none, the funnel finds the candidates.
 
         Raises:
             ShortlistError: no server answers, or it refuses the request (its message is quoted).
@@ -74,11 +77,14 @@ class Client:
         if top_k is not None:
             wanted = np.broadcast_to(np.asarray(top_k, dtype=np.int32).reshape(-1, 1), (users, 1))
             tensors.append(self._tensor("top_k", np.ascontiguousarray(wanted), "INT32"))
-        if exclude_item_ids is not None:
-            width = max((len(items) for items in exclude_item_ids), default=0)
-            if width:
-                padded = [[*items, *[""] * (width - len(items))] for items in exclude_item_ids]
-                tensors.append(self._tensor("exclude_item_ids", _bytes(padded, width), "BYTES"))
+        for name, items in (
+            ("exclude_item_ids", exclude_item_ids),
+            ("candidate_item_ids", candidate_item_ids),
+        ):
+            width = max(map(len, items), default=0) if items is not None else 0
+            if items is not None and width:
+                padded = [[*each, *[""] * (width - len(each))] for each in items]
+                tensors.append(self._tensor(name, _bytes(padded, width), "BYTES"))
         answer = self._infer(tensors)
         item_ids, scores, known = (answer.as_numpy(name) for name in OUTPUTS)
         texts = np.array([each.decode() for each in item_ids.ravel()], dtype=object)

@@ -31,7 +31,7 @@ def export(
     Raises:
         ShortlistError: a part is missing or does not fit the others, or the disk is full.
     """
-    inputs = release_inputs(artifacts, recipe.given_as)
+    inputs = release_inputs(recipe, artifacts)
     try:
         artifacts.feature_store.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteFeatureStore(artifacts.feature_store)
@@ -77,10 +77,11 @@ def _new_release(
         # Before the release: a release without configuration would not load.
         with atomic_file(model / "config.pbtxt") as path:
             path.write_text(config_text(recipe), encoding="utf-8")
-    facts = manifest.read(directory)["index"]
+    facts = manifest.read(directory)
+    index = facts["index"]
     say(
-        f"release {directory.name}: {facts['items']:,} items, {facts['kind']} index "
-        f"(recall {facts['recall']:.4f} of exact search): {directory}"
+        f"release {directory.name}: {facts['items']:,} items, {index['kind']} index "
+        f"(recall {index['recall']:.4f} of exact search): {directory}"
     )
     return directory
 

@@ -6,22 +6,25 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import merlin.dtypes as md
-from merlin.dag import postorder_iter_nodes
+from merlin.dag import Node, postorder_iter_nodes
 from merlin.schema import ColumnSchema, Schema
 from merlin.systems.dag import Ensemble
 
 from ensemble.operators import (
     ComputeCrossFeatures,
+    EncodeCandidates,
     EncodeExclusions,
     EncodeUser,
     FilterCandidates,
     GatherItemFeatures,
+    KeepRetrievalScores,
     LookUpUser,
     Order,
     QueryTower,
     Rank,
     Retrieve,
     ServedOperator,
+    TakeCatalogue,
 )
 from ensemble.runtime.release import Release
 
@@ -31,6 +34,12 @@ class GraphSettings:
     """What the graph takes from the recipe and from the trained models."""
 
     candidates: int
+    #: Whether there is a query tower and an index; otherwise every item is a candidate.
+    retrieves: bool
+    #: Whether retrieval goes by the absolute value of the inner product.
+    absolute: bool
+    #: Whether there is a ranker; otherwise candidates keep the scores of retrieval.
+    ranks: bool
     #: Raw user columns to look up.
     user_features: tuple[str, ...]
     #: Encoded item columns that the ranker reads -> array file of the release.
@@ -46,6 +55,7 @@ REQUEST = Schema(
         ColumnSchema("user_id", dtype=md.string, dims=(None,)),
         ColumnSchema("top_k", dtype=md.int64, dims=(None,)),
         ColumnSchema("exclude_item_ids", dtype=md.string, dims=(None, None)),
+        ColumnSchema("candidate_item_ids", dtype=md.string, dims=(None, None)),
     ]
 )
 
@@ -55,13 +65,27 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     stored = ["user_id"] >> LookUpUser(release, features=settings.user_features)
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids"] >> EncodeExclusions(release)
+    given = ["candidate_item_ids"] >> EncodeCandidates(release)
 
-    query = user >> QueryTower(release)
-    retrieved = query + user + excluded >> Retrieve(release, candidates=settings.candidates)
-    candidates = retrieved + user + excluded >> FilterCandidates(
+    if settings.retrieves:
+        query = user >> QueryTower(release)
+        retrieved = query + user + excluded + given >> Retrieve(
+            release, candidates=settings.candidates, absolute=settings.absolute
+        )
+    else:
+        retrieved = given >> TakeCatalogue(release)
+    candidates = retrieved + user + excluded + given >> FilterCandidates(
         release, candidates=settings.candidates
     )
+    if settings.ranks:
+        ranked = _ranked(release, settings, user, candidates)
+    else:
+        ranked = candidates >> KeepRetrievalScores(release)
+    answer = candidates + ranked + "top_k" >> Order(release)
+    return Ensemble(answer + stored["known_user"], REQUEST)
 
+
+def _ranked(release: Release, settings: GraphSettings, user: Node, candidates: Node) -> Node:
     features = user + candidates
     if settings.item_arrays:
         features += candidates >> GatherItemFeatures(release, arrays=settings.item_arrays)
@@ -70,9 +94,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
             release, features=settings.cross_features
         )
 
-    ranked = features >> Rank(release, feeds=settings.ranker_feeds)
-    answer = candidates + ranked + "top_k" >> Order(release)
-    return Ensemble(answer + stored["known_user"], REQUEST)
+    return features >> Rank(release, feeds=settings.ranker_feeds)
 
 
 def plan_nodes(ensemble: Ensemble) -> list[dict[str, Any]]:

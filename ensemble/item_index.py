@@ -32,8 +32,13 @@ def build_index(embeddings: np.ndarray, wanted: Literal["auto", "exact", "hnsw"]
     return ItemIndex("exact" if exact else "hnsw", index)
 
 
-def exact_rows(embeddings: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
-    """int64 [B, k]: rows of the largest inner products, by exhaustive search."""
+def exact_rows(
+    embeddings: np.ndarray, queries: np.ndarray, k: int, absolute: bool = False
+) -> np.ndarray:
+    """int64 [B, k]: rows of the largest (``absolute``) inner products, by exhaustive search."""
+    if absolute:
+        products = np.abs(queries @ embeddings.T)
+        return np.argsort(-products, axis=1, kind="stable")[:, :k]
     return faiss.knn(queries, embeddings, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
 
 

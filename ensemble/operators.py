@@ -99,12 +99,20 @@ class EncodeExclusions(ServedOperator):
     runtime_type = runtime.EncodeExclusions
 
 
+class EncodeCandidates(ServedOperator):
+    runtime_type = runtime.EncodeCandidates
+
+
 class QueryTower(ServedOperator):
     runtime_type = runtime.QueryTower
 
 
 class Retrieve(ServedOperator):
     runtime_type = runtime.Retrieve
+
+
+class TakeCatalogue(ServedOperator):
+    runtime_type = runtime.TakeCatalogue
 
 
 class FilterCandidates(ServedOperator):
@@ -121,6 +129,10 @@ class ComputeCrossFeatures(ServedOperator):
 
 class Rank(ServedOperator):
     runtime_type = runtime.Rank
+
+
+class KeepRetrievalScores(ServedOperator):
+    runtime_type = runtime.KeepRetrievalScores
 
 
 class Order(ServedOperator):

@@ -11,6 +11,7 @@ from ensemble.runtime.release import OnnxModel
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.inputs import need
+from recipes.recipe import Recipe
 
 RETRIEVAL_SCORE = "retrieval_score"
 
@@ -23,9 +24,9 @@ class Parts:
     raw_item_ids: list[str]
     #: Encoded item id and features by name: [n], or [n, L] padded.
     item_columns: dict[str, np.ndarray]
-    #: float32 [n, d]
-    item_embeddings: np.ndarray
-    #: Ranker input -> column of the served graph.
+    #: float32 [n, d]; None where the recipe has no retriever.
+    item_embeddings: np.ndarray | None
+    #: Ranker input -> column of the served graph; none where the recipe has no ranker.
     ranker_feeds: dict[str, str]
 
     @property
@@ -35,27 +36,30 @@ class Parts:
         return tuple(name for name in fed if name != RETRIEVAL_SCORE)
 
 
-def release_inputs(artifacts: Artifacts, recipe_name: str) -> list[Path]:
+def release_models(recipe: Recipe) -> list[str]:
+    """Names of the ONNX models that are served."""
+    retrieves, ranks = recipe.retriever.kind != "none", recipe.ranker.kind != "none"
+    return ["query_tower"] * retrieves + ["ranker"] * ranks
+
+
+def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
     """The files that a release is made of.
 
     Raises:
         ShortlistError: one is missing; names the command that makes it.
     """
     prepared, models = artifacts.prepared, artifacts.models
-    made_by = {
-        prepared.encoding / "encoding.json": "prepare",
-        prepared.items: "prepare",
-        models.onnx("query_tower"): "train",
-        models.onnx("ranker"): "train",
-        models.item_embeddings: "train",
-    }
+    made_by = {prepared.encoding / "encoding.json": "prepare", prepared.items: "prepare"}
+    made_by |= {models.onnx(name): "train" for name in release_models(recipe)}
+    if recipe.retriever.kind != "none":
+        made_by[models.item_embeddings] = "train"
     for path, command in made_by.items():
-        need(path, command, recipe_name)
+        need(path, command, recipe.given_as)
     vocabularies = sorted((prepared.encoding / "vocabularies").glob("*.json"))
     return [*made_by, *vocabularies, *sorted(models.cross_features.glob("*.npy"))]
 
 
-def read_parts(artifacts: Artifacts, recipe_name: str) -> Parts:
+def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
     """Read the parts.
 
     Raises:
@@ -63,15 +67,40 @@ def read_parts(artifacts: Artifacts, recipe_name: str) -> Parts:
     """
     import pyarrow.parquet as pq
 
-    release_inputs(artifacts, recipe_name)
+    release_inputs(recipe, artifacts)
     encoding = Encoding.load(artifacts.prepared.encoding)
     items = pq.read_table(artifacts.prepared.items)
+    embeddings = None
+    if recipe.retriever.kind != "none":
+        embeddings = _embeddings(artifacts, items.num_rows, recipe.given_as)
+    elif items.num_rows > recipe.serving.candidates:
+        raise ShortlistError(
+            f"retriever.kind 'none' makes every item a candidate: there are {items.num_rows:,} items, "
+            f"and serving.candidates is {recipe.serving.candidates:,}. Raise it, or train a retriever."
+        )
+    item_columns = {
+        each.name: _in_rows(items[each.name], each)
+        for each in (encoding.item, *encoding.item_features)
+    }
+    return Parts(
+        encoding=encoding,
+        raw_item_ids=items["raw_id"].to_pylist(),
+        item_columns=item_columns,
+        item_embeddings=embeddings,
+        ranker_feeds=_feeds(recipe, artifacts, encoding),
+    )
+
+
+def _embeddings(artifacts: Artifacts, items: int, recipe_name: str) -> np.ndarray:
+    """float32 [items, d], one row an item of the catalogue."""
+    import pyarrow.parquet as pq
+
     embedded = pq.read_table(artifacts.models.item_embeddings)
     rows = embedded["item_row"].to_numpy()
-    if not np.array_equal(rows, np.arange(items.num_rows)):
+    if not np.array_equal(rows, np.arange(items)):
         raise ShortlistError(
             f"{artifacts.models.item_embeddings} should hold one embedding for each of the "
-            f"{items.num_rows} items of {artifacts.prepared.items}, in their order; it holds "
+            f"{items} items of {artifacts.prepared.items}, in their order; it holds "
             f"{len(rows)}. The models were trained on other data: run "
             f"`shortlist train {recipe_name}` again."
         )
@@ -82,17 +111,7 @@ def read_parts(artifacts: Artifacts, recipe_name: str) -> Parts:
             "or NaN: the training diverged. Lower the learning rate and run "
             f"`shortlist train {recipe_name}` again."
         )
-    item_columns = {
-        each.name: _in_rows(items[each.name], each)
-        for each in (encoding.item, *encoding.item_features)
-    }
-    return Parts(
-        encoding=encoding,
-        raw_item_ids=items["raw_id"].to_pylist(),
-        item_columns=item_columns,
-        item_embeddings=np.ascontiguousarray(embeddings),
-        ranker_feeds=_feeds(artifacts, encoding, recipe_name),
-    )
+    return np.ascontiguousarray(embeddings)
 
 
 def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
@@ -107,22 +126,23 @@ def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
     return array
 
 
-def _feeds(artifacts: Artifacts, encoding: Encoding, recipe_name: str) -> dict[str, str]:
+def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, str]:
     """Where each input of the ranker comes from; the query tower's must all be about the user."""
     user = {encoding.user.name, *(each.name for each in encoding.user_features)}
     if encoding.history_name:
         user.add(encoding.history_name)
     item = {encoding.item.name, *(each.name for each in encoding.item_features)}
+    served = release_models(recipe)
     path = artifacts.models.onnx("query_tower")
-    for name in OnnxModel(path).input_names:
+    for name in OnnxModel(path).input_names if "query_tower" in served else ():
         if name not in user:
             raise ShortlistError(
                 f"{path} reads {name!r}, which is not among the user columns {sorted(user)}. "
-                f"Run `shortlist train {recipe_name}` again."
+                f"Run `shortlist train {recipe.given_as}` again."
             )
     feeds = {}
     path = artifacts.models.onnx("ranker")
-    for name in OnnxModel(path).input_names:
+    for name in OnnxModel(path).input_names if "ranker" in served else ():
         if name in user:
             feeds[name] = f"user.{name}"
         elif name in item:
@@ -134,6 +154,6 @@ def _feeds(artifacts: Artifacts, encoding: Encoding, recipe_name: str) -> dict[s
                 f"{path} reads {name!r}, which is no user column {sorted(user)}, no item column "
                 f"{sorted(item)} and no cross feature "
                 f"{[RETRIEVAL_SCORE, *sorted(CROSS_FEATURES)]}. "
-                f"Run `shortlist train {recipe_name}` again."
+                f"Run `shortlist train {recipe.given_as}` again."
             )
     return feeds

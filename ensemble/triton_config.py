@@ -11,7 +11,7 @@ def config_text(recipe: Recipe) -> str:
     """The model configuration, in protobuf's text form.
 
     Requests that wait are answered together (dynamic batching), one instance a core. A request that
-    leaves out an optional input gets the recipe's default. Ragged: requests that exclude different
+    leaves out an optional input gets the recipe's default. Ragged: requests that name different
     numbers of items may share a batch. The first requests are made before the model is ready.
     """
     return f"""name: "{MODEL_NAME}"
@@ -22,6 +22,10 @@ input [
   {{ name: "top_k" data_type: TYPE_INT32 dims: [ 1 ] optional: true }},
   {{
     name: "exclude_item_ids" data_type: TYPE_STRING dims: [ -1 ]
+    optional: true allow_ragged_batch: true
+  }},
+  {{
+    name: "candidate_item_ids" data_type: TYPE_STRING dims: [ -1 ]
     optional: true allow_ragged_batch: true
   }}
 ]

@@ -66,7 +66,7 @@ class TritonPythonModel:
     def _read(self, request: Any) -> Any:
         tensors = [
             pb_utils.get_input_tensor_by_name(request, name)
-            for name in ("user_id", "top_k", "exclude_item_ids")
+            for name in ("user_id", "top_k", "exclude_item_ids", "candidate_item_ids")
         ]
         arrays = [None if tensor is None else tensor.as_numpy() for tensor in tensors]
         return self._request.from_tensors(*arrays, self._plan.top_k, self._plan.candidates)

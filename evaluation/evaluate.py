@@ -32,6 +32,6 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
     from evaluation.funnel import evaluate_funnel
     from evaluation.report import write_report
 
-    evaluation = evaluate_funnel(recipe, artifacts)
+    evaluation = evaluate_funnel(recipe, artifacts, say)
     write_report(artifacts.report, recipe.name, evaluation, made_from)
     say(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")

@@ -9,6 +9,7 @@ from recipes.atomic import atomic_file
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
 
     from evaluation.funnel import Evaluation
 
@@ -45,9 +46,23 @@ def tables(report: dict[str, Any]) -> "Group":
         stages.add_column(stage, justify="right")
     stages.add_row(*[f"{share:.1%}" for share in report["stages"].values()])
 
+    further = [_protocol(table) for table in report["protocols"]]
     auc, log_loss = (_figure(report["ranker"][name]) for name in ("auc", "log_loss"))
     line = f"ranker over the candidates: AUC {auc}, log loss {log_loss}"
-    return Group(quality, stages, line)
+    return Group(quality, stages, *further, line)
+
+
+def _protocol(content: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=content["title"])
+    table.add_column("")
+    for column in content["columns"]:
+        table.add_column(column, justify="right")
+    for system, figures in content["rows"].items():
+        shown = [f"{figures[name]:.4f}" if name in figures else "" for name in content["columns"]]
+        table.add_row(system, *shown)
+    return table
 
 
 def _figure(value: float | None) -> str:

@@ -166,6 +166,11 @@ class Retriever(Table):
     patience: Positive = 3
     seed: int = 42
 
+    @property
+    def absolute(self) -> bool:
+        """Whether a score is the absolute value of the inner product."""
+        return self.kind == "log-loss"
+
 
 class Ranker(Table):
     """The ranker and its training."""
@@ -297,7 +302,9 @@ class Recipe(Table):
                 "interactions: set ranker.target = 'positives' or 'label'"
             )
         if retriever == "masked-softmax" and not self.interactions.history_length:
-            raise ValueError("retriever.kind 'masked-softmax' needs interactions.history_length > 0")
+            raise ValueError(
+                "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
+            )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")
         if self.ranker.target == "positives" and self.interactions.positive is None:

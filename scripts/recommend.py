@@ -3,6 +3,7 @@
 Examples:
   shortlist recommend movielens-100k --user 196
   shortlist recommend movielens-100k --user 196 --user 22 --top 5 --protocol http --json
+  shortlist recommend ratings --user 196 --item 50 --item 313     (scores of these items alone)
 """
 
 import json
@@ -28,9 +29,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--top",
         type=whole_number(1),
-        default=10,
         metavar="N",
-        help="items for each user (default: %(default)s)",
+        help="items for each user (default: the recipe's, or every --item)",
+    )
+    parser.add_argument(
+        "--item",
+        dest="items",
+        action="append",
+        metavar="ID",
+        help="score this item for each user instead of finding some; give it again for several",
     )
     parser.add_argument(
         "--protocol", choices=["grpc", "http"], default="grpc", help="default: %(default)s"
@@ -49,7 +56,8 @@ def run(arguments: Namespace) -> None:
 
     url = arguments.url or _running(artifacts, arguments.recipe, arguments.protocol)
     with Client(url, arguments.protocol) as client:
-        answer = client.recommend(arguments.users, arguments.top)
+        candidates = [arguments.items] * len(arguments.users) if arguments.items else None
+        answer = client.recommend(arguments.users, arguments.top, candidate_item_ids=candidates)
     title_of = titles(recipe, artifacts)
     rows = zip(
         arguments.users,

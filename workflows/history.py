@@ -27,7 +27,7 @@ def history_lists(
     """Values and offsets of one list per row: its user's positives in the visible parts, oldest first.
 
     ``users``, ``items``, ``parts``, ``positive`` (bool): [rows]; a user's rows stand in the order of
-    time. A row of ``train`` sees ``train``, one of ``valid`` too, one of ``test`` sees ``train`` and ``valid``.
+    time. A row of ``train`` sees ``train``, one of ``valid`` too, one of ``test`` ``train`` and ``valid``.
     ``earlier_only``: only rows before its own; otherwise every row but its own. At most ``length``
     items, the most recent ones.
     Returns values int64 [total] and offsets int64 [rows + 1].

@@ -18,7 +18,7 @@ from .request import Answers, Request, together
 NAME = "plan.json"
 FORMAT = 1
 #: Columns that a request brings; every other column is made by an operator.
-ROOTS = ("user_id", "top_k", "exclude_item_ids")
+ROOTS = ("user_id", "top_k", "exclude_item_ids", "candidate_item_ids")
 #: Users that go through the operators at once, where more are asked for.
 USERS_PER_BATCH = 256
 
@@ -54,13 +54,22 @@ class Plan:
         user_ids: Sequence[str],
         top_k: int | Sequence[int] | None = None,
         exclude: Sequence[Sequence[str]] | None = None,
+        candidates: Sequence[Sequence[str]] | None = None,
     ) -> Answers:
-        """The answers for raw user ids; ``top_k`` and ``exclude`` (raw item ids) per user.
+        """The answers for raw user ids; ``top_k`` and the others (raw item ids) per user.
+
+        ``candidates``: score these instead of what would be retrieved, seen ones too.
 
         Raises:
             RequestError: no user, or ``top_k`` out of 1..candidates.
         """
-        return self.answer([self.request(user_ids, top_k, exclude)])[0]
+        return self.answer([self.request(user_ids, top_k, exclude, candidates)])[0]
+
+    def score(self, user_ids: Sequence[str], item_ids: Sequence[str]) -> np.ndarray:
+        """The served scores of pairs of raw ids, float32 [n]; -inf for an item nobody knows."""
+        if not len(user_ids):
+            return np.zeros(0, np.float32)
+        return self.recommend(user_ids, 1, candidates=[[item] for item in item_ids]).scores[:, 0]
 
     def trace(
         self,
@@ -82,11 +91,10 @@ class Plan:
         user_ids: Sequence[str],
         top_k: int | Sequence[int] | None = None,
         exclude: Sequence[Sequence[str]] | None = None,
+        candidates: Sequence[Sequence[str]] | None = None,
     ) -> Request:
         """A checked request, with this release's defaults."""
-        return Request.of(
-            user_ids, self.top_k if top_k is None else top_k, exclude, self.candidates
-        )
+        return Request.of(user_ids, top_k, exclude, candidates, self.top_k, self.candidates)
 
     def answer(self, requests: Sequence[Request]) -> list[Answers]:
         """Answer several requests in one pass."""
@@ -113,7 +121,10 @@ class Plan:
         for start in range(0, len(request.user_ids), USERS_PER_BATCH):
             part = slice(start, start + USERS_PER_BATCH)
             users = Request(
-                request.user_ids[part], request.top_k[part], request.exclude_item_ids[part]
+                request.user_ids[part],
+                request.top_k[part],
+                request.exclude_item_ids[part],
+                request.candidate_item_ids[part],
             )
             yield self.run(users.columns())
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
 from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.recipe import POSITIVE, Recipe
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]
@@ -77,6 +77,9 @@ def _write_prepared(
 ) -> None:
     prepared = artifacts.prepared
     (prepared.root / "raw").mkdir(parents=True)
+    interactions = interactions.append_column(
+        POSITIVE, pa.array(np.ones(interactions.num_rows, bool))
+    )
     valid = np.arange(interactions.num_rows) % 10 == 0
     pq.write_table(interactions.filter(pa.array(~valid)), prepared.raw_interactions("train"))
     pq.write_table(interactions.filter(pa.array(valid)), prepared.raw_interactions("valid"))

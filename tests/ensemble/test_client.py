@@ -27,6 +27,15 @@ def test_the_served_answer_is_the_plans_answer(client: Client, served: Plan) -> 
     assert answer.scores.dtype == np.float32
 
 
+def test_pairs_are_scored_by_the_server(client: Client, served: Plan) -> None:
+    """A user's named items come back with the plan's scores, beside a user who names none."""
+    given = [["3", "9", "27"], []]
+    answer = client.recommend(["1", "5"], candidate_item_ids=given)
+    expected = served.recommend(["1", "5"], candidates=given)
+    assert answer.item_ids.tolist() == expected.item_ids.tolist()
+    assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
+
+
 def test_alone_and_in_a_batch_of_64(client: Client, store: SqliteFeatureStore) -> None:
     """Each of 64 users gets the same alone; scores descend; nothing seen is shown."""
     batch = client.recommend(SIXTY_FOUR, top_k=20)

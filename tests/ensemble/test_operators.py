@@ -11,6 +11,7 @@ from ensemble.runtime.operators.filter_candidates import FilterCandidates, Filte
 from ensemble.runtime.operators.operator import Config
 from ensemble.runtime.operators.order import Order
 from ensemble.runtime.operators.retrieve import Retrieve, RetrieveConfig
+from ensemble.runtime.operators.take_catalogue import TakeCatalogue
 from ensemble.runtime.release import Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 
@@ -35,6 +36,8 @@ def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[
         "query": np.array(queries, dtype=np.float32)[:, None],
         "seen_rows": seen,
         "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
+        "given_rows": np.zeros((len(queries), 0), dtype=np.int64),
+        "given": np.zeros(len(queries), dtype=bool),
     }
     return Retrieve(RetrieveConfig(candidates=2), release).run(columns)
 
@@ -60,6 +63,51 @@ def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
     assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1, 0]]
 
 
+def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
+    """The opposite query finds the same items, by the size of the product alone."""
+    columns = {
+        "query": np.array([[1.0], [-1.0]], dtype=np.float32),
+        **{
+            name: np.zeros((2, 0), np.int64)
+            for name in ("seen_rows", "excluded_rows", "given_rows")
+        },
+        "given": np.zeros(2, dtype=bool),
+    }
+    found = Retrieve(RetrieveConfig(candidates=5, absolute=True), release).run(columns)
+    assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1, 0]] * 2
+    assert found["retrieval_scores"].tolist() == [[4.0, 3.0, 2.0, 1.0, 0.0]] * 2
+
+
+def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) -> None:
+    """One user names items, one of them unknown; the other user's retrieval is as ever."""
+    columns = {
+        "query": np.array([[2.0], [1.0]], dtype=np.float32),
+        "seen_rows": np.zeros((2, 0), np.int64),
+        "excluded_rows": np.zeros((2, 0), np.int64),
+        "given_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
+        "given": np.array([True, False]),
+    }
+    found = Retrieve(RetrieveConfig(candidates=2), release).run(columns)
+    assert found["retrieved_rows"].tolist() == [[1, -1, 3], [4, 3, -1]]
+    assert found["retrieval_scores"][0].tolist() == [2.0, -INFINITE, 6.0]
+    every = TakeCatalogue(Config(), release).run(columns)
+    assert every["retrieved_rows"].tolist() == [[1, -1, 3, -1, -1], [0, 1, 2, 3, 4]]
+
+
+def test_named_candidates_may_have_been_seen(release: Release) -> None:
+    """Whoever asks for an item's score has a reason; what the request excludes stays out."""
+    filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
+        {
+            "retrieved_rows": np.array([[4, 3, 2]]),
+            "retrieval_scores": np.array([[4.0, 3.0, 2.0]], dtype=np.float32),
+            "seen_rows": np.array([[3]]),
+            "excluded_rows": np.array([[2]]),
+            "given": np.array([True]),
+        }
+    )
+    assert filtered["candidate_rows"].tolist() == [[4, 3, -1]]
+
+
 def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
     """One user's seen items do not touch another's; the order stays; the tail is padded."""
     filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
@@ -68,6 +116,7 @@ def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
             "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
             "seen_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
+            "given": np.array([False, False]),
         }
     )
     assert filtered["candidate_rows"].tolist() == [[4, 2, 1], [3, -1, -1]]
@@ -85,6 +134,7 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
             "retrieval_scores": np.array([[1, 0.5]], np.float32),
             "seen_rows": NOTHING,
             "excluded_rows": NOTHING,
+            "given": np.array([False]),
         }
     )
     assert filtered["candidate_rows"].tolist() == [[2, 1, -1, -1]]

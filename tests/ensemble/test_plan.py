@@ -55,6 +55,28 @@ def test_scores_descend_and_ties_follow_the_item_row(served: Plan) -> None:
         assert len(set(real)) == len(real)
 
 
+def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) -> None:
+    """Scores of pairs are those of the funnel, seen items have one too, unknown items have none."""
+    answer = served.recommend(["7"], top_k=5)
+    scores = served.score(["7"] * 5, answer.item_ids[0].tolist())
+    np.testing.assert_allclose(scores, answer.scores[0], rtol=1e-6)
+    seen = served.run(served.request(["7"]).columns())["raw.interactions"][0][0]
+    known, unknown = served.score(["7", "7"], [seen, "no such item"])
+    assert np.isfinite(known)
+    assert unknown == -np.inf
+
+
+def test_a_request_that_names_candidates_gets_all_of_them_back(served: Plan) -> None:
+    """Beside another user, who gets what the recipe says; too many candidates are refused."""
+    answers = served.recommend(["7", "8"], candidates=[["1", "2", "3", "4", "5", "6", "7"], []])
+    assert sorted(answers.item_ids[0]) == ["1", "2", "3", "4", "5", "6", "7"]
+    assert [item for item in answers.item_ids[1] if item] == served.recommend(["8"]).item_ids[
+        0
+    ].tolist()
+    with pytest.raises(RequestError, match="at most 50 candidate_item_ids"):
+        served.recommend(["7"], candidates=[["1"] * 51])
+
+
 def test_an_unknown_user_gets_the_unknown_users_answer(served: Plan) -> None:
     """Whoever nobody knows gets one and the same answer, and is marked as unknown."""
     answers = served.recommend(["nobody", "", "日本", "1"])

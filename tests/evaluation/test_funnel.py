@@ -55,7 +55,15 @@ def lists(evaluated: Trained) -> dict[str, np.ndarray]:
 
 def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> None:
     """Every metric at every k for every system; shares and probabilities within their bounds."""
-    assert list(report) == ["recipe", "fingerprint", "systems", "stages", "ranker", "users"]
+    assert list(report) == [
+        "recipe",
+        "fingerprint",
+        "systems",
+        "stages",
+        "ranker",
+        "users",
+        "protocols",
+    ]
     assert (report["recipe"], report["users"]) == ("two-tastes", 60)
     names = [f"{metric}@{k}" for k in (5, 10) for metric in ("ndcg", "map", "precision", "recall")]
     assert list(report["systems"]) == ["popularity", "retrieval", "funnel"]

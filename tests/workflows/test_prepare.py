@@ -31,7 +31,7 @@ def test_rows_carry_codes_features_history_time_and_label(
     for part in PARTS:
         rows, source = encoded(shop, part), raw(shop, part)
         assert " ".join(map(str, rows)) == (
-            "customer country age member spent sku tags sizes brand ean price sku_history at stars"
+            "customer country age member spent sku tags sizes brand ean price sku_history at stars positive"
         )
         assert rows["at"].tolist() == source["at"].tolist()
         assert rows["stars"].tolist() == source["stars"].tolist()

@@ -1,16 +1,19 @@
 """The operators of the served graph, by the names that ``plan.json`` uses."""
 
 from .cross_features import ComputeCrossFeatures
+from .encode_candidates import EncodeCandidates
 from .encode_exclusions import EncodeExclusions
 from .encode_user import EncodeUser
 from .filter_candidates import FilterCandidates
 from .gather_item_features import GatherItemFeatures
+from .keep_retrieval_scores import KeepRetrievalScores
 from .look_up_user import LookUpUser
 from .operator import Column, Columns, Config, Operator
 from .order import Order
 from .query_tower import QueryTower
 from .rank import Rank
 from .retrieve import Retrieve
+from .take_catalogue import TakeCatalogue
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator
@@ -18,12 +21,15 @@ OPERATORS: dict[str, type[Operator]] = {
         LookUpUser,
         EncodeUser,
         EncodeExclusions,
+        EncodeCandidates,
         QueryTower,
         Retrieve,
+        TakeCatalogue,
         FilterCandidates,
         GatherItemFeatures,
         ComputeCrossFeatures,
         Rank,
+        KeepRetrievalScores,
         Order,
     )
 }
@@ -34,14 +40,17 @@ __all__ = [
     "Columns",
     "ComputeCrossFeatures",
     "Config",
+    "EncodeCandidates",
     "EncodeExclusions",
     "EncodeUser",
     "FilterCandidates",
     "GatherItemFeatures",
+    "KeepRetrievalScores",
     "LookUpUser",
     "Operator",
     "Order",
     "QueryTower",
     "Rank",
     "Retrieve",
+    "TakeCatalogue",
 ]

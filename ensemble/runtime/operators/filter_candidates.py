@@ -18,6 +18,8 @@ class FilterCandidatesConfig(Config):
 class FilterCandidates(Operator):
     """Leave out what the user has seen or the request excludes, and keep the best of the rest.
 
+    Of candidates that the request names itself, seen ones stay.
+
     Makes ``candidate_rows`` [B, C], best retrieval score first, -1 where fewer remain, and
     ``candidate.retrieval_score`` [B, C].
     """
@@ -32,7 +34,7 @@ class FilterCandidates(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows")
+        return ("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows", "given")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -44,7 +46,8 @@ class FilterCandidates(Operator):
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         retrieved = columns["retrieved_rows"]
-        blocked = np.concatenate([columns["seen_rows"], columns["excluded_rows"]], axis=1)
+        seen = np.where(columns["given"][:, None], NO_ROW, columns["seen_rows"])
+        blocked = np.concatenate([seen, columns["excluded_rows"]], axis=1)
         # One number per (user, item): a single membership test serves the whole batch.
         user = np.arange(len(retrieved), dtype=np.int64)[:, None] * self._size
         keep = (retrieved >= 0) & ~np.isin(retrieved + user, (blocked + user)[blocked >= 0])

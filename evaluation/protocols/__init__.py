@@ -1,0 +1,44 @@
+"""Further protocols, such as those that published systems were measured with: one file each.
+
+A protocol's module has ``measure(recipe, artifacts, data, plan, say) -> list[Table]``; ``plan`` is the whole
+funnel as it is served, its feature store filled with the training part.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ensemble.runtime.plan import Plan
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+
+MODULES = {
+    "sampled-negatives": "evaluation.protocols.sampled_negatives",
+    "top-k-accuracy": "evaluation.protocols.top_k_accuracy",
+    "rating-error": "evaluation.protocols.rating_error",
+    "click-prediction": "evaluation.protocols.click_prediction",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """``rows``: a figure by system and column; a system may lack some."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: dict[str, dict[str, float]]
+
+
+def measure(
+    name: str,
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data: PreparedData,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Table]:
+    """The tables of the protocol called ``name``."""
+    module = importlib.import_module(MODULES[name])
+    tables: list[Table] = module.measure(recipe, artifacts, data, plan, say)
+    return tables
