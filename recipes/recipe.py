@@ -32,15 +32,32 @@ class Source(Table):
     interactions: str | None = None
     users: str | None = None
     items: str | None = None
+    #: For ``movielens-100k``: films of one title are one item, and the title is its id.
+    titles_as_items: bool = False
+    #: For ``aliccp``: how many interactions to make up where the real files are not there.
+    rows: Positive = 100_000
 
     @model_validator(mode="after")
     def _parquet_names_its_files(self) -> "Source":
         if self.kind == "parquet" and self.interactions is None:
             raise ValueError("kind 'parquet' needs `interactions`, the path of a Parquet file")
-        if self.kind != "parquet" and (self.interactions or self.users or self.items):
-            raise ValueError(
-                f"paths are for kind 'parquet'; kind '{self.kind}' brings its own tables"
-            )
+        if self.kind == "listenbrainz" and self.interactions is None:
+            raise ValueError("kind 'listenbrainz' needs `interactions`, the path of a dump")
+        paths = {
+            "parquet": {"interactions", "users", "items"},
+            "listenbrainz": {"interactions"},
+        }.get(self.kind, set())
+        for name in ("interactions", "users", "items"):
+            if getattr(self, name) and name not in paths:
+                raise ValueError(f"kind '{self.kind}' brings its own {name}: give no path of them")
+        return self
+
+    @model_validator(mode="after")
+    def _options_fit_the_kind(self) -> "Source":
+        if self.titles_as_items and self.kind != "movielens-100k":
+            raise ValueError("`titles_as_items` is for kind 'movielens-100k'")
+        if "rows" in self.model_fields_set and self.kind != "aliccp":
+            raise ValueError("`rows` is for kind 'aliccp'")
         return self
 
 

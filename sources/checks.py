@@ -35,7 +35,8 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
     interactions = _with_ids(interactions, columns.user, "columns.user")
     interactions = _with_ids(interactions, columns.item, "columns.item")
     _check_timestamp(interactions, columns.timestamp)
-    _check_label(interactions, columns.label)
+    _check_number(interactions, columns.label, "columns.label")
+    _check_number(interactions, columns.weight, "columns.weight")
     users = _with_ids(users, columns.user, "columns.user")
     items = _with_ids(items, columns.item, "columns.item")
     if columns.title is not None:
@@ -139,10 +140,10 @@ def _check_timestamp(table: RawTable, name: str | None) -> None:
     _refuse_nulls(table, name, column.is_null(), "nulls")
 
 
-def _check_label(table: RawTable, name: str | None) -> None:
+def _check_number(table: RawTable, name: str | None, key: str) -> None:
     if name is None:
         return
-    column = _column(table, name, "columns.label")
+    column = _column(table, name, key)
     if not (_is_number(column.type) or pa.types.is_boolean(column.type)):
         raise _wrong_type(table, name, "a number")
     missing = column.is_null(nan_is_null=_is_float(column.type))
@@ -160,6 +161,10 @@ def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> No
     if feature.kind in ("numeric", "bucket"):
         if not _is_number(kind):
             raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")
+        return
+    if feature.kind == "text":
+        if not pa.types.is_string(kind):
+            raise _wrong_type(table, name, f"a string, because {key} is of kind 'text'")
         return
     if feature.list != _is_list(kind):
         expected = "a list" if feature.list else "one value a row"

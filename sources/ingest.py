@@ -15,7 +15,14 @@ from sources.checks import checked
 
 #: Which module reads which kind: ``read(recipe, data_dir, say) -> RawTables`` and
 #: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
-MODULES = {"movielens-100k": "sources.movielens", "parquet": "sources.parquet"}
+MODULES = {
+    "movielens-100k": "sources.movielens",
+    "lastfm-2k": "sources.lastfm",
+    "listenbrainz": "sources.listenbrainz",
+    "anime": "sources.anime",
+    "aliccp": "sources.aliccp",
+    "parquet": "sources.parquet",
+}
 
 
 def ingest(

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from recipes.recipe import Recipe
-from sources.movielens_files import Files, find, ratings
+from sources.files import Files
+from sources.movielens_files import find, ratings
 from sources.tables import RawTable, RawTables
 
 _YEAR = re.compile(r"(?P<name>.*?) *\((?P<year>\d{4})\)(?: \(V\))?")
@@ -34,7 +35,8 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     """The three tables. Raises ``ShortlistError`` where the files cannot be had (see ``find``)."""
     files = find(data_dir, say)
     say(f"reading MovieLens-100K (GroupLens; for research, not to be passed on) of {files.origin}")
-    return tables(files)
+    read = tables(files)
+    return _with_titles_as_items(read) if recipe.source.titles_as_items else read
 
 
 def inputs(recipe: Recipe) -> list[str]:
@@ -61,6 +63,23 @@ def tables(files: Files) -> RawTables:
         RawTable("interactions", files.origin, interactions),
         RawTable("users", files.origin, _users_table(users)),
         RawTable("items", files.origin, _items_table(items)),
+    )
+
+
+def _with_titles_as_items(tables: RawTables) -> RawTables:
+    """Films of one title are one item, and the title is its id; the first film gives the features."""
+    films = tables.items.table
+    titles = dict(zip(films["item_id"].to_pylist(), films["title"].to_pylist(), strict=True))
+    interactions = tables.interactions.table
+    rated = pa.array([titles[film] for film in interactions["item_id"].to_pylist()], pa.string())
+    place = interactions.column_names.index("item_id")
+    interactions = interactions.set_column(place, "title", rated)
+    first = {title: row for row, title in reversed(list(enumerate(films["title"].to_pylist())))}
+    items = films.take(sorted(first.values())).drop_columns(["item_id"])
+    return RawTables(
+        RawTable("interactions", tables.interactions.origin, interactions),
+        tables.users,
+        RawTable("items", tables.items.origin, items),
     )
 
 

@@ -6,15 +6,14 @@ is fetched by whoever uses it and is no part of this project.
 
 import hashlib
 import os
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
 from recipes.artifacts import downloads
 from recipes.errors import ShortlistError
 from sources.download import UnreachableError, answer, download
+from sources.files import Dataset, Files, in_archive, local
 
 ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
@@ -31,16 +30,19 @@ _BY_HAND = (
 )
 
 
-@dataclass(frozen=True)
-class Files:
-    """The files' content by name, all of ``GROUPLENS_NAMES`` or all of ``RECBOLE_NAMES``."""
-
-    origin: str
-    content: Mapping[str, bytes]
+DATASET = Dataset(
+    title="MovieLens-100K",
+    folder="ml-100k",
+    forms=(GROUPLENS_NAMES, RECBOLE_NAMES),
+    archives=("ml-100k.zip", WHEEL),
+    by_hand=_BY_HAND,
+)
 
 
 def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
-    """The files from the first place that has them; a place that does not answer is passed over.
+    """The files, GroupLens' or RecBole's, from the first place that has them.
+
+    A place that does not answer is passed over.
 
     Raises:
         ShortlistError: ``data_dir`` does not hold them, no place has them, or the ratings are not
@@ -67,44 +69,13 @@ def _archives() -> tuple[Path, Path]:
 
 
 def _local(data_dir: Path | None, say: Callable[[str], None]) -> Files | None:
-    named = os.environ.get("SHORTLIST_DATA")
-    folder = data_dir or (Path(named) if named else None)
-    if folder is None:
-        return None
-    for place in (folder, folder / "ml-100k"):
-        for names in (GROUPLENS_NAMES, RECBOLE_NAMES):
-            if all((place / name).is_file() for name in names):
-                return _verified(
-                    Files(str(place), {name: (place / name).read_bytes() for name in names})
-                )
-    for archive in (folder / "ml-100k.zip", folder / WHEEL):
-        if archive.is_file():
-            return _in_archive(archive)
-    missing = (
-        f"{folder} does not hold MovieLens-100K. Expected {', '.join(GROUPLENS_NAMES)}, or "
-        f"{', '.join(RECBOLE_NAMES)}, in it or in its folder ml-100k, or ml-100k.zip."
-    )
-    if data_dir is not None:
-        raise ShortlistError(missing)
-    # SHORTLIST_DATA may well be a folder of other data sets.
-    say(f"{missing} Looking elsewhere.")
-    return None
+    files = local(DATASET, data_dir, say)
+    return None if files is None else _verified(files)
 
 
 def _in_archive(archive: Path) -> Files:
     """The files in GroupLens' zip or in the wheel, which is a zip as well."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = {name.rsplit("/", 1)[-1]: name for name in opened.namelist()}
-            for names in (GROUPLENS_NAMES, RECBOLE_NAMES):
-                if all(name in members for name in names):
-                    content = {name: opened.read(members[name]) for name in names}
-                    return _verified(Files(str(archive), content))
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ShortlistError(
-            f"{archive} is not a complete zip file ({error}). Delete it and try again."
-        ) from error
-    raise ShortlistError(f"{archive} does not hold MovieLens-100K. Delete it and try again.")
+    return _verified(in_archive(DATASET, archive))
 
 
 def ratings(files: Files) -> bytes:
