@@ -10,6 +10,7 @@ import numpy as np
 
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES, Pairs
 from models import candidates
+from models.linear import MOST_ITEMS, item_weights, strongest
 from models.neighbours import item_neighbours
 from models.prepared import Arrays, Interactions, PreparedData
 
@@ -50,14 +51,22 @@ class CandidateRows:
     def numbers(self) -> Arrays:
         """The numeric inputs."""
         names = (RETRIEVAL_SCORE, *CROSS_FEATURES)
-        return {name: self.columns[name] for name in names}
+        return {name: self.columns[name] for name in names if name in self.columns}
 
 
 def cross_feature_arrays(data: PreparedData, visible: Interactions) -> Arrays:
     """The arrays that cross features read, by file name, from the interactions that may be seen."""
     neighbours = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
     counts = np.bincount(visible.items, minlength=data.item_count)
-    return {
+    linear = {}
+    if data.item_count <= MOST_ITEMS:
+        weights = item_weights(visible, data.user_count, data.item_count)
+        led_to = strongest(weights, NEIGHBOURS)
+        linear = {
+            "linear_rows.npy": led_to.rows.astype(np.int32),
+            "linear_weights.npy": led_to.weights,
+        }
+    return linear | {
         "popularity.npy": counts.astype(np.float32),
         "neighbour_rows.npy": neighbours.rows.astype(np.int32),
         "neighbour_similarities.npy": neighbours.similarities,
@@ -134,11 +143,16 @@ def _labelled(
 ) -> CandidateRows:
     rows, scores = candidates.retrieve(queries, items, seen, count, absolute=absolute)
     wanted = relevant.by_user(data.user_count)
-    numbers = {name: np.zeros(rows.shape, np.float32) for name in CROSS_FEATURES}
+    features = {
+        name: feature
+        for name, feature in CROSS_FEATURES.items()
+        if all(array in arrays for array in feature.arrays)
+    }
+    numbers = {name: np.zeros(rows.shape, np.float32) for name in features}
     labels = np.zeros(rows.shape, np.float32)
     for position, user in enumerate(users):
         pairs = Pairs(rows[position], seen[position], arrays.__getitem__)
-        for name, feature in CROSS_FEATURES.items():
+        for name, feature in features.items():
             numbers[name][position] = feature.compute(pairs)
         labels[position] = np.isin(rows[position], wanted[user])
 

@@ -165,6 +165,14 @@ class Retriever(Table):
     cross_layers: Annotated[int, Field(ge=0, le=8)] = 0
     #: Hidden layers of both towers' MLPs; empty: the embeddings are combined by one linear layer.
     layers: tuple[Positive, ...] = ()
+    #: ``masked-softmax``: models of their own side by side in one vector, whose scores add up.
+    copies: Annotated[int, Field(ge=1, le=16)] = 1
+    #: ``masked-softmax``: width of the linear item-item model beside them (0: none), and how much its
+    #: score counts, that of a copy being 1.
+    linear_dim: Annotated[int, Field(ge=0)] = 0
+    linear_weight: PositiveFloat = 10.0
+    #: ``log-loss``: items drawn at random as negatives of each positive.
+    negatives: Annotated[int, Field(ge=0)] = 4
     temperature: PositiveFloat = 1.0
     #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
     logq_correction: bool = True

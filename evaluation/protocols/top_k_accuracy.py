@@ -1,0 +1,127 @@
+"""TensorFlow Recommenders' measure: how often the very item of a test interaction is among the first k.
+
+Over the whole catalogue, k = 1, 5, 10, 50, 100, averaged over test interactions. Once with nothing
+removed, as the basic retrieval tutorial does (tensorflow.org/recommenders/examples/basic_retrieval), and
+once without what the user has in the training part: with it, its own training items crowd out the
+answer. Retrieval by exact search and by the approximate index (HNSW) stand side by side.
+"""
+
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+import pyarrow.parquet as pq
+
+from ensemble.item_index import ItemIndex, build_index, exact_rows, recall
+from ensemble.runtime.operators.retrieve import RetrieveConfig
+from ensemble.runtime.plan import Plan
+from evaluation.popularity import most_popular
+from evaluation.protocols import Table
+from models.prepared import Interactions, PreparedData
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+KS = (1, 5, 10, 50, 100)
+COLUMNS = tuple(f"top-{k}" for k in KS)
+#: On MovieLens-100K, random 80,000 / 20,000, nothing removed.
+PUBLISHED = dict(zip(COLUMNS, (0.0010, 0.0087, 0.0212, 0.1218, 0.2334), strict=True))
+
+
+def measure(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data: PreparedData,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Table]:
+    """Top-k accuracy of popularity, retrieval and funnel; see the module.
+
+    Raises:
+        ShortlistError: the recipe has no retriever, or ranks fewer candidates than the largest k.
+    """
+    if recipe.retriever.kind == "none" or recipe.serving.candidates < max(KS):
+        raise ShortlistError(
+            f"the protocol 'top-k-accuracy' needs a retriever and serving.candidates of at least {max(KS)}, "
+            f"and '{recipe.name}' has retriever.kind '{recipe.retriever.kind}' and "
+            f"{recipe.serving.candidates} candidates. Leave it out of evaluation.protocols."
+        )
+    test = data.interactions("test")
+    users = np.unique(test.users)
+    visible = data.interactions("train") + data.interactions("valid")
+    past = visible.by_user(data.user_count)
+    seen = [past[user] for user in users]
+    nothing = [np.array([], np.int64)] * len(users)
+    asked = [data.raw_user_ids[user] for user in users]
+    queries = np.concatenate(
+        [
+            plan.run(plan.request(asked[start : start + 256]).columns())["query"]
+            for start in range(0, len(asked), 256)
+        ]
+    )
+    embeddings = np.stack(
+        pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy()
+    ).astype(np.float32)
+    absolute = recipe.retriever.absolute
+    width = min(max(KS) + max(map(len, seen)), len(embeddings))
+    exact = exact_rows(embeddings, queries, width, absolute)
+    approximate = _searched(build_index(embeddings, "hnsw"), queries, width)
+    found = recall(approximate[:, : max(KS)], exact[:, : max(KS)])
+    say(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
+    funnel = plan.trace(asked, top_k=max(KS)).item_rows
+
+    def accuracy(lists: np.ndarray) -> dict[str, float]:
+        return top_k_accuracy(lists, users, test)
+
+    popular = "popularity"
+    return [
+        Table(
+            "Top-k accuracy, nothing removed",
+            COLUMNS,
+            {
+                "TFRS tutorial, as published": PUBLISHED,
+                popular: accuracy(most_popular(visible, data.item_count, nothing, max(KS))),
+                "retrieval, exact search": accuracy(exact),
+                "retrieval, HNSW": accuracy(approximate),
+            },
+        ),
+        Table(
+            "Top-k accuracy, training items removed",
+            COLUMNS,
+            {
+                popular: accuracy(most_popular(visible, data.item_count, seen, max(KS))),
+                "retrieval, exact search": accuracy(without(exact, seen)),
+                "retrieval, HNSW": accuracy(without(approximate, seen)),
+                "funnel, as served": accuracy(funnel),
+            },
+        ),
+    ]
+
+
+def top_k_accuracy(lists: np.ndarray, users: np.ndarray, test: Interactions) -> dict[str, float]:
+    """By column: the share of ``test`` whose item is among the first k of its user's list.
+
+    Args:
+        lists: item rows int64 [users, n], best first, -1 pads.
+        users: user row of each list, ascending.
+    """
+    own = lists[np.searchsorted(users, test.users)]
+    hit = own == test.items[:, None]
+    return {f"top-{k}": float(hit[:, :k].any(axis=1).mean()) for k in KS}
+
+
+def without(lists: np.ndarray, seen: list[np.ndarray]) -> np.ndarray:
+    """The lists without the seen items of each user, as wide as before, padded with -1."""
+    left = np.full_like(lists, -1)
+    for row, (items, taken) in enumerate(zip(lists, seen, strict=True)):
+        kept = items[~np.isin(items, taken)]
+        left[row, : len(kept)] = kept
+    return left
+
+
+def _searched(index: ItemIndex, queries: np.ndarray, width: int) -> np.ndarray:
+    """As the server searches: keeping in view at least twice what is asked for."""
+    in_view = max(RetrieveConfig(candidates=width).search_width, 2 * width)
+    wide = faiss.SearchParametersHNSW(efSearch=in_view)
+    rows: np.ndarray = index.faiss_index.search(queries, width, params=wide)[1]
+    return rows

@@ -1,0 +1,179 @@
+"""A user's history against all items: part of it is hidden in each step, and is what must be found.
+
+The query is the history alone, the sum of its items' embeddings over their number to a power; candidates
+have the same embeddings, and a bias. The loss is the multinomial likelihood of the hidden items among
+all items (Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018), here with the
+same table on both sides and without the variational part. What a softmax over a batch draws unevenly,
+this one sees whole; it wants a catalogue whose scores fit in memory for every user of a batch.
+
+Several copies, each with its own start and its own hidden items, stand side by side in one vector: the
+inner product then adds up their scores. ``linear_dim`` adds the factors of the linear model
+(``models.linear``).
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+from models.linear import factors, item_weights
+from models.pooling import HISTORY_POWER
+from models.prepared import Interactions, PreparedData, cardinality
+from models.two_tower import TwoTower
+from recipes.recipe import Retriever
+
+
+class Baskets(tf.keras.utils.Sequence):
+    """Users of a batch as rows of zeros and ones over item codes, in an order drawn anew each epoch."""
+
+    def __init__(self, data: PreparedData, visible: Interactions, size: int, seed: int) -> None:
+        super().__init__()
+        codes = data.items[data.item_id.name][visible.items]
+        shape = (data.user_count, cardinality(data.item_id))
+        taken = sparse.csr_matrix((np.ones(len(codes), np.float32), (visible.users, codes)), shape)
+        taken.data[:] = 1.0
+        # Of a single item nothing can be both shown and hidden.
+        self.taken = taken[np.diff(taken.indptr) > 1]
+        self.size = min(size, self.taken.shape[0])
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-self.taken.shape[0] // self.size)
+
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.order[batch * self.size : (batch + 1) * self.size]
+        return self.taken[rows].toarray(), np.zeros(len(rows), np.float32)
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(self.taken.shape[0])
+
+
+class MaskedSoftmax(tf.keras.Model):
+    """Embedding tables [items, copies, dim] and biases [items, copies], trained on ``Baskets``."""
+
+    def __init__(self, items: int, options: Retriever) -> None:
+        super().__init__()
+        self.dropout = options.history_dropout
+        shape = (items, options.copies, options.embedding_dim)
+        start = tf.keras.initializers.RandomNormal(stddev=0.05, seed=options.seed)
+        self.embeddings = self.add_weight("embeddings", shape, initializer=start)
+        self.bias = self.add_weight("bias", shape[:2], initializer="zeros")
+        self.copies = options.copies
+
+    def call(self, taken: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The loss of each user, [batch, copies], for a new draw of what is hidden."""
+        several = tf.repeat(taken[:, None, :], self.copies, axis=1)
+        shown = several * tf.cast(tf.random.uniform(tf.shape(several)) >= self.dropout, tf.float32)
+        hidden = several - shown
+        count = tf.reduce_sum(shown, axis=2, keepdims=True)
+        query = tf.einsum("bci,icd->bcd", shown, self.embeddings)
+        query /= tf.maximum(count, 1.0) ** HISTORY_POWER
+        scores = tf.einsum("bcd,icd->bci", query, self.embeddings) + tf.transpose(self.bias)
+        # A shown item is no answer.
+        likelihood = tf.nn.log_softmax(scores - 1e9 * shown, axis=2)
+        found = tf.reduce_sum(hidden * tf.maximum(likelihood, -1e6), axis=2)
+        # Between all interactions alike and all users alike.
+        return -found / tf.sqrt(tf.maximum(tf.reduce_sum(hidden, axis=2), 1.0))
+
+    def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
+        taken, _ = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.reduce_sum(self(taken, training=True), axis=1))
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {"loss": loss}
+
+
+class HistoryTower(tf.keras.Model):
+    """History codes [batch, length], 0 pads -> float32 [batch, copies * (dim + 1) + linear].
+
+    Per copy a vector and a 1, which stands for the candidate's bias.
+    """
+
+    def __init__(self, model: MaskedSoftmax, history: str, linear: np.ndarray | None) -> None:
+        super().__init__()
+        self.trained, self.history = model, history
+        self.linear = _constant(self, linear)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        codes = columns[self.history]
+        codes = tf.squeeze(codes, axis=-1) if codes.shape.rank == 3 else codes
+        weights = tf.cast(codes > 0, tf.float32)
+        count = tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
+        summed = tf.einsum("bl,blcd->bcd", weights, tf.gather(self.trained.embeddings, codes))
+        query = summed / count[:, None, None] ** HISTORY_POWER
+        both = tf.concat([query, tf.ones_like(query[:, :, :1])], axis=2)
+        flat = tf.reshape(both, (-1, both.shape[1] * both.shape[2]))
+        if self.linear is None:
+            return flat
+        led = tf.einsum("bl,bld->bd", weights, tf.gather(self.linear, codes))
+        return tf.concat([flat, led], axis=1)
+
+
+class ItemTower(tf.keras.Model):
+    """Item codes [batch] or [batch, 1] -> float32 of the query's width: per copy a vector and its bias."""
+
+    def __init__(self, model: MaskedSoftmax, item: str, linear: np.ndarray | None) -> None:
+        super().__init__()
+        self.trained, self.item = model, item
+        self.linear = _constant(self, linear)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        codes = tf.reshape(columns[self.item], (-1,))
+        vectors = tf.gather(self.trained.embeddings, codes)
+        both = tf.concat([vectors, tf.gather(self.trained.bias, codes)[:, :, None]], axis=2)
+        flat = tf.reshape(both, (-1, both.shape[1] * both.shape[2]))
+        if self.linear is None:
+            return flat
+        return tf.concat([flat, tf.gather(self.linear, codes)], axis=1)
+
+
+def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Baskets:
+    """Every user with two positives or more in the parts."""
+    visible = data.interactions(parts[0])
+    for part in parts[1:]:
+        visible = visible + data.interactions(part)
+    return Baskets(data, visible, options.batch_size, options.seed)
+
+
+def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+    """A compiled, untrained model.
+
+    Args:
+        visible: the positives of the training; the linear model is fitted to them.
+        steps: training steps that the learning rate falls over, to zero, linearly.
+    """
+    assert data.history is not None  # the recipe was checked
+    model = MaskedSoftmax(cardinality(data.item_id), options)
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
+    model.compile(optimizer=tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay))
+    leading, led_to = _linear(data, options, visible)
+    query_tower = HistoryTower(model, data.history.name, leading)
+    return TwoTower(model, query_tower, ItemTower(model, data.item_id.name, led_to))
+
+
+def _linear(
+    data: PreparedData, options: Retriever, visible: Interactions
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """The linear model's factors by item code, weighed for the sum of scores."""
+    if not options.linear_dim:
+        return None, None
+    weights = item_weights(visible, data.user_count, data.item_count)
+    codes = data.items[data.item_id.name]
+    tables = []
+    for factor in factors(weights, options.linear_dim):
+        table = np.zeros((cardinality(data.item_id), factor.shape[1]), np.float32)
+        table[codes] = factor
+        tables.append(table)
+    return tables[0] * np.float32(options.linear_weight * options.copies), tables[1]
+
+
+def _constant(layer: tf.keras.Model, values: np.ndarray | None) -> tf.Variable | None:
+    """A weight that is saved with the model and not trained."""
+    if values is None:
+        return None
+    start = tf.keras.initializers.Constant(values)
+    return layer.add_weight("linear", values.shape, initializer=start, trainable=False)
