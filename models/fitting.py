@@ -76,14 +76,16 @@ def fit(
 ) -> int:
     """Train; returns how many epochs gave the weights that the model is left with.
 
-    With ``validation`` the best epoch's weights are kept (as a checkpoint below ``logs`` and in the
-    model) and training stops after ``patience`` epochs without a better one.
+    With ``validation`` and ``patience`` the best epoch's weights are kept (as a checkpoint below ``logs``
+    and in the model) and training stops after ``patience`` epochs without a better one.
     """
     callbacks: list[tf.keras.callbacks.Callback] = [FiniteLoss()]
     checkpoint = str(logs / "checkpoint" / "best")
+    early = validation is not None and patience > 0
     if validation is not None:
+        callbacks.append(validation)
+    if validation is not None and early:
         callbacks += [
-            validation,
             tf.keras.callbacks.ModelCheckpoint(
                 checkpoint,
                 monitor=validation.name,
@@ -98,7 +100,7 @@ def fit(
     callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
     on_terminal = sys.stdout.isatty()
     model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
-    if validation is None:
+    if validation is None or not early:
         return epochs
     model.load_weights(checkpoint).expect_partial()
     figures = [epoch[validation.name] for epoch in validation.history]

@@ -121,6 +121,11 @@ class PreparedData:
         return [str(one) for one in pq.read_table(self.files.users)["raw_id"].to_pylist()]
 
     @cached_property
+    def raw_item_ids(self) -> list[str]:
+        """Raw item ids in row order."""
+        return [str(one) for one in pq.read_table(self.files.items)["raw_id"].to_pylist()]
+
+    @cached_property
     def unknown_user(self) -> Arrays:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
         encoding = Encoding.load(self.files.encoding)

@@ -2,6 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from collections.abc import Sequence
 from typing import Any
 
 import merlin.models.tf as mm
@@ -14,11 +15,16 @@ from recipes.recipe import Retriever
 
 
 def tower(
-    schema: Schema, unknown: list[Arrays], tables: EmbeddingTables, options: Retriever
+    schema: Schema,
+    unknown: list[Arrays],
+    tables: EmbeddingTables,
+    options: Retriever,
+    last: Sequence[tf.keras.layers.Layer] = (),
 ) -> mm.Encoder:
     """Embeddings and numbers of ``schema``'s columns, concatenated, through an MLP.
 
-    The last layer is linear and has ``embedding_dim`` units, so both towers end in the same space.
+    The MLP's last layer is linear and has ``embedding_dim`` units, so both towers end in the same space.
+    Before it come ``cross_layers`` of DCN-v2. ``last``: layers after it.
     ``unknown``: what is hidden together in training, see ``Hide``.
     """
     branches = {column.name: _branch(column, tables, options) for column in schema}
@@ -26,7 +32,8 @@ def tower(
     layers = mm.MLPBlock(
         [*options.layers, options.embedding_dim], activation="relu", no_activation_last_layer=True
     )
-    return mm.Encoder(inputs, layers, pre=Hide(unknown, options.unknown_rate))
+    crosses = [mm.CrossBlock(options.cross_layers)] if options.cross_layers else []
+    return mm.Encoder(inputs, *crosses, layers, *last, pre=Hide(unknown, options.unknown_rate))
 
 
 def _branch(

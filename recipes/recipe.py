@@ -116,6 +116,11 @@ class Feature(Table):
     boundaries: tuple[float, ...] = ()
     fill: float = 0.0
 
+    @property
+    def several(self) -> bool:
+        """Whether a row has any number of codes, of a list's values or of a text's words."""
+        return self.list or self.kind == "text"
+
     @model_validator(mode="after")
     def _options_fit_the_kind(self) -> "Feature":
         if self.kind == "bucket" and list(self.boundaries) != sorted(set(self.boundaries)):
@@ -187,8 +192,9 @@ class Retriever(Table):
     #: Share of a user's history that is left out in each training step.
     history_dropout: Rate = 0.5
     max_epochs: Positive = 8
-    #: Stop after this many epochs without a better recall on the validation part.
-    patience: Positive = 3
+    #: Stop after this many epochs without a better recall on the validation part. 0: never; the last
+    #: epoch's weights are the model.
+    patience: Annotated[int, Field(ge=0)] = 3
     seed: int = 42
 
     @property
@@ -329,6 +335,11 @@ class Recipe(Table):
         if retriever == "masked-softmax" and not self.interactions.history_length:
             raise ValueError(
                 "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
+            )
+        if retriever == "log-loss" and self.interactions.history_length:
+            raise ValueError(
+                "retriever.kind 'log-loss' knows users by id and features: set "
+                "interactions.history_length = 0"
             )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")

@@ -66,8 +66,9 @@ def _encoder(
         "kind": "categorical",
         "dtype": kinds[name],
         "vocabulary": path,
-        "list": feature.list,
-        "max_length": feature.max_length if feature.list else None,
+        "list": feature.several,
+        "text": feature.kind == "text",
+        "max_length": feature.max_length if feature.several else None,
         "cardinality": vocabulary.cardinality,
     }
 

@@ -149,7 +149,7 @@ class FeatureGraph:
                 nodes.append([name] >> self.buckets)
             elif feature.kind == "numeric":
                 nodes.append([name] >> self.fill[name] >> self.normalize)
-            elif feature.list:
+            elif feature.several:
                 nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:
                 nodes.append([name] >> self.categorify)

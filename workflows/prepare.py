@@ -71,7 +71,8 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    code = ["workflows", "ensemble/runtime/codes.py", "ensemble/runtime/encoding.py"]
+    runtime = [f"ensemble/runtime/{name}.py" for name in ("codes", "encoding", "words")]
+    code = ["workflows", *runtime]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 

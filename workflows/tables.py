@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ensemble.runtime.words import words
 from recipes.artifacts import Raw
 from recipes.errors import ShortlistError
 from recipes.recipe import Columns, Feature, Recipe
@@ -68,7 +69,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         _require_columns(path, [name, *features])
         table = pq.read_table(path, columns=[name, *features])
         for feature, options in features.items():
-            if options.kind == "categorical":
+            if options.kind in ("categorical", "text"):
                 kinds[feature] = _kind(table.schema.field(feature).type)
         side = _typed(table, {name: identity, **features})
         sides.append(_with_every_id(side, name, interactions[name], features))
@@ -112,8 +113,8 @@ def _typed(table: pa.Table, features: dict[str, Feature]) -> pd.DataFrame:
         if options is None:
             is_date = pa.types.is_date(column.type)
             frame[name] = (column.cast(pa.timestamp("s")) if is_date else column).to_pandas()
-        elif options.list:
-            frame[name] = _lists(column)
+        elif options.several:
+            frame[name] = _lists(_words(column) if options.kind == "text" else column)
         elif options.kind == "categorical":
             frame[name] = _categories(column)
         else:
@@ -129,6 +130,11 @@ def _categories(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_floating(kind):
         return column.cast(pa.float64()).to_pandas()
     return column.to_pandas(types_mapper=_NULLABLE.get)
+
+
+def _words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    texts = (None if text is None else words(text) for text in column.to_pylist())
+    return pa.chunked_array([pa.array(texts, pa.list_(pa.string()))])
 
 
 def _lists(column: pa.ChunkedArray) -> pd.Series:
@@ -149,7 +155,7 @@ def _with_every_id(
     if len(absent):
         extra = pd.DataFrame({name: absent}).reindex(columns=side.columns)
         for feature, options in features.items():
-            if options.list:
+            if options.several:
                 extra[feature] = pd.Series([np.array([None], object)] * len(absent), dtype=object)
             else:
                 nullable = _nullable(side[feature].dtype)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY, PADDING
+from .words import words
 
 
 def is_null(value: Any) -> bool:
@@ -34,12 +35,13 @@ def spell(value: Any, dtype: str) -> str:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A code per distinct value; ``max_length`` codes a row for a list column."""
+    """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words."""
 
     name: str
     dtype: str
     codes: dict[str, int] = field(repr=False)
     max_length: int | None = None
+    text: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,6 +64,8 @@ class Categorical:
         for row, elements in zip(encoded, values, strict=True):
             if elements is None or isinstance(elements, float):
                 elements = [None]
+            elif self.text:
+                elements = words(str(elements))
             first = [self._code(element) for element in list(elements)[: self.max_length]]
             row[: len(first)] = first
         return encoded
@@ -164,6 +168,7 @@ def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
                 entry["dtype"],
                 codes,
                 entry["max_length"] if entry.get("list") else None,
+                entry.get("text", False),
             )
         case "bucket":
             return Bucket(entry["name"], np.array(entry["boundaries"], dtype=np.float64))

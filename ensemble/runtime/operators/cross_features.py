@@ -39,15 +39,28 @@ def cooccurrence(pairs: Pairs) -> np.ndarray:
     The similarity of two items is the cosine over users (item-based collaborative filtering, Sarwar
     et al., WWW 2001), kept for each item's nearest neighbours. 0 for a user who has seen nothing.
     """
+    sums = _summed(pairs, "neighbour_rows.npy", "neighbour_similarities.npy")
+    return sums / np.sqrt(max(len(pairs.seen), 1))
+
+
+def linear(pairs: Pairs) -> np.ndarray:
+    """What was seen leads to the candidate, by the linear item-item model: the sum of its weights.
+
+    EDLAE (H. Steck, NeurIPS 2020), kept for what each item leads to most strongly.
+    """
+    return _summed(pairs, "linear_rows.npy", "linear_weights.npy")
+
+
+def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
+    """Of each candidate [C]: the sum of ``values`` over all places in ``rows`` of seen items that name it."""
     order = np.argsort(pairs.candidate_rows, kind="stable")
     candidates = pairs.candidate_rows[order]
-    neighbours = pairs.array("neighbour_rows.npy")[pairs.seen].ravel()
-    similarities = pairs.array("neighbour_similarities.npy")[pairs.seen].ravel()
-    position = np.minimum(np.searchsorted(candidates, neighbours), len(candidates) - 1)
-    hit = candidates[position] == neighbours
-    sums = np.bincount(position[hit], weights=similarities[hit], minlength=len(candidates))
+    others = pairs.array(rows)[pairs.seen].ravel()
+    position = np.minimum(np.searchsorted(candidates, others), len(candidates) - 1)
+    hit = candidates[position] == others
+    weights = pairs.array(values)[pairs.seen].ravel()[hit]
     made = np.empty(len(candidates))
-    made[order] = sums / np.sqrt(max(len(pairs.seen), 1))
+    made[order] = np.bincount(position[hit], weights=weights, minlength=len(candidates))
     return made
 
 
@@ -66,6 +79,7 @@ CROSS_FEATURES = {
     "cooccurrence": CrossFeature(
         cooccurrence, ("neighbour_rows.npy", "neighbour_similarities.npy")
     ),
+    "linear": CrossFeature(linear, ("linear_rows.npy", "linear_weights.npy")),
 }
 
 

@@ -1,0 +1,78 @@
+"""Each test positive against 1,000 items drawn at random: average recall@k, as the songs sample measures.
+
+A test positive is found at k where fewer than k of the drawn items score as high; ties count against it.
+Drawn items are no positives of the user's. The figures are far above those over the whole catalogue, and
+can put systems in another order (Krichene & Rendle, "On sampled metrics for item recommendation", KDD
+2020): compare them with figures of the same protocol only. The whole-catalogue table of the report
+stands beside.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ensemble.runtime.plan import Plan
+from evaluation.protocols import Table
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+KS = (1, 5, 10, 50, 100)
+COLUMNS = tuple(f"recall@{k}" for k in KS)
+DRAWN = 1000
+#: Test positives that are looked at, at most; drawn with the split's seed.
+POSITIVES = 10_000
+
+
+def measure(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data: PreparedData,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Table]:
+    """Average recall@k of popularity, and of the scores of retrieval and funnel as served.
+
+    Raises:
+        ShortlistError: fewer candidates can be scored in a request than the protocol needs.
+    """
+    if recipe.serving.candidates < DRAWN + 1:
+        raise ShortlistError(
+            f"the protocol 'sampled-negatives' scores {DRAWN + 1:,} items of a user at once, and "
+            f"serving.candidates is {recipe.serving.candidates:,}. Raise it, or leave the protocol out."
+        )
+    random = np.random.default_rng(recipe.split.seed)
+    test = data.interactions("test")
+    visible = data.interactions("train") + data.interactions("valid")
+    mine = (visible + test).by_user(data.user_count)
+    chosen = random.permutation(len(test))[:POSITIVES]
+    popularity = np.bincount(visible.items, minlength=data.item_count)
+    raw_items = np.array(data.raw_item_ids, dtype=object)
+    ranks: dict[str, list[int]] = {"popularity": [], "retrieval": [], "funnel": []}
+    for place in chosen:
+        user, item = test.users[place], test.items[place]
+        drawn = drawn_items(random, data.item_count, mine[user])
+        rows = np.concatenate([[item], drawn])
+        asked = plan.request([data.raw_user_ids[user]], None, None, [raw_items[rows].tolist()])
+        columns = plan.run(asked.columns())
+        for name, scores in (
+            ("popularity", popularity[rows]),
+            ("retrieval", columns["candidate.retrieval_score"][0][: len(rows)]),
+            ("funnel", columns["ranker_scores"][0][: len(rows)]),
+        ):
+            ranks[name].append(int((scores[1:] >= scores[0]).sum()))
+    if recipe.ranker.kind == "none" or recipe.retriever.kind == "none":
+        del ranks["retrieval"]
+    rows_of = {
+        name: {f"recall@{k}": float(np.mean(np.array(places) < k)) for k in KS}
+        for name, places in ranks.items()
+    }
+    title = f"Average recall, each of {len(chosen):,} test positives against {DRAWN:,} random items"
+    return [Table(title, COLUMNS, rows_of)]
+
+
+def drawn_items(random: np.random.Generator, items: int, mine: np.ndarray) -> np.ndarray:
+    """Up to ``DRAWN`` different item rows, int64, none of them in ``mine``."""
+    free = np.setdiff1d(np.arange(items), mine)
+    return random.choice(free, min(DRAWN, len(free)), replace=False)

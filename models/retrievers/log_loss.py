@@ -1,0 +1,117 @@
+"""One row at a time: the absolute cosine of user and item is the probability of a positive.
+
+The head of Google Cloud's deep collaborative filtering sample for songs: a user net and an item net of
+one width at the end, cosine similarity, its absolute value, log loss weighted by how much a row counts;
+close to NCF (He et al., arXiv 1708.05031). Rows are the interactions with what they are
+(``interactions.positive``); logs hold few negatives, so each positive also brings some items drawn at
+random (``retriever.negatives``), none of them a positive of the user's.
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models.pooling import EmbeddingTables
+from models.prepared import Arrays, Interactions, Labelled, PreparedData
+from models.towers import tower
+from models.two_tower import TwoTower
+from recipes.recipe import Retriever
+
+#: Probabilities are kept this far from 0 and 1, where the log loss is infinite.
+MARGIN = 1e-6
+
+
+class LabelledPairs(tf.keras.utils.Sequence):
+    """Interactions and drawn negatives, in an order drawn anew for every epoch.
+
+    A batch is columns of both towers, labels float32 [n] (1: a positive) and weights float32 [n]; a
+    drawn negative weighs 1. ``size`` counts interactions.
+    """
+
+    def __init__(
+        self, data: PreparedData, rows: Labelled, size: int, negatives: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.data, self.rows, self.negatives = data, rows, negatives
+        self.size = min(size, len(rows))
+        self.taken = np.unique(self._pair(rows.users, rows.items)[rows.positive])
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray, np.ndarray]:
+        chosen = self.order[batch * self.size : (batch + 1) * self.size]
+        users, items = self.rows.users[chosen], self.rows.items[chosen]
+        positive, weight = self.rows.positive[chosen], self.rows.weight[chosen]
+        others = np.repeat(users[positive], self.negatives)
+        drawn = self.rng.integers(self.data.item_count, size=len(others))
+        free = ~np.isin(self._pair(others, drawn), self.taken)
+        users = np.concatenate([users, others[free]])
+        items = np.concatenate([items, drawn[free]])
+        ones = np.ones(int(free.sum()), np.float32)
+        label = np.concatenate([positive.astype(np.float32), 0 * ones])
+        columns = self.data.pair_columns(users, items)
+        return columns, label, np.concatenate([weight, ones])
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(len(self.rows))
+
+    def _pair(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return users * self.data.item_count + items
+
+
+class UnitLength(tf.keras.layers.Layer):
+    """Vectors [batch, dim] divided by their length."""
+
+    def call(self, vectors: tf.Tensor) -> tf.Tensor:
+        # The small number keeps the gradient of a zero vector finite.
+        squared = tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True)
+        return vectors * tf.math.rsqrt(squared + 1e-12)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class AbsoluteCosine(tf.keras.Model):
+    """Columns of both sides -> the probability of a positive, [batch, 1]."""
+
+    def __init__(self, query_tower: tf.keras.Model, candidate_tower: tf.keras.Model) -> None:
+        super().__init__()
+        self.query_tower, self.candidate_tower = query_tower, candidate_tower
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        queries = self.query_tower(columns, training=training)
+        items = self.candidate_tower(columns, training=training)
+        cosine = tf.reduce_sum(queries * items, axis=1, keepdims=True)
+        return tf.clip_by_value(tf.abs(cosine), MARGIN, 1 - MARGIN)
+
+
+def batches(data: PreparedData, options: Retriever, parts: list[str]) -> LabelledPairs:
+    """All interactions of the parts, positives and others."""
+    rows = data.labelled(parts[0])
+    for part in parts[1:]:
+        rows = rows + data.labelled(part)
+    return LabelledPairs(data, rows, options.batch_size, options.negatives, options.seed)
+
+
+def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+    """A compiled, untrained model.
+
+    Args:
+        steps: training steps that the learning rate falls over, to zero, linearly.
+    """
+    tables = EmbeddingTables(options.embedding_dim, options.seed, options.infer_embedding_sizes)
+    user, item = data.unknown_user, data.unknown_item
+    query_tower = tower(data.query_schema, [user], tables, options, last=[UnitLength()])
+    candidate_tower = tower(data.candidate_schema, [item], tables, options, last=[UnitLength()])
+    model = AbsoluteCosine(query_tower, candidate_tower)
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
+    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    loss = tf.keras.losses.BinaryCrossentropy()
+    model.compile(optimizer=optimizer, loss=loss, metrics=[])
+    return TwoTower(model, query_tower, candidate_tower, absolute=True)
