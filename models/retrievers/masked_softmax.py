@@ -19,15 +19,20 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from models.linear import factors, item_weights
+from models.linear import MOST_ITEMS, factors, item_weights
 from models.pooling import HISTORY_POWER
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
+from recipes.errors import ShortlistError
 from recipes.recipe import Retriever
 
 
 class Baskets(tf.keras.utils.Sequence):
-    """Users of a batch as rows of zeros and ones over item codes, in an order drawn anew each epoch."""
+    """Users of a batch as rows of zeros and ones over item codes, in an order drawn anew each epoch.
+
+    Raises:
+        ShortlistError: nobody has two different items.
+    """
 
     def __init__(self, data: PreparedData, visible: Interactions, size: int, seed: int) -> None:
         super().__init__()
@@ -37,6 +42,12 @@ class Baskets(tf.keras.utils.Sequence):
         taken.data[:] = 1.0
         # Of a single item nothing can be both shown and hidden.
         self.taken = taken[np.diff(taken.indptr) > 1]
+        if not self.taken.shape[0]:
+            raise ShortlistError(
+                "retriever.kind 'masked-softmax' shows the model a part of a user's items and asks for the "
+                "others: expected users with two different items in the training part, found none. Give "
+                "more interactions, lower split.test and valid, or use kind 'softmax'."
+            )
         self.size = min(size, self.taken.shape[0])
         self.rng = np.random.default_rng(seed)
         self.on_epoch_end()
@@ -145,6 +156,8 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     Args:
         visible: the positives of the training; the linear model is fitted to them.
         steps: training steps that the learning rate falls over, to zero, linearly.
+    Raises:
+        ShortlistError: the catalogue is too large for the linear model.
     """
     assert data.history is not None  # the recipe was checked
     model = MaskedSoftmax(cardinality(data.item_id), options)
@@ -161,6 +174,11 @@ def _linear(
     """The linear model's factors by item code, weighed for the sum of scores."""
     if not options.linear_dim:
         return None, None
+    if data.item_count > MOST_ITEMS:
+        raise ShortlistError(
+            f"retriever.linear_dim needs a catalogue of at most {MOST_ITEMS:,} items, and this one has "
+            f"{data.item_count:,}: set linear_dim = 0."
+        )
     weights = item_weights(visible, data.user_count, data.item_count)
     codes = data.items[data.item_id.name]
     tables = []

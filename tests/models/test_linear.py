@@ -1,0 +1,65 @@
+"""The linear item-item model against its definition, solved one item at a time."""
+
+import numpy as np
+import pytest
+
+from models.linear import DROPOUT, PENALTY, factors, item_weights, strongest
+from models.prepared import Interactions
+
+USERS, ITEMS = 40, 7
+
+
+@pytest.fixture(scope="module")
+def taken() -> np.ndarray:
+    """bool [USERS, ITEMS]: who took what; items differ in how often they are taken."""
+    random = np.random.default_rng(8)
+    return random.random((USERS, ITEMS)) < np.linspace(0.1, 0.8, ITEMS)
+
+
+@pytest.fixture(scope="module")
+def interactions(taken: np.ndarray) -> Interactions:
+    return Interactions(*np.nonzero(taken))
+
+
+def test_weights_solve_the_penalised_regression_of_each_item(
+    taken: np.ndarray, interactions: Interactions
+) -> None:
+    """Each item from the others alone, least squares with the penalty that dropping items amounts to."""
+    matrix = taken.astype(float)
+    weights = item_weights(interactions, USERS, ITEMS)
+    penalty = DROPOUT / (1 - DROPOUT) * matrix.sum(axis=0) + PENALTY
+    for item in range(ITEMS):
+        others = np.delete(np.arange(ITEMS), item)
+        rows = np.vstack([matrix[:, others], np.diag(np.sqrt(penalty[others]))])
+        target = np.concatenate([matrix[:, item], np.zeros(len(others))])
+        expected = np.linalg.lstsq(rows, target, rcond=None)[0]
+        np.testing.assert_allclose(weights[others, item], expected, atol=1e-6)
+        assert weights[item, item] == 0
+
+
+def test_a_repeated_pair_counts_once(interactions: Interactions) -> None:
+    """A user who comes back to an item is still one user."""
+    twice = item_weights(interactions + interactions, USERS, ITEMS)
+    np.testing.assert_allclose(twice, item_weights(interactions, USERS, ITEMS), atol=1e-7)
+
+
+def test_the_strongest_weights_are_kept_whatever_their_sign() -> None:
+    """By absolute value; asked for more than there are, all of them."""
+    weights = np.array([[0, 0.1, -0.5, 0.3], [0.2, 0, 0, -0.1], [0, 0, 0, 1], [3, -2, 1, 0]])
+    kept = strongest(weights.astype(np.float32), 2)
+    found = [dict(zip(*pair, strict=True)) for pair in zip(kept.rows, kept.weights, strict=True)]
+    assert found[0] == pytest.approx({2: -0.5, 3: 0.3})
+    assert found[1] == pytest.approx({0: 0.2, 3: -0.1})
+    assert found[3] == pytest.approx({0: 3, 1: -2})
+    assert strongest(weights, 9).rows.tolist() == [[0, 1, 2, 3]] * 4
+
+
+def test_factors_are_the_nearest_of_their_width(interactions: Interactions) -> None:
+    """What two narrow tables miss of the weights is what a singular value decomposition leaves out."""
+    weights = item_weights(interactions, USERS, ITEMS)
+    spread = np.linalg.svd(weights.astype(np.float64), compute_uv=False)
+    for dim in (1, 3):
+        leading, led_to = factors(weights, dim)
+        assert leading.shape == led_to.shape == (ITEMS, dim)
+        missed = np.linalg.norm(weights - leading @ led_to.T)
+        assert missed == pytest.approx(np.sqrt((spread[dim:] ** 2).sum()), rel=1e-4)

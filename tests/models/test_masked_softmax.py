@@ -1,0 +1,146 @@
+"""The head ``masked-softmax``: its loss and its vectors by hand, and that it learns two tastes."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from models import linear
+from models.pooling import HISTORY_POWER
+from models.prepared import Arrays, Interactions, PreparedData
+from models.retrievers import masked_softmax
+from models.two_tower import TwoTower
+from recipes.errors import ShortlistError
+from recipes.recipe import Retriever
+
+COPIES, DIM = 2, 5
+
+
+def options(**changes: object) -> Retriever:
+    content = {"kind": "masked-softmax", "embedding_dim": DIM, "copies": COPIES, "batch_size": 16}
+    return Retriever.model_validate({**content, **changes})
+
+
+def built(data: PreparedData, **changes: object) -> TwoTower:
+    """A model with a bias for every item, drawn by chance as its embeddings are."""
+    tf.keras.utils.set_random_seed(1)
+    two_tower = masked_softmax.build(data, options(**changes), data.interactions("train"), 50)
+    bias = two_tower.model.bias
+    bias.assign(np.random.default_rng(2).normal(size=bias.shape))
+    return two_tower
+
+
+def test_the_loss_is_of_the_hidden_items_among_all_but_the_shown(
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Per user and copy: the hidden items' negative log likelihood over the root of their number."""
+    model = built(data).model
+    items = model.embeddings.shape[0]
+    draws = np.random.default_rng(4)
+    taken = (draws.random((3, items)) < 0.4).astype(np.float32)
+    drawn = draws.random((3, COPIES, items)).astype(np.float32)
+    monkeypatch.setattr(tf.random, "uniform", lambda shape: tf.constant(drawn))
+    losses = model(tf.constant(taken), training=True).numpy()
+    tables, bias = model.embeddings.numpy(), model.bias.numpy()
+    for user in range(3):
+        for copy in range(COPIES):
+            shown = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] >= model.dropout))
+            hidden = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] < model.dropout))
+            table = tables[:, copy]
+            scores = table @ (table[shown].sum(axis=0) / len(shown) ** HISTORY_POWER)
+            scores = (scores + bias[:, copy]).astype(np.float64)
+            possible = np.setdiff1d(np.arange(items), shown)
+            log_likelihood = scores[hidden] - np.log(np.exp(scores[possible]).sum())
+            expected = -log_likelihood.sum() / np.sqrt(len(hidden))
+            assert losses[user, copy] == pytest.approx(expected, rel=1e-4)
+
+
+def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarray:
+    """Scores [users, items] after the training part: of the copies and of the linear model, added up."""
+    model = two_tower.model
+    tables, bias = model.embeddings.numpy(), model.bias.numpy()
+    train = data.interactions("train")
+    leading, led_to = linear.factors(
+        linear.item_weights(train, data.user_count, data.item_count), 3
+    )
+    codes = data.items[data.item_id.name]
+    length = data.queries(train)[data.history.name].shape[1]
+    scores = np.zeros((data.user_count, data.item_count))
+    for user, past in enumerate(train.by_user(data.user_count)):
+        last = past[-length:]
+        for copy in range(COPIES):
+            table = tables[codes, copy]
+            pooled = table[last].sum(axis=0) / max(len(last), 1) ** HISTORY_POWER
+            scores[user] += table @ pooled + bias[codes, copy]
+        scores[user] += weight * COPIES * (led_to @ leading[last].sum(axis=0))
+    return scores
+
+
+def test_one_inner_product_adds_up_copies_and_the_linear_model(data: PreparedData) -> None:
+    """The vectors of both towers give the score of every copy, bias and linear weights included."""
+    weight = 2.5
+    two_tower = built(data, linear_dim=3, linear_weight=weight)
+    queries = two_tower.embed_queries(data.queries(data.interactions("train")))
+    products = queries @ two_tower.embed_items(data.items).T
+    assert queries.shape == (data.user_count, COPIES * (DIM + 1) + 3)
+    np.testing.assert_allclose(products, by_hand(data, two_tower, weight), rtol=1e-3, atol=1e-4)
+
+
+def test_a_user_without_a_past_is_scored_by_the_biases(data: PreparedData) -> None:
+    """Padding says nothing: the order is that of the biases alone."""
+    two_tower = built(data, linear_dim=3)
+    unknown: Arrays = data.unknown_user
+    products = two_tower.embed_queries(unknown) @ two_tower.embed_items(data.items).T
+    bias = two_tower.model.bias.numpy()[data.items[data.item_id.name]]
+    np.testing.assert_allclose(products[0], bias.sum(axis=1), rtol=1e-4, atol=1e-5)
+
+
+def test_it_learns_who_likes_what(data: PreparedData) -> None:
+    """After a few epochs the unseen items of a customer's own taste score higher, for nearly everyone."""
+    chosen = options(learning_rate=0.05, history_dropout=0.5)
+    tf.keras.utils.set_random_seed(1)
+    train = data.interactions("train")
+    two_tower = masked_softmax.build(data, chosen, train, 160)
+    batches = masked_softmax.batches(data, chosen, ["train"])
+    two_tower.model.fit(batches, epochs=40, verbose=0)
+    queries = two_tower.embed_queries(data.queries(train))
+    scores = queries @ two_tower.embed_items(data.items).T
+    past = train.by_user(data.user_count)
+    products = np.array(pq.read_table(data.files.items)["raw_id"].to_pylist()).astype(int)
+    right = []
+    for user, raw in enumerate(data.raw_user_ids):
+        own = (products - 1) // 20 == int(raw[1:]) % 2
+        unseen = ~np.isin(np.arange(data.item_count), past[user])
+        right.append(scores[user, own & unseen].mean() > scores[user, ~own & unseen].mean())
+    assert np.mean(right) > 0.9
+
+
+def test_batches_are_the_users_with_something_to_show_and_something_to_hide(
+    data: PreparedData,
+) -> None:
+    """One row a user over the item codes; a user of one item is left out; an epoch shows all others."""
+    visible = Interactions(np.array([0, 0, 1, 2, 2, 2]), np.array([3, 4, 5, 6, 7, 7]))
+    batches = masked_softmax.Baskets(data, visible, size=1, seed=0)
+    rows = np.concatenate([batches[place][0] for place in range(len(batches))])
+    codes = data.items[data.item_id.name]
+    shown = sorted(tuple(np.flatnonzero(row)) for row in rows)
+    assert shown == sorted(tuple(sorted(codes[pair])) for pair in ([3, 4], [6, 7]))
+    assert rows.max() == 1
+
+
+def test_a_part_where_nobody_has_two_items_is_refused(data: PreparedData) -> None:
+    """Said before the training, with what the head needs."""
+    single = Interactions(np.array([0, 1]), np.array([3, 4]))
+    with pytest.raises(ShortlistError, match="two different items"):
+        masked_softmax.Baskets(data, single, size=8, seed=0)
+
+
+def test_a_catalogue_too_large_for_the_linear_model_is_refused(
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its closed form would take the memory: the key to change is named."""
+    monkeypatch.setattr(masked_softmax, "MOST_ITEMS", data.item_count - 1)
+    with pytest.raises(ShortlistError, match="linear_dim = 0"):
+        built(data, linear_dim=3)
