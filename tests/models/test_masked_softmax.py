@@ -66,6 +66,7 @@ def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarra
         linear.item_weights(train, data.user_count, data.item_count), 3
     )
     codes = data.items[data.item_id.name]
+    assert data.history is not None
     length = data.queries(train)[data.history.name].shape[1]
     scores = np.zeros((data.user_count, data.item_count))
     for user, past in enumerate(train.by_user(data.user_count)):
