@@ -19,14 +19,12 @@ from models.prepared import Arrays, list_length
 from recipes.recipe import POSITIVE
 
 
-def read_columns(folders: list[Path], schema: Schema) -> Arrays:
-    """The columns of encoded positives: name -> [n], or [n, length] for lists, padded with 0."""
+def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
+    """The columns of encoded interactions: name -> [n], or [n, length] for lists, padded with 0."""
     files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
     names = list(schema.column_names)
-    positive = pc.field(POSITIVE) > 0
-    table = pa.concat_tables(
-        [pq.read_table(file, columns=names, filters=positive) for file in files]
-    )
+    wanted = pc.field(POSITIVE) > 0 if positives_only else None
+    table = pa.concat_tables([pq.read_table(file, columns=names, filters=wanted) for file in files])
     columns = {}
     for column in schema:
         values = table[column.name].combine_chunks()

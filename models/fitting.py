@@ -4,7 +4,7 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,8 @@ class FiniteLoss(tf.keras.callbacks.Callback):
 class Validation(tf.keras.callbacks.Callback):
     """After each epoch: measure on the validation part, and say one line.
 
-    ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best.
+    ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best. ``also``: further
+    figures to write down.
 
     The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
     """
@@ -48,6 +49,7 @@ class Validation(tf.keras.callbacks.Callback):
         say: Say,
         label: str,
         best: Literal["max", "min"] = "max",
+        also: Mapping[str, Measure] | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -55,14 +57,17 @@ class Validation(tf.keras.callbacks.Callback):
         self.say = say
         self.label = label
         self.best = best
+        self.also = also or {}
         self.history: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
-        loss, figure = float(logs["loss"]), self.measure()
-        logs[self.name] = figure
-        self.history.append({"loss": loss, self.name: figure})
-        self.say(f"{self.label} epoch {epoch + 1}: loss {loss:.4f}, {self.name} {figure:.4f}")
+        figures = {"loss": float(logs["loss"]), self.name: self.measure()}
+        figures |= {name: measure() for name, measure in self.also.items()}
+        logs.update(figures)
+        self.history.append(figures)
+        line = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
+        self.say(f"{self.label} epoch {epoch + 1}: {line}")
 
 
 def fit(
@@ -73,11 +78,13 @@ def fit(
     logs: Path,
     validation: Validation | None = None,
     patience: int = 0,
+    further: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> int:
     """Train; returns how many epochs gave the weights that the model is left with.
 
     With ``validation`` and ``patience`` the best epoch's weights are kept (as a checkpoint below ``logs``
     and in the model) and training stops after ``patience`` epochs without a better one.
+    ``further``: callbacks that come after the validation.
     """
     callbacks: list[tf.keras.callbacks.Callback] = [FiniteLoss()]
     checkpoint = str(logs / "checkpoint" / "best")
@@ -97,6 +104,7 @@ def fit(
                 monitor=validation.name, mode=validation.best, patience=patience
             ),
         ]
+    callbacks += further
     callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
     on_terminal = sys.stdout.isatty()
     model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)

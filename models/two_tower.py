@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from models.prepared import Arrays
 
-#: Rows that go through a tower at once when whole tables are embedded.
-EMBED_ROWS = 8192
+#: Values that go through a tower at once when whole tables are embedded: rows times the values of a row, of
+#: which a long history has many, and each is looked up as a vector.
+EMBED_VALUES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class TwoTower:
 
 def _embed(encoder: mm.Encoder, columns: Arrays) -> np.ndarray:
     rows = len(next(iter(columns.values())))
+    step = max(1, EMBED_VALUES * rows // sum(column.size for column in columns.values()))
     pieces = [
-        encoder({name: column[start : start + EMBED_ROWS] for name, column in columns.items()})
-        for start in range(0, rows, EMBED_ROWS)
+        encoder({name: column[start : start + step] for name, column in columns.items()})
+        for start in range(0, rows, step)
     ]
     return np.concatenate([piece.numpy() for piece in pieces])

@@ -216,7 +216,17 @@ class Ranker(Table):
     #: the training users by heart through it.
     ids: bool = True
     embedding_dim: Positive = 16
+    #: ``dlrm``: the MLP of the numbers.
     bottom_layers: tuple[Positive, ...] = (64,)
+    #: ``wide-and-deep``: hashed user-item pairs of the wide side (0: none).
+    cross_bins: Annotated[int, Field(ge=0)] = 10_000
+    #: ``wide-and-deep``: FTRL's learning rate, and its L2 penalty.
+    wide_learning_rate: PositiveFloat = 0.1
+    wide_l2: Annotated[float, Field(ge=0)] = 0.0
+    #: ``wide-and-deep``: add the inner product of the user's and the item's embedding.
+    dot_product: bool = False
+    #: ``wide-and-deep``: of the deep side. ``weight_decay`` is for adamw.
+    optimizer: Literal["adamw", "adagrad"] = "adamw"
     top_layers: tuple[Positive, ...] = (64, 32)
     batch_size: Positive = 1024
     #: Falls to zero over ``max_epochs``, linearly.
@@ -224,7 +234,8 @@ class Ranker(Table):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     dropout: Rate = 0.0
     max_epochs: Positive = 8
-    patience: Positive = 3
+    #: As ``retriever.patience``.
+    patience: Annotated[int, Field(ge=0)] = 3
     seed: int = 42
 
 
@@ -343,6 +354,8 @@ class Recipe(Table):
             )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")
+        if ranker == "wide-and-deep" and not self.ranker.ids:
+            raise ValueError("ranker.kind 'wide-and-deep' crosses the ids: leave ranker.ids = true")
         if self.ranker.target == "positives" and self.interactions.positive is None:
             raise ValueError("ranker.target 'positives' needs interactions.positive")
         if self.joint is not None and (retriever != "softmax" or self.ranker.target != "label"):

@@ -1,0 +1,68 @@
+"""How far the served scores are from the labels of the test part, pair by pair.
+
+Beside them two baselines: the mean label of the training part, and that mean with a damped offset for
+each user and each item (Koren, "Factor in the neighbors", TKDD 2010, section 2.1).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ensemble.runtime.plan import Plan
+from evaluation.protocols import Table
+from evaluation.rating_metrics import METRICS
+from models.prepared import Labelled, PreparedData
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+COLUMNS = tuple(METRICS)
+#: Labels that an offset is thought to have at 0 before any is seen: of an item's, and of a user's.
+ITEM_DAMPING, USER_DAMPING = 25, 10
+
+
+def measure(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data: PreparedData,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Table]:
+    """RMSE, MAE, R squared and explained variance over the test part's interactions.
+
+    Raises:
+        ShortlistError: the recipe's ranker does not predict the label.
+    """
+    if recipe.ranker.kind == "none" or recipe.ranker.target != "label":
+        raise ShortlistError(
+            "the protocol 'rating-error' needs a ranker that predicts the label (ranker.target = 'label'), "
+            f"and '{recipe.name}' has none. Leave it out of evaluation.protocols."
+        )
+    test = data.labelled("test")
+    training = data.labelled("train") + data.labelled("valid")
+    users, items = data.raw_user_ids, data.raw_item_ids
+    scores = plan.score([users[row] for row in test.users], [items[row] for row in test.items])
+    predictions = {
+        "mean label": np.full(len(test), training.label.mean()),
+        "mean, user and item offsets": offsets(training, test, data.user_count, data.item_count),
+        "funnel, as served": scores,
+    }
+    rows = {
+        name: {metric: function(predicted, test.label) for metric, function in METRICS.items()}
+        for name, predicted in predictions.items()
+    }
+    return [Table(f"Predicted labels of {len(test):,} test interactions", COLUMNS, rows)]
+
+
+def offsets(training: Labelled, test: Labelled, users: int, items: int) -> np.ndarray:
+    """float64 [test]: the mean label, plus what the item, then the user, usually lies above it."""
+    mean = float(training.label.mean())
+    of_item = _damped(training.items, training.label - mean, items, ITEM_DAMPING)
+    rest = training.label - mean - of_item[training.items]
+    of_user = _damped(training.users, rest, users, USER_DAMPING)
+    return mean + of_item[test.items] + of_user[test.users]
+
+
+def _damped(rows: np.ndarray, values: np.ndarray, count: int, damping: int) -> np.ndarray:
+    sums = np.bincount(rows, weights=values, minlength=count)
+    return sums / (np.bincount(rows, minlength=count) + damping)

@@ -1,0 +1,151 @@
+"""Wide & deep (Cheng et al., arXiv 1606.07792), by default for the label of an interaction.
+
+Wide: a weight for every user, every item and every hashed pair of both, learnt by FTRL. Deep: embeddings
+of all columns, lists averaged, through an MLP. With ``dot_product`` the inner product of the user's and
+the item's embedding is added, as matrix factorisation has it. Their sum, and the mean of the training
+labels, is the answer.
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import merlin.models.tf as mm
+import numpy as np
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+from models.pooling import EmbeddingTables, PooledEmbedding
+from models.prepared import Arrays, PreparedData, cardinality
+from models.ranker_inputs import Standardise, ranker_schema
+from recipes.recipe import Ranker
+
+#: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
+SPREAD = 2654435761
+
+
+class Wide(tf.keras.layers.Layer):
+    """A weight per user, item and hashed pair, summed: float32 [batch, 1]."""
+
+    def __init__(self, user: str, item: str, sizes: tuple[int, int], bins: int) -> None:
+        super().__init__()
+        self.user, self.item, self.bins = user, item, bins
+        self.of_user = self.add_weight("of_user", (sizes[0], 1), initializer="zeros")
+        self.of_item = self.add_weight("of_item", (sizes[1], 1), initializer="zeros")
+        self.of_pair = self.add_weight("of_pair", (bins, 1), initializer="zeros") if bins else None
+
+    def call(self, columns: dict[str, tf.Tensor]) -> tf.Tensor:
+        user, item = (
+            tf.reshape(tf.cast(columns[name], tf.int64), (-1,)) for name in (self.user, self.item)
+        )
+        summed = tf.gather(self.of_user, user) + tf.gather(self.of_item, item)
+        if self.of_pair is None:
+            return summed
+        return summed + tf.gather(self.of_pair, (user * SPREAD + item) % self.bins)
+
+
+class Deep(tf.keras.layers.Layer):
+    """Embeddings, numbers and, if asked for, the inner product of both ids: float32 [batch, 1]."""
+
+    def __init__(
+        self, schema: Schema, user: str, item: str, numbers: Arrays, options: Ranker
+    ) -> None:
+        super().__init__()
+        tables = EmbeddingTables(options.embedding_dim, options.seed)
+        self.user, self.item, self.dot_product = user, item, options.dot_product
+        self.branches = {
+            column.name: PooledEmbedding(tables.of(column))
+            for column in schema.select_by_tag(Tags.CATEGORICAL)
+        }
+        self.numbers = Standardise(numbers) if numbers else None
+        self.dropout = tf.keras.layers.Dropout(options.dropout, seed=options.seed)
+        self.layers = mm.MLPBlock(list(options.top_layers), activation="relu")
+        self.output_layer = tf.keras.layers.Dense(1)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        vectors = {
+            name: branch(_matrix(columns[name]), training=training)
+            for name, branch in self.branches.items()
+        }
+        inputs = list(vectors.values())
+        if self.numbers is not None:
+            inputs.append(self.numbers(columns))
+        joined = self.dropout(tf.concat(inputs, axis=1), training=training)
+        answer = self.output_layer(self.layers(joined))
+        if not self.dot_product:
+            return answer
+        products = vectors[self.user] * vectors[self.item]
+        return answer + tf.reduce_sum(products, axis=1, keepdims=True)
+
+
+class WideAndDeep(tf.keras.Model):
+    """Columns -> [batch, 1]: a label, or with ``probability`` the probability of a positive."""
+
+    def __init__(self, wide: Wide, deep: Deep, offset: float, probability: bool) -> None:
+        super().__init__()
+        self.wide, self.deep, self.probability = wide, deep, probability
+        start = tf.keras.initializers.Constant(offset)
+        self.offset = self.add_weight("offset", (), initializer=start, trainable=False)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        answer = self.offset + self.wide(columns) + self.deep(columns, training=training)
+        return tf.sigmoid(answer) if self.probability else answer
+
+
+class TwoOptimizers(tf.keras.optimizers.Optimizer):
+    """FTRL for the wide variables, another for the rest.
+
+    Merlin's MultiOptimizer is built on optimizers that Keras has moved to ``legacy``, which know no decoupled
+    weight decay.
+    """
+
+    def __init__(self, wide: tf.keras.optimizers.Optimizer, deep: Any) -> None:
+        super().__init__("two_optimizers")
+        self.wide, self.deep = wide, deep
+        self._learning_rate = self._build_learning_rate(0.0)
+
+    def apply_gradients(self, grads_and_vars: Any, **kwargs: Any) -> tf.Variable:
+        pairs = list(grads_and_vars)
+        self.wide.apply_gradients([pair for pair in pairs if _is_wide(pair[1])])
+        self.deep.apply_gradients([pair for pair in pairs if not _is_wide(pair[1])])
+        return self.iterations.assign_add(1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"wide": self.wide.get_config(), "deep": self.deep.get_config()}
+
+
+def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> tf.keras.Model:
+    """A compiled, untrained model.
+
+    Args:
+        numbers: the numeric inputs of the training rows by name, float32 [n]; none is fine.
+        steps: training steps that the deep learning rate falls over, to zero, linearly.
+    """
+    user, item = data.user_id, data.item_id
+    schema = ranker_schema(data, options, list(numbers))
+    sizes = (cardinality(user), cardinality(item))
+    wide = Wide(user.name, item.name, sizes, options.cross_bins)
+    deep = Deep(schema, user.name, item.name, numbers, options)
+    regression = options.target == "label"
+    offset = float(np.mean(data.labelled("train").label)) if regression else 0.0
+    model = WideAndDeep(wide, deep, offset, not regression)
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
+    if options.optimizer == "adagrad":
+        learning = tf.keras.optimizers.Adagrad(rate)
+    else:
+        learning = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    ftrl = tf.keras.optimizers.Ftrl(
+        options.wide_learning_rate, l2_regularization_strength=options.wide_l2
+    )
+    loss = "mse" if regression else "binary_crossentropy"
+    model.compile(optimizer=TwoOptimizers(ftrl, learning), loss=loss, metrics=[])
+    return model
+
+
+def _is_wide(variable: tf.Variable) -> bool:
+    return variable.name.split("/")[-1].startswith("of_")
+
+
+def _matrix(codes: tf.Tensor) -> tf.Tensor:
+    """[batch] or [batch, length] as [batch, length]."""
+    return codes[:, None] if codes.shape.rank == 1 else codes
