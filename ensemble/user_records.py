@@ -67,7 +67,7 @@ def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> d
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
-    training = training.loc[training[POSITIVE], key]
+    training = training.loc[training[POSITIVE], key].drop_duplicates()
     raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
     raw["place"] = range(len(raw))
     raw = raw.drop_duplicates(key, keep="last")

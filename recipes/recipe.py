@@ -85,6 +85,8 @@ class Interactions(Table):
     #: asked for in evaluation. The others are what users were shown or tried, and did not take. By
     #: default every interaction is a positive.
     positive: str | None = None
+    #: Keep every interaction of a user with an item. By default the latest of them is the only one.
+    repeats: bool = False
     #: How many of a user's most recent interactions the models see. 0: no history.
     history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
 

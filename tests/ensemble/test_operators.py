@@ -92,6 +92,8 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
     assert found["retrieval_scores"][0].tolist() == [2.0, -INFINITE, 6.0]
     every = TakeCatalogue(Config(), release).run(columns)
     assert every["retrieved_rows"].tolist() == [[1, -1, 3, -1, -1], [0, 1, 2, 3, 4]]
+    named = {"given_rows": np.array([[3]]), "given": np.array([True])}
+    assert TakeCatalogue(Config(), release).run(named)["retrieved_rows"].tolist() == [[3]]
 
 
 def test_named_candidates_may_have_been_seen(release: Release) -> None:

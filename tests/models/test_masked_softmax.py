@@ -145,3 +145,15 @@ def test_a_catalogue_too_large_for_the_linear_model_is_refused(
     monkeypatch.setattr(masked_softmax, "MOST_ITEMS", data.item_count - 1)
     with pytest.raises(ShortlistError, match="linear_dim = 0"):
         built(data, linear_dim=3)
+
+
+def test_a_table_embedded_in_many_passes_is_the_same(
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long histories go through the tower a few at a time; no user is lost or moved by it."""
+    encoder = built(data, linear_dim=3)
+    columns = data.queries(data.interactions("train"))
+    at_once = encoder.embed_queries(columns)
+    values = sum(column.size for column in columns.values()) // data.user_count
+    monkeypatch.setattr("models.two_tower.EMBED_VALUES", 7 * values)
+    np.testing.assert_allclose(encoder.embed_queries(columns), at_once, rtol=1e-5, atol=1e-6)

@@ -34,7 +34,8 @@ class TakeCatalogue(Operator):
         given, named = columns["given"], columns["given_rows"]
         width = named.shape[1] if given.all() else max(self._size, named.shape[1])
         rows = np.full((len(given), width), NO_ROW, dtype=np.int64)
-        rows[~given, : self._size] = np.arange(self._size)
+        if not given.all():
+            rows[~given, : self._size] = np.arange(self._size)
         rows[given, : named.shape[1]] = named[given]
         scores = np.where(rows < 0, np.float32(-np.inf), np.float32(0))
         return {"retrieved_rows": rows, "retrieval_scores": scores}

@@ -1,0 +1,57 @@
+"""How well the served scores tell positives from other interactions of the test part: AUC and log loss.
+
+Over all pairs, whosever they are, as click-through models are measured.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ensemble.runtime.plan import Plan
+from evaluation import metrics
+from evaluation.protocols import Table
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+
+#: Test interactions that are looked at, at most; drawn with the split's seed.
+INTERACTIONS = 100_000
+
+
+def measure(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    data: PreparedData,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Table]:
+    """AUC and log loss of the ranker as served, and log loss of always answering the share of positives.
+
+    Raises:
+        ShortlistError: the ranker predicts no probability of an interaction being a positive, or the
+        test part
+            has positives only.
+    """
+    test = data.labelled("test")
+    if recipe.ranker.kind == "none" or recipe.ranker.target != "positives" or test.positive.all():
+        raise ShortlistError(
+            "the protocol 'click-prediction' needs ranker.target = 'positives' and interactions that "
+            f"are none, and '{recipe.name}' lacks one of them. Leave it out of evaluation.protocols."
+        )
+    chosen = np.random.default_rng(recipe.split.seed).permutation(len(test))[:INTERACTIONS]
+    users, items = data.raw_user_ids, data.raw_item_ids
+    scores = plan.score(
+        [users[row] for row in test.users[chosen]], [items[row] for row in test.items[chosen]]
+    )
+    positive = test.positive[chosen]
+    training = data.labelled("train") + data.labelled("valid")
+    share = np.full(len(chosen), training.positive.mean())
+    rows = {
+        "share of positives": {"auc": 0.5, "log_loss": metrics.log_loss(share, positive)},
+        "ranker, as served": {
+            "auc": metrics.auc(scores, positive),
+            "log_loss": metrics.log_loss(scores, positive),
+        },
+    }
+    return [Table(f"Clicks of {len(chosen):,} test interactions", ("auc", "log_loss"), rows)]
