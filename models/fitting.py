@@ -15,6 +15,7 @@ from recipes.errors import ShortlistError
 
 Say = Callable[[str], None]
 Measure = Callable[[], float]
+Watch = Callable[[int, float], None]
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
@@ -37,7 +38,7 @@ class Validation(tf.keras.callbacks.Callback):
     """After each epoch: measure on the validation part, and say one line.
 
     ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best. ``also``: further
-    figures to write down.
+    figures to write down. ``watch``: is told the epoch and the figure, and may stop it all by raising.
 
     The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
     """
@@ -50,6 +51,7 @@ class Validation(tf.keras.callbacks.Callback):
         label: str,
         best: Literal["max", "min"] = "max",
         also: Mapping[str, Measure] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -58,6 +60,7 @@ class Validation(tf.keras.callbacks.Callback):
         self.label = label
         self.best = best
         self.also = also or {}
+        self.watch = watch
         self.history: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -68,6 +71,8 @@ class Validation(tf.keras.callbacks.Callback):
         self.history.append(figures)
         line = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
         self.say(f"{self.label} epoch {epoch + 1}: {line}")
+        if self.watch is not None:
+            self.watch(epoch, figures[self.name])
 
 
 def fit(

@@ -31,8 +31,13 @@ from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
 
-def train_all(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> None:
-    """Train what the recipe asks for and write everything that ``models`` names."""
+def train_all(
+    recipe: Recipe, prepared: Prepared, models: Models, titles: dict[str, str], say: Say
+) -> None:
+    """Train what the recipe asks for and write everything that ``models`` names.
+
+    ``titles``: what to call items in pictures, by raw id.
+    """
     data = PreparedData(prepared)
     train, valid = data.interactions("train"), data.interactions("valid")
     if len(train) < 2:
@@ -45,7 +50,7 @@ def train_all(recipe: Recipe, prepared: Prepared, models: Models, say: Say) -> N
         trained = _jointly(recipe, data, train + valid, models, figures, say)
     else:
         trained = _separately(recipe, data, train, valid, models, figures, say)
-    write(recipe, data, trained, train + valid, models, figures, say)
+    write(recipe, data, trained, train + valid, models, figures, titles, say)
 
 
 def _separately(

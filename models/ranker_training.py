@@ -13,7 +13,7 @@ from merlin.schema import Tags
 
 from models.batches import Batches
 from models.candidate_rows import CandidateRows
-from models.fitting import Say, Validation, fit
+from models.fitting import Say, Validation, Watch, fit
 from models.prepared import Arrays, Labelled, PreparedData
 from models.ranker_inputs import ranker_schema
 from models.rankers import ranker_module
@@ -75,6 +75,29 @@ def on_interactions(
 ) -> TrainedRanker:
     """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
     options = recipe.ranker
+    epochs = first_on_interactions(recipe, data, logs, figures, say)
+    say(f"ranker: once more on train and valid, {epochs} epochs")
+    tf.keras.utils.set_random_seed(options.seed)
+    everything = data.labelled("train") + data.labelled("valid")
+    inputs, target = _rows(data, options, everything)
+    model, batches = _untrained(data, options, inputs, target)
+    fit(model, batches, epochs=epochs, logs=logs / "ranker-final")
+    return TrainedRanker(model, inputs)
+
+
+def first_on_interactions(
+    recipe: Recipe,
+    data: PreparedData,
+    logs: Path,
+    figures: dict[str, Any],
+    say: Say,
+    watch: Watch | None = None,
+) -> int:
+    """Train on the interactions of ``train``, stop early on ``valid``; returns the best number of epochs.
+
+    ``watch``: as in ``Validation``.
+    """
+    options = recipe.ranker
     train, valid = data.labelled("train"), data.labelled("valid")
     tf.keras.utils.set_random_seed(options.seed)
     model, batches = _untrained(data, options, *_rows(data, options, train))
@@ -82,16 +105,9 @@ def on_interactions(
     wanted = _target(valid, options)
     name, measure, best = _MEASURES[options.target]
     validation = Validation(
-        name, lambda: measure(scores(model, hidden), wanted), say, "ranker", best
+        name, lambda: measure(scores(model, hidden), wanted), say, "ranker", best, watch=watch
     )
-    epochs = _fit_early(model, batches, options, logs, validation, figures)
-
-    say(f"ranker: once more on train and valid, {epochs} epochs")
-    tf.keras.utils.set_random_seed(options.seed)
-    inputs, target = _rows(data, options, train + valid)
-    model, batches = _untrained(data, options, inputs, target)
-    fit(model, batches, epochs=epochs, logs=logs / "ranker-final")
-    return TrainedRanker(model, inputs)
+    return _fit_early(model, batches, options, logs, validation, figures)
 
 
 def scores(model: tf.keras.Model, inputs: Arrays) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import candidates
-from models.fitting import Say, Validation, fit
+from models.fitting import Say, Validation, Watch, fit
 from models.prepared import Interactions, PreparedData
 from models.retrievers import head
 from models.two_tower import TwoTower
@@ -29,8 +29,12 @@ def first_retriever(
     logs: Path,
     figures: dict[str, Any],
     say: Say,
+    watch: Watch | None = None,
 ) -> tuple[TwoTower, int]:
-    """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs."""
+    """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs.
+
+    ``watch``: as in ``Validation``.
+    """
     retriever, batches = _untrained(recipe, data, train, ["train"])
     relevant = valid.by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
@@ -45,7 +49,7 @@ def first_retriever(
         )
         return candidates.recall(found, wanted)
 
-    validation = Validation(f"recall_at_{VALIDATION_K}", recall, say, "retriever")
+    validation = Validation(f"recall_at_{VALIDATION_K}", recall, say, "retriever", watch=watch)
     best = fit(
         retriever.model,
         batches,

@@ -8,6 +8,7 @@ from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, stamped, write_stamp
 from recipes.inputs import need
 from recipes.recipe import Recipe
+from sources.titles import titles
 
 Say = Callable[[str], None]
 
@@ -36,7 +37,7 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
 
     try:
         with atomic_directory(artifacts.models.root) as folder, file_errors(folder):
-            train_all(recipe, artifacts.prepared, Models(folder), say)
+            train_all(recipe, artifacts.prepared, Models(folder), titles(recipe, artifacts), say)
             write_stamp(Models(folder).stamp, made_from)
     except OSError as error:
         raise ShortlistError(

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.candidate_rows import cross_feature_arrays
+from models.curves import draw_curves
 from models.fitting import Say
 from models.onnx_export import export
 from models.prepared import Interactions, PreparedData
+from models.projector import write_projector
 from models.ranker_training import TrainedRanker
 from models.two_tower import TwoTower
 from recipes.artifacts import Models
@@ -32,10 +34,12 @@ def write(
     visible: Interactions,
     models: Models,
     figures: dict[str, Any],
+    titles: dict[str, str],
     say: Say,
 ) -> None:
     """SavedModels, ONNX, item embeddings, cross feature arrays and the training's figures.
 
+    ``titles``: what to call items in pictures, by raw id.
     ``visible``: the positives that a served user's history and the cross features are made of.
     """
     retriever, ranker = trained
@@ -53,11 +57,15 @@ def write(
         difference = export(model, sample, models.saved_model(name), models.onnx(name))
         figures["onnx_max_difference"][name] = difference
     if retriever is not None:
-        _write_embeddings(retriever.embed_items(data.items), models)
+        embeddings = retriever.embed_items(data.items)
+        _write_embeddings(embeddings, models)
+        labels = [titles.get(one) or one for one in data.raw_item_ids]
+        write_projector(embeddings, labels, models.logs / "projector")
     models.cross_features.mkdir()
     if ranker is not None and recipe.ranker.target == "candidates":
         for name, array in cross_feature_arrays(data, visible).items():
             np.save(models.cross_features / name, array, allow_pickle=False)
+    draw_curves(figures, models.learning_curves)
     models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

@@ -108,8 +108,13 @@ class Models:
         return self.root / "training.json"
 
     @property
+    def learning_curves(self) -> Path:
+        """The same validation figures as a picture."""
+        return self.root / "learning_curves.png"
+
+    @property
     def logs(self) -> Path:
-        """TensorBoard logs."""
+        """TensorBoard logs, the embedding projector's among them."""
         return self.root / "logs"
 
 
@@ -134,6 +139,11 @@ class Artifacts:
     @property
     def models(self) -> Models:
         return Models(self.root / "models")
+
+    @property
+    def study(self) -> Path:
+        """The trials of `shortlist tune`, an Optuna study in SQLite."""
+        return self.root / "study.sqlite"
 
     @property
     def report(self) -> Path:

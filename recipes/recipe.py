@@ -177,7 +177,7 @@ class Retriever(Table):
     #: ``masked-softmax``: width of the linear item-item model beside them (0: none), and how much its
     #: score counts, that of a copy being 1.
     linear_dim: Annotated[int, Field(ge=0)] = 0
-    linear_weight: PositiveFloat = 10.0
+    linear_weight: PositiveFloat = 3.0
     #: ``log-loss``: items drawn at random as negatives of each positive.
     negatives: Annotated[int, Field(ge=0)] = 4
     temperature: PositiveFloat = 1.0
@@ -227,6 +227,8 @@ class Ranker(Table):
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
     #: ``wide-and-deep``: add the inner product of the user's and the item's embedding.
     dot_product: bool = False
+    #: ``wide-and-deep``: deep sides, each trained for itself, whose mean is the answer.
+    copies: Annotated[int, Field(ge=1, le=16)] = 1
     #: ``wide-and-deep``: of the deep side. ``weight_decay`` is for adamw.
     optimizer: Literal["adamw", "adagrad"] = "adamw"
     top_layers: tuple[Positive, ...] = (64, 32)
@@ -260,6 +262,45 @@ class Joint(Table):
     def _something_is_learnt(self) -> "Joint":
         if self.retrieval_weight + self.rating_weight == 0:
             raise ValueError("retrieval_weight and rating_weight must not both be 0")
+        return self
+
+
+class Range(Table):
+    """Numbers to try: from ``low`` to ``high``, evenly in their logarithm with ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> "Range":
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("`low` must be below `high`, and above 0 where `log` is set")
+        return self
+
+
+class Choices(Table):
+    """Values to try."""
+
+    choices: Annotated[tuple[bool | int | float | str | None, ...], Field(min_length=1)]
+
+
+class Tune(Table):
+    """Which settings `shortlist tune` searches, by their keys, such as ``retriever.learning_rate``."""
+
+    trials: Positive = 20
+    seed: int = 42
+    space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_stage_is_tuned(self) -> "Tune":
+        stages = {key.split(".")[0] for key in self.space}
+        if len(stages) > 1 or not stages <= {"retriever", "ranker"}:
+            raise ValueError(
+                "the keys of space must all begin with 'retriever.', or all with 'ranker.': one "
+                f"stage is tuned at a time, and they begin with {sorted(stages)}"
+            )
         return self
 
 
@@ -309,6 +350,7 @@ class Recipe(Table):
     joint: Joint | None = None
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
+    tune: Tune | None = None
     _file: str | None = PrivateAttr(default=None)
 
     @property

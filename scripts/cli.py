@@ -20,9 +20,11 @@ COMMANDS = {
     "doctor": "check this machine, and say what to mend",
     "prepare": "read a recipe's data, encode it and split it",
     "train": "train the retriever and the ranker",
+    "tune": "search for the best settings of a stage",
     "evaluate": "measure every stage, beside popularity",
     "export": "put the trained parts together into a release for Triton",
     "serve": "start Triton on the latest release",
+    "batch": "recommendations for a file of users, without a server",
     "recommend": "ask a running server for recommendations",
 }
 

@@ -120,7 +120,7 @@ def _show_answers(
     from rich.table import Table
 
     from scripts.console import show
-    from scripts.titles import titles
+    from sources.titles import titles
 
     title_of = titles(recipe, artifacts)
     rows = _training_rows(recipe, artifacts)

@@ -13,7 +13,7 @@ from typing import Any
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from scripts.arguments import add_recipe, opened, whole_number
-from scripts.titles import titles
+from sources.titles import titles
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -110,7 +110,8 @@ def _prepare(recipe: Recipe, tables: "Tables", prepared: Prepared, say: Say) -> 
 def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFrame":
     """The interactions that count, in table order: the filter holds, each (user, item) pair once.
 
-    Of several interactions of a pair the latest is kept; of equally late ones the table's last.
+    Of several interactions of a pair the latest is kept; of equally late ones the table's last. With
+    ``interactions.repeats`` all are kept.
     """
     from workflows.conditions import Condition
     from workflows.graph import filter_interactions
@@ -129,6 +130,8 @@ def select(recipe: Recipe, interactions: "pd.DataFrame", say: Say) -> "pd.DataFr
         if condition is not None and len(interactions):
             reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
         raise ShortlistError(f"0 of {len(interactions):,} interactions are left: {reason}")
+    if recipe.interactions.repeats:
+        return chosen
     by_time = chosen
     if columns.timestamp is not None:
         by_time = chosen.sort_values(columns.timestamp, kind="stable")

@@ -48,17 +48,17 @@ class Deep(tf.keras.layers.Layer):
     """Embeddings, numbers and, if asked for, the inner product of both ids: float32 [batch, 1]."""
 
     def __init__(
-        self, schema: Schema, user: str, item: str, numbers: Arrays, options: Ranker
+        self, schema: Schema, user: str, item: str, numbers: Arrays, options: Ranker, seed: int
     ) -> None:
         super().__init__()
-        tables = EmbeddingTables(options.embedding_dim, options.seed)
+        tables = EmbeddingTables(options.embedding_dim, seed)
         self.user, self.item, self.dot_product = user, item, options.dot_product
         self.branches = {
             column.name: PooledEmbedding(tables.of(column))
             for column in schema.select_by_tag(Tags.CATEGORICAL)
         }
         self.numbers = Standardise(numbers) if numbers else None
-        self.dropout = tf.keras.layers.Dropout(options.dropout, seed=options.seed)
+        self.dropout = tf.keras.layers.Dropout(options.dropout, seed=seed)
         self.layers = mm.MLPBlock(list(options.top_layers), activation="relu")
         self.output_layer = tf.keras.layers.Dense(1)
 
@@ -79,17 +79,23 @@ class Deep(tf.keras.layers.Layer):
 
 
 class WideAndDeep(tf.keras.Model):
-    """Columns -> [batch, 1]: a label, or with ``probability`` the probability of a positive."""
+    """Columns -> [batch, 1]: a label, or with ``probability`` the probability of a positive.
 
-    def __init__(self, wide: Wide, deep: Deep, offset: float, probability: bool) -> None:
+    The mean of what each deep side, with the wide one, answers. In training [batch, deep sides]: each
+    answers for itself, so that their errors differ and cancel out in the mean.
+    """
+
+    def __init__(self, wide: Wide, deep: list[Deep], offset: float, probability: bool) -> None:
         super().__init__()
         self.wide, self.deep, self.probability = wide, deep, probability
         start = tf.keras.initializers.Constant(offset)
         self.offset = self.add_weight("offset", (), initializer=start, trainable=False)
 
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        answer = self.offset + self.wide(columns) + self.deep(columns, training=training)
-        return tf.sigmoid(answer) if self.probability else answer
+        each = [self.offset + self.wide(columns) + deep(columns, training) for deep in self.deep]
+        answers = tf.concat(each, axis=1)
+        answers = tf.sigmoid(answers) if self.probability else answers
+        return answers if training else tf.reduce_mean(answers, axis=1, keepdims=True)
 
 
 class TwoOptimizers(tf.keras.optimizers.Optimizer):
@@ -125,7 +131,11 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> t
     schema = ranker_schema(data, options, list(numbers))
     sizes = (cardinality(user), cardinality(item))
     wide = Wide(user.name, item.name, sizes, options.cross_bins)
-    deep = Deep(schema, user.name, item.name, numbers, options)
+    # Seeds far apart: a side numbers its tables on from its own.
+    deep = [
+        Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * copy)
+        for copy in range(options.copies)
+    ]
     regression = options.target == "label"
     offset = float(np.mean(data.labelled("train").label)) if regression else 0.0
     model = WideAndDeep(wide, deep, offset, not regression)

@@ -65,7 +65,7 @@ def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
 
 def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
     """The opposite query finds the same items, by the size of the product alone."""
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "query": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
             name: np.zeros((2, 0), np.int64)
@@ -80,7 +80,7 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
 
 def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) -> None:
     """One user names items, one of them unknown; the other user's retrieval is as ever."""
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "query": np.array([[2.0], [1.0]], dtype=np.float32),
         "seen_rows": np.zeros((2, 0), np.int64),
         "excluded_rows": np.zeros((2, 0), np.int64),

@@ -1,0 +1,32 @@
+"""The learning curves of a training as a picture."""
+
+from pathlib import Path
+from typing import Any
+
+
+def draw_curves(figures: dict[str, Any], path: Path) -> None:
+    """Write a PNG with a panel per figure of each first training: its value after every epoch.
+
+    ``figures``: the content of ``training.json``; the epoch whose weights were kept is marked.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = [
+        (model, name, [epoch[name] for epoch in trained["validation"]], trained["epochs"])
+        for model, trained in figures.items()
+        if isinstance(trained, dict) and trained.get("validation")
+        for name in trained["validation"][0]
+    ]
+    if not panels:
+        return
+    figure = Figure(figsize=(3.2 * len(panels), 2.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (model, name, values, kept) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        epochs = range(1, len(values) + 1)
+        axes.plot(epochs, values, marker="." if len(values) < 30 else None)
+        axes.axvline(kept, linestyle=":", color="grey")
+        axes.set(title=f"{model}: {name}", xlabel="epoch")
+    figure.savefig(path, dpi=100)
