@@ -56,7 +56,7 @@ class Source(Table):
     def _options_fit_the_kind(self) -> "Source":
         if self.titles_as_items and self.kind != "movielens-100k":
             raise ValueError("`titles_as_items` is for kind 'movielens-100k'")
-        if "rows" in self.model_fields_set and self.kind != "aliccp":
+        if self.rows != type(self).model_fields["rows"].default and self.kind != "aliccp":
             raise ValueError("`rows` is for kind 'aliccp'")
         return self
 

@@ -22,6 +22,7 @@ from ensemble.runtime.release import Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.user_records import fill_feature_store, training_records
 from recipes.artifacts import Artifacts, Raw
+from recipes.recipe import POSITIVE
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
 from workflows.graph import PART
@@ -198,7 +199,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
     rows = tables.interactions.merge(tables.users, on="customer").merge(tables.items, on="sku")
     with dask.config.set({"dataframe.convert-string": False}):
         workflow = Workflow.load(prepared.prepared.workflow)
-        encoded = workflow.transform(rows.assign(**{PART: 0}))
+        encoded = workflow.transform(rows.assign(**{PART: 0, POSITIVE: 1.0}))
     encoding = Encoding.load(prepared.prepared.encoding)
     for path, encoder, features in (
         (raw.users, encoding.user, encoding.user_features),

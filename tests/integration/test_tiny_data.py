@@ -78,6 +78,6 @@ def test_a_single_interaction_cannot_be_trained_on(tmp_path: Path) -> None:
     """An item is learnt against others: with one there is none, and that is said."""
     text = RECIPE.replace("valid = 0.01", "valid = 0.5")
     recipe, artifacts = prepared(tmp_path, text, customers=1)
-    with pytest.raises(ShortlistError, match=r"at least 2 interactions .* found 1"):
+    with pytest.raises(ShortlistError, match=r"at least 2 positives .* found 1"):
         train(recipe, artifacts, force=False, say=print)
     assert not artifacts.models.root.exists()

@@ -12,6 +12,7 @@ from models.candidate_rows import (
     cross_feature_arrays,
     unknown_user_rows,
 )
+from models.linear import item_weights
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.artifacts import Artifacts
 from recipes.recipe import Recipe
@@ -73,8 +74,9 @@ def test_candidates_are_the_best_that_the_user_has_not_seen(
 def test_cross_features_by_hand(
     data: PreparedData, rows: CandidateRows, vectors: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    """Popularity, activity and co-occurrence from the visible part alone, for every user's best."""
+    """Popularity, activity, co-occurrence and the linear model's weights, from the visible part alone."""
     train = data.interactions("train")
+    weights = item_weights(train, data.user_count, data.item_count)
     buyers = [set(train.users[train.items == item].tolist()) for item in range(data.item_count)]
     for user in np.unique(rows.users)[::5].tolist():
         seen = set(train.items[train.users == user].tolist())
@@ -88,10 +90,11 @@ def test_cross_features_by_hand(
             "popularity": np.log1p(len(buyers[item])),
             "activity": np.log1p(len(seen)),
             "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
+            "linear": sum(weights[other, item] for other in seen),
         }
         assert set(expected) == set(CROSS_FEATURES)
         for name, value in expected.items():
-            assert rows.columns[name][first] == pytest.approx(value, rel=1e-5), name
+            assert rows.columns[name][first] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
 
 def test_rows_of_some_users(rows: CandidateRows) -> None:
@@ -119,6 +122,7 @@ def test_an_unknown_users_rows_show_nothing_of_the_user(
         assert (rows.columns[name] == data.unknown_user[name][0]).all(), name
     assert not rows.columns["activity"].any()
     assert not rows.columns["cooccurrence"].any()
+    assert not rows.columns["linear"].any()
     for user in users.tolist():
         wanted = {item for other, item in pairs_of(relevant) if other == user}
         assert rows.relevant[rows.users == user].sum() == len(wanted)

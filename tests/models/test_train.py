@@ -77,7 +77,7 @@ def test_onnx_inputs_are_named_by_feature(
     found = {
         each.name: (each.type, each.shape[1]) for each in session(artifacts, name).get_inputs()
     }
-    cross = dict.fromkeys(["retrieval_score", "popularity", "activity", "cooccurrence"])
+    cross = dict.fromkeys(["retrieval_score", "popularity", "activity", "cooccurrence", "linear"])
     shown = {
         "query_tower": data.query_schema,
         "candidate_tower": data.candidate_schema,

@@ -152,6 +152,11 @@ def test_a_wrong_command_line_is_explained(
         (["export", "movielens-100k"], "shortlist prepare movielens-100k"),
         (["serve", "movielens-100k"], "shortlist export movielens-100k"),
         (["recommend", "movielens-100k", "--user", "1"], "shortlist serve movielens-100k"),
+        (["tune", "songs"], "shortlist prepare songs"),
+        (
+            ["batch", "movielens-100k", "--users", "u.txt", "--out", "o.jsonl"],
+            "shortlist export movielens-100k",
+        ),
     ],
 )
 def test_a_step_without_its_input_names_the_command_that_makes_it(
@@ -169,7 +174,7 @@ def test_a_step_without_its_input_names_the_command_that_makes_it(
 
 def test_an_unknown_recipe_is_told_by_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The recipe is read before anything else is done."""
+    required = {"recommend": ["--user", "1"], "batch": ["--users", "u.txt", "--out", "o.jsonl"]}
     for name in set(WRITTEN) - {"doctor", "demo"}:
-        extra = ["--user", "1"] if name == "recommend" else []
-        assert cli.main([name, "movielens-100", *extra]) == 1
+        assert cli.main([name, "movielens-100", *required.get(name, [])]) == 1
         assert "Did you mean 'movielens-100k'?" in capsys.readouterr().err
