@@ -12,7 +12,7 @@ from models.prepared import Arrays
 
 #: Values that go through a tower at once when whole tables are embedded: rows times the values of a row, of
 #: which a long history has many, and each is looked up as a vector.
-EMBED_VALUES = 1 << 19
+EMBED_VALUES = 1 << 17
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ class Plan:
         exclude: Sequence[Sequence[str]] | None = None,
     ) -> Trace:
         """What each stage kept for these users; arguments and errors as ``recommend``."""
-        batches = list(self._batches(self.request(user_ids, top_k, exclude)))
+        names = ("retrieved_rows", "candidate_rows", "ranker_scores", "item_rows")
+        batches = list(self._batches(self.request(user_ids, top_k, exclude), names))
         return Trace(
             retrieved_rows=_stack([batch["retrieved_rows"] for batch in batches], -1),
             candidate_rows=_stack([batch["candidate_rows"] for batch in batches], -1),
@@ -98,7 +99,8 @@ class Plan:
 
     def answer(self, requests: Sequence[Request]) -> list[Answers]:
         """Answer several requests in one pass."""
-        batches = list(self._batches(together(requests)))
+        names = ("item_ids", "scores", "known_user")
+        batches = list(self._batches(together(requests), names))
         item_ids = _stack([batch["item_ids"] for batch in batches], "")
         scores = _stack([batch["scores"] for batch in batches], -np.inf)
         known = np.concatenate([batch["known_user"] for batch in batches])
@@ -117,7 +119,8 @@ class Plan:
             columns |= operator.run(columns)
         return columns
 
-    def _batches(self, request: Request) -> Iterator[dict[str, np.ndarray]]:
+    def _batches(self, request: Request, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Some columns of each batch: all that the operators make, kept for many users, fills memory."""
         for start in range(0, len(request.user_ids), USERS_PER_BATCH):
             part = slice(start, start + USERS_PER_BATCH)
             users = Request(
@@ -126,7 +129,8 @@ class Plan:
                 request.exclude_item_ids[part],
                 request.candidate_item_ids[part],
             )
-            yield self.run(users.columns())
+            columns = self.run(users.columns())
+            yield {name: columns[name] for name in names}
 
 
 def read(directory: Path) -> dict[str, Any]:
