@@ -1,26 +1,26 @@
 """Source ``aliccp``: which shown item a customer of Taobao clicked on, from Ali-CCP.
 
-X. Ma et al., "Entire space multi-task model", SIGIR 2018; tianchi.aliyun.com/dataset/408, for research.
-Taken from a folder ``aliccp`` with the official CSV files, or with Parquet files that have the columns
-below; where there is neither, rows made up by the generator that Merlin Models ships. Those are labelled
-synthetic: ids follow a log-normal distribution, clicks a coin, so they measure the machinery and never
-quality.
+X. Ma et al., "Entire space multi-task model", SIGIR 2018; tianchi.aliyun.com/dataset/408, for
+research. Taken from a folder ``aliccp`` with the official CSV files, or with Parquet files that
+have the columns below; where there is neither, rows made up by the generator that Merlin Models
+ships. Those are labelled synthetic: ids follow a log-normal distribution, clicks a coin, so they
+measure the machinery and never quality.
 
 Tables:
     interactions: user_id, item_id, click, conversion, all int64, in the order of the files
-    users, items: the id and ``USER`` or ``ITEM``, all int64; of several rows of an id the first counts
+    users, items: the id and ``USER`` or ``ITEM``, all int64; of several rows of an id the first
+        counts
 """
 
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet
 
 from recipes.errors import ShortlistError
@@ -53,8 +53,8 @@ COLUMNS = (*USER, *ITEM, *TARGETS)
 #: A line's features: number, value and weight, between control characters.
 _SEPARATORS = re.compile("[\x01\x02\x03]")
 _HINT = (
-    f"Expected the official sample_skeleton_train.csv and common_features_train.csv ({ADDRESS}), or "
-    f"Parquet files with the columns {', '.join(COLUMNS)}."
+    f"Expected the official sample_skeleton_train.csv and common_features_train.csv ({ADDRESS}), "
+    f"or Parquet files with the columns {', '.join(COLUMNS)}."
 )
 
 
@@ -70,14 +70,14 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
         say(f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)")
         return _tables(_synthetic(rows), f"{rows:,} synthetic rows")
     say(f"reading Ali-CCP of {folder}")
-    if next(folder.rglob("sample_skeleton_train.csv"), None) is not None:
-        return _tables(pa.concat_tables(_official(folder)), str(folder))
-    return _tables(_parquet(folder), str(folder))
+    official = any(folder.rglob("sample_skeleton_train.csv"))
+    found = _official(folder) if official else _parquet(folder)
+    return _tables(pa.concat_tables(found), str(folder))
 
 
 def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
-    return [os.environ.get("SHORTLIST_DATA", "")]
+    """What the tables depend on beside the recipe: the folder, or None where they are made up."""
+    return [str(_folder(None))]
 
 
 def _folder(data_dir: Path | None) -> Path | None:
@@ -92,8 +92,8 @@ def _folder(data_dir: Path | None) -> Path | None:
 
 def _tables(rows: pa.Table, origin: str) -> RawTables:
     def first_of(names: list[str]) -> pa.Table:
-        frame = rows.select(names).to_pandas().drop_duplicates(names[0])
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        again = rows[names[0]].to_pandas().duplicated()
+        return rows.select(names).filter(pa.array(~again))
 
     interactions = rows.select(["user_id", "item_id", *TARGETS])
     return RawTables(
@@ -112,27 +112,36 @@ def _synthetic(rows: int) -> pa.Table:
         if ended.returncode:
             raise ShortlistError(
                 f"Merlin's generator failed to make {rows:,} rows: {ended.stderr.strip()[-500:]} "
-                "Lower source.rows, or give the real files."
+                f"Lower source.rows, or give the real files ({ADDRESS})."
             )
         return pa.parquet.read_table(file, columns=list(COLUMNS))
 
 
-def _parquet(folder: Path) -> pa.Table:
-    files = sorted(folder.rglob("*.parquet"))
+def _parquet(folder: Path) -> Iterator[pa.Table]:
+    files = sorted(file for file in folder.rglob("*.parquet") if file.is_file())
     if not files:
         raise ShortlistError(f"{folder} holds no Ali-CCP. {_HINT}")
     for file in files:
         try:
-            names = pa.parquet.read_schema(file).names
+            table = pa.parquet.ParquetFile(file).read(columns=list(COLUMNS))
         except (pa.ArrowException, OSError) as error:
             raise ShortlistError(
-                f"{file} cannot be read as Parquet: {error}. It is damaged or cut off; fetch it again."
+                f"{file} cannot be read as Parquet: {error}. It is damaged or cut off; make it "
+                f"again of the files of {ADDRESS}."
             ) from error
-        missing = [name for name in COLUMNS if name not in names]
+        missing = [name for name in COLUMNS if name not in table.column_names]
         if missing:
             raise ShortlistError(f"{file} has no column {', '.join(missing)}. {_HINT}")
-    schema = pa.schema([(name, pa.int64()) for name in COLUMNS])
-    return pa.dataset.dataset(files, schema=schema).to_table(columns=list(COLUMNS))
+        yield pa.table({name: _whole_numbers(table, name, file) for name in COLUMNS})
+
+
+def _whole_numbers(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
+    try:
+        return table[name].cast(pa.int64())
+    except pa.ArrowException as error:
+        raise ShortlistError(
+            f"Column '{name}' of {file} must hold whole numbers: {error}. {_HINT}"
+        ) from error
 
 
 def _official(folder: Path) -> Iterator[pa.Table]:
@@ -146,39 +155,45 @@ def _official(folder: Path) -> Iterator[pa.Table]:
             raise ShortlistError(
                 f"{folder} has {skeleton.name} and no common_features_{part}.csv. {_HINT}"
             )
-        shared = {key: _values(features, USER) for key, _, features in _lines(common, 3)}
-        rows: list[list[int]] = []
-        for _, click, conversion, key, _, features in _lines(skeleton, 6):
-            if key not in shared:
+        shared = dict(_lines(common, USER, 0))
+        lines = _lines(skeleton, ITEM, 3)
+        while block := list(islice(lines, 1_000_000)):
+            absent = next((key for key, _ in block if key not in shared), None)
+            if absent is not None:
                 raise ShortlistError(
-                    f"{skeleton} names the common features {key}, which {common.name} does not hold: "
-                    f"it is cut off, or of another part. Fetch both again from {ADDRESS}."
+                    f"{skeleton} names the common features {absent}, which {common.name} does not "
+                    f"hold: it is cut off, or of another part. Fetch both again from {ADDRESS}."
                 )
-            rows.append([*shared[key], *_values(features, ITEM), int(click), int(conversion)])
-            if len(rows) == 1_000_000:
-                yield _of_rows(rows)
-                rows = []
-        if rows:
-            yield _of_rows(rows)
+            yield _of_rows([shared[key] + numbers for key, numbers in block])
 
 
-def _lines(path: Path, fields: int) -> Iterator[list[str]]:
-    with path.open(encoding="utf-8") as file:
+def _lines(path: Path, columns: dict[str, str], before: int) -> Iterator[tuple[str, list[int]]]:
+    """Of every line the key of its common features, and its numbers.
+
+    A line holds ``before`` fields (none, or its own number, click and conversion), that key, how
+    many features follow, and these. The numbers are the values of the features ``columns`` in their
+    order, 0 for one that is not there, and then click and conversion.
+    """
+    number = 0
+    with path.open(encoding="latin-1") as file:  # ASCII in truth; anything else is no number
         for number, line in enumerate(file, start=1):
-            values = line.rstrip("\n").split(",")
-            if len(values) != fields:
+            try:
+                *front, key, _, features = line.rstrip("\n").split(",")
+                parts = _SEPARATORS.split(features)
+                if len(front) != before or len(parts) % 3 or not parts[-1]:
+                    raise ValueError("a field is missing")
+                found = dict(zip(parts[::3], parts[1::3], strict=True))
+                values = [int(found.get(each, 0)) for each in columns.values()]
+                yield key, values + [int(label) for label in front[1:]]
+            except ValueError as error:
                 raise ShortlistError(
-                    f"{path}:{number} has {len(values)} fields between commas, and {fields} were "
-                    f"expected: it is cut off or another file. Fetch it again from {ADDRESS}."
-                )
-            yield values
-
-
-def _values(features: str, columns: dict[str, str]) -> list[int]:
-    """The features' values in the order of ``columns``; 0 for one that is not there."""
-    parts = _SEPARATORS.split(features)
-    found = dict(zip(parts[::3], parts[1::3], strict=False))
-    return [int(found.get(number, 0)) for number in columns.values()]
+                    f"{path}:{number} is no line of Ali-CCP ({error}). Expected "
+                    f"{'id, click, conversion, ' if before else ''}key of common features, number "
+                    "of features and features between commas: it is cut off, or another file. "
+                    f"Fetch it again from {ADDRESS}."
+                ) from error
+    if number == 0:
+        raise ShortlistError(f"{path} is empty. Fetch it again from {ADDRESS}.")
 
 
 def _of_rows(rows: list[list[int]]) -> pa.Table:

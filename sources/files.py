@@ -82,9 +82,10 @@ def in_archive(dataset: Dataset, archive: Path) -> Files:
                 if all(name in members for name in names):
                     content = {name: opened.read(members[name]) for name in names}
                     return Files(str(archive), content)
-    except (zipfile.BadZipFile, zlib.error, OSError) as error:
+    # RuntimeError: it asks for a password, or for a compression that nobody knows.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ShortlistError(
-            f"{archive} is not a complete zip file ({error}). Delete it and try again. "
+            f"{archive} cannot be read as a zip file ({error}). Delete it and try again. "
             f"{dataset.by_hand}"
         ) from error
     raise ShortlistError(

@@ -8,8 +8,8 @@ Tables:
     users: user_id int64
     items: item_id int64, name string
 
-``weight`` is 1 + ln(plays): plays spread over five orders of magnitude, and a loss weighted by them as they
-are would hear the few most devoted listeners alone.
+``weight`` is 1 + ln(plays): plays spread over five orders of magnitude, and a loss weighted by them
+as they are would hear the few most devoted listeners alone.
 """
 
 import os
@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from recipes.artifacts import downloads
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
-from sources.download import download
+from sources.download import UnreachableError, download
 from sources.files import Dataset, Files, in_archive, local
 from sources.tables import RawTable, RawTables
 from sources.text_table import read_table
@@ -34,8 +34,8 @@ DATASET = Dataset(
     forms=(("user_artists.dat", "artists.dat"),),
     archives=("hetrec2011-lastfm-2k.zip",),
     by_hand=(
-        f"Fetch {URL} on a machine that can, and give the folder that holds it: --data-dir FOLDER, or "
-        "the environment variable SHORTLIST_DATA."
+        f"Fetch {URL} on a machine that can, and give the folder that holds it: "
+        "--data-dir FOLDER, or the environment variable SHORTLIST_DATA."
     ),
 )
 
@@ -84,13 +84,13 @@ def _downloaded(say: Callable[[str], None]) -> Files:
     if not archive.exists():
         say(f"asking {URL}")
         try:
-            download(URL, archive, lambda path: _is_whole(path), say)
-        except ShortlistError as error:
+            download(URL, archive, _holds_the_data, say)
+        except UnreachableError as error:
             raise ShortlistError(
                 f"{DATASET.title} could not be downloaded: {error}. {DATASET.by_hand}"
             ) from error
     return in_archive(DATASET, archive)
 
 
-def _is_whole(path: Path) -> None:
+def _holds_the_data(path: Path) -> None:
     in_archive(DATASET, path)

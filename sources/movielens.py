@@ -6,7 +6,8 @@ Both forms give the same tables::
     users         user_id int64, age int64, gender string, occupation string, zip_code string
     items         item_id int64, title string, year int64 (null where unknown), genres list<string>
 
-Interactions keep the order of ``u.data``.
+Interactions keep the order of ``u.data``. With ``titles_as_items`` the title takes the place of
+``item_id`` in both.
 """
 
 import io
@@ -18,9 +19,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from sources.files import Files
-from sources.movielens_files import find, ratings
+from sources.movielens_files import DATASET, find, ratings
 from sources.tables import RawTable, RawTables
 
 _YEAR = re.compile(r"(?P<name>.*?) *\((?P<year>\d{4})\)(?: \(V\))?")
@@ -32,11 +34,23 @@ _ARTICLE = re.compile(
 
 
 def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
-    """The three tables. Raises ``ShortlistError`` where the files cannot be had (see ``find``)."""
+    """The three tables.
+
+    Raises:
+        ShortlistError: the files cannot be had (see ``find``), or those beside the ratings are
+            damaged.
+    """
     files = find(data_dir, say)
     say(f"reading MovieLens-100K (GroupLens; for research, not to be passed on) of {files.origin}")
-    read = tables(files)
-    return _with_titles_as_items(read) if recipe.source.titles_as_items else read
+    try:
+        read = tables(files)
+        return titles_as_items(read) if recipe.source.titles_as_items else read
+    except (ValueError, LookupError) as error:
+        # The ratings are right (``find`` knows their checksum): it is another file.
+        raise ShortlistError(
+            f"The users, films or genres of MovieLens-100K in {files.origin} are damaged or cut "
+            f"off ({type(error).__name__}: {error}). {DATASET.by_hand}"
+        ) from error
 
 
 def inputs(recipe: Recipe) -> list[str]:
@@ -66,8 +80,8 @@ def tables(files: Files) -> RawTables:
     )
 
 
-def _with_titles_as_items(tables: RawTables) -> RawTables:
-    """Films of one title are one item, and the title is its id; the first film gives the features."""
+def titles_as_items(tables: RawTables) -> RawTables:
+    """Films of one title become one item, whose id is the title; the first gives the features."""
     films = tables.items.table
     titles = dict(zip(films["item_id"].to_pylist(), films["title"].to_pylist(), strict=True))
     interactions = tables.interactions.table
@@ -112,8 +126,7 @@ def _items_of_grouplens(files: Files) -> list[tuple[int, str, list[str]]]:
     genres = [row[0] for row in _rows(files.content["u.genre"], "|")]
     items = []
     for row in _rows(files.content["u.item"], "|"):
-        flags = row[-len(genres) :]
-        chosen = [name for name, flag in zip(genres, flags, strict=True) if flag == "1"]
+        chosen = [name for name, flag in zip(genres, row[5:], strict=True) if flag == "1"]
         items.append((int(row[0]), row[1].strip(), chosen))
     return items
 

@@ -1,6 +1,7 @@
-"""Read a published text table: separated columns with a header, checked against what it should hold."""
+"""Read a published text table: columns between tabs, with a header, checked as they are read."""
 
 import io
+import re
 
 import pyarrow as pa
 import pyarrow.csv
@@ -10,22 +11,26 @@ from sources.files import Dataset, Files
 
 
 def read_table(
-    dataset: Dataset, files: Files, name: str, types: dict[str, pa.DataType], delimiter: str = "\t"
+    dataset: Dataset, files: Files, name: str, types: dict[str, pa.DataType]
 ) -> pa.Table:
     """The columns ``types`` of the file called ``name``, of those types; empty text is null.
 
     Raises:
-        ShortlistError: the file is empty, is no text, lacks a column or has a value of another type.
+        ShortlistError: the file is empty, is not UTF-8, lacks a column, or has a line that is cut
+            off or holds a value of another type.
     """
     where = f"{name} of {files.origin}"
     content = files.content[name]
     if not content.strip():
         raise ShortlistError(f"{where} is empty. {dataset.by_hand}")
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    header = text.split("\n", 1)[0].rstrip("\r").split(delimiter)
+        header = content.decode("utf-8-sig").split("\n", 1)[0].rstrip("\r").split("\t")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ShortlistError(
+            f"Line {line} of {where} is not UTF-8: the file is damaged, or was saved in another "
+            f"encoding. {dataset.by_hand}"
+        ) from error
     missing = [column for column in types if column not in header]
     if missing:
         raise ShortlistError(
@@ -35,16 +40,23 @@ def read_table(
         )
     try:
         table = pyarrow.csv.read_csv(
-            io.BytesIO(text.encode("utf-8")),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char=False),
+            io.BytesIO(content),
+            # Several threads would not know the number of a line that they complain about.
+            read_options=pyarrow.csv.ReadOptions(use_threads=False),
+            parse_options=pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),
+            # By default NA, null and nan are null too, and they may be names.
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=types, include_columns=list(types), strings_can_be_null=True
+                column_types=types,
+                include_columns=list(types),
+                null_values=[""],
+                strings_can_be_null=True,
             ),
         )
     except pa.ArrowInvalid as error:
-        raise ShortlistError(
-            f"{where} is damaged or cut off: {error}. {dataset.by_hand}"
-        ) from error
+        what = re.sub(
+            r"column #(\d+)", lambda found: f"column '{header[int(found[1])]}'", str(error)
+        )
+        raise ShortlistError(f"{where} is damaged or cut off: {what}. {dataset.by_hand}") from error
     if table.num_rows == 0:
         raise ShortlistError(f"{where} has a header and no row. {dataset.by_hand}")
     return table

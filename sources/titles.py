@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 def titles(recipe: "Recipe", artifacts: Artifacts) -> dict[str, str]:
-    """Titles by raw item id as text; empty where the recipe names none, or the tables are elsewhere."""
+    """Titles by raw item id as text, of the items that have one.
+
+    Empty where the recipe names no title, or the tables are elsewhere.
+    """
     item, title = recipe.columns.item, recipe.columns.title
     if title is None or not artifacts.raw.items.exists():
         return {}
@@ -17,4 +20,5 @@ def titles(recipe: "Recipe", artifacts: Artifacts) -> dict[str, str]:
 
     table = pq.read_table(artifacts.raw.items, columns=[item, title])
     ids = map(str, table[item].to_pylist())
-    return dict(zip(ids, table[title].to_pylist(), strict=True))
+    pairs = zip(ids, table[title].to_pylist(), strict=True)
+    return {number: name for number, name in pairs if name is not None}

@@ -1,0 +1,21 @@
+"""Made-up data sets on disk."""
+
+import zipfile
+from pathlib import Path
+
+
+def write(folder: Path, content: dict[str, bytes]) -> Path:
+    """Write files by name into ``folder``, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def zipped(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
+    """Write a zip file of files by name, in the folder ``prefix`` of it, and return its bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(prefix + name, data)
+    return path.read_bytes()

@@ -1,0 +1,134 @@
+"""Ali-CCP in pieces: every damaged file is refused by its name and line, and nothing is written."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from sources.aliccp import COLUMNS
+from sources.ingest import ingest
+from tests.sources.samples import write
+
+ADDRESS = "https://tianchi.aliyun.com/dataset/408"
+#: Customer 7 saw item 40, then item 41.
+COMMON = b"aa11,2,101\x027\x031.0\x01121\x021\x031.0\n"
+SKELETON = b"1,0,0,aa11,1,205\x0240\x031.0\n2,1,0,aa11,1,205\x0241\x031.0\n"
+
+
+def _refused(folder: Path, complaints: list[str]) -> None:
+    """Assert that what lies in ``folder`` is refused with these words, and leaves no table."""
+    artifacts = folder.parent / "artifacts"
+    with pytest.raises(ShortlistError) as raised:
+        ingest(load("aliccp"), Artifacts(artifacts), folder, print)
+    for complaint in [*complaints, str(folder), ADDRESS]:
+        assert complaint in str(raised.value)
+    assert not artifacts.exists()
+
+
+BAD = {
+    "no row": (COMMON, b"", ["sample_skeleton_train.csv is empty"]),
+    "no customer": (b"", SKELETON, ["common_features_train.csv is empty"]),
+    "cut in a field": (
+        COMMON,
+        SKELETON[:30],
+        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+    ),
+    "cut before a weight": (
+        COMMON,
+        SKELETON[:-4],
+        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+    ),
+    "cut before a value": (
+        COMMON,
+        SKELETON[:-8],
+        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+    ),
+    "cut customer": (
+        COMMON[:9],
+        SKELETON,
+        ["common_features_train.csv:1 is no line", "key of common features"],
+    ),
+    "swapped": (
+        COMMON,
+        COMMON,
+        ["sample_skeleton_train.csv:1", "Expected id, click, conversion, key"],
+    ),
+    "not the customers": (
+        SKELETON,
+        SKELETON,
+        ["common_features_train.csv:1", "a field is missing"],
+    ),
+    "click": (COMMON, SKELETON.replace(b",1,0,", b",yes,0,"), ["train.csv:2", "'yes'"]),
+    "item": (COMMON, SKELETON.replace(b"41", b"4x"), ["train.csv:2", "'4x'"]),
+    "user": (COMMON.replace(b"\x027", b"\x02"), SKELETON, ["common_features_train.csv:1", "''"]),
+    "utf-16": (COMMON, SKELETON.decode().encode("utf-16"), ["sample_skeleton_train.csv:1"]),
+    "unknown customer": (
+        COMMON,
+        SKELETON.replace(b"2,1,0,aa11", b"2,1,0,zz99"),
+        ["names the common features zz99"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("common", "skeleton", "complaints"), BAD.values(), ids=BAD)
+def test_a_bad_official_file_is_refused(
+    tmp_path: Path, common: bytes, skeleton: bytes, complaints: list[str]
+) -> None:
+    """A cut line, another file and what is no number name file and line and what was expected."""
+    files = {"common_features_train.csv": common, "sample_skeleton_train.csv": skeleton}
+    _refused(write(tmp_path / "data", files), complaints)
+
+
+def test_a_part_without_its_common_features_is_refused(tmp_path: Path) -> None:
+    """A row without its customer would be nobody's, so the other file is asked for."""
+    folder = write(tmp_path / "data", {"sample_skeleton_train.csv": SKELETON})
+    _refused(folder, ["has sample_skeleton_train.csv and no common_features_train.csv"])
+
+
+def test_a_given_folder_with_neither_form_is_refused(tmp_path: Path) -> None:
+    """Who names a folder does not get made-up rows without a word."""
+    folder = write(tmp_path / "data", {"README": b"Ali-CCP"})
+    _refused(folder, ["holds no Ali-CCP", "official sample_skeleton_train.csv", "user_id"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"click": None}, "b.parquet has no column click"),
+        ({"click": ["yes", "no"]}, "Column 'click' of"),
+        ({"user_age": [1.5, 2.0]}, "Column 'user_age' of"),
+        ({"item_id": [[1], [2]]}, "Column 'item_id' of"),
+    ],
+)
+def test_a_parquet_file_of_other_columns_is_refused(
+    tmp_path: Path, changed: dict[str, Any], complaint: str
+) -> None:
+    """Of several files the one is named whose column is missing or holds no whole numbers."""
+    good = {name: [1, 2] for name in COLUMNS}
+    bad = {name: values for name, values in (good | changed).items() if values is not None}
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(good), tmp_path / "data" / "a.parquet")
+    pq.write_table(pa.table(bad), tmp_path / "data" / "b.parquet")
+    _refused(tmp_path / "data", [complaint, "b.parquet"])
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "page"])
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: str) -> None:
+    """What is no Parquet, a file cut short and a destroyed page all name the file."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "rows.parquet"
+    pq.write_table(pa.table({name: [1, 2] for name in COLUMNS}), path)
+    whole = path.read_bytes()
+    damaged = {
+        "empty": b"",
+        "text": b"user_id,item_id\n7,40\n",
+        "cut": whole[: len(whole) // 2],
+        "page": whole[:4] + b"\xff" * 56 + whole[60:],
+    }
+    path.write_bytes(damaged[damage])
+    _refused(tmp_path / "data", ["rows.parquet cannot be read as Parquet"])

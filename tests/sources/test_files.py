@@ -1,0 +1,135 @@
+"""A data set's files: found in a folder or a zip file wherever a person has them, or asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from recipes.errors import ShortlistError
+from sources.files import Dataset, in_archive, local
+from tests.sources.samples import write, zipped
+
+BIRDS = Dataset(
+    title="Birds of Nowhere",
+    folder="birds-1k",
+    forms=(("birds.dat", "nests.dat"), ("birds.csv",)),
+    archives=("birds-1k.zip", "birds.whl"),
+    by_hand="Fetch https://birds.example/birds-1k.zip.",
+)
+DAT = {"birds.dat": b"1\twren\n", "nests.dat": b"1\thedge\n"}
+CSV = {"birds.csv": b"1,wren,hedge\n"}
+
+
+@pytest.fixture(autouse=True)
+def _no_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHORTLIST_DATA", raising=False)
+
+
+@pytest.mark.parametrize("place", ["", "birds-1k"])
+@pytest.mark.parametrize("content", [DAT, CSV])
+def test_files_lie_in_the_folder_or_in_the_data_sets_own_below(
+    tmp_path: Path, place: str, content: dict[str, bytes]
+) -> None:
+    """Either form is found in either place, and nothing but its files is read."""
+    write(tmp_path / place, {**content, "README": b"about birds"})
+    found = local(BIRDS, tmp_path, print)
+    assert found is not None
+    assert found.content == content
+    assert Path(found.origin) == tmp_path / place
+
+
+@pytest.mark.parametrize("name", ["birds-1k.zip", "birds.whl"])
+@pytest.mark.parametrize("prefix", ["", "birds-1k/", "some/other/folder/"])
+def test_a_zip_file_is_read_as_it_is(tmp_path: Path, name: str, prefix: str) -> None:
+    """What was fetched by hand need not be unpacked, wherever the files lie inside."""
+    zipped(tmp_path / name, prefix, DAT)
+    found = local(BIRDS, tmp_path, print)
+    assert found is not None
+    assert found.content == DAT
+    assert found.origin == str(tmp_path / name)
+
+
+def test_half_a_form_is_not_the_data_set(tmp_path: Path) -> None:
+    """A folder with one of two files is passed over for one that has both."""
+    write(tmp_path, {"birds.dat": b"half"})
+    write(tmp_path / "birds-1k", DAT)
+    found = local(BIRDS, tmp_path, print)
+    assert found is not None
+    assert found.content == DAT
+
+
+def test_the_argument_comes_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SHORTLIST_DATA is used where no folder is given, and only there."""
+    monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", DAT)))
+    named = local(BIRDS, None, print)
+    given = local(BIRDS, write(tmp_path / "two", CSV), print)
+    assert named is not None
+    assert given is not None
+    assert (named.content, given.content) == (DAT, CSV)
+
+
+def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
+    """Who names a folder is told what was looked for in it, and where to get it."""
+    with pytest.raises(ShortlistError) as raised:
+        local(BIRDS, tmp_path / "absent", print)
+    assert str(raised.value) == (
+        f"{tmp_path / 'absent'} does not hold Birds of Nowhere. Expected birds.dat, nests.dat, or "
+        "birds.csv, in it or in its folder birds-1k, or birds-1k.zip or birds.whl. "
+        "Fetch https://birds.example/birds-1k.zip."
+    )
+
+
+def test_a_named_folder_without_the_data_is_told_and_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SHORTLIST_DATA may hold other data sets; without it there is nothing to tell."""
+    said: list[str] = []
+    assert local(BIRDS, None, said.append) is None
+    assert said == []
+    monkeypatch.setenv("SHORTLIST_DATA", str(tmp_path))
+    assert local(BIRDS, None, said.append) is None
+    assert len(said) == 1
+    assert said[0].endswith("Looking elsewhere.")
+
+
+def _with_a_password(whole: bytes) -> bytes:
+    """The same zip file with every member marked as encrypted: bit 0 of its flags."""
+    marked = bytearray(whole)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = marked.find(signature)
+        while at >= 0:
+            marked[at + flags] |= 1
+            at = marked.find(signature, at + 4)
+    return bytes(marked)
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "changed", "password"])
+def test_a_damaged_zip_file_is_refused(tmp_path: Path, damage: str) -> None:
+    """Half a download, a page in a file's place and a flipped bit name the file and the way out."""
+    archive = tmp_path / "birds-1k.zip"
+    whole = zipped(archive, "", {**DAT, "birds.dat": bytes(range(256)) * 40})
+    middle = len(whole) // 3
+    damaged = {
+        "empty": b"",
+        "text": b"<html>Please log in</html>",
+        "cut": whole[: len(whole) // 2],
+        "changed": whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :],
+        "password": _with_a_password(whole),
+    }
+    archive.write_bytes(damaged[damage])
+    with pytest.raises(ShortlistError, match=r"cannot be read as a zip file") as raised:
+        local(BIRDS, tmp_path, print)
+    assert str(archive) in str(raised.value)
+    assert "https://birds.example/birds-1k.zip" in str(raised.value)
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_a_zip_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    """A whole zip file without the data set names what was expected in it."""
+    archive = tmp_path / "birds-1k.zip"
+    zipped(archive, "", {"fish.dat": b"1\ttench\n"})
+    with pytest.raises(
+        ShortlistError, match=r"does not hold Birds of Nowhere: expected birds\.dat"
+    ):
+        in_archive(BIRDS, archive)

@@ -1,0 +1,113 @@
+"""What is no dump of listens, or half of one, is refused by file, line and address."""
+
+import bz2
+import gzip
+import json
+import lzma
+import math
+from pathlib import Path
+
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from sources.ingest import ingest
+from sources.listenbrainz import read
+from tests.sources.listens import MARCH, archive, lines, listen, recipe, zstd
+
+ADDRESS = "https://data.metabrainz.org/pub/musicbrainz/listenbrainz"
+GOOD = listen("bob", 1, "The Ducks", "Quack")
+SONG = GOOD["track_metadata"]
+BAD_LINES = [
+    (MARCH[:-20], ":3 is no listen (JSONDecodeError"),
+    (MARCH + b"\x80\n", ":4 is no listen (UnicodeDecodeError"),
+    (MARCH.decode().encode("latin-1"), ":1 is no listen (UnicodeDecodeError"),
+    (MARCH.decode().encode("utf-16"), ":1 is no listen ("),
+    (b"user,artist\nbob,ducks\n", ":1 is no listen (JSONDecodeError"),
+    (json.dumps([GOOD]).encode(), ":1 is no listen (TypeError"),
+    (b"null\n", ":1 is no listen (TypeError"),
+    (lines(GOOD, {"user_name": "bob"}), ":2 is no listen (KeyError: 'track_metadata')"),
+    (lines(GOOD | {"track_metadata": "Quack"}), ":1 is no listen (TypeError"),
+    (lines(GOOD | {"track_metadata": {"artist_name": "A"}}), "(KeyError: 'track_name')"),
+    (lines(GOOD | {"track_metadata": SONG | {"track_name": None}}), "NoneType found"),
+    (lines(GOOD | {"track_metadata": SONG | {"artist_name": 5}}), "int found"),
+    (lines(GOOD | {"user_name": None, "user_id": None}), ":1 is no listen (TypeError"),
+    (lines(GOOD | {"timestamp": "today"}), "invalid literal for int() with base 10: 'today'"),
+    (lines(GOOD | {"timestamp": None}), ":1 is no listen (TypeError"),
+    (lines(GOOD | {"timestamp": math.inf}), ":1 is no listen (OverflowError"),
+    (lines(GOOD).replace(b"Quack", b"\\ud83d"), "surrogates not allowed"),
+]
+
+
+@pytest.mark.parametrize(("content", "complaint"), BAD_LINES)
+def test_a_line_that_is_no_listen_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
+    """File, line and reason come with what was expected, and no table is written."""
+    listens = recipe(tmp_path, "dump.listens")
+    (tmp_path / "dump.listens").write_bytes(content)
+    with pytest.raises(ShortlistError) as raised:
+        ingest(listens, Artifacts(tmp_path / "artifacts"), None, print)
+    message = str(raised.value)
+    assert f"{tmp_path / 'dump.listens'}:" in message
+    assert complaint in message
+    assert "Expected a JSON object a line with user_name or user_id" in message
+    assert ADDRESS in message
+    assert not (tmp_path / "artifacts").exists()
+
+
+#: Where the header of the second month lies in the archive.
+APRIL_BEGINS = archive().index(b"4.listens") // 512 * 512
+MANY = lines(*(listen(f"user {number}", number, "A", f"B{number}") for number in range(500)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dump.listens.gz", gzip.compress(MANY)[:-200]),
+        ("dump.listens.bz2", bz2.compress(MANY)[:-200]),
+        ("dump.listens.xz", lzma.compress(MANY)[:-200]),
+        ("dump.listens.zst", zstd(MANY)[:-200]),
+        ("dump.listens.gz", MANY),
+        ("dump.listens.xz", MANY),
+        ("dump.listens.zst", MANY),
+        ("dump.listens.gz", gzip.compress(MANY)[:-8] + b"checksum"),
+        ("dump.tar", archive()[: APRIL_BEGINS - 600]),
+        ("dump.tar", archive()[:APRIL_BEGINS]),
+        ("dump.tar", archive().replace(b"4.listens", b"4.silence")),  # a wrong checksum
+        ("dump.tar", MANY),
+        ("dump.tar", b""),
+        ("dump.tar.xz", lzma.compress(archive())[:-60]),
+        ("dump.tar.zst", zstd(archive())[:-60]),
+        ("dump.tar.gz", gzip.compress(MANY)),
+    ],
+)
+def test_a_dump_that_is_cut_off_or_packed_in_another_way_is_refused(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Half a dump is no smaller dump: the file, and where to fetch it again, are told."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ShortlistError, match=r"cannot be read beyond line \d+ \(.+\)") as raised:
+        read(recipe(tmp_path, name), None, print)
+    assert str(tmp_path / name) in str(raised.value)
+    assert ADDRESS in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["dump.listens", "dump.listens.gz", "dump.tar", "dump"])
+def test_a_dump_without_a_listen_is_refused(tmp_path: Path, name: str) -> None:
+    """An empty file, an archive and a folder without a file of listens say what a listen is."""
+    if name == "dump":
+        (tmp_path / "dump").mkdir()
+        (tmp_path / "dump" / "listens.parquet").write_bytes(b"PAR1")
+    else:
+        (tmp_path / name).write_bytes(archive(".silence") if name == "dump.tar" else b"")
+    with pytest.raises(ShortlistError, match=r"dump\S* holds no listen") as raised:
+        read(recipe(tmp_path, name), None, print)
+    assert ADDRESS in str(raised.value)
+
+
+def test_a_dump_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    """The path stands beside the recipe's key that it came from, and the address of the dumps."""
+    with pytest.raises(
+        ShortlistError, match=r"no .*dump\.tar\.zst.*source\.interactions"
+    ) as raised:
+        read(recipe(tmp_path, "dump.tar.zst"), None, print)
+    assert ADDRESS in str(raised.value)

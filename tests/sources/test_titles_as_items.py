@@ -1,0 +1,112 @@
+"""MovieLens with titles as items: films of one title are one item."""
+
+import hashlib
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from recipes.recipe import Recipe
+from sources import movielens_files
+from sources.ingest import ingest
+from sources.movielens import titles_as_items
+from sources.tables import RawTable, RawTables
+from sources.titles import titles
+from tests.sources.samples import write
+
+RATINGS = b"3\t4\t5\t881250949\n1\t2\t2\t891717742\n2\t1\t3\t878887116\n1\t3\t1\t878887117\n"
+#: Made-up films; 2 and 4 have one title and differ in year of release, as it stands, and genre.
+SAMPLE = {
+    "u.data": RATINGS,
+    "u.user": b"1|24|M|writer|85711\n2|53|F|other|0A1B2\n3|7|M|student|00501\n",
+    "u.genre": b"unknown|0\nAction|1\nDrama|2\n\n",
+    "u.item": (
+        b"1|Lake, The (1980)|01-Jan-1980|||0|0|1\n"
+        b"2|Twins (1990)|01-Jan-1990|||0|1|0\n"
+        b"3|unknown||||1|0|0\n"
+        b"4|Twins (1990)|01-Jan-1991|||0|0|1\n"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _made_up_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the made-up ratings for the real ones."""
+    expected = hashlib.sha256(RATINGS).hexdigest()
+    monkeypatch.setattr(movielens_files, "RATINGS_SHA256", expected)
+
+
+def _ingested(tmp_path: Path, recipe: str, sample: dict[str, bytes]) -> Artifacts:
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(load(recipe), artifacts, write(tmp_path / "data", sample), print)
+    return artifacts
+
+
+def test_films_of_one_title_are_one_item(tmp_path: Path) -> None:
+    """Ratings of either film are of the title, and the first film gives the features."""
+    raw = _ingested(tmp_path, "movielens-retrieval", SAMPLE).raw
+    assert pq.read_table(raw.interactions).to_pydict() == {
+        "user_id": [3, 1, 2, 1],
+        "title": ["Twins (1990)", "Twins (1990)", "The Lake (1980)", "unknown"],
+        "rating": [5, 2, 3, 1],
+        "timestamp": [881250949, 891717742, 878887116, 878887117],
+    }
+    assert pq.read_table(raw.items).to_pydict() == {
+        "title": ["The Lake (1980)", "Twins (1990)", "unknown"],
+        "year": [1980, 1990, None],
+        "genres": [["Drama"], ["Action"], ["unknown"]],
+    }
+    assert pq.read_table(raw.users)["user_id"].to_pylist() == [1, 2, 3]
+
+
+def test_other_recipes_keep_the_numbers_of_films(tmp_path: Path) -> None:
+    """Without the option both films stay, each with its own id and title."""
+    artifacts = _ingested(tmp_path, "movielens-100k", SAMPLE)
+    assert pq.read_table(artifacts.raw.interactions)["item_id"].to_pylist() == [4, 2, 1, 3]
+    assert titles(load("movielens-100k"), artifacts) == {
+        "1": "The Lake (1980)",
+        "2": "Twins (1990)",
+        "3": "unknown",
+        "4": "Twins (1990)",
+    }
+
+
+BAD = [
+    ("movielens-retrieval", {"u.item": SAMPLE["u.item"].split(b"4|")[0]}, "KeyError: 4"),
+    ("movielens-100k", {"u.item": SAMPLE["u.item"][:-30]}, "ValueError: "),
+    ("movielens-100k", {"u.item": b"film\n"}, "ValueError: "),
+    ("movielens-100k", {"u.item": b""}, "holds no row"),
+    ("movielens-100k", {"u.user": SAMPLE["u.user"][:-10]}, "ValueError: "),
+    ("movielens-100k", {"u.user": SAMPLE["u.user"].replace(b"53", b"old")}, "'old'"),
+    ("movielens-100k", {"u.user": b""}, "ValueError: "),
+    ("movielens-100k", {"u.genre": b"unknown|0\nAction|1\n"}, "ValueError: "),
+]
+
+
+@pytest.mark.parametrize(("recipe", "change", "complaint"), BAD)
+def test_damaged_files_beside_the_ratings_are_refused(
+    tmp_path: Path, recipe: str, change: dict[str, bytes], complaint: str
+) -> None:
+    """Only the ratings have a checksum: users and films that cannot be read are told as well."""
+    with pytest.raises(ShortlistError) as raised:
+        _ingested(tmp_path, recipe, SAMPLE | change)
+    assert complaint in str(raised.value)
+    assert str(tmp_path / "data") in str(raised.value)
+    assert not (tmp_path / "artifacts").exists()
+
+
+@pytest.mark.data
+def test_the_real_data_set_has_1664_titles(movielens: tuple[Recipe, Artifacts]) -> None:
+    """As the published protocol counts them; 100,000 ratings are all still there."""
+    raw = movielens[1].raw
+    tables = RawTables(
+        RawTable("interactions", "", pq.read_table(raw.interactions)),
+        RawTable("users", "", pq.read_table(raw.users)),
+        RawTable("items", "", pq.read_table(raw.items)),
+    )
+    by_title = titles_as_items(tables)
+    assert by_title.items.table.num_rows == 1_664
+    assert by_title.interactions.table.num_rows == 100_000
