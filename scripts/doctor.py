@@ -22,10 +22,10 @@ from pathlib import Path
 PACKAGES = (
     "nvtabular", "merlin-core", "merlin-dataloader", "merlin-models", "merlin-systems", "tf-keras",
     "dask", "distributed", "pandas", "numpy", "pyarrow", "onnx", "onnxruntime", "tf2onnx",
-    "tritonclient", "pydantic", "requests",
+    "faiss-cpu", "tritonclient", "pydantic", "requests", "optuna", "matplotlib",
 )  # fmt: skip
-#: Of each of these the environment holds one, whichever extra was installed.
-ALTERNATIVES = (("tensorflow-cpu", "tensorflow"), ("faiss-cpu", "faiss-gpu-cu12"))
+#: The environment holds one of them, whichever extra was installed.
+TENSORFLOW = ("tensorflow-cpu", "tensorflow")
 GIGABYTES_OF_MEMORY = 4
 GIGABYTES_OF_DISK = 2
 _INSTALL = "make install"
@@ -65,8 +65,7 @@ def _findings(offline: bool) -> Iterator[Finding]:
     yield _python()
     for name in PACKAGES:
         yield _package(name)
-    for names in ALTERNATIVES:
-        yield _package(*names)
+    yield _package(*TENSORFLOW)
     yield _libpython()
     yield _triton()
     yield _gpu()

@@ -1,0 +1,41 @@
+"""What uv.lock says, as uv itself reads it."""
+
+import subprocess
+from functools import cache
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from scripts.bootstrap import find_uv
+from tests.containers.dockerfile import ROOT
+
+
+@cache
+def locked(extra: str, python: str) -> dict[str, str]:
+    """Name and version of every package of an extra (the development tools left out)."""
+    uv = find_uv()
+    if uv is None:
+        pytest.skip("there is no uv to read uv.lock with: `make install` brings it")
+    options = ["--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"]
+    exported = subprocess.run(
+        [uv, "export", "--frozen", "--offline", "--quiet", "--extra", extra, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    machine = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_machine": "x86_64",
+        "sys_platform": "linux",
+    }
+    versions: dict[str, str] = {}
+    for line in exported.splitlines():
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(machine):
+            (pin,) = requirement.specifier
+            versions[canonicalize_name(requirement.name)] = pin.version
+    return versions
