@@ -6,9 +6,11 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import tensorflow as tf
 
 from recipes.errors import ShortlistError
@@ -16,6 +18,25 @@ from recipes.errors import ShortlistError
 Say = Callable[[str], None]
 Measure = Callable[[], float]
 Watch = Callable[[int, float], None]
+
+#: The file of a training's last or best weights, arrays in Keras's order.
+WEIGHTS = "weights.npz"
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Where a training leaves its logs, checkpoint and weights.
+
+    ``former``: the same of an earlier run, whose weights it begins with.
+    """
+
+    folder: Path
+    former: Path | None = None
+
+    def of(self, training: str) -> "Logs":
+        """The part of one training of a run."""
+        former = None if self.former is None else self.former / training
+        return Logs(self.folder / training, former)
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
@@ -39,6 +60,7 @@ class Validation(tf.keras.callbacks.Callback):
 
     ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best. ``also``: further
     figures to write down. ``watch``: is told the epoch and the figure, and may stop it all by raising.
+    ``every``: measure after every so many steps, too (0: not), for ``steps`` and TensorBoard.
 
     The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
     """
@@ -52,6 +74,7 @@ class Validation(tf.keras.callbacks.Callback):
         best: Literal["max", "min"] = "max",
         also: Mapping[str, Measure] | None = None,
         watch: Watch | None = None,
+        every: int = 0,
     ) -> None:
         super().__init__()
         self.name = name
@@ -61,12 +84,25 @@ class Validation(tf.keras.callbacks.Callback):
         self.best = best
         self.also = also or {}
         self.watch = watch
+        self.every = every
+        #: Of each epoch: the loss and every figure; of each measured step: its number and every figure.
         self.history: list[dict[str, float]] = []
+        self.steps: list[dict[str, float]] = []
+        self.step = 0
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What is written down of the training."""
+        return {"validation": self.history} | ({"steps": self.steps} if self.every else {})
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.step += 1
+        if self.every and self.step % self.every == 0:
+            self.steps.append({"step": self.step, **self._measured()})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
-        figures = {"loss": float(logs["loss"]), self.name: self.measure()}
-        figures |= {name: measure() for name, measure in self.also.items()}
+        figures = {"loss": float(logs["loss"]), **self._measured()}
         logs.update(figures)
         self.history.append(figures)
         line = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
@@ -74,13 +110,25 @@ class Validation(tf.keras.callbacks.Callback):
         if self.watch is not None:
             self.watch(epoch, figures[self.name])
 
+    def _measured(self) -> dict[str, float]:
+        return {self.name: self.measure(), **{name: one() for name, one in self.also.items()}}
+
+    def write_steps(self, folder: Path) -> None:
+        """The figures of the measured steps for TensorBoard."""
+        if not self.steps:
+            return
+        with tf.summary.create_file_writer(str(folder)).as_default():
+            for figures in self.steps:
+                for name in figures.keys() - {"step"}:
+                    tf.summary.scalar(f"step_{name}", figures[name], int(figures["step"]))
+
 
 def fit(
     model: tf.keras.Model,
     batches: Any,
     *,
     epochs: int,
-    logs: Path,
+    logs: Logs,
     validation: Validation | None = None,
     patience: int = 0,
     further: Sequence[tf.keras.callbacks.Callback] = (),
@@ -89,10 +137,16 @@ def fit(
 
     With ``validation`` and ``patience`` the best epoch's weights are kept (as a checkpoint below ``logs``
     and in the model) and training stops after ``patience`` epochs without a better one.
-    ``further``: callbacks that come after the validation.
+    ``further``: callbacks that come after the validation. The weights are written below ``logs`` too, for
+    a later run to begin with.
+
+    Raises:
+        ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
+    if logs.former is not None:
+        _begin_with(model, batches, logs.former / WEIGHTS)
     callbacks: list[tf.keras.callbacks.Callback] = [FiniteLoss()]
-    checkpoint = str(logs / "checkpoint" / "best")
+    checkpoint = str(logs.folder / "checkpoint" / "best")
     early = validation is not None and patience > 0
     if validation is not None:
         callbacks.append(validation)
@@ -110,14 +164,36 @@ def fit(
             ),
         ]
     callbacks += further
-    callbacks.append(tf.keras.callbacks.TensorBoard(str(logs), profile_batch=0))
+    callbacks.append(tf.keras.callbacks.TensorBoard(str(logs.folder), profile_batch=0))
     on_terminal = sys.stdout.isatty()
     model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
-    if validation is None or not early:
-        return epochs
-    model.load_weights(checkpoint).expect_partial()
-    figures = [epoch[validation.name] for epoch in validation.history]
-    return figures.index(max(figures) if validation.best == "max" else min(figures)) + 1
+    kept = epochs
+    if validation is not None:
+        validation.write_steps(logs.folder / "validation")
+    if validation is not None and early:
+        model.load_weights(checkpoint).expect_partial()
+        figures = [epoch[validation.name] for epoch in validation.history]
+        best = max(figures) if validation.best == "max" else min(figures)
+        kept = figures.index(best) + 1
+    np.savez(logs.folder / WEIGHTS, *[weight.numpy() for weight in model.weights])
+    return kept
+
+
+def _begin_with(model: tf.keras.Model, batches: Any, path: Path) -> None:
+    """Give ``model`` the weights of a file; the optimizer begins anew, as its learning rate does."""
+    model(batches[0][0])  # builds the weights
+    with np.load(path, allow_pickle=False) as file:
+        weights = [file[name] for name in file.files]
+    expected = [tuple(weight.shape) for weight in model.weights]
+    found = [weight.shape for weight in weights]
+    if expected != found:
+        different = [pair for pair in zip(expected, found, strict=False) if pair[0] != pair[1]]
+        shape, former = different[0] if different else (len(expected), len(found))
+        raise ShortlistError(
+            f"the models that are there cannot be trained on: expected weights of {shape}, theirs are "
+            f"{former}, for they were made of other data or settings. Train without --warm-start."
+        )
+    model.set_weights(weights)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from merlin.schema import Schema
 
 from models import candidates
 from models.batches import Batches, read_columns
-from models.fitting import Say, Validation, fit
+from models.fitting import Logs, Say, Validation, fit
 from models.pooling import EmbeddingTables
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
 from models.ranker_training import scores
@@ -27,7 +27,6 @@ from models.retriever_training import VALIDATION_K, validation_users
 from models.towers import tower
 from models.two_tower import TwoTower
 from models.validation import rmse
-from recipes.artifacts import Models
 from recipes.recipe import POSITIVE, Recipe
 
 LABEL = "label"
@@ -102,7 +101,7 @@ class Joint(tf.keras.Model):
 
 
 def train_joint(
-    recipe: Recipe, data: PreparedData, models: Models, figures: dict[str, Any], say: Say
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
 ) -> tuple[TwoTower, RatingHead]:
     """Train on ``train`` with early stopping on ``valid``; then on both, with the same learning rates.
 
@@ -119,12 +118,12 @@ def train_joint(
         joint,
         _batches(recipe, data, ["train"]),
         epochs=recipe.joint.max_epochs,
-        logs=models.logs / "joint",
+        logs=logs.of("joint"),
         validation=validation,
         patience=recipe.joint.patience,
         further=[rates, plateau],
     )
-    figures["joint"] = {"epochs": epochs, "validation": validation.history, "rates": rates.seen}
+    figures["joint"] = {"epochs": epochs, **validation.figures, "rates": rates.seen}
     say(f"joint: once more on train and valid, {epochs} epochs")
     joint = _untrained(recipe, data, ["train", "valid"])
     replayed = tf.keras.callbacks.LearningRateScheduler(lambda epoch: rates.seen[epoch])
@@ -132,7 +131,7 @@ def train_joint(
         joint,
         _batches(recipe, data, ["train", "valid"]),
         epochs=epochs,
-        logs=models.logs / "joint-final",
+        logs=logs.of("joint-final"),
         further=[replayed],
     )
     return _two_tower(joint), joint.rating
@@ -204,6 +203,7 @@ def _two_tower(joint: Joint) -> TwoTower:
 
 def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> Validation:
     """The weighted loss on ``valid``; beside it RMSE and recall."""
+    assert recipe.joint is not None
     batches = _batches(recipe, data, ["valid"])
     columns = _columns(data, ["valid"])
     train, valid = data.interactions("train"), data.interactions("valid")
@@ -227,4 +227,5 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> V
         return candidates.recall(found, [relevant[user] for user in users])
 
     also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}
-    return Validation("validation_loss", loss, say, "joint", "min", also)
+    every = recipe.joint.log_every
+    return Validation("validation_loss", loss, say, "joint", "min", also, every=every)

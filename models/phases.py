@@ -20,7 +20,7 @@ from models.candidate_rows import (
     cross_feature_arrays,
     unknown_user_rows,
 )
-from models.fitting import Say
+from models.fitting import Logs, Say
 from models.prepared import Interactions, PreparedData
 from models.ranker_training import UNKNOWN_EVERY, TrainedRanker, on_candidates, on_interactions
 from models.retriever_training import final_retriever, first_retriever
@@ -32,11 +32,17 @@ from recipes.recipe import Recipe
 
 
 def train_all(
-    recipe: Recipe, prepared: Prepared, models: Models, titles: dict[str, str], say: Say
+    recipe: Recipe,
+    prepared: Prepared,
+    models: Models,
+    titles: dict[str, str],
+    say: Say,
+    former: Models | None = None,
 ) -> None:
     """Train what the recipe asks for and write everything that ``models`` names.
 
-    ``titles``: what to call items in pictures, by raw id.
+    ``titles``: what to call items in pictures, by raw id. ``former``: models whose weights each training
+    begins with.
     """
     data = PreparedData(prepared)
     train, valid = data.interactions("train"), data.interactions("valid")
@@ -46,10 +52,11 @@ def train_all(
             "learnt against those of other interactions. Give more, or lower split.test and valid."
         )
     figures: dict[str, Any] = {"seed": recipe.retriever.seed}
+    logs = Logs(models.logs, None if former is None else former.logs)
     if recipe.joint is not None:
-        trained = _jointly(recipe, data, train + valid, models, figures, say)
+        trained = _jointly(recipe, data, train + valid, logs, figures, say)
     else:
-        trained = _separately(recipe, data, train, valid, models, figures, say)
+        trained = _separately(recipe, data, train, valid, logs, figures, say)
     write(recipe, data, trained, train + valid, models, figures, titles, say)
 
 
@@ -58,13 +65,13 @@ def _separately(
     data: PreparedData,
     train: Interactions,
     valid: Interactions,
-    models: Models,
+    logs: Logs,
     figures: dict[str, Any],
     say: Say,
 ) -> Trained:
     retriever, ranker, epochs = None, None, 0
     if recipe.retriever.kind != "none":
-        retriever, epochs = first_retriever(recipe, data, train, valid, models.logs, figures, say)
+        retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
     if recipe.ranker.kind != "none":
         if recipe.ranker.target == "candidates":
             assert retriever is not None  # the recipe was checked
@@ -73,12 +80,12 @@ def _separately(
                 f"ranker: {len(rows.relevant):,} candidates, {int(rows.relevant.sum()):,} of them "
                 "relevant"
             )
-            ranker = on_candidates(recipe, data, rows, unknown, models.logs, figures, say)
+            ranker = on_candidates(recipe, data, rows, unknown, logs, figures, say)
         else:
-            ranker = on_interactions(recipe, data, models.logs, figures, say)
+            ranker = on_interactions(recipe, data, logs, figures, say)
     if retriever is not None:
         say(f"retriever: once more on train and valid, {epochs} epochs")
-        retriever = final_retriever(recipe, data, train + valid, models.logs, epochs)
+        retriever = final_retriever(recipe, data, train + valid, logs, epochs)
     return retriever, ranker
 
 
@@ -109,13 +116,13 @@ def _jointly(
     recipe: Recipe,
     data: PreparedData,
     visible: Interactions,
-    models: Models,
+    logs: Logs,
     figures: dict[str, Any],
     say: Say,
 ) -> Trained:
     from models.joint import train_joint
 
-    retriever, ranker = train_joint(recipe, data, models, figures, say)
+    retriever, ranker = train_joint(recipe, data, logs, figures, say)
     rows = min(data.user_count, data.item_count)
     users = data.queries(visible, np.arange(rows))
     items = {name: column[:rows] for name, column in data.items.items()}

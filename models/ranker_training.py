@@ -4,7 +4,6 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from merlin.schema import Tags
 
 from models.batches import Batches
 from models.candidate_rows import CandidateRows
-from models.fitting import Say, Validation, Watch, fit
+from models.fitting import Logs, Say, Validation, Watch, fit
 from models.prepared import Arrays, Labelled, PreparedData
 from models.ranker_inputs import ranker_schema
 from models.rankers import ranker_module
@@ -41,7 +40,7 @@ def on_candidates(
     data: PreparedData,
     rows: CandidateRows,
     unknown: CandidateRows,
-    logs: Path,
+    logs: Logs,
     figures: dict[str, Any],
     say: Say,
 ) -> TrainedRanker:
@@ -65,13 +64,15 @@ def on_candidates(
     def within_users() -> float:
         return auc_within_users(scores(model, hidden_inputs), hidden.relevant, hidden.users)
 
-    validation = Validation("auc_within_users", within_users, say, "ranker")
+    validation = Validation(
+        "auc_within_users", within_users, say, "ranker", every=options.log_every
+    )
     _fit_early(model, batches, options, logs, validation, figures)
     return TrainedRanker(model, inputs)
 
 
 def on_interactions(
-    recipe: Recipe, data: PreparedData, logs: Path, figures: dict[str, Any], say: Say
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
 ) -> TrainedRanker:
     """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
     options = recipe.ranker
@@ -81,14 +82,14 @@ def on_interactions(
     everything = data.labelled("train") + data.labelled("valid")
     inputs, target = _rows(data, options, everything)
     model, batches = _untrained(data, options, inputs, target)
-    fit(model, batches, epochs=epochs, logs=logs / "ranker-final")
+    fit(model, batches, epochs=epochs, logs=logs.of("ranker-final"))
     return TrainedRanker(model, inputs)
 
 
 def first_on_interactions(
     recipe: Recipe,
     data: PreparedData,
-    logs: Path,
+    logs: Logs,
     figures: dict[str, Any],
     say: Say,
     watch: Watch | None = None,
@@ -105,7 +106,13 @@ def first_on_interactions(
     wanted = _target(valid, options)
     name, measure, best = _MEASURES[options.target]
     validation = Validation(
-        name, lambda: measure(scores(model, hidden), wanted), say, "ranker", best, watch=watch
+        name,
+        lambda: measure(scores(model, hidden), wanted),
+        say,
+        "ranker",
+        best,
+        watch=watch,
+        every=options.log_every,
     )
     return _fit_early(model, batches, options, logs, validation, figures)
 
@@ -160,7 +167,7 @@ def _fit_early(
     model: tf.keras.Model,
     batches: Batches,
     options: Ranker,
-    logs: Path,
+    logs: Logs,
     validation: Validation,
     figures: dict[str, Any],
 ) -> int:
@@ -168,9 +175,9 @@ def _fit_early(
         model,
         batches,
         epochs=options.max_epochs,
-        logs=logs / "ranker",
+        logs=logs.of("ranker"),
         validation=validation,
         patience=options.patience,
     )
-    figures["ranker"] = {"epochs": best, "validation": validation.history}
+    figures["ranker"] = {"epochs": best, **validation.figures}
     return best

@@ -2,14 +2,13 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from models import candidates
-from models.fitting import Say, Validation, Watch, fit
+from models.fitting import Logs, Say, Validation, Watch, fit
 from models.prepared import Interactions, PreparedData
 from models.retrievers import head
 from models.two_tower import TwoTower
@@ -26,7 +25,7 @@ def first_retriever(
     data: PreparedData,
     train: Interactions,
     valid: Interactions,
-    logs: Path,
+    logs: Logs,
     figures: dict[str, Any],
     say: Say,
     watch: Watch | None = None,
@@ -49,25 +48,32 @@ def first_retriever(
         )
         return candidates.recall(found, wanted)
 
-    validation = Validation(f"recall_at_{VALIDATION_K}", recall, say, "retriever", watch=watch)
+    validation = Validation(
+        f"recall_at_{VALIDATION_K}",
+        recall,
+        say,
+        "retriever",
+        watch=watch,
+        every=recipe.retriever.log_every,
+    )
     best = fit(
         retriever.model,
         batches,
         epochs=recipe.retriever.max_epochs,
-        logs=logs / "retriever",
+        logs=logs.of("retriever"),
         validation=validation,
         patience=recipe.retriever.patience,
     )
-    figures["retriever"] = {"epochs": best, "validation": validation.history}
+    figures["retriever"] = {"epochs": best, **validation.figures}
     return retriever, best
 
 
 def final_retriever(
-    recipe: Recipe, data: PreparedData, visible: Interactions, logs: Path, epochs: int
+    recipe: Recipe, data: PreparedData, visible: Interactions, logs: Logs, epochs: int
 ) -> TwoTower:
     """A retriever trained on ``train`` and ``valid``, ``visible``, for a known number of epochs."""
     retriever, batches = _untrained(recipe, data, visible, ["train", "valid"])
-    fit(retriever.model, batches, epochs=epochs, logs=logs / "retriever-final")
+    fit(retriever.model, batches, epochs=epochs, logs=logs.of("retriever-final"))
     return retriever
 
 

@@ -13,14 +13,18 @@ from sources.titles import titles
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> None:
+def train(
+    recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say, warm_start: bool = False
+) -> None:
     """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``recipes.artifacts``).
 
     The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
-    ones as they were. Models that are up to date are kept unless ``force``.
+    ones as they were. Models that are up to date are kept unless ``force`` or ``warm_start``: begin with
+    the weights of the models that are there.
 
     Raises:
-        ShortlistError: nothing is prepared, the loss diverges, or the disk is full.
+        ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
+            begin with, or they do not fit.
     """
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
@@ -28,7 +32,9 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
         ["models", "ensemble/runtime"],
         [stamped(artifacts.prepared.stamp)],
     )
-    if not force and is_fresh(artifacts.models.stamp, made_from):
+    if warm_start:
+        need(artifacts.models.stamp, "train", recipe.given_as)
+    elif not force and is_fresh(artifacts.models.stamp, made_from):
         say(f"{artifacts.models.root} is up to date")
         return
 
@@ -37,7 +43,9 @@ def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> Non
 
     try:
         with atomic_directory(artifacts.models.root) as folder, file_errors(folder):
-            train_all(recipe, artifacts.prepared, Models(folder), titles(recipe, artifacts), say)
+            names = titles(recipe, artifacts)
+            former = artifacts.models if warm_start else None
+            train_all(recipe, artifacts.prepared, Models(folder), names, say, former)
             write_stamp(Models(folder).stamp, made_from)
     except OSError as error:
         raise ShortlistError(

@@ -98,6 +98,7 @@ def _measured(
     """The best validation figure of the stage with the settings that ``trial`` suggests."""
     import optuna
 
+    from models.fitting import Logs
     from models.ranker_training import first_on_interactions
     from models.retriever_training import first_retriever
 
@@ -116,7 +117,7 @@ def _measured(
         return None
 
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
-        logs, figures = Path(folder), dict[str, Any]()
+        logs, figures = Logs(Path(folder)), dict[str, Any]()
         if stage == "retriever":
             train, valid = data.interactions("train"), data.interactions("valid")
             first_retriever(tried, data, train, valid, logs, figures, quiet, watch)

@@ -197,6 +197,9 @@ class Retriever(Table):
     #: Stop after this many epochs without a better recall on the validation part. 0: never; the last
     #: epoch's weights are the model.
     patience: Annotated[int, Field(ge=0)] = 3
+    #: Measure on the validation part after every so many steps, too, for TensorBoard and training.json.
+    #: 0: after each epoch only.
+    log_every: Annotated[int, Field(ge=0)] = 0
     seed: int = 42
 
     @property
@@ -220,8 +223,10 @@ class Ranker(Table):
     embedding_dim: Positive = 16
     #: ``dlrm``: the MLP of the numbers.
     bottom_layers: tuple[Positive, ...] = (64,)
-    #: ``wide-and-deep``: hashed user-item pairs of the wide side (0: none).
-    cross_bins: Annotated[int, Field(ge=0)] = 10_000
+    #: ``wide-and-deep``: pairs of columns whose values together have a weight on the wide side, such as
+    #: ``["occupation", "genres"]``; hashed into so many bins, shared by all pairs of columns.
+    crosses: tuple[tuple[str, str], ...] = ()
+    cross_bins: Positive = 10_000
     #: ``wide-and-deep``: FTRL's learning rate, and its L2 penalty.
     wide_learning_rate: PositiveFloat = 0.1
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
@@ -238,8 +243,9 @@ class Ranker(Table):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     dropout: Rate = 0.0
     max_epochs: Positive = 8
-    #: As ``retriever.patience``.
+    #: As in the retriever's table.
     patience: Annotated[int, Field(ge=0)] = 3
+    log_every: Annotated[int, Field(ge=0)] = 0
     seed: int = 42
 
 
@@ -257,6 +263,8 @@ class Joint(Table):
     plateau: Positive = 2
     max_epochs: Positive = 20
     patience: Positive = 4
+    #: As in the retriever's table.
+    log_every: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _something_is_learnt(self) -> "Joint":
@@ -404,6 +412,19 @@ class Recipe(Table):
             raise ValueError("ranker.target 'positives' needs interactions.positive")
         if self.joint is not None and (retriever != "softmax" or self.ranker.target != "label"):
             raise ValueError("[joint] needs retriever.kind 'softmax' and ranker.target 'label'")
+        return self
+
+    @model_validator(mode="after")
+    def _crosses_are_of_categories(self) -> "Recipe":
+        features = {**self.features.user, **self.features.item}
+        known = [self.columns.user, self.columns.item]
+        known += [name for name, feature in features.items() if feature.kind != "numeric"]
+        for pair in self.ranker.crosses:
+            for name in pair:
+                if name not in known:
+                    raise ValueError(
+                        f"ranker.crosses names '{name}', and categories are: {', '.join(known)}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,9 +1,9 @@
 """Wide & deep (Cheng et al., arXiv 1606.07792), by default for the label of an interaction.
 
-Wide: a weight for every user, every item and every hashed pair of both, learnt by FTRL. Deep: embeddings
-of all columns, lists averaged, through an MLP. With ``dot_product`` the inner product of the user's and
-the item's embedding is added, as matrix factorisation has it. Their sum, and the mean of the training
-labels, is the answer.
+Wide: a weight for every user, every item and every hashed pair of the recipe's crosses, learnt by FTRL.
+Deep: embeddings of all columns, lists averaged, through an MLP. With ``dot_product`` the inner product of
+the user's and the item's embedding is added, as matrix factorisation has it. Their sum, and the mean of
+the training labels, is the answer.
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -22,26 +22,39 @@ from recipes.recipe import Ranker
 
 #: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761
+#: More than any column has codes, mostly: the same pair of codes falls into another bin for each cross.
+CROSS_APART = 1_000_003
+
+Crosses = tuple[tuple[str, str], ...]
 
 
 class Wide(tf.keras.layers.Layer):
-    """A weight per user, item and hashed pair, summed: float32 [batch, 1]."""
+    """A weight per user, per item and per pair of values of each cross, summed: float32 [batch, 1].
 
-    def __init__(self, user: str, item: str, sizes: tuple[int, int], bins: int) -> None:
+    Of lists every value pairs with every other, and the mean counts; code 0, the padding, has no weight.
+    """
+
+    def __init__(
+        self, user: str, item: str, sizes: tuple[int, int], crosses: Crosses, bins: int
+    ) -> None:
         super().__init__()
-        self.user, self.item, self.bins = user, item, bins
+        self.user, self.item, self.crosses, self.bins = user, item, crosses, bins
         self.of_user = self.add_weight("of_user", (sizes[0], 1), initializer="zeros")
         self.of_item = self.add_weight("of_item", (sizes[1], 1), initializer="zeros")
-        self.of_pair = self.add_weight("of_pair", (bins, 1), initializer="zeros") if bins else None
+        self.of_pair = self.add_weight("of_pair", (bins, 1), initializer="zeros")
 
     def call(self, columns: dict[str, tf.Tensor]) -> tf.Tensor:
-        user, item = (
-            tf.reshape(tf.cast(columns[name], tf.int64), (-1,)) for name in (self.user, self.item)
-        )
+        user, item = (tf.reshape(columns[name], (-1,)) for name in (self.user, self.item))
         summed = tf.gather(self.of_user, user) + tf.gather(self.of_item, item)
-        if self.of_pair is None:
-            return summed
-        return summed + tf.gather(self.of_pair, (user * SPREAD + item) % self.bins)
+        for number, (one, other) in enumerate(self.crosses):
+            first, second = (tf.cast(_matrix(columns[name]), tf.int64) for name in (one, other))
+            first, second = first[:, :, None], second[:, None, :]
+            bins = ((number * CROSS_APART + first) * SPREAD + second) % self.bins
+            real = tf.cast((first > 0) & (second > 0), tf.float32)
+            weights = tf.gather(self.of_pair[:, 0], bins) * real
+            count = tf.maximum(tf.reduce_sum(real, axis=(1, 2)), 1.0)
+            summed += (tf.reduce_sum(weights, axis=(1, 2)) / count)[:, None]
+        return summed
 
 
 class Deep(tf.keras.layers.Layer):
@@ -130,7 +143,7 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> t
     user, item = data.user_id, data.item_id
     schema = ranker_schema(data, options, list(numbers))
     sizes = (cardinality(user), cardinality(item))
-    wide = Wide(user.name, item.name, sizes, options.cross_bins)
+    wide = Wide(user.name, item.name, sizes, options.crosses, options.cross_bins)
     # Seeds far apart: a side numbers its tables on from its own.
     deep = [
         Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * copy)

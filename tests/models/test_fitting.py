@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
 
-from models.fitting import Validation, file_errors, fit
+from models.fitting import Logs, Validation, file_errors, fit
 from recipes.errors import ShortlistError
 
 
@@ -52,7 +55,7 @@ def test_the_model_is_left_with_the_best_epochs_weights(
     model = network()
     validation, weights = scripted(model, figures)
     returned = fit(
-        model, batches(), epochs=epochs, logs=tmp_path, validation=validation, patience=2
+        model, batches(), epochs=epochs, logs=Logs(tmp_path), validation=validation, patience=2
     )
     assert (returned, len(weights)) == (best, run)
     assert len(set(weights)) == run
@@ -65,7 +68,7 @@ def test_the_model_is_left_with_the_best_epochs_weights(
 def test_without_validation_every_epoch_is_run(tmp_path: Path) -> None:
     """The last weights stay, and TensorBoard has the log."""
     model = network()
-    assert fit(model, batches(), epochs=3, logs=tmp_path) == 3
+    assert fit(model, batches(), epochs=3, logs=Logs(tmp_path)) == 3
     assert list(tmp_path.glob("train/events.out.tfevents.*"))
     assert not (tmp_path / "checkpoint").exists()
 
@@ -75,7 +78,7 @@ def test_a_line_is_said_for_each_epoch(tmp_path: Path) -> None:
     said: list[str] = []
     model = network(0.0)
     validation = Validation("figure", lambda: 0.5, said.append, "network")
-    fit(model, batches(), epochs=1, logs=tmp_path, validation=validation, patience=1)
+    fit(model, batches(), epochs=1, logs=Logs(tmp_path), validation=validation, patience=1)
     loss = validation.history[0]["loss"]
     assert said == [f"network epoch 1: loss {loss:.4f}, figure 0.5000"]
 
@@ -85,14 +88,14 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     model = network(1e30)
     validation, weights = scripted(model, [0.5] * 9)
     with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
-        fit(model, batches(), epochs=9, logs=tmp_path, validation=validation, patience=9)
+        fit(model, batches(), epochs=9, logs=Logs(tmp_path), validation=validation, patience=9)
     assert len(weights) < 9
 
 
 def test_a_training_without_validation_stops_on_such_a_loss_too(tmp_path: Path) -> None:
     """The last retriever has no validation part, and must not be written with NaN inside either."""
     with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
-        fit(network(1e30), batches(), epochs=9, logs=tmp_path)
+        fit(network(1e30), batches(), epochs=9, logs=Logs(tmp_path))
 
 
 def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
@@ -101,3 +104,28 @@ def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
         tf.io.write_file(str(tmp_path), "a folder is no file")
     with pytest.raises(tf.errors.OpError), file_errors(tmp_path / "elsewhere"):
         tf.io.write_file(str(tmp_path), "a folder is no file")
+
+
+def test_figures_are_logged_at_the_chosen_interval(tmp_path: Path) -> None:
+    """Of every second step of three epochs of three: its number, the figure, and both in TensorBoard."""
+    steps = tf.data.Dataset.from_tensors((np.ones((4, 1)), np.full((4, 1), 5.0))).repeat(3)
+    model = network()
+    weights: list[float] = []
+
+    def weight() -> float:
+        weights.append(float(model.get_weights()[0][0, 0]))
+        return weights[-1]
+
+    validation = Validation("weight", weight, lambda line: None, "network", every=2)
+    fit(model, steps, epochs=3, logs=Logs(tmp_path), validation=validation)
+    assert [figures["step"] for figures in validation.steps] == [2, 4, 6, 8]
+    assert sorted(weights) == weights
+    # Four steps and the ends of three epochs, of which the second is a measured step.
+    assert (len(weights), len(set(weights))) == (7, 6)
+    events = EventAccumulator(str(tmp_path / "validation"), {"tensors": 0})
+    events.Reload()
+    logged = [
+        (one.step, float(tf.make_ndarray(one.tensor_proto)))
+        for one in events.Tensors("step_weight")
+    ]
+    assert logged == pytest.approx([(one["step"], one["weight"]) for one in validation.steps])

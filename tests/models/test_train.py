@@ -3,6 +3,7 @@
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,48 @@ def test_force_trains_again_and_the_seed_gives_the_same_model(
     figures, again = (json.loads(each.models.training.read_text()) for each in (artifacts, copied))
     assert figures["retriever"] == again["retriever"]
     assert not list(copied.root.glob(".models.*.tmp"))
+
+
+def test_a_warm_start_begins_with_the_former_weights(
+    copied: Artifacts, artifacts: Artifacts, recipe: Recipe
+) -> None:
+    """Trained on without learning anything, every model is what it was; begun anew, it is not."""
+    still = {"learning_rate": 1e-12, "max_epochs": 1}
+    frozen = recipe.model_copy(
+        update={
+            "retriever": recipe.retriever.model_copy(update=still),
+            "ranker": recipe.ranker.model_copy(update=still),
+        }
+    )
+    train(frozen, copied, force=False, say=print, warm_start=True)
+    np.testing.assert_allclose(embeddings_of(copied), embeddings_of(artifacts), atol=1e-6)
+    fed = session(artifacts, "ranker").get_inputs()
+    rows = {
+        each.name: np.arange(8)[:, None]
+        .repeat(each.shape[1], axis=1)
+        .astype(np.int64 if each.type == "tensor(int64)" else np.float32)
+        % 3
+        for each in fed
+    }
+    former, continued = (session(one, "ranker").run(None, rows)[0] for one in (artifacts, copied))
+    np.testing.assert_allclose(continued, former, atol=1e-5)
+    train(frozen, copied, force=True, say=print)
+    assert np.abs(embeddings_of(copied) - embeddings_of(artifacts)).max() > 0.01
+
+
+def test_a_warm_start_needs_models_that_fit(
+    copied: Artifacts, recipe: Recipe, tmp_path: Path
+) -> None:
+    """None there: which command makes them. Of another width: what differs, and they stay."""
+    before = shop.contents(copied.models.root)
+    options = recipe.retriever.model_copy(update={"embedding_dim": 4})
+    narrower = recipe.model_copy(update={"retriever": options})
+    with pytest.raises(ShortlistError, match=r"expected weights of .* 4\).* 8\).*--warm-start"):
+        train(narrower, copied, force=False, say=print, warm_start=True)
+    assert shop.contents(copied.models.root) == before
+    shutil.rmtree(copied.models.root)
+    with pytest.raises(ShortlistError, match="shortlist train two-tastes"):
+        train(recipe, copied, force=False, say=print, warm_start=True)
 
 
 def test_prepared_data_that_is_missing_names_its_command(tmp_path: Path, recipe: Recipe) -> None:
