@@ -124,8 +124,7 @@ def test_figures_are_logged_at_the_chosen_interval(tmp_path: Path) -> None:
     assert (len(weights), len(set(weights))) == (7, 6)
     events = EventAccumulator(str(tmp_path / "validation"), {"tensors": 0})
     events.Reload()
-    logged = [
-        (one.step, float(tf.make_ndarray(one.tensor_proto)))
-        for one in events.Tensors("step_weight")
-    ]
-    assert logged == pytest.approx([(one["step"], one["weight"]) for one in validation.steps])
+    logged = {
+        one.step: float(tf.make_ndarray(one.tensor_proto)) for one in events.Tensors("step_weight")
+    }
+    assert logged == pytest.approx({one["step"]: one["weight"] for one in validation.steps})

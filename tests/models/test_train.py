@@ -205,13 +205,11 @@ def test_a_warm_start_begins_with_the_former_weights(
     )
     train(frozen, copied, force=False, say=print, warm_start=True)
     np.testing.assert_allclose(embeddings_of(copied), embeddings_of(artifacts), atol=1e-6)
-    fed = session(artifacts, "ranker").get_inputs()
     rows = {
-        each.name: np.arange(8)[:, None]
-        .repeat(each.shape[1], axis=1)
-        .astype(np.int64 if each.type == "tensor(int64)" else np.float32)
-        % 3
-        for each in fed
+        each.name: np.tile(np.arange(8).reshape(8, 1) % 3, each.shape[1]).astype(
+            np.int64 if each.type == "tensor(int64)" else np.float32
+        )
+        for each in session(artifacts, "ranker").get_inputs()
     }
     former, continued = (session(one, "ranker").run(None, rows)[0] for one in (artifacts, copied))
     np.testing.assert_allclose(continued, former, atol=1e-5)
