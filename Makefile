@@ -5,10 +5,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-slow lint format bench-serving clean
+.PHONY: help install demo test test-data test-slow lint format bench-serving bench-multi-task bench-aliccp clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Bring uv, Python and the locked packages into .tools and .venv
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2> /dev/null || { \
@@ -21,6 +21,9 @@ demo: install ## MovieLens files to recommendations out of a Triton server
 
 test: install ## All tests but the slow ones; GPU tests where there is a GPU
 	$(BIN)/python -m pytest -m "not slow"
+
+test-data: install ## Recipes and sources on the real data sets that SHORTLIST_DATA holds
+	$(BIN)/python -m pytest -m data
 
 test-slow: install ## The tests that take more than a minute each
 	$(BIN)/python -m pytest -m slow
@@ -35,7 +38,13 @@ format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format
 
 bench-serving: install ## Latency and throughput of serving, as one JSON line
-	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python -m benchmarks.serving
+
+bench-multi-task: install ## One model for retrieval and ratings beside one for each
+	$(BIN)/python -m benchmarks.multi_task
+
+bench-aliccp: install ## Seconds and memory of each step at four million rows
+	$(BIN)/python -m benchmarks.aliccp
 
 clean: ## Remove artifacts and caches (the environment and downloaded data stay)
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis

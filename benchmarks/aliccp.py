@@ -1,0 +1,73 @@
+"""The recipe aliccp at scale: seconds and peak memory of each step, each in a process of its own.
+
+    python benchmarks/aliccp.py [--rows 4000000]
+
+Rows are those that ``shortlist prepare aliccp`` finds: the real files where they are given, else made up
+(then clicks are a coin, and the figures of quality say nothing about quality). Prints a table to stderr
+and one JSON line; ``peak_gb`` is the largest resident set of the step's process.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from evaluation.report import read_report
+from recipes.artifacts import Artifacts
+from recipes.load import FOLDER
+
+STEPS = ("prepare", "train", "evaluate", "export")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rows", type=int, default=4_000_000, help="rows to make up")
+    rows = parser.parse_args().rows
+    name = f"aliccp-{rows}"
+    text = (FOLDER / "aliccp.toml").read_text(encoding="utf-8")
+    for key, value in (("name", f'"{name}"'), ("rows", str(rows))):
+        text, changed = re.subn(rf"^{key} = \S+", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert changed == 1, f"recipes/aliccp.toml has {changed} lines of {key}"
+    measured = {}
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "recipe.toml"
+        recipe.write_text(text, encoding="utf-8")
+        for step in STEPS:
+            measured[step] = _measured(step, recipe)
+    report = read_report(Artifacts.of(name).report)
+    for step, found in measured.items():
+        print(f"{step:<10}{found['seconds']:>8.1f} s{found['peak_gb']:>8.2f} GB", file=sys.stderr)
+    clicks = report["protocols"][0]["rows"]["ranker, as served"]
+    result = {
+        "benchmark": "aliccp",
+        "rows": rows,
+        "steps": measured,
+        "peak_gb": max(found["peak_gb"] for found in measured.values()),
+        "retrieval": report["systems"]["retrieval"],
+        "popularity": report["systems"]["popularity"],
+        "auc": clicks["auc"],
+    }
+    print(json.dumps(result))
+    return 0
+
+
+def _measured(step: str, recipe: Path) -> dict[str, float]:
+    began = time.monotonic()
+    command = [sys.executable, "-m", "scripts.cli", step, str(recipe), "--force"]
+    process = subprocess.Popen(command, stdout=sys.stderr)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{step} ended with status {os.waitstatus_to_exitcode(status)}")
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "peak_gb": round(usage.ru_maxrss / 1e6, 2),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Each recipe that comes with the project, the whole way on small made-up data, out of a real Triton."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ensemble.client import Client
+from ensemble.export import export
+from ensemble.server import running_server
+from evaluation.evaluate import evaluate
+from evaluation.report import read_report
+from models.train import train
+from recipes.artifacts import Artifacts
+from recipes.load import known_recipes, load
+from recipes.recipe import Recipe
+from sources import movielens_files
+from sources.ingest import ingest
+from tests.integration.made_up import FOLDERS, ITEMS
+from workflows.prepare import prepare
+
+#: What makes a training short; everything else is as the recipe has it.
+SHORT: dict[str, dict[str, Any]] = {
+    "retriever": {"max_epochs": 1, "batch_size": 64, "embedding_dim": 8, "linear_dim": 4},
+    "ranker": {"max_epochs": 1, "batch_size": 64, "log_every": 0, "copies": 1},
+    "joint": {"max_epochs": 1, "batch_size": 64},
+    "vocabulary": {"item_frequency_threshold": 3, "user_frequency_threshold": 3},
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recipe's finished run."""
+
+    recipe: Recipe
+    artifacts: Artifacts
+    report: dict[str, Any]
+
+
+def shortened(name: str) -> Recipe:
+    """The recipe with a short training."""
+    content = load(name).model_dump()
+    for table, changes in SHORT.items():
+        if content[table] is not None:
+            content[table] |= {key: new for key, new in changes.items() if content[table].get(key)}
+    return Recipe.model_validate(content)
+
+
+@pytest.fixture(scope="module", params=known_recipes())
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Prepared, trained, evaluated and exported."""
+    recipe = shortened(request.param)
+    folder = tmp_path_factory.mktemp(recipe.name)
+    digest = FOLDERS[recipe.source.kind](folder / "data")
+    artifacts = Artifacts(folder / "artifacts")
+    with pytest.MonkeyPatch.context() as patch:
+        if digest is not None:
+            patch.setattr(movielens_files, "RATINGS_SHA256", digest)
+        ingest(recipe, artifacts, folder / "data", print)
+    prepare(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, force=False, say=print)
+    export(recipe, artifacts, force=False, say=print)
+    return Made(recipe, artifacts, read_report(artifacts.report))
+
+
+def test_the_report_holds_every_figure_that_the_recipe_asks_for(made: Made) -> None:
+    """Popularity and funnel over the whole catalogue, and a table for each further protocol."""
+    recipe, report = made.recipe, made.report
+    assert {"popularity", "funnel"} <= set(report["systems"])
+    for figures in report["systems"].values():
+        assert all(0 <= figures[f"{name}@10"] <= 1 for name in ("ndcg", "map", "recall"))
+    both = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
+    assert ("retrieval" in report["systems"]) == both
+    assert len(report["protocols"]) >= len(recipe.evaluation.protocols)
+    for table in report["protocols"]:
+        values = [value for row in table["rows"].values() for value in row.values()]
+        assert values
+        assert np.isfinite(values).all()
+
+
+def test_triton_recommends_and_scores_pairs(made: Made) -> None:
+    """Over gRPC and HTTP alike: unseen items in order; the asked-for pairs; somebody nobody knows."""
+    rows = pq.read_table(made.artifacts.prepared.raw_interactions("train"))
+    user = str(rows[made.recipe.columns.user][0])
+    seen = {
+        str(item)
+        for one, item, positive in zip(
+            rows[made.recipe.columns.user].to_pylist(),
+            rows[made.recipe.columns.item].to_pylist(),
+            rows["positive"].to_pylist(),
+            strict=True,
+        )
+        if str(one) == user and positive
+    }
+    some = sorted(seen)[:3]
+    answers = []
+    with running_server(made.artifacts, made.recipe.name) as server:
+        clients = (Client(server.address.grpc, "grpc"), Client(server.address.http, "http"))
+        for each in clients:
+            with each as client:
+                answer = client.recommend([user, "nobody"], 5)
+                pairs = client.recommend([user], candidate_item_ids=[some])
+            answers.append(
+                (answer.item_ids.tolist(), answer.scores.tolist(), pairs.scores.tolist())
+            )
+            assert answer.known_user.tolist() == [True, False]
+            for items, scores in zip(answer.item_ids, answer.scores, strict=True):
+                assert len(set(items) - {""}) == 5
+                assert (np.diff(scores) <= 0).all()
+            assert not seen & set(answer.item_ids[0])
+            assert set(pairs.item_ids[0]) >= set(some)
+            assert np.isfinite(pairs.scores[0][: len(some)]).all()
+    assert answers[0] == answers[1]
+
+
+def test_the_made_up_catalogue_is_whole(made: Made) -> None:
+    """Every item is in the release, so that the figures are over all of them."""
+    assert pq.read_metadata(made.artifacts.prepared.items).num_rows == ITEMS
