@@ -399,11 +399,6 @@ class Recipe(Table):
             raise ValueError(
                 "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
             )
-        if retriever == "log-loss" and self.interactions.history_length:
-            raise ValueError(
-                "retriever.kind 'log-loss' knows users by id and features: set "
-                "interactions.history_length = 0"
-            )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")
         if ranker == "wide-and-deep" and not self.ranker.ids:

@@ -4,7 +4,8 @@ The head of Google Cloud's deep collaborative filtering sample for songs: a user
 one width at the end, cosine similarity, its absolute value, log loss weighted by how much a row counts;
 close to NCF (He et al., arXiv 1708.05031). Rows are the interactions with what they are
 (``interactions.positive``); logs hold few negatives, so each positive also brings some items drawn at
-random (``retriever.negatives``), none of them a positive of the user's.
+random (``retriever.negatives``), none of them a positive of the user's. Where the recipe has a history,
+it is the user's positives without the row's own item.
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -37,7 +38,9 @@ class LabelledPairs(tf.keras.utils.Sequence):
         super().__init__()
         self.data, self.rows, self.negatives = data, rows, negatives
         self.size = min(size, len(rows))
-        self.taken = np.unique(self._pair(rows.users, rows.items)[rows.positive])
+        positives = Interactions(rows.users[rows.positive], rows.items[rows.positive])
+        self.taken = np.unique(self._pair(positives.users, positives.items))
+        self.past = data.queries(positives)[data.history.name] if data.history else None
         self.rng = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -56,6 +59,10 @@ class LabelledPairs(tf.keras.utils.Sequence):
         ones = np.ones(int(free.sum()), np.float32)
         label = np.concatenate([positive.astype(np.float32), 0 * ones])
         columns = self.data.pair_columns(users, items)
+        if self.past is not None and self.data.history is not None:
+            own = columns[self.data.item_id.name][:, None]
+            past = self.past[users]
+            columns[self.data.history.name] = np.where(past == own, 0, past)
         return columns, label, np.concatenate([weight, ones])
 
     def on_epoch_end(self) -> None:
@@ -66,12 +73,19 @@ class LabelledPairs(tf.keras.utils.Sequence):
 
 
 class UnitLength(tf.keras.layers.Layer):
-    """Vectors [batch, dim] divided by their length."""
+    """Vectors [batch, dim] as directions, a learnt vector added, of length 1 again.
+
+    What is added begins as the same in both towers, a cosine of one half to most directions, so that
+    cosines begin above zero. Of an absolute value either sign would do, and pairs that begin with
+    different ones pull apart the items of one user.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        start = tf.keras.initializers.Constant(input_shape[-1] ** -0.5)
+        self.leaning = self.add_weight("leaning", (input_shape[-1],), initializer=start)
 
     def call(self, vectors: tf.Tensor) -> tf.Tensor:
-        # The small number keeps the gradient of a zero vector finite.
-        squared = tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True)
-        return vectors * tf.math.rsqrt(squared + 1e-12)
+        return _unit(_unit(vectors) + self.leaning)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -115,3 +129,9 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     loss = tf.keras.losses.BinaryCrossentropy()
     model.compile(optimizer=optimizer, loss=loss, metrics=[])
     return TwoTower(model, query_tower, candidate_tower, absolute=True)
+
+
+def _unit(vectors: tf.Tensor) -> tf.Tensor:
+    # The small number keeps the gradient of a zero vector finite.
+    squared = tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True)
+    return vectors * tf.math.rsqrt(squared + 1e-12)

@@ -1,0 +1,115 @@
+"""The head ``log-loss``: its rows, its probability by hand, and that it learns two tastes."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.prepared import Labelled, PreparedData
+from models.retrievers import log_loss
+from models.two_tower import TwoTower
+from recipes.recipe import Retriever
+
+NEGATIVES = 3
+
+
+def options(**changes: object) -> Retriever:
+    content = {"kind": "log-loss", "embedding_dim": 8, "batch_size": 64, "negatives": NEGATIVES}
+    return Retriever.model_validate({**content, **changes})
+
+
+def built(data: PreparedData, **changes: object) -> TwoTower:
+    tf.keras.utils.set_random_seed(1)
+    return log_loss.build(data, options(**changes), data.interactions("train"), 200)
+
+
+def weighted(data: PreparedData) -> Labelled:
+    """The training part, every third interaction no positive, weights that tell rows apart."""
+    rows = data.labelled("train")
+    number = np.arange(len(rows), dtype=np.float32)
+    return Labelled(rows.users, rows.items, rows.label, 2 + number, number % 3 > 0)
+
+
+def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData) -> None:
+    """Interactions keep label and weight; a drawn item is labelled 0, weighs 1, and is no positive."""
+    rows = weighted(data)
+    taken = set(zip(rows.users[rows.positive], rows.items[rows.positive], strict=True))
+    pairs = log_loss.LabelledPairs(data, rows, 64, NEGATIVES, seed=7)
+    user_of = {code: row for row, code in enumerate(data.users[data.user_id.name])}
+    item_of = {code: row for row, code in enumerate(data.items[data.item_id.name])}
+    found: list[tuple[int, int, float, float]] = []
+    drawn = 0
+    for batch in range(len(pairs)):
+        columns, label, weight = pairs[batch]
+        users = [user_of[code] for code in columns[data.user_id.name]]
+        items = [item_of[code] for code in columns[data.item_id.name]]
+        own = len(pairs.order[batch * 64 : (batch + 1) * 64])
+        found += zip(users[:own], items[:own], label[:own], weight[:own], strict=True)
+        assert (label[own:] == 0).all()
+        assert (weight[own:] == 1).all()
+        assert not taken & set(zip(users[own:], items[own:], strict=True))
+        drawn += len(label) - own
+    expected = zip(rows.users, rows.items, rows.positive.astype(float), rows.weight, strict=True)
+    assert sorted(found) == sorted(expected)
+    positives = int(rows.positive.sum())
+    assert 0.3 * NEGATIVES * positives < drawn < NEGATIVES * positives
+
+
+def test_a_row_does_not_see_its_own_item_in_the_history(data: PreparedData) -> None:
+    """What remains of the history is the user's other positives, all of them."""
+    assert data.history is not None
+    rows = data.labelled("train")
+    pairs = log_loss.LabelledPairs(data, rows, len(rows), 0, seed=7)
+    columns, label, _ = pairs[0]
+    assert label.all()
+    whole = data.queries(data.interactions("train"))[data.history.name]
+    for place, row in enumerate(pairs.order):
+        own = columns[data.item_id.name][place]
+        left = set(columns[data.history.name][place]) - {0}
+        assert left == set(whole[rows.users[row]]) - {0, own}
+
+
+def test_the_probability_is_the_absolute_cosine(data: PreparedData) -> None:
+    """Of the two towers' outputs, which have length 1; a loss of two rows by hand, weighted."""
+    two_tower = built(data)
+    rows = data.queries(data.interactions("train"), np.arange(2))
+    columns = rows | {name: column[:2] for name, column in data.items.items()}
+    queries, items = two_tower.embed_queries(rows), two_tower.embed_items(data.items)[:2]
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(items, axis=1), 1, atol=1e-5)
+    cosines = np.abs((queries * items).sum(axis=1))
+    found = two_tower.model(columns).numpy().ravel()
+    np.testing.assert_allclose(found, cosines, atol=1e-5)
+    weights = np.array([3.0, 0.5], np.float32)
+    loss = two_tower.model.evaluate(columns, np.array([1.0, 0.0]), sample_weight=weights, verbose=0)
+    by_hand = -(3.0 * np.log(cosines[0]) + 0.5 * np.log(1 - cosines[1])) / 2
+    assert loss == pytest.approx(by_hand, rel=1e-3)
+    assert two_tower.absolute
+
+
+def test_every_cosine_begins_on_the_same_side(data: PreparedData) -> None:
+    """Before training hardly a pair has a negative cosine, so that pairs pull in one direction."""
+    two_tower = built(data, embedding_dim=32)
+    queries = two_tower.embed_queries(data.queries(data.interactions("train")))
+    cosines = queries @ two_tower.embed_items(data.items).T
+    assert (cosines > 0).mean() > 0.99
+    assert 0.3 < cosines.mean() < 0.7
+
+
+def test_it_learns_two_tastes(data: PreparedData) -> None:
+    """After a short training a user's own half of the products scores higher, for nearly everybody."""
+    settings = {"learning_rate": 0.03, "history_dropout": 0.2}
+    two_tower = built(data, **settings)
+    batches = log_loss.batches(data, options(**settings), ["train"])
+    two_tower.model.fit(batches, epochs=12, verbose=0)
+    queries = two_tower.embed_queries(data.queries(data.interactions("train")))
+    scores = np.abs(queries @ two_tower.embed_items(data.items).T)
+    customers = [int(name[1:]) for name in data.raw_user_ids]
+    products = np.array([int(name) for name in data.raw_item_ids])
+    own = [
+        scores[row][(products - 1) // 20 == customer % 2].mean()
+        - scores[row][(products - 1) // 20 != customer % 2].mean()
+        for row, customer in enumerate(customers)
+    ]
+    assert np.mean(np.array(own) > 0) > 0.9
