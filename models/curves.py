@@ -28,5 +28,10 @@ def draw_curves(figures: dict[str, Any], path: Path) -> None:
         epochs = range(1, len(values) + 1)
         axes.plot(epochs, values, marker="." if len(values) < 30 else None)
         axes.axvline(kept, linestyle=":", color="grey")
-        axes.set(title=f"{model}: {name}", xlabel="epoch")
+        axes.set(title=f"{model}: {name}", xlabel=f"epoch (kept: {kept})")
+        # Whole epochs, also where there is one; plain numbers, also where they hardly differ.
+        axes.set_xlim(0.5, len(values) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.grid(alpha=0.3)
     figure.savefig(path, dpi=100)

@@ -44,6 +44,8 @@ def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
     def serve(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"output": tf.cast(model(columns, training=False), tf.float32)}
 
+    # A part that has not been called so far has no weights yet.
+    serve.get_concrete_function()
     module = tf.Module()
     # The weights alone: Keras's own saving would trace every layer once more.
     module.weights = list(model.variables)

@@ -25,6 +25,9 @@ VALIDATION_SHARE = 0.2
 UNKNOWN_EVERY = 8
 #: Rows that go through the model at once when it is only asked.
 PREDICT_ROWS = 8192
+#: Few rows are cut into at least so many batches, of no fewer than so many rows: in a handful of steps
+#: nothing is learnt.
+FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,8 @@ def _inputs(columns: Arrays, data: PreparedData, options: Ranker, numbers: list[
 def _untrained(
     data: PreparedData, options: Ranker, inputs: Arrays, target: np.ndarray
 ) -> tuple[tf.keras.Model, Batches]:
-    batches = Batches(inputs, options.batch_size, options.seed, target=target)
+    size = min(options.batch_size, max(SMALLEST_BATCH, len(target) // FEWEST_BATCHES))
+    batches = Batches(inputs, size, options.seed, target=target)
     numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
     steps = len(batches) * options.max_epochs
     return ranker_module(options.kind).build(data, options, numbers, steps), batches

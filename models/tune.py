@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, stamped
 from recipes.inputs import need
-from recipes.recipe import Choices, Range, Recipe
+from recipes.load import nearest
+from recipes.recipe import Choices, Range, Recipe, Tune
 
 if TYPE_CHECKING:
     import optuna
@@ -34,9 +37,8 @@ def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None, say: Say) -> 
     under way then does not count. Other data, or another space, begin a new one.
 
     Raises:
-        ShortlistError: nothing is prepared, the recipe has no ``[tune]`` table, the stage cannot be
-        tuned, or a key
-            is no setting of a recipe.
+        ShortlistError: nothing is prepared, the recipe has no ``[tune]`` table, its stage cannot be tuned,
+            a key is no setting or a value none of the setting's, or no trial came to its end.
     """
     if recipe.tune is None:
         raise ShortlistError(
@@ -44,57 +46,121 @@ def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None, say: Say) -> 
             '[tune.space]\n"retriever.learning_rate" = { low = 0.001, high = 0.1, log = true }'
         )
     stage = next(iter(recipe.tune.space)).split(".")[0]
-    if recipe.joint is not None or (stage == "ranker" and recipe.ranker.target == "candidates"):
-        raise ShortlistError(
-            f"the {stage} of '{recipe.name}' cannot be tuned: retrievers can, and rankers whose "
-            "ranker.target is 'positives' or 'label'; not those of a [joint] table or of 'candidates'."
-        )
+    _require_tunable(recipe, stage)
+    _require_settings(recipe, recipe.tune)
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
-    for key in recipe.tune.space:
-        _require_setting(recipe, key)
     import optuna
 
     from models.prepared import PreparedData
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data = PreparedData(artifacts.prepared)
-    lower_is_better = stage == "ranker" and recipe.ranker.target == "label"
-    content = recipe.model_dump(mode="json", include={"retriever", "ranker", "tune"})
-    del content["tune"]["trials"]
-    study = optuna.create_study(
-        study_name=fingerprint(content, [], [stamped(artifacts.prepared.stamp)]),
-        storage=f"sqlite:///{artifacts.study}",
-        direction="minimize" if lower_is_better else "maximize",
-        pruner=optuna.pruners.MedianPruner(UNPRUNED_TRIALS, UNPRUNED_EPOCHS),
-        load_if_exists=True,
-    )
+    study = _study(recipe, recipe.tune, artifacts, stage)
     wanted = trials or recipe.tune.trials
     while (done := _ended(study)) < wanted:
         # With the same seed again, a study that goes on would draw its first settings once more.
         study.sampler = optuna.samplers.TPESampler(seed=recipe.tune.seed + done)
-        study.optimize(lambda trial: _measured(trial, recipe, data, stage, say), n_trials=1)
-        last = study.trials[-1]
-        settings = ", ".join(f"{key} = {_toml(value)}" for key, value in last.params.items())
-        found = "given up" if last.state.name == "PRUNED" else f"{last.value:.4f}"
-        say(f"trial {done + 1} of {wanted}: {found} ({settings})")
-    say(f"best of {wanted} trials on the validation part: {study.best_value:.4f}")
+        # Models are cycles of references: uncollected, those of all trials would stay in memory.
+        study.optimize(
+            lambda trial: _measured(trial, recipe, data, stage), n_trials=1, gc_after_trial=True
+        )
+        say(f"trial {done + 1} of {wanted}: {_outcome(study.trials[-1])}")
+    if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
+        raise ShortlistError(
+            f"none of {done} trials came to its end. The last one: {_outcome(study.trials[-1])} "
+            "Change the recipe or its tune.space, which begins a new search."
+        )
+    say(f"best of {done} trials on the validation part: {study.best_value:.4f}")
     return dict(study.best_params)
 
 
 def as_toml(settings: dict[str, Any]) -> str:
-    """Settings as lines to paste into a recipe."""
+    """Settings as lines to paste into a recipe, every digit of them."""
     stage = next(iter(settings)).split(".")[0]
     lines = [f"{key.split('.', 1)[1]} = {_toml(value)}" for key, value in settings.items()]
     return "\n".join([f"[{stage}]", *lines])
+
+
+def with_settings(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
+    """The recipe with other values of some keys, such as ``retriever.learning_rate``; checked anew.
+
+    Raises:
+        ShortlistError: a value is none that the key can have, or they do not go together.
+    """
+    content = recipe.model_dump(mode="json")
+    for key, value in settings.items():
+        table, name = key.split(".")
+        content[table][name] = value
+    try:
+        return Recipe.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise ShortlistError(
+            f"tune.space has {_shown(settings)}, which a recipe cannot say: "
+            f"{error.errors()[0]['msg']}."
+        ) from None
+
+
+def _require_tunable(recipe: Recipe, stage: str) -> None:
+    trained = getattr(recipe, stage).kind != "none" and recipe.joint is None
+    if not trained or (stage == "ranker" and recipe.ranker.target == "candidates"):
+        raise ShortlistError(
+            f"the {stage} of '{recipe.name}' cannot be tuned: retrievers can, and rankers whose "
+            "ranker.target is 'positives' or 'label'; not those of a [joint] table, of 'candidates', or "
+            "of kind 'none'."
+        )
+
+
+def _require_settings(recipe: Recipe, asked: Tune) -> None:
+    """Refuse a key that is no setting, and choices or ends of a range that it cannot have."""
+    for key, space in asked.space.items():
+        table, _, name = key.partition(".")
+        known = sorted(type(getattr(recipe, table)).model_fields)
+        if name not in known:
+            raise ShortlistError(
+                f"tune.space names '{key}', and [{table}] has no such key.{nearest(name, known)} "
+                f"It has: {', '.join(known)}."
+            )
+        for value in space.choices if isinstance(space, Choices) else _ends(space):
+            with_settings(recipe, {key: value})
+
+
+def _study(recipe: Recipe, asked: Tune, artifacts: Artifacts, stage: str) -> "optuna.Study":
+    """The study of these data, this space and the stage's other settings, with its trials so far."""
+    import optuna
+    from sqlalchemy.exc import DatabaseError
+
+    content = recipe.model_dump(mode="json", include={stage, "tune"})
+    del content["tune"]["trials"]
+    for key in asked.space:
+        del content[stage][key.split(".")[1]]
+    lower_is_better = stage == "ranker" and recipe.ranker.target == "label"
+    try:
+        return optuna.create_study(
+            study_name=fingerprint(content, [], [stamped(artifacts.prepared.stamp)]),
+            storage=f"sqlite:///{artifacts.study}",
+            direction="minimize" if lower_is_better else "maximize",
+            pruner=optuna.pruners.MedianPruner(UNPRUNED_TRIALS, UNPRUNED_EPOCHS),
+            load_if_exists=True,
+        )
+    except DatabaseError as error:
+        raise ShortlistError(
+            f"{artifacts.study}, the trials so far, cannot be used: {error.orig}. Check the rights on it "
+            "and the space on its disk, or delete it to begin anew."
+        ) from error
 
 
 def _ended(study: "optuna.Study") -> int:
     return sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
 
 
-def _measured(
-    trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage: str, say: Say
-) -> float:
+def _outcome(trial: "optuna.trial.FrozenTrial") -> str:
+    """What a person reads of an ended trial."""
+    found = "given up" if trial.state.name == "PRUNED" else f"{trial.value:.4f}"
+    reason = trial.user_attrs.get("reason")
+    return f"{found} ({_shown(trial.params)})" + (f": {reason}" if reason else "")
+
+
+def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage: str) -> float:
     """The best validation figure of the stage with the settings that ``trial`` suggests."""
     import optuna
 
@@ -104,7 +170,6 @@ def _measured(
 
     assert recipe.tune is not None
     changed = {key: _suggested(trial, key, space) for key, space in recipe.tune.space.items()}
-    tried = with_settings(recipe, changed)
     seen: list[float] = []
 
     def watch(epoch: int, figure: float) -> None:
@@ -116,45 +181,42 @@ def _measured(
     def quiet(line: str) -> None:
         return None
 
-    with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
-        logs, figures = Logs(Path(folder)), dict[str, Any]()
-        if stage == "retriever":
-            train, valid = data.interactions("train"), data.interactions("valid")
-            first_retriever(tried, data, train, valid, logs, figures, quiet, watch)
-        else:
-            first_on_interactions(tried, data, logs, figures, quiet, watch)
+    try:
+        tried = with_settings(recipe, changed)
+        with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+            logs, figures = Logs(Path(folder)), dict[str, Any]()
+            if stage == "retriever":
+                train, valid = data.interactions("train"), data.interactions("valid")
+                first_retriever(tried, data, train, valid, logs, figures, quiet, watch)
+            else:
+                first_on_interactions(tried, data, logs, figures, quiet, watch)
+    except ShortlistError as error:
+        # Such as a learning rate that makes the loss infinite: the next trial knows to avoid it.
+        trial.set_user_attr("reason", str(error))
+        raise optuna.TrialPruned from error
     return min(seen) if trial.study.direction.name == "MINIMIZE" else max(seen)
-
-
-def with_settings(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
-    """The recipe with other values of some keys, such as ``retriever.learning_rate``; checked anew.
-
-    Raises:
-        ValueError: a value is none that the key can have.
-    """
-    content = recipe.model_dump(mode="json")
-    for key, value in settings.items():
-        table, name = key.split(".")
-        content[table][name] = value
-    return Recipe.model_validate_json(json.dumps(content))
-
-
-def _require_setting(recipe: Recipe, key: str) -> None:
-    table, _, name = key.partition(".")
-    known = sorted(recipe.model_dump()[table])
-    if name not in known:
-        raise ShortlistError(
-            f"tune.space names '{key}', and [{table}] has no such key. It has: {', '.join(known)}."
-        )
 
 
 def _suggested(trial: "optuna.Trial", key: str, space: Range | Choices) -> Any:
     if isinstance(space, Choices):
         return trial.suggest_categorical(key, list(space.choices))
-    if space.integer:
-        return trial.suggest_int(key, int(space.low), int(space.high), log=space.log)
-    return trial.suggest_float(key, space.low, space.high, log=space.log)
+    suggest = trial.suggest_int if space.integer else trial.suggest_float
+    return suggest(key, *_ends(space), log=space.log)
+
+
+def _ends(space: Range) -> tuple[Any, Any]:
+    number = int if space.integer else float
+    return number(space.low), number(space.high)
+
+
+def _shown(settings: dict[str, Any]) -> str:
+    """Settings in a line, floats rounded."""
+    values = {
+        key: f"{value:.4g}" if isinstance(value, float) else _toml(value)
+        for key, value in settings.items()
+    }
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
 
 
 def _toml(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)

@@ -22,6 +22,15 @@ def test_auc_within_users_by_hand() -> None:
     assert auc_within_users(scores, relevant.astype(np.float32), users) == (1 + 1 / 4 + 1 / 2) / 3
 
 
+def test_equal_scores_are_half_won() -> None:
+    """A constant score is a coin, in whatever order the rows come; one tie of two pairs is a quarter."""
+    users = np.array([0, 0, 0, 1, 1])
+    relevant = np.array([0.0, 1.0, 0.0, 1.0, 0.0])
+    assert auc_within_users(np.ones(5), relevant, users) == 0.5
+    scores = np.array([0.3, 0.3, 0.1, 0.7, 0.7])
+    assert auc_within_users(scores, relevant, users) == (0.75 + 0.5) / 2
+
+
 def test_users_whose_candidates_are_all_alike_are_left_out() -> None:
     """Users 1 and 2 have no pair; with nobody left the figure is that of a coin."""
     users = np.array([0, 0, 1, 1, 2])

@@ -1,0 +1,280 @@
+"""The search for settings, on the made-up shop."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from models import tune as tune_module
+from models.tune import _suggested, as_toml, tune, with_settings
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.freshness import write_stamp
+from recipes.load import load
+from recipes.recipe import Recipe, Tune
+from tests.models import rated_shop, shop
+
+Shop = tuple[Recipe, Artifacts]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The shop with stars, ids alone: the fewer columns, the faster. Not to be changed: see ``rated``."""
+    return rated_shop.prepared(
+        tmp_path_factory.mktemp("rated"),
+        features={"user": {}, "item": {}},
+        interactions={"history_length": 0},
+    )
+
+
+@pytest.fixture
+def rated(prepared: Shop, tmp_path: Path) -> Shop:
+    """The same with artifacts in a place of their own."""
+    return prepared[0], shop.copied(prepared[1], tmp_path / "copy")
+
+
+def searching(recipe: Recipe, space: dict[str, Any], trials: int = 1, seed: int = 42) -> Recipe:
+    """The recipe with a space to search."""
+    content = recipe.model_dump(mode="json")
+    content["tune"] = {"trials": trials, "seed": seed, "space": space}
+    return Recipe.model_validate_json(json.dumps(content))
+
+
+def studies(artifacts: Artifacts) -> list[optuna.Study]:
+    """Those that lie in the file, oldest first."""
+    storage = f"sqlite:///{artifacts.study}"
+    summaries = optuna.get_all_study_summaries(storage)
+    return [optuna.load_study(study_name=one.study_name, storage=storage) for one in summaries]
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.trials]
+
+
+def test_the_best_settings_are_found_and_hopeless_ones_given_up(
+    rated: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One rate learns; with one the loss is no number, with one nothing moves: the median stops it."""
+    monkeypatch.setattr(tune_module, "UNPRUNED_TRIALS", 1)
+    recipe, artifacts = rated
+    recipe = with_settings(recipe, {"retriever.max_epochs": 5})
+    # With this seed they are drawn in the order of the learning, the diverging, the standing.
+    rates = {"retriever.learning_rate": {"choices": [0.02, 1e-9, 1e30]}}
+    said: list[str] = []
+    best = tune(searching(recipe, rates, trials=3, seed=10), artifacts, None, said.append)
+    assert best == {"retriever.learning_rate": 0.02}
+    (study,) = studies(artifacts)
+    assert states(study) == ["COMPLETE", "PRUNED", "PRUNED"]
+    epochs = [len(trial.intermediate_values) for trial in study.trials]
+    assert epochs == [5, 0, tune_module.UNPRUNED_EPOCHS + 1]
+    assert study.best_value == max(study.trials[0].intermediate_values.values())
+    rate = "retriever.learning_rate ="
+    assert said[0] == f"trial 1 of 3: {study.best_value:.4f} ({rate} 0.02)"
+    assert said[1].startswith(f"trial 2 of 3: given up ({rate} 1e+30): expected a finite loss")
+    assert said[2:] == [
+        f"trial 3 of 3: given up ({rate} 1e-09)",
+        f"best of 3 trials on the validation part: {study.best_value:.4f}",
+    ]
+
+
+@pytest.mark.parametrize(("target", "best_of"), [("label", min), ("positives", max)])
+def test_rankers_are_tuned_by_what_stops_their_training(
+    rated: Shop, target: str, best_of: Callable[[Iterable[float]], float]
+) -> None:
+    """The error of a label is to be low, the AUC of positives high."""
+    recipe, artifacts = rated
+    recipe = with_settings(recipe, {"ranker.target": target})
+    rates = {"ranker.learning_rate": {"choices": [0.05]}}
+    assert tune(searching(recipe, rates), artifacts, None, print) == {"ranker.learning_rate": 0.05}
+    (study,) = studies(artifacts)
+    epochs = study.trials[0].intermediate_values.values()
+    assert study.best_value == best_of(epochs)
+    assert len(set(epochs)) == 2
+    # Of other trials, too, the best is what is best for a ranker.
+    assert study.direction.name == ("MINIMIZE" if best_of is min else "MAXIMIZE")
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+import optuna
+from models.tune import tune
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe, Tune
+
+class Killed(optuna.Trial):
+    def report(self, value, step):
+        if self.number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+optuna.Trial.report = Killed.report
+tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2, print)
+"""
+
+
+def test_a_killed_search_goes_on(rated: Shop) -> None:
+    """kill -9 in the second trial: the first one counts, the second is made again, and no third."""
+    recipe, artifacts = rated
+    rates = {"retriever.learning_rate": {"low": 0.001, "high": 0.03, "log": True}}
+    recipe = searching(recipe, rates, trials=7)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, recipe.model_dump_json(), str(artifacts.root)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert done.stdout.startswith("trial 1 of 2: ")
+    said: list[str] = []
+    tune(recipe, artifacts, 2, said.append)
+    assert [line.split(":")[0] for line in said] == [
+        "trial 2 of 2",
+        "best of 2 trials on the validation part",
+    ]
+    (study,) = studies(artifacts)
+    assert states(study) == ["COMPLETE", "RUNNING", "COMPLETE"]
+    first, killed, again = (trial.params for trial in study.trials)
+    assert killed == again != first
+    said.clear()
+    tune(recipe, artifacts, 1, said.append)
+    assert said == [f"best of 2 trials on the validation part: {study.best_value:.4f}"]
+
+
+def test_another_question_begins_another_search(rated: Shop) -> None:
+    """Other data, another space or another setting: earlier trials do not count; they stay."""
+    recipe, artifacts = rated
+    rate = {"retriever.learning_rate": {"choices": [0.01, 0.02]}}
+    asked = searching(recipe, rate)
+
+    def trained(recipe: Recipe) -> bool:
+        said: list[str] = []
+        tune(recipe, artifacts, None, said.append)
+        return said[0].startswith("trial 1 of 1")
+
+    assert trained(asked)
+    # What is searched has no value yet, and the number of trials is how far to go.
+    assert not trained(with_settings(asked, {"retriever.learning_rate": 0.5}))
+    assert not trained(searching(recipe, rate, trials=1))
+    assert trained(searching(recipe, {"retriever.learning_rate": {"choices": [0.01]}}))
+    assert trained(with_settings(asked, {"retriever.batch_size": 32}))
+    write_stamp(artifacts.prepared.stamp, "other data")
+    assert trained(asked)
+    assert [states(study) for study in studies(artifacts)] == [["COMPLETE"]] * 4
+
+
+def test_values_come_from_the_declared_space() -> None:
+    """Floats and whole numbers within their ends, both reached at; choices of any type as they are."""
+    space = Tune.model_validate_json(
+        """{"space": {
+            "retriever.learning_rate": {"low": 0.001, "high": 0.1, "log": true},
+            "retriever.weight_decay": {"low": 0, "high": 1},
+            "retriever.negatives": {"low": 2, "high": 4, "integer": true},
+            "retriever.kind": {"choices": ["softmax", "log-loss"]},
+            "retriever.logq_correction": {"choices": [true, false]}
+        }}"""
+    ).space
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    drawn: dict[str, list[Any]] = {key: [] for key in space}
+    for _ in range(100):
+        trial = study.ask()
+        for key, values in drawn.items():
+            values.append(_suggested(trial, key, space[key]))
+    rates = sorted(drawn["retriever.learning_rate"])
+    assert 0.001 <= rates[0] < 0.002 < rates[50] < 0.02 < 0.05 < rates[-1] <= 0.1
+    decays = sorted(drawn["retriever.weight_decay"])
+    assert 0 <= decays[0] < 0.1 < 0.3 < decays[50] < 0.7 < decays[-1] <= 1
+    assert set(drawn["retriever.negatives"]) == {2, 3, 4}
+    assert all(isinstance(value, int) for value in drawn["retriever.negatives"])
+    assert set(drawn["retriever.kind"]) == {"softmax", "log-loss"}
+    assert set(drawn["retriever.logq_correction"]) == {True, False}
+
+
+def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
+    """Every digit of a float, texts between quotes, truth in lower case: TOML reads the same back."""
+    best = {
+        "ranker.learning_rate": 0.0123456789012345,
+        "ranker.weight_decay": 1e-05,
+        "ranker.batch_size": 64,
+        "ranker.kind": "wide-and-deep",
+        "ranker.dot_product": True,
+    }
+    read = tomllib.loads(as_toml(best))
+    assert read == {"ranker": {key.removeprefix("ranker."): value for key, value in best.items()}}
+    assert with_settings(load("ratings"), best).ranker.weight_decay == 1e-05
+
+
+@pytest.mark.parametrize(
+    ("settings", "space", "complaint"),
+    [
+        ({}, None, r"declares no space to search. Give it a table such as:\n\[tune.space\]"),
+        ({"ranker.target": "candidates"}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
+        ({"ranker.kind": "none"}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
+        ({"retriever.kind": "none"}, {"retriever.seed": [1]}, "the retriever .* cannot be tuned"),
+        (
+            {"joint": {}},
+            {"retriever.seed": [1]},
+            r"cannot be tuned: .*not those of a \[joint\] table",
+        ),
+        ({}, {"retriever.learn_rate": [1]}, "no such key. Did you mean 'learning_rate'"),
+        ({}, {"retriever": [1]}, r"names 'retriever', and \[retriever\] has no such key"),
+        ({}, {"retriever.batch_size": [64, 1]}, "batch_size = 1, .* greater than or equal to 2"),
+        ({}, {"retriever.kind": ["soft"]}, 'kind = "soft", which a recipe cannot say'),
+        (
+            {},
+            {"retriever.kind": ["masked-softmax"]},
+            "needs interactions.history_length > 0",
+        ),
+        ({}, {"retriever.seed": {"low": 1, "high": 2}}, "seed = 1, .* a valid integer"),
+        ({}, {"retriever.temperature": {"low": 0, "high": 1}}, "temperature = 0, .* than 0"),
+        ({}, {"retriever.unknown_rate": {"low": 0, "high": 1}}, "unknown_rate = 1, .* less than 1"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_explained(
+    rated: Shop, settings: dict[str, Any], space: dict[str, Any] | None, complaint: str
+) -> None:
+    """Before any trial, with the key and what it takes."""
+    recipe, artifacts = rated
+    content = recipe.model_dump(mode="json")
+    for key, value in settings.items():
+        table, _, name = key.partition(".")
+        content[table] = {**content[table], name: value} if name else value
+    if space is not None:
+        tried = {
+            key: values if isinstance(values, dict) else {"choices": values}
+            for key, values in space.items()
+        }
+        content["tune"] = {"space": tried}
+    with pytest.raises(ShortlistError, match=complaint):
+        tune(Recipe.model_validate_json(json.dumps(content)), artifacts, None, print)
+    assert not artifacts.study.exists()
+
+
+def test_without_an_end_there_is_nothing_best(rated: Shop) -> None:
+    """Where every trial fails, the reason of the last is told."""
+    recipe, artifacts = rated
+    recipe = searching(recipe, {"retriever.learning_rate": {"choices": [1e30]}})
+    with pytest.raises(ShortlistError, match=r"none of 1 trials .* expected a finite loss"):
+        tune(recipe, artifacts, None, print)
+
+
+def test_what_must_be_there_is_named(rated: Shop, tmp_path: Path) -> None:
+    """Nothing prepared: what to run. A file of trials that is none: what to delete."""
+    recipe, artifacts = rated
+    recipe = searching(recipe, {"retriever.seed": {"choices": [1]}})
+    with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):
+        tune(recipe, Artifacts(tmp_path / "nothing"), None, print)
+    artifacts.study.write_bytes(b"no database " * 99)
+    with pytest.raises(ShortlistError, match=r"study.sqlite.* not a database.* delete it"):
+        tune(recipe, artifacts, None, print)
