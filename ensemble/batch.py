@@ -7,28 +7,43 @@ the end these become one. A run that was broken off goes on with the chunks that
 import itertools
 import json
 import multiprocessing
+import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ensemble.releases import latest_release
 from ensemble.runtime import manifest
+from ensemble.runtime.errors import ReleaseError, StoreError
+from ensemble.runtime.plan import Plan, load_verified
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
 from recipes.atomic import atomic_file
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from ensemble.runtime.plan import Plan
-
-#: Users of a part file, and users that go through the plan at once.
-CHUNK, AT_ONCE = 10_000, 256
+#: Users of a part file.
+CHUNK = 10_000
 SUFFIXES = (".jsonl", ".parquet")
+ANSWERS = pa.schema(
+    {
+        "user_id": pa.string(),
+        "known_user": pa.bool_(),
+        "item_ids": pa.list_(pa.string()),
+        "scores": pa.list_(pa.float32()),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,9 @@ class Job:
     parts: Path
     suffix: str
     top: int | None
+
+    def part(self, number: int) -> Path:
+        return self.parts / f"{number:08}{self.suffix}"
 
 
 def recommend_all(
@@ -61,186 +79,213 @@ def recommend_all(
         progress: is told how many users more are answered.
 
     Raises:
-        ShortlistError: no release, no such file, no user in it, or ``out`` cannot be written.
+        ShortlistError: no whole release or feature store, no such file, no user in it, more answers than
+            a release gives, or ``out`` cannot be written.
     """
     if out.suffix not in SUFFIXES:
         raise ShortlistError(f"expected --out to end in {' or '.join(SUFFIXES)}, got {out.name}")
-    if top is not None and top > recipe.serving.candidates:
-        raise ShortlistError(
-            f"expected --top of at most {recipe.serving.candidates}, the recipe's candidates; got {top}"
-        )
+    if out.resolve() == users.resolve():
+        raise ShortlistError(f"--users and --out are both {out}: give the answers another name.")
     release = latest_release(artifacts)
     if release is None:
         raise ShortlistError(
             f"There is no release of '{recipe.name}' yet. Run: shortlist export {recipe.given_as}"
         )
-    manifest.verify(release)
-    if next(user_ids(users, recipe.columns.user), None) is None:
-        raise ShortlistError(f"{users} holds no user. Expected a raw user id a line.")
-    parts = out.with_name(f"{out.name}.parts")
-    job = Job(release, artifacts.feature_store, parts, out.suffix, top)
-    total = 0
+    job = Job(release, artifacts.feature_store, out.with_name(f"{out.name}.parts"), out.suffix, top)
     try:
-        _begin_or_resume(job, users)
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            chunks = _missing(job, user_ids(users, recipe.columns.user), progress)
-            for count in pool.imap(partial(_answer, job), chunks):
-                progress(count)
-        total = _join(parts, out)
-    except OSError as error:
+        asked = _question(job, users, recipe.columns.user)
+        _begin_or_resume(job.parts, asked)
+        for count in _answered(job, user_ids(users, recipe.columns.user), workers):
+            progress(count)
+        total = _join(job, out)
+    except (ReleaseError, StoreError) as error:
+        raise ShortlistError(f"{error}. Run: shortlist export {recipe.given_as}") from error
+    except BrokenProcessPool as error:
         raise ShortlistError(
-            f"{out} could not be written: {error}. What is done lies in {parts}; the next run goes on there."
+            f"a process was ended from outside, perhaps for want of memory. {_resumable(job)} "
+            "Give it fewer --workers."
         ) from error
-    shutil.rmtree(parts)
+    except OSError as error:
+        raise ShortlistError(f"{out} could not be written: {error}. {_resumable(job)}") from error
+    shutil.rmtree(job.parts, ignore_errors=True)
     return total
 
 
 def user_ids(path: Path, column: str) -> Iterator[str]:
-    """Raw user ids of a text file, blank lines left out, or of a Parquet file's column.
+    """Raw user ids of a text file or of a Parquet file's column; blank lines and nulls are left out.
 
     Raises:
-        ShortlistError: there is no such file, it is no text, or the Parquet file lacks the column.
+        ShortlistError: there is no such file, it is no text, or it is no Parquet with such a column.
     """
     if not path.is_file():
         raise ShortlistError(f"There is no file {path}. Expected a raw user id a line, or Parquet.")
-    if path.suffix != ".parquet":
-        try:
-            with path.open(encoding="utf-8") as file:
-                yield from (line.strip() for line in file if line.strip())
-        except UnicodeDecodeError as error:
-            raise ShortlistError(
-                f"{path} is no text in UTF-8. Expected a raw user id a line; a Parquet file's name ends in "
-                ".parquet."
-            ) from error
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ShortlistError(f"{path} cannot be read as Parquet: {error}.") from error
-    names = file.schema_arrow.names
-    if column not in names:
+        if path.suffix == ".parquet":
+            yield from _parquet_ids(path, column)
+            return
+        with path.open(encoding="utf-8-sig") as file:  # some editors begin a file with a mark
+            yield from filter(None, map(str.strip, file))
+    except pa.ArrowException as error:
+        raise ShortlistError(f"{path} cannot be read as Parquet: {error}") from error
+    except UnicodeDecodeError as error:
         raise ShortlistError(
-            f"{path} has no column '{column}', the recipe's columns.user. It has: {', '.join(names)}."
+            f"{path} is no text in UTF-8. Expected a raw user id a line; a Parquet file's name ends in "
+            ".parquet."
+        ) from error
+    except OSError as error:
+        raise ShortlistError(f"{path} cannot be read: {error}") from error
+
+
+def _parquet_ids(path: Path, column: str) -> Iterator[str]:
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        if column not in schema.names:
+            raise ShortlistError(
+                f"{path} has no column '{column}', the recipe's columns.user. "
+                f"It has: {', '.join(schema.names)}."
+            )
+        kind = schema.field(column).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_integer(kind) or kind in (pa.string(), pa.large_string())):
+            raise ShortlistError(
+                f"Column '{column}' of {path} must be an integer or a string, and it is {kind}."
+            )
+        for batch in file.iter_batches(columns=[column]):
+            yield from (str(each) for each in batch.column(0).to_pylist() if each not in (None, ""))
+
+
+def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
+    """All that the answers depend on, as JSON takes it; checked before any work."""
+    facts = manifest.verify(job.release)
+    store = SqliteFeatureStore(job.store, read_only=True)
+    filled_from = store.source()
+    store.close()
+    if job.top is not None and job.top > facts["candidates"]:
+        raise ShortlistError(
+            f"expected --top of at most {facts['candidates']}, the release's candidates; got {job.top}"
         )
-    for batch in file.iter_batches(columns=[column]):
-        yield from (str(each) for each in batch.column(0).to_pylist() if each is not None)
-
-
-def _begin_or_resume(job: Job, users: Path) -> None:
-    """Keep the parts of an earlier run of the very same question; begin anew after any other."""
+    if next(user_ids(users, column), None) is None:
+        raise ShortlistError(f"{users} holds no user. Expected a raw user id a line.")
     status = users.stat()
-    asked = {
+    return {
         "users": [str(users.resolve()), status.st_size, status.st_mtime_ns],
-        "release": [str(job.release.resolve()), manifest.read(job.release)["source"]],
+        "release": [str(job.release.resolve()), facts["source"]],
+        "store": filled_from,
         "top": job.top,
+        "chunk": CHUNK,
     }
-    question = job.parts / "question.json"
+
+
+def _begin_or_resume(parts: Path, asked: dict[str, Any]) -> None:
+    """Keep the parts of an earlier run of the very same question; begin anew after any other."""
+    question = parts / "question.json"
     if question.exists() and json.loads(question.read_text(encoding="utf-8")) == asked:
         return
-    shutil.rmtree(job.parts, ignore_errors=True)
-    job.parts.mkdir(parents=True)
+    shutil.rmtree(parts, ignore_errors=True)
     with atomic_file(question) as temporary:
         temporary.write_text(json.dumps(asked), encoding="utf-8")
 
 
-def _missing(
-    job: Job, users: Iterable[str], progress: Callable[[int], None]
-) -> Iterator[tuple[int, list[str]]]:
-    """Number and users of every chunk that has no part file yet."""
-    users = iter(users)
-    for number in itertools.count():
-        chunk = list(itertools.islice(users, CHUNK))
-        if not chunk:
-            return
-        if _part(job, number).exists():
-            progress(len(chunk))
-        else:
-            yield number, chunk
+def _resumable(job: Job) -> str:
+    return f"What is done lies in {job.parts}; the same command goes on there."
 
 
-def _part(job: Job, number: int) -> Path:
-    return job.parts / f"{number:08}{job.suffix}"
+def _answered(job: Job, users: Iterable[str], workers: int) -> Iterator[int]:
+    """Have the part of every chunk written; how many users each has, as it is done or found done."""
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin_process
+    )
+    users, under_way = iter(users), set[Future[int]]()
+    try:
+        for number in itertools.count():
+            chunk = list(itertools.islice(users, CHUNK))
+            if not chunk:
+                break
+            if job.part(number).exists():
+                yield len(chunk)
+                continue
+            with _uninterrupted():
+                under_way.add(pool.submit(_answer, job, number, chunk))
+            # The file is read no further ahead than keeps every process busy.
+            if len(under_way) > workers:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in as_completed(under_way))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-_PLAN: "Plan | None" = None
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the end; a process that is started meanwhile never hears of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _answer(job: Job, chunk: tuple[int, list[str]]) -> int:
-    """Write the part of one chunk, in a process that has loaded the release once."""
-    global _PLAN
-    if _PLAN is None:
-        from ensemble.runtime.plan import load_verified
-        from ensemble.runtime.sqlite_store import SqliteFeatureStore
+def _begin_process() -> None:
+    """End with the parent, should that be killed: nobody else would stop this process."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
-        _PLAN = load_verified(job.release, SqliteFeatureStore(job.store, read_only=True))
-    number, users = chunk
-    rows = []
-    for start in range(0, len(users), AT_ONCE):
-        asked = users[start : start + AT_ONCE]
-        answers = _PLAN.recommend(asked, job.top)
-        for user, known, items, scores in zip(
-            asked,
-            answers.known_user.tolist(),
-            answers.item_ids.tolist(),
-            answers.scores.tolist(),
-            strict=True,
-        ):
-            # Where fewer items remain than were asked for, the tail is empty.
-            count = len([item for item in items if item])
-            rows.append((user, known, items[:count], scores[:count]))
-    with atomic_file(_part(job, number)) as temporary:
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@cache
+def _plan(job: Job) -> Plan:
+    """The release, loaded once a process."""
+    return load_verified(job.release, SqliteFeatureStore(job.store, read_only=True))
+
+
+def _answer(job: Job, number: int, users: list[str]) -> int:
+    """Write the part of one chunk; returns how many users it has."""
+    answers = _plan(job).recommend(users, job.top)
+    # Where fewer items remain than were asked for, the tail is empty.
+    counts = (answers.item_ids != "").sum(axis=1)
+    columns = {
+        "user_id": users,
+        "known_user": answers.known_user,
+        "item_ids": [row[:n] for row, n in zip(answers.item_ids, counts, strict=True)],
+        "scores": [row[:n] for row, n in zip(answers.scores, counts, strict=True)],
+    }
+    table = pa.table(columns, schema=ANSWERS)
+    with atomic_file(job.part(number)) as temporary:
         if job.suffix == ".jsonl":
-            temporary.write_text("".join(map(_line, rows)), encoding="utf-8")
+            temporary.write_text("".join(map(_line, table.to_pylist())), encoding="utf-8")
         else:
-            import pyarrow.parquet as pq
-
-            pq.write_table(_table(rows), temporary)
+            pq.write_table(table, temporary)
     return len(users)
 
 
-def _line(row: tuple[str, bool, list[str], list[float]]) -> str:
-    user, known, items, scores = row
-    content: dict[str, Any] = {"user_id": user, "known_user": known}
-    content["recommendations"] = [
-        {"item_id": item, "score": score} for item, score in zip(items, scores, strict=True)
-    ]
-    return json.dumps(content, ensure_ascii=False) + "\n"
+def _line(row: dict[str, Any]) -> str:
+    scored = zip(row.pop("item_ids"), row.pop("scores"), strict=True)
+    row["recommendations"] = [{"item_id": item, "score": score} for item, score in scored]
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _table(rows: list[tuple[str, bool, list[str], list[float]]]) -> "pa.Table":
-    import pyarrow as pa
-
-    users, known, items, scores = zip(*rows, strict=True)
-    return pa.table(
-        {
-            "user_id": pa.array(users, pa.string()),
-            "known_user": pa.array(known, pa.bool_()),
-            "item_ids": pa.array(items, pa.list_(pa.string())),
-            "scores": pa.array(scores, pa.list_(pa.float32())),
-        }
-    )
-
-
-def _join(parts: Path, out: Path) -> int:
+def _join(job: Job, out: Path) -> int:
     """The parts one after the other as ``out``, which appears when it is complete; returns its rows."""
-    files = sorted(parts.glob(f"*{out.suffix}"))
+    files = sorted(job.parts.glob(f"*{job.suffix}"))
+    # Beside the parts, with which it is cleared away if it stays half-written.
+    joined = job.parts / f"joined.{os.getpid()}"
     total = 0
-    with atomic_file(out) as temporary:
-        if out.suffix == ".jsonl":
-            with temporary.open("wb") as joined:
-                for file in files:
-                    content = file.read_bytes()
-                    total += content.count(b"\n")
-                    joined.write(content)
-            return total
-        import pyarrow.parquet as pq
-
-        with pq.ParquetWriter(temporary, pq.read_schema(files[0])) as writer:
+    if job.suffix == ".jsonl":
+        with joined.open("wb") as stream:
+            for file in files:
+                content = file.read_bytes()
+                total += content.count(b"\n")
+                stream.write(content)
+    else:
+        with pq.ParquetWriter(joined, ANSWERS) as writer:
             for file in files:
                 table = pq.read_table(file)
                 total += table.num_rows
                 writer.write_table(table)
+    os.replace(joined, out)
     return total

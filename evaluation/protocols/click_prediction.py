@@ -29,22 +29,23 @@ def measure(
     """AUC and log loss of the ranker as served, and log loss of always answering the share of positives.
 
     Raises:
-        ShortlistError: the ranker predicts no probability of an interaction being a positive, or the
-        test part
-            has positives only.
+        ShortlistError: the ranker predicts no probability of a positive, or the test part has positives
+            only, or none.
     """
     test = data.labelled("test")
-    if recipe.ranker.kind == "none" or recipe.ranker.target != "positives" or test.positive.all():
-        raise ShortlistError(
-            "the protocol 'click-prediction' needs ranker.target = 'positives' and interactions that "
-            f"are none, and '{recipe.name}' lacks one of them. Leave it out of evaluation.protocols."
-        )
     chosen = np.random.default_rng(recipe.split.seed).permutation(len(test))[:INTERACTIONS]
+    positive = test.positive[chosen]
+    predicts = recipe.ranker.kind != "none" and recipe.ranker.target == "positives"
+    if not predicts or positive.all() or not positive.any():
+        raise ShortlistError(
+            "the protocol 'click-prediction' needs ranker.target = 'positives' and a test part with "
+            f"positives and others, and '{recipe.name}' lacks one of them. Leave it out of "
+            "evaluation.protocols."
+        )
     users, items = data.raw_user_ids, data.raw_item_ids
     scores = plan.score(
         [users[row] for row in test.users[chosen]], [items[row] for row in test.items[chosen]]
     )
-    positive = test.positive[chosen]
     training = data.labelled("train") + data.labelled("valid")
     share = np.full(len(chosen), training.positive.mean())
     rows = {

@@ -47,11 +47,14 @@ def measure(
         "mean, user and item offsets": offsets(training, test, data.user_count, data.item_count),
         "funnel, as served": scores,
     }
-    rows = {
-        name: {metric: function(predicted, test.label) for metric, function in METRICS.items()}
-        for name, predicted in predictions.items()
-    }
+    rows = {name: figures(predicted, test.label) for name, predicted in predictions.items()}
     return [Table(f"Predicted labels of {len(test):,} test interactions", COLUMNS, rows)]
+
+
+def figures(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Every metric that there is; labels that are all the same have no variance to explain."""
+    found = {metric: function(predicted, true) for metric, function in METRICS.items()}
+    return {metric: value for metric, value in found.items() if not np.isnan(value)}
 
 
 def offsets(training: Labelled, test: Labelled, users: int, items: int) -> np.ndarray:

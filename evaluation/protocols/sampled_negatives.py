@@ -21,8 +21,8 @@ from recipes.recipe import Recipe
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"recall@{k}" for k in KS)
 DRAWN = 1000
-#: Test positives that are looked at, at most; drawn with the split's seed.
-POSITIVES = 10_000
+#: Test positives that are looked at, at most, drawn with the split's seed; and in one request.
+POSITIVES, AT_ONCE = 10_000, 16
 
 
 def measure(
@@ -50,29 +50,34 @@ def measure(
     popularity = np.bincount(visible.items, minlength=data.item_count)
     raw_items = np.array(data.raw_item_ids, dtype=object)
     ranks: dict[str, list[int]] = {"popularity": [], "retrieval": [], "funnel": []}
-    for place in chosen:
-        user, item = test.users[place], test.items[place]
-        drawn = drawn_items(random, data.item_count, mine[user])
-        rows = np.concatenate([[item], drawn])
-        asked = plan.request([data.raw_user_ids[user]], None, None, [raw_items[rows].tolist()])
+    for start in range(0, len(chosen), AT_ONCE):
+        users, items = (of[chosen[start : start + AT_ONCE]] for of in (test.users, test.items))
+        shown = [
+            np.concatenate([[item], drawn_items(random, data.item_count, mine[user])])
+            for user, item in zip(users, items, strict=True)
+        ]
+        candidates = [raw_items[rows].tolist() for rows in shown]
+        asked = plan.request([data.raw_user_ids[user] for user in users], None, None, candidates)
         columns = plan.run(asked.columns())
-        for name, scores in (
-            ("popularity", popularity[rows]),
-            ("retrieval", columns["candidate.retrieval_score"][0][: len(rows)]),
-            ("funnel", columns["ranker_scores"][0][: len(rows)]),
-        ):
-            ranks[name].append(int((scores[1:] >= scores[0]).sum()))
+        for place, rows in enumerate(shown):
+            for name, scores in (
+                ("popularity", popularity[rows]),
+                ("retrieval", columns["candidate.retrieval_score"][place, : len(rows)]),
+                ("funnel", columns["ranker_scores"][place, : len(rows)]),
+            ):
+                ranks[name].append(int((scores[1:] >= scores[0]).sum()))
     if recipe.ranker.kind == "none" or recipe.retriever.kind == "none":
         del ranks["retrieval"]
     rows_of = {
         name: {f"recall@{k}": float(np.mean(np.array(places) < k)) for k in KS}
         for name, places in ranks.items()
     }
-    title = f"Average recall, each of {len(chosen):,} test positives against {DRAWN:,} random items"
-    return [Table(title, COLUMNS, rows_of)]
+    title = f"each of {len(chosen):,} test positives against up to {DRAWN:,} random items"
+    return [Table(f"Average recall, {title}", COLUMNS, rows_of)]
 
 
 def drawn_items(random: np.random.Generator, items: int, mine: np.ndarray) -> np.ndarray:
     """Up to ``DRAWN`` different item rows, int64, none of them in ``mine``."""
-    free = np.setdiff1d(np.arange(items), mine)
-    return random.choice(free, min(DRAWN, len(free)), replace=False)
+    # As many more as may have to be left out.
+    drawn = random.choice(items, min(DRAWN + len(mine), items), replace=False)
+    return drawn[~np.isin(drawn, mine)][:DRAWN]

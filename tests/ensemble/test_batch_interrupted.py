@@ -1,0 +1,185 @@
+"""A kill or a full disk while a file of users is answered, and what the next run makes of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ensemble import batch
+from ensemble.batch import recommend_all
+from ensemble.export import export
+from ensemble.runtime.feature_store import UserRecord
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from tests.ensemble.synthetic import RECIPE, USERS
+
+#: Users of a part, and answers of a user: a part is of some 60 kB, all of them of 240 kB.
+CHUNK, TOP = 20, 50
+
+SCRIPT = f"""
+import os, resource, signal, sys
+from pathlib import Path
+from ensemble import batch
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from tests.ensemble.synthetic import RECIPE
+
+def progress(count):
+    if kill:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    artifacts, users, out = map(Path, sys.argv[1:4])
+    kill, largest_file = sys.argv[4] == "kill", int(sys.argv[5])
+    batch.CHUNK = {CHUNK}
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    try:
+        batch.recommend_all(RECIPE, Artifacts(artifacts), users, out, {TOP}, 2, progress)
+    except ShortlistError as error:
+        sys.exit(str(error))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_chunks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "CHUNK", CHUNK)
+        yield
+
+
+def everybody(folder: Path) -> Path:
+    path = folder / "users.txt"
+    path.write_text("".join(f"{user}\n" for user in range(1, USERS + 1)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    return everybody(tmp_path)
+
+
+def recommend(artifacts: Artifacts, users: Path, out: Path, top: int = TOP) -> int:
+    return recommend_all(RECIPE, artifacts, users, out, top, 1, lambda count: None)
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    artifacts: Artifacts, release: Path, tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
+    """What a run writes that nothing breaks off."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    recommend(artifacts, everybody(folder), folder / "out.jsonl")
+    return (folder / "out.jsonl").read_bytes()
+
+
+def broken_off(
+    artifacts: Artifacts, users: Path, out: Path, kill: bool = False, largest_file: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own, which is over when its workers are: they hold its output."""
+    script = out.with_name("script.py")
+    script.write_text(SCRIPT, encoding="utf-8")
+    told = ["kill" if kill else "", str(largest_file)]
+    return subprocess.run(
+        [sys.executable, script, artifacts.root, users, out, *told],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def parts_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.parts")
+
+
+def test_a_killed_run_goes_on_to_the_same_end(
+    artifacts: Artifacts, users: Path, unbroken: bytes
+) -> None:
+    """kill -9 in the middle: no file, and no process either; then all that an unbroken run gives."""
+    out = users.with_name("out.jsonl")
+    assert broken_off(artifacts, users, out, kill=True).returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert 1 <= len(list(parts_of(out).glob("0*.jsonl"))) < USERS / CHUNK
+    (parts_of(out) / "joined.1").write_text("half a fi")  # as a kill at the very end leaves
+    assert recommend(artifacts, users, out) == USERS
+    assert out.read_bytes() == unbroken
+    assert not parts_of(out).exists()
+
+
+def test_only_the_same_question_goes_on(
+    artifacts: Artifacts,
+    release: Path,
+    users: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Parts are taken as they are by the same question; other users, store, release: all anew."""
+    made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
+    out = tmp_path / "out.jsonl"
+    out.mkdir()  # so that the last step of every run fails, and the parts stay
+    first = parts_of(out) / "00000000.jsonl"
+
+    asked = {"top": TOP}
+
+    def kept() -> bool:
+        """Whether a run leaves the first part's content as it was."""
+        with pytest.raises(ShortlistError, match=r"could not be written.*goes on there"):
+            recommend(made, users, out, **asked)
+        same = first.read_text() == "kept"
+        first.write_text("kept")
+        return same
+
+    def refill_store() -> None:
+        store = SqliteFeatureStore(made.feature_store)
+        store.replace_all([("1", UserRecord({}, []))], "elsewhere")
+        store.close()
+
+    assert [kept(), kept()] == [False, True]
+    for change in (
+        lambda: asked.update(top=3),
+        lambda: users.write_text("1\n2\n"),
+        refill_store,
+        lambda: export(RECIPE, made, force=True, say=print),
+        lambda: monkeypatch.setattr(batch, "CHUNK", 30),
+    ):
+        change()
+        assert [kept(), kept()] == [False, True]
+
+
+@pytest.mark.parametrize(("largest_file", "parts"), [(45_000, 0), (150_000, 4)])
+def test_a_full_disk_is_explained_and_costs_nothing_that_was_done(
+    artifacts: Artifacts,
+    users: Path,
+    unbroken: bytes,
+    largest_file: int,
+    parts: int,
+) -> None:
+    """Where the first part or the joined file cannot grow: what to do, and nothing half-written."""
+    out = users.with_name("out.jsonl")
+    done = broken_off(artifacts, users, out, largest_file=largest_file)
+    assert done.returncode == 1
+    assert "out.jsonl could not be written" in done.stderr
+    assert "File too large" in done.stderr
+    assert "the same command goes on there" in done.stderr
+    assert not out.exists()
+    assert len(list(parts_of(out).glob("*.jsonl"))) == parts
+    assert not list(parts_of(out).glob(".*"))
+    assert recommend(artifacts, users, out) == USERS
+    assert out.read_bytes() == unbroken
+
+
+def test_a_place_that_cannot_be_written_is_explained(
+    artifacts: Artifacts, release: Path, users: Path
+) -> None:
+    """Here a file stands where a folder should."""
+    with pytest.raises(ShortlistError, match=r"users.txt/out.jsonl could not be written"):
+        recommend(artifacts, users, users / "out.jsonl")
