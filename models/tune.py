@@ -18,7 +18,7 @@ from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, stamped
 from recipes.inputs import need
 from recipes.load import nearest
-from recipes.recipe import Choices, Range, Recipe, Tune
+from recipes.recipe import Recipe, Space, Tune
 
 if TYPE_CHECKING:
     import optuna
@@ -120,7 +120,7 @@ def _require_settings(recipe: Recipe, asked: Tune) -> None:
                 f"tune.space names '{key}', and [{table}] has no such key.{nearest(name, known)} "
                 f"It has: {', '.join(known)}."
             )
-        for value in space.choices if isinstance(space, Choices) else _ends(space):
+        for value in space.choices or _ends(space):
             with_settings(recipe, {key: value})
 
 
@@ -197,14 +197,16 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
     return min(seen) if trial.study.direction.name == "MINIMIZE" else max(seen)
 
 
-def _suggested(trial: "optuna.Trial", key: str, space: Range | Choices) -> Any:
-    if isinstance(space, Choices):
+def _suggested(trial: "optuna.Trial", key: str, space: Space) -> Any:
+    if space.choices:
         return trial.suggest_categorical(key, list(space.choices))
     suggest = trial.suggest_int if space.integer else trial.suggest_float
     return suggest(key, *_ends(space), log=space.log)
 
 
-def _ends(space: Range) -> tuple[Any, Any]:
+def _ends(space: Space) -> tuple[Any, Any]:
+    assert space.low is not None  # the recipe was checked
+    assert space.high is not None
     number = int if space.integer else float
     return number(space.low), number(space.high)
 

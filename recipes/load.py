@@ -151,14 +151,23 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
             here = here.model_fields[str(part)].annotation
         else:
             here = typing.get_args(here)[-1]
+        here = _table(here) or here
     return list(here.model_fields)
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """The table that a key holds, also where it may be left out; None where it holds something else."""
+    if type(None) in typing.get_args(annotation):
+        annotation = typing.get_args(annotation)[0]
+    is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_table else None
 
 
 def _all_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[str]:
     for name, field in table.model_fields.items():
         yield prefix + name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _all_keys(field.annotation, f"{prefix}{name}.")
+        if (inner := _table(field.annotation)) is not None:
+            yield from _all_keys(inner, f"{prefix}{name}.")
 
 
 def _elsewhere(name: str) -> str:

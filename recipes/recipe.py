@@ -273,25 +273,26 @@ class Joint(Table):
         return self
 
 
-class Range(Table):
-    """Numbers to try: from ``low`` to ``high``, evenly in their logarithm with ``log``."""
+class Space(Table):
+    """Values to try: from ``low`` to ``high``, with ``log`` evenly in their logarithm; or ``choices``."""
 
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     log: bool = False
     integer: bool = False
+    choices: tuple[bool | int | float | str | None, ...] = ()
 
     @model_validator(mode="after")
-    def _low_is_below_high(self) -> "Range":
+    def _a_range_or_choices(self) -> "Space":
+        if self.choices and self.low is None and self.high is None:
+            return self
+        if self.choices or self.low is None or self.high is None:
+            raise ValueError("expected `low` and `high`, or `choices` with one value or more")
         if not self.low < self.high or (self.log and self.low <= 0):
             raise ValueError("`low` must be below `high`, and above 0 where `log` is set")
+        if self.integer and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("with `integer` both `low` and `high` must be whole numbers")
         return self
-
-
-class Choices(Table):
-    """Values to try."""
-
-    choices: Annotated[tuple[bool | int | float | str | None, ...], Field(min_length=1)]
 
 
 class Tune(Table):
@@ -299,7 +300,7 @@ class Tune(Table):
 
     trials: Positive = 20
     seed: int = 42
-    space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[str, Space], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _one_stage_is_tuned(self) -> "Tune":

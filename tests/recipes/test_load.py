@@ -124,6 +124,46 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
             ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
             ["ranker.ids = false leaves the ranker without a category"],
         ),
+        (
+            ("[split]", '[tune.space]\n"ranker.dropout" = { choices = [] }\n[split]'),
+            ["tune.space.ranker.dropout: expected `low` and `high`, or `choices`"],
+        ),
+        (
+            ("[split]", '[tune.space]\n"ranker.dropout" = { low = 0, hihg = 1 }\n[split]'),
+            ["tune.space.ranker.dropout.hihg: there is no such key. Did you mean 'high'?"],
+        ),
+        (
+            (
+                "[split]",
+                '[tune.space]\n"ranker.copies" = { low = 1, high = 2.5, integer = true }\n[split]',
+            ),
+            ["tune.space.ranker.copies: with `integer` both"],
+        ),
+        (
+            ("[split]", '[ranker]\ncrosses = [["customer", "prize"]]\n[split]'),
+            ["ranker.crosses names 'prize', and categories are: customer, product, price"],
+        ),
+        (("[columns]", "rows = 5\n[columns]"), ["source: `rows` is for kind 'aliccp'"]),
+        (
+            ("[split]", "[joint]\nretrieval_weight = 0\nrating_weight = 0\n[split]"),
+            ["joint: retrieval_weight and rating_weight must not both be 0"],
+        ),
+        (
+            ("[split]", "[joint]\nplato = 2\n[split]"),
+            ["joint.plato: there is no such key. Did you mean 'plateau'?"],
+        ),
+        (
+            ("[split]", "[joint]\n[split]"),
+            ["[joint] needs retriever.kind 'softmax' and ranker.target 'label'"],
+        ),
+        (
+            ("[split]", '[ranker]\ntarget = "label"\n[split]'),
+            ["ranker.target 'label' needs columns.label"],
+        ),
+        (
+            ("[split]", '[retriever]\nkind = "none"\n[split]'),
+            ["retriever.kind 'none' leaves the work to the ranker"],
+        ),
         (('"shop"', '"My Shop"'), ["name: expected string matching pattern", '"My Shop" came']),
     ],
 )
