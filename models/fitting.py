@@ -19,6 +19,9 @@ Say = Callable[[str], None]
 Measure = Callable[[], float]
 Watch = Callable[[int, float], None]
 
+# It warns of validation at every few steps, and tells of every file in a notebook.
+tf.get_logger().setLevel("ERROR")
+
 #: The file of a training's last or best weights, arrays in Keras's order.
 WEIGHTS = "weights.npz"
 
