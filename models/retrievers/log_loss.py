@@ -28,8 +28,9 @@ MARGIN = 1e-6
 class LabelledPairs(tf.keras.utils.Sequence):
     """Interactions and drawn negatives, in an order drawn anew for every epoch.
 
-    A batch is columns of both towers, labels float32 [n] (1: a positive) and weights float32 [n]; a
-    drawn negative weighs 1. ``size`` counts interactions.
+    A batch of n interactions is the user columns, [n] or [n, length]; item columns, labels float32 (1: a
+    positive) and weights float32, each [n * (1 + negatives)]: an interaction's own item, then those drawn
+    for it. A drawn item weighs 1, or 0 where it is a positive of the user's, or its interaction is none.
     """
 
     def __init__(
@@ -49,21 +50,21 @@ class LabelledPairs(tf.keras.utils.Sequence):
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray, np.ndarray]:
         chosen = self.order[batch * self.size : (batch + 1) * self.size]
-        users, items = self.rows.users[chosen], self.rows.items[chosen]
-        positive, weight = self.rows.positive[chosen], self.rows.weight[chosen]
-        others = np.repeat(users[positive], self.negatives)
-        drawn = self.rng.integers(self.data.item_count, size=len(others))
-        free = ~np.isin(self._pair(others, drawn), self.taken)
-        users = np.concatenate([users, others[free]])
-        items = np.concatenate([items, drawn[free]])
-        ones = np.ones(int(free.sum()), np.float32)
-        label = np.concatenate([positive.astype(np.float32), 0 * ones])
-        columns = self.data.pair_columns(users, items)
+        users, own = self.rows.users[chosen], self.rows.items[chosen]
+        positive = self.rows.positive[chosen]
+        drawn = self.rng.integers(self.data.item_count, size=(len(chosen), self.negatives))
+        free = ~np.isin(self._pair(users[:, None], drawn), self.taken) & positive[:, None]
+        items = np.concatenate([own[:, None], drawn], axis=1)
+        label = np.zeros(items.shape, np.float32)
+        label[:, 0] = positive
+        weight = np.concatenate([self.rows.weight[chosen][:, None], free], axis=1, dtype=np.float32)
+        columns = {name: column[users] for name, column in self.data.users.items()}
+        columns |= {name: column[items.ravel()] for name, column in self.data.items.items()}
         if self.past is not None and self.data.history is not None:
-            own = columns[self.data.item_id.name][:, None]
+            code = self.data.items[self.data.item_id.name][own][:, None]
             past = self.past[users]
-            columns[self.data.history.name] = np.where(past == own, 0, past)
-        return columns, label, np.concatenate([weight, ones])
+            columns[self.data.history.name] = np.where(past == code, 0, past)
+        return columns, label.ravel(), weight.ravel()
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.rows))
@@ -92,7 +93,10 @@ class UnitLength(tf.keras.layers.Layer):
 
 
 class AbsoluteCosine(tf.keras.Model):
-    """Columns of both sides -> the probability of a positive, [batch, 1]."""
+    """Columns of both sides -> the probability of a positive, [items, 1].
+
+    Several items may go with each user, one user's after the other's.
+    """
 
     def __init__(self, query_tower: tf.keras.Model, candidate_tower: tf.keras.Model) -> None:
         super().__init__()
@@ -101,6 +105,7 @@ class AbsoluteCosine(tf.keras.Model):
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         queries = self.query_tower(columns, training=training)
         items = self.candidate_tower(columns, training=training)
+        queries = tf.repeat(queries, tf.shape(items)[0] // tf.shape(queries)[0], axis=0)
         cosine = tf.reduce_sum(queries * items, axis=1, keepdims=True)
         return tf.clip_by_value(tf.abs(cosine), MARGIN, 1 - MARGIN)
 

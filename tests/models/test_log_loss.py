@@ -32,28 +32,33 @@ def weighted(data: PreparedData) -> Labelled:
 
 
 def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData) -> None:
-    """Interactions keep label and weight; a drawn item is labelled 0, weighs 1, and is no positive."""
+    """Interactions keep label and weight; a drawn item is labelled 0 and weighs 1, or 0 if it was taken."""
     rows = weighted(data)
     taken = set(zip(rows.users[rows.positive], rows.items[rows.positive], strict=True))
     pairs = log_loss.LabelledPairs(data, rows, 64, NEGATIVES, seed=7)
-    user_of = {code: row for row, code in enumerate(data.users[data.user_id.name])}
     item_of = {code: row for row, code in enumerate(data.items[data.item_id.name])}
     found: list[tuple[int, int, float, float]] = []
-    drawn = 0
+    counted = 0
     for batch in range(len(pairs)):
         columns, label, weight = pairs[batch]
-        users = [user_of[code] for code in columns[data.user_id.name]]
-        items = [item_of[code] for code in columns[data.item_id.name]]
-        own = len(pairs.order[batch * 64 : (batch + 1) * 64])
-        found += zip(users[:own], items[:own], label[:own], weight[:own], strict=True)
-        assert (label[own:] == 0).all()
-        assert (weight[own:] == 1).all()
-        assert not taken & set(zip(users[own:], items[own:], strict=True))
-        drawn += len(label) - own
-    expected = zip(rows.users, rows.items, rows.positive.astype(float), rows.weight, strict=True)
-    assert sorted(found) == sorted(expected)
+        order = pairs.order[batch * 64 : (batch + 1) * 64]
+        users = rows.users[order]
+        assert (columns[data.user_id.name] == data.users[data.user_id.name][users]).all()
+        items = np.array([item_of[code] for code in columns[data.item_id.name]])
+        items, label, weight = (one.reshape(-1, 1 + NEGATIVES) for one in (items, label, weight))
+        found += zip(users, items[:, 0], label[:, 0], weight[:, 0], strict=True)
+        assert (label[:, 1:] == 0).all()
+        for row, user in enumerate(users):
+            for item, weighs in zip(items[row, 1:], weight[row, 1:], strict=True):
+                expected = rows.positive[order[row]] and (user, item) not in taken
+                assert weighs == expected
+                counted += int(expected)
+    expected_rows = zip(
+        rows.users, rows.items, rows.positive.astype(float), rows.weight, strict=True
+    )
+    assert sorted(found) == sorted(expected_rows)
     positives = int(rows.positive.sum())
-    assert 0.3 * NEGATIVES * positives < drawn < NEGATIVES * positives
+    assert 0.3 * NEGATIVES * positives < counted < NEGATIVES * positives
 
 
 def test_a_row_does_not_see_its_own_item_in_the_history(data: PreparedData) -> None:
