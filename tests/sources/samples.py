@@ -3,6 +3,13 @@
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from sources.ingest import ingest
+
 
 def write(folder: Path, content: dict[str, bytes]) -> Path:
     """Write files by name into ``folder``, and return it."""
@@ -19,3 +26,12 @@ def zipped(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
         for name, data in content.items():
             archive.writestr(prefix + name, data)
     return path.read_bytes()
+
+
+def refused_whole(recipe: str, folder: Path, artifacts: Path, complaints: list[str]) -> None:
+    """The files of ``folder`` are refused with these words and the folder's name; no table is written."""
+    with pytest.raises(ShortlistError) as raised:
+        ingest(load(recipe), Artifacts(artifacts), folder, print)
+    for complaint in [*complaints, str(folder)]:
+        assert complaint in str(raised.value)
+    assert not artifacts.exists()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +13,7 @@ from recipes.recipe import Recipe
 from sources import movielens_files
 from sources.movielens import readable_title, tables
 from sources.movielens_files import Files, find
+from tests.sources.samples import write, zipped
 from tests.sources.serving import Site, serving
 
 RATINGS = b"3\t1\t5\t881250949\n1\t4\t2\t891717742\n2\t1\t3\t878887116\n"
@@ -56,21 +56,6 @@ def _made_up_data(
         monkeypatch.delenv("SHORTLIST_DATA", raising=False)
         expected = hashlib.sha256(RATINGS).hexdigest()
         monkeypatch.setattr(movielens_files, "RATINGS_SHA256", expected)
-
-
-def _write(folder: Path, content: dict[str, bytes]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def _zip(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(prefix + name, data)
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -127,13 +112,13 @@ def test_a_folder_is_found_whether_it_is_the_data_or_holds_it(
     tmp_path: Path, place: str, content: dict[str, bytes]
 ) -> None:
     """The unpacked folder and the folder it was unpacked in are both right."""
-    _write(tmp_path / "data" / place, content)
+    write(tmp_path / "data" / place, content)
     assert find(tmp_path / "data", print).content == content
 
 
 def test_a_zip_in_the_folder_is_read_as_it_is(tmp_path: Path) -> None:
     """What was fetched by hand need not be unpacked."""
-    _zip(tmp_path / "data" / "ml-100k.zip", "ml-100k/", GROUPLENS)
+    zipped(tmp_path / "data" / "ml-100k.zip", "ml-100k/", GROUPLENS)
     assert find(tmp_path / "data", print).content == GROUPLENS
 
 
@@ -141,9 +126,9 @@ def test_the_environment_names_a_folder_and_the_argument_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SHORTLIST_DATA is used where no folder is given, and only there."""
-    monkeypatch.setenv("SHORTLIST_DATA", str(_write(tmp_path / "one", GROUPLENS)))
+    monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", GROUPLENS)))
     assert find(None, print).origin == str(tmp_path / "one")
-    assert find(_write(tmp_path / "two", RECBOLE), print).origin == str(tmp_path / "two")
+    assert find(write(tmp_path / "two", RECBOLE), print).origin == str(tmp_path / "two")
 
 
 def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
@@ -156,13 +141,13 @@ def test_other_ratings_are_refused(tmp_path: Path) -> None:
     """One changed byte in the ratings, or another data set, fails the checksum."""
     changed = GROUPLENS | {"u.data": RATINGS.replace(b"5", b"4", 1)}
     with pytest.raises(ShortlistError, match="are not those of MovieLens-100K: expected SHA-256"):
-        find(_write(tmp_path / "data", changed), print)
+        find(write(tmp_path / "data", changed), print)
 
 
 def test_line_ends_of_another_system_do_not_matter(tmp_path: Path) -> None:
     """A copy that went through Windows holds the same ratings."""
     content = {name: data.replace(b"\n", b"\r\n") for name, data in GROUPLENS.items()}
-    read = tables(find(_write(tmp_path / "data", content), print))
+    read = tables(find(write(tmp_path / "data", content), print))
     assert read.interactions.table.num_rows == 3
     assert read.users.table["zip_code"].to_pylist() == ["85711", "0A1B2", "00501"]
 
@@ -171,7 +156,7 @@ def test_the_wheel_is_taken_where_grouplens_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next place is asked, a line says why, and the second time nothing is downloaded."""
-    wheel = _zip(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
+    wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "../../files/recbole.whl"}
     index = json.dumps({"files": [{"filename": "other.whl", "url": "/other"}, listed]}).encode()
     pages = {"/simple/recbole/": index, "/files/recbole.whl": wheel}
@@ -189,7 +174,7 @@ def test_the_wheel_is_taken_where_grouplens_does_not_answer(
 
 def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive whose checksum is not the pinned one is not read, and the way out is told."""
-    wheel = _zip(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
+    wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "/recbole.whl"}
     pages = {
         "/simple/recbole/": json.dumps({"files": [listed]}).encode(),
