@@ -24,7 +24,7 @@ from recipes.recipe import Recipe
 Trained = tuple[TwoTower | None, TrainedRanker | None]
 
 #: Rows on which ONNX is compared with TensorFlow.
-SAMPLE_ROWS = 1000
+SAMPLE_ROWS = 256
 
 
 def write(
