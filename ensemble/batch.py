@@ -28,6 +28,7 @@ from ensemble.runtime import manifest
 from ensemble.runtime.errors import ReleaseError, StoreError
 from ensemble.runtime.plan import Plan, load_verified
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.user_file import user_ids
 from recipes.artifacts import Artifacts
 from recipes.atomic import atomic_file
 from recipes.errors import ShortlistError
@@ -109,49 +110,6 @@ def recommend_all(
         raise ShortlistError(f"{out} could not be written: {error}. {_resumable(job)}") from error
     shutil.rmtree(job.parts, ignore_errors=True)
     return total
-
-
-def user_ids(path: Path, column: str) -> Iterator[str]:
-    """Raw user ids of a text file or of a Parquet file's column; blank lines and nulls are left out.
-
-    Raises:
-        ShortlistError: there is no such file, it is no text, or it is no Parquet with such a column.
-    """
-    if not path.is_file():
-        raise ShortlistError(f"There is no file {path}. Expected a raw user id a line, or Parquet.")
-    try:
-        if path.suffix == ".parquet":
-            yield from _parquet_ids(path, column)
-            return
-        with path.open(encoding="utf-8-sig") as file:  # some editors begin a file with a mark
-            yield from filter(None, map(str.strip, file))
-    except pa.ArrowException as error:
-        raise ShortlistError(f"{path} cannot be read as Parquet: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ShortlistError(
-            f"{path} is no text in UTF-8. Expected a raw user id a line; a Parquet file's name ends in "
-            ".parquet."
-        ) from error
-    except OSError as error:
-        raise ShortlistError(f"{path} cannot be read: {error}") from error
-
-
-def _parquet_ids(path: Path, column: str) -> Iterator[str]:
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        if column not in schema.names:
-            raise ShortlistError(
-                f"{path} has no column '{column}', the recipe's columns.user. "
-                f"It has: {', '.join(schema.names)}."
-            )
-        kind = schema.field(column).type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_integer(kind) or kind in (pa.string(), pa.large_string())):
-            raise ShortlistError(
-                f"Column '{column}' of {path} must be an integer or a string, and it is {kind}."
-            )
-        for batch in file.iter_batches(columns=[column]):
-            yield from (str(each) for each in batch.column(0).to_pylist() if each not in (None, ""))
 
 
 def _question(job: Job, users: Path, column: str) -> dict[str, Any]:

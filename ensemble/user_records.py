@@ -10,9 +10,10 @@ from ensemble.runtime.feature_store import UserRecord
 from ensemble.runtime.manifest import sha256
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
+from recipes.data import POSITIVE
 from recipes.errors import ShortlistError
 from recipes.inputs import need
-from recipes.recipe import POSITIVE, Recipe
+from recipes.recipe import Recipe
 
 TRAINING_PARTS = ("train", "valid")
 

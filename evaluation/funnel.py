@@ -13,7 +13,8 @@ from evaluation.protocols import Table, measure
 from models.prepared import PreparedData
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
-from recipes.recipe import Ranker, Recipe
+from recipes.models import Ranker
+from recipes.recipe import Recipe
 
 Figures = dict[str, dict[str, float]]
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from merlin.schema import Schema
 
 from models.prepared import Arrays, list_length
-from recipes.recipe import POSITIVE
+from recipes.data import POSITIVE
 
 
 def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:

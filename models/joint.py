@@ -27,7 +27,8 @@ from models.retriever_training import VALIDATION_K, validation_users
 from models.towers import tower
 from models.two_tower import TwoTower
 from models.validation import rmse
-from recipes.recipe import POSITIVE, Recipe
+from recipes.data import POSITIVE
+from recipes.recipe import Recipe
 
 LABEL = "label"
 

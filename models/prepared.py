@@ -15,7 +15,7 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 from ensemble.runtime.codes import OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import Encoding
 from recipes.artifacts import Prepared
-from recipes.recipe import POSITIVE
+from recipes.data import POSITIVE
 from workflows.graph import WEIGHT
 
 Arrays = dict[str, np.ndarray]

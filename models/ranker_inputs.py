@@ -9,7 +9,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.prepared import PreparedData
-from recipes.recipe import Ranker
+from recipes.models import Ranker
 
 #: Name of the target in a ranker's schema.
 TARGET = "target"

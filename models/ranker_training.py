@@ -17,7 +17,8 @@ from models.prepared import Arrays, Labelled, PreparedData
 from models.ranker_inputs import ranker_schema
 from models.rankers import ranker_module
 from models.validation import auc, auc_within_users, rmse
-from recipes.recipe import Ranker, Recipe
+from recipes.models import Ranker
+from recipes.recipe import Recipe
 
 #: Share of the users with candidates that the ranker is validated on.
 VALIDATION_SHARE = 0.2

@@ -11,7 +11,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.pooling import HISTORY_POWER, EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 
 def tower(

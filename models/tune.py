@@ -18,7 +18,8 @@ from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, stamped
 from recipes.inputs import need
 from recipes.load import nearest
-from recipes.recipe import Recipe, Space, Tune
+from recipes.recipe import Recipe
+from recipes.tuning import Space, Tune
 
 if TYPE_CHECKING:
     import optuna

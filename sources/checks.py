@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recipes.data import Feature
 from recipes.errors import ShortlistError
 from recipes.load import nearest
-from recipes.recipe import Feature, Recipe
+from recipes.recipe import Recipe
 from sources.tables import RawTable, RawTables
 
 Say = Callable[[str], None]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from recipes.data import Feature
 from recipes.errors import ShortlistError
-from recipes.recipe import Feature
 from workflows.buckets import bucket_cardinality
 from workflows.graph import FeatureGraph
 from workflows.history import history_name

@@ -18,7 +18,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, Filter, JoinExternal, ListSlice, Normalize
 
-from recipes.recipe import POSITIVE, Feature, Recipe
+from recipes.data import POSITIVE, Feature
+from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
 from workflows.cluster import gpu_is_present

@@ -9,10 +9,11 @@ import numpy as np
 
 from recipes.artifacts import PARTS, Artifacts, Prepared
 from recipes.atomic import atomic_directory
+from recipes.data import POSITIVE
 from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, write_stamp
 from recipes.inputs import need
-from recipes.recipe import POSITIVE, Recipe
+from recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ source.
 import numpy as np
 import pandas as pd
 
+from recipes.data import Columns, Split
 from recipes.errors import ShortlistError
-from recipes.recipe import Columns, Split
 
 #: Codes of ``recipes.artifacts.PARTS``, in their order.
 TRAIN, VALID, TEST = 0, 1, 2

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from ensemble.runtime.words import words
 from recipes.artifacts import Raw
+from recipes.data import Columns, Feature
 from recipes.errors import ShortlistError
-from recipes.recipe import Columns, Feature, Recipe
+from recipes.recipe import Recipe
 
 #: Integers that can be null. pandas would otherwise make floats of them, which are not exact.
 _NULLABLE = {

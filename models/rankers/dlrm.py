@@ -13,7 +13,7 @@ from merlin.schema import Tags
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
 from models.ranker_inputs import TARGET, Standardise, ranker_schema
-from recipes.recipe import Ranker
+from recipes.models import Ranker
 
 
 def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> mm.Model:

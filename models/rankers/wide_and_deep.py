@@ -18,7 +18,7 @@ from merlin.schema import Schema, Tags
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData, cardinality
 from models.ranker_inputs import Standardise, ranker_schema
-from recipes.recipe import Ranker
+from recipes.models import Ranker
 
 #: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761

@@ -19,7 +19,7 @@ from models.pooling import EmbeddingTables
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
 from models.towers import tower
 from models.two_tower import TwoTower
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 #: Probabilities are kept this far from 0 and 1, where the log loss is infinite.
 MARGIN = 1e-6

@@ -24,7 +24,7 @@ from models.pooling import HISTORY_POWER
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
 from recipes.errors import ShortlistError
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 
 class Baskets(tf.keras.utils.Sequence):

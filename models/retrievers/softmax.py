@@ -13,7 +13,7 @@ from models.pooling import EmbeddingTables
 from models.prepared import Interactions, PreparedData
 from models.towers import tower
 from models.two_tower import TwoTower
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Batches:

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
 from recipes.artifacts import Artifacts
-from recipes.recipe import POSITIVE, Recipe
+from recipes.data import POSITIVE
+from recipes.recipe import Recipe
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]

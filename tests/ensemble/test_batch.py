@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ensemble import batch
-from ensemble.batch import recommend_all, user_ids
+from ensemble.batch import recommend_all
 from ensemble.runtime.plan import Plan
+from ensemble.user_file import user_ids
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS

@@ -22,8 +22,8 @@ from ensemble.releases import releases
 from ensemble.runtime import manifest, plan
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
+from recipes.data import POSITIVE
 from recipes.errors import ShortlistError
-from recipes.recipe import POSITIVE
 from tests.ensemble.synthetic import ITEMS, RECIPE
 
 

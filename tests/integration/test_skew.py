@@ -22,7 +22,7 @@ from ensemble.runtime.release import Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.user_records import fill_feature_store, training_records
 from recipes.artifacts import Artifacts, Raw
-from recipes.recipe import POSITIVE
+from recipes.data import POSITIVE
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
 from workflows.graph import PART

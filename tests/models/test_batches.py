@@ -13,7 +13,7 @@ from merlin.schema import ColumnSchema, Schema
 
 from models.batches import Batches, read_columns
 from models.prepared import PreparedData, list_length
-from recipes.recipe import POSITIVE
+from recipes.data import POSITIVE
 
 
 @given(

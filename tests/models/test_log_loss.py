@@ -9,7 +9,7 @@ import tensorflow as tf
 from models.prepared import Labelled, PreparedData
 from models.retrievers import log_loss
 from models.two_tower import TwoTower
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 NEGATIVES = 3
 

@@ -13,7 +13,7 @@ from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import masked_softmax
 from models.two_tower import TwoTower
 from recipes.errors import ShortlistError
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 COPIES, DIM = 2, 5
 

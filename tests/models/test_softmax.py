@@ -9,7 +9,7 @@ import tensorflow as tf
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers.softmax import build
 from models.two_tower import TwoTower
-from recipes.recipe import Retriever
+from recipes.models import Retriever
 
 #: Nothing is drawn by chance, and a step hardly moves the weights.
 STILL = {"embedding_dim": 8, "unknown_rate": 0.0, "history_dropout": 0.0, "learning_rate": 1e-12}

@@ -9,7 +9,8 @@ import tensorflow as tf
 from models.pooling import EmbeddingTables
 from models.prepared import Arrays, PreparedData
 from models.towers import Hide, tower
-from recipes.recipe import Recipe, Retriever
+from recipes.models import Retriever
+from recipes.recipe import Recipe
 
 #: What stands for the unknown in the hand-written cases.
 UNKNOWN_ID = {"id": np.array([2])}

@@ -21,7 +21,8 @@ from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.freshness import write_stamp
 from recipes.load import load
-from recipes.recipe import Recipe, Tune
+from recipes.recipe import Recipe
+from recipes.tuning import Tune
 from tests.models import rated_shop, shop
 
 Shop = tuple[Recipe, Artifacts]
@@ -110,7 +111,8 @@ from pathlib import Path
 import optuna
 from models.tune import tune
 from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe, Tune
+from recipes.recipe import Recipe
+from recipes.tuning import Tune
 
 class Killed(optuna.Trial):
     def report(self, value, step):

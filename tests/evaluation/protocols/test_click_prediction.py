@@ -15,8 +15,9 @@ from evaluation.protocols import Table, click_prediction, measure
 from models.prepared import Labelled, PreparedData
 from models.train import train
 from recipes.artifacts import Artifacts
+from recipes.data import POSITIVE
 from recipes.errors import ShortlistError
-from recipes.recipe import POSITIVE, Recipe
+from recipes.recipe import Recipe
 from tests.models import rated_shop, shop
 
 Trained = tuple[Recipe, Artifacts]

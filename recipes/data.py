@@ -1,0 +1,143 @@
+"""What a recipe says of its data: where they come from, what the columns are, how they are split."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recipes.table import Fraction, Positive, Table
+
+#: Column of the prepared interactions: whether a row is a positive.
+POSITIVE = "positive"
+
+
+class Source(Table):
+    """Where the raw tables come from."""
+
+    kind: Literal["movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "parquet"]
+    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
+    #: be left out; they are then the ids that occur in the interactions.
+    interactions: str | None = None
+    users: str | None = None
+    items: str | None = None
+    #: For ``movielens-100k``: films of one title are one item, and the title is its id.
+    titles_as_items: bool = False
+    #: For ``aliccp``: how many interactions to make up where the real files are not there.
+    rows: Positive = 100_000
+
+    @model_validator(mode="after")
+    def _parquet_names_its_files(self) -> "Source":
+        if self.kind == "parquet" and self.interactions is None:
+            raise ValueError("kind 'parquet' needs `interactions`, the path of a Parquet file")
+        if self.kind == "listenbrainz" and self.interactions is None:
+            raise ValueError("kind 'listenbrainz' needs `interactions`, the path of a dump")
+        paths = {
+            "parquet": {"interactions", "users", "items"},
+            "listenbrainz": {"interactions"},
+        }.get(self.kind, set())
+        for name in ("interactions", "users", "items"):
+            if getattr(self, name) and name not in paths:
+                raise ValueError(f"kind '{self.kind}' brings its own {name}: give no path of them")
+        return self
+
+    @model_validator(mode="after")
+    def _options_fit_the_kind(self) -> "Source":
+        if self.titles_as_items and self.kind != "movielens-100k":
+            raise ValueError("`titles_as_items` is for kind 'movielens-100k'")
+        if self.rows != type(self).model_fields["rows"].default and self.kind != "aliccp":
+            raise ValueError("`rows` is for kind 'aliccp'")
+        return self
+
+
+class Columns(Table):
+    """Which raw column plays which part."""
+
+    user: str
+    item: str
+    #: Orders a user's interactions in time: integer seconds or a datetime.
+    timestamp: str | None = None
+    #: A number per interaction, such as a rating.
+    label: str | None = None
+    #: A number per interaction: how much it counts in a loss that weighs its rows. By default 1.
+    weight: str | None = None
+    #: A column of the items table to show to people.
+    title: str | None = None
+
+
+class Interactions(Table):
+    """Which interactions count, and how much of a user's past is looked at."""
+
+    #: A condition such as ``rating >= 4``; rows for which it is false are left out.
+    filter: str | None = None
+    #: A condition such as ``click == 1``: the positives, which are retrieved, remembered as history and
+    #: asked for in evaluation. The others are what users were shown or tried, and did not take. By
+    #: default every interaction is a positive.
+    positive: str | None = None
+    #: Keep every interaction of a user with an item. By default the latest of them is the only one.
+    repeats: bool = False
+    #: How many of a user's most recent interactions the models see. 0: no history.
+    history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
+
+
+class Vocabulary(Table):
+    """Ids seen less often than this share the out-of-vocabulary code."""
+
+    user_frequency_threshold: Positive = 1
+    item_frequency_threshold: Positive = 1
+    #: Leave out rare users and items with their interactions instead. They are then counted over all
+    #: interactions, before the split, and an item without interactions is no candidate.
+    drop_rare: bool = False
+
+
+class Feature(Table):
+    """One raw column and what the models get from it.
+
+    ``categorical``: a code per distinct value (``list``: several values a row);
+    ``text``: a code per distinct word of a text, in lower case, as a list;
+    ``numeric``: missing values filled with ``fill``, then normalised to mean 0 and variance 1;
+    ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
+    """
+
+    kind: Literal["categorical", "text", "numeric", "bucket"]
+    list: bool = False
+    frequency_threshold: Positive = 1
+    #: For lists and texts: at most this many values or words a row, the first ones.
+    max_length: Positive = 16
+    boundaries: tuple[float, ...] = ()
+    fill: float = 0.0
+
+    @property
+    def several(self) -> bool:
+        """Whether a row has any number of codes, of a list's values or of a text's words."""
+        return self.list or self.kind == "text"
+
+    @model_validator(mode="after")
+    def _options_fit_the_kind(self) -> "Feature":
+        if self.kind == "bucket" and list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError("`boundaries` must be given in ascending order, each once")
+        if self.kind == "bucket" and not self.boundaries:
+            raise ValueError("kind 'bucket' needs `boundaries`, such as [18, 35, 50]")
+        if self.kind != "bucket" and self.boundaries:
+            raise ValueError("`boundaries` is for kind 'bucket'")
+        if self.kind != "categorical" and self.list:
+            raise ValueError("`list` is for kind 'categorical'")
+        if self.kind not in ("categorical", "text") and self.frequency_threshold > 1:
+            raise ValueError("`frequency_threshold` is for kinds 'categorical' and 'text'")
+        return self
+
+
+class Features(Table):
+    """Columns of the users and items tables, by name."""
+
+    user: dict[str, Feature] = {}
+    item: dict[str, Feature] = {}
+
+
+class Split(Table):
+    """How interactions are parted. ``valid`` is cut from the training part in the same way."""
+
+    kind: Literal["random", "stratified", "temporal", "leave-last-out"]
+    #: For ``stratified``: each of these keeps the same share in every part.
+    by: Literal["user", "item"] = "user"
+    test: Fraction = 0.25
+    valid: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: int = 42

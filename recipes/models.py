@@ -1,0 +1,124 @@
+"""What a recipe says of its models and their training."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recipes.table import Positive, PositiveFloat, Rate, Table
+
+
+class Retriever(Table):
+    """The two-tower model and its training."""
+
+    #: ``softmax``: inner product; an interaction against the other items of its batch.
+    #: ``masked-softmax``: inner product; half of a user's history against all items.
+    #: ``log-loss``: absolute cosine as the probability of a positive, one row at a time, weighted.
+    #: ``none``: no retriever; every item of a small catalogue is a candidate.
+    kind: Literal["softmax", "masked-softmax", "log-loss", "none"] = "softmax"
+    #: Width of the towers' outputs, and of every embedding but for ``infer_embedding_sizes``.
+    embedding_dim: Positive = 64
+    #: Give each column an embedding as wide as its cardinality asks for (Merlin Models' rule).
+    infer_embedding_sizes: bool = False
+    #: Cross layers (DCN-v2, arXiv 2008.13535) between the embeddings and the MLP.
+    cross_layers: Annotated[int, Field(ge=0, le=8)] = 0
+    #: Hidden layers of both towers' MLPs; empty: the embeddings are combined by one linear layer.
+    layers: tuple[Positive, ...] = ()
+    #: ``masked-softmax``: models of their own side by side in one vector, whose scores add up.
+    copies: Annotated[int, Field(ge=1, le=16)] = 1
+    #: ``masked-softmax``: width of the linear item-item model beside them (0: none), and how much its
+    #: score counts, that of a copy being 1.
+    linear_dim: Annotated[int, Field(ge=0)] = 0
+    linear_weight: PositiveFloat = 3.0
+    #: ``log-loss``: items drawn at random as negatives of each positive.
+    negatives: Annotated[int, Field(ge=0)] = 4
+    temperature: PositiveFloat = 1.0
+    #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
+    logq_correction: bool = True
+    #: At least 2: an item's negatives are the other items of its batch.
+    batch_size: Annotated[int, Field(ge=2)] = 1024
+    #: Falls to zero over ``max_epochs``, linearly.
+    learning_rate: PositiveFloat = 0.005
+    #: Decoupled (AdamW, arXiv 1711.05101).
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    #: Share of ids shown as unknown in training, so that the unknown user and item are trained too.
+    unknown_rate: Rate = 0.05
+    #: Share of a user's history that is left out in each training step.
+    history_dropout: Rate = 0.5
+    max_epochs: Positive = 8
+    #: Stop after this many epochs without a better recall on the validation part. 0: never; the last
+    #: epoch's weights are the model.
+    patience: Annotated[int, Field(ge=0)] = 3
+    #: Measure on the validation part after every so many steps, too, for TensorBoard and training.json.
+    #: 0: after each epoch only.
+    log_every: Annotated[int, Field(ge=0)] = 0
+    seed: int = 42
+
+    @property
+    def absolute(self) -> bool:
+        """Whether a score is the absolute value of the inner product."""
+        return self.kind == "log-loss"
+
+
+class Ranker(Table):
+    """The ranker and its training."""
+
+    #: ``none``: candidates keep the order of retrieval.
+    kind: Literal["dlrm", "wide-and-deep", "none"] = "dlrm"
+    #: What a row of the training is, and what the score means. ``candidates``: a retrieved candidate, and
+    #: the probability that it is relevant. ``positives``: an interaction, and the probability that it is a
+    #: positive. ``label``: an interaction, and its label, by squared error.
+    target: Literal["candidates", "positives", "label"] = "candidates"
+    #: Whether user and item ids are among its inputs. Where an id has few interactions, the ranker learns
+    #: the training users by heart through it.
+    ids: bool = True
+    embedding_dim: Positive = 16
+    #: ``dlrm``: the MLP of the numbers.
+    bottom_layers: tuple[Positive, ...] = (64,)
+    #: ``wide-and-deep``: pairs of columns whose values together have a weight on the wide side, such as
+    #: ``["occupation", "genres"]``; hashed into so many bins, shared by all pairs of columns.
+    crosses: tuple[tuple[str, str], ...] = ()
+    cross_bins: Positive = 10_000
+    #: ``wide-and-deep``: FTRL's learning rate, and its L2 penalty.
+    wide_learning_rate: PositiveFloat = 0.1
+    wide_l2: Annotated[float, Field(ge=0)] = 0.0
+    #: ``wide-and-deep``: add the inner product of the user's and the item's embedding.
+    dot_product: bool = False
+    #: ``wide-and-deep``: deep sides, each trained for itself, whose mean is the answer.
+    copies: Annotated[int, Field(ge=1, le=16)] = 1
+    #: ``wide-and-deep``: of the deep side. ``weight_decay`` is for adamw.
+    optimizer: Literal["adamw", "adagrad"] = "adamw"
+    top_layers: tuple[Positive, ...] = (64, 32)
+    batch_size: Positive = 1024
+    #: Falls to zero over ``max_epochs``, linearly.
+    learning_rate: PositiveFloat = 0.001
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    dropout: Rate = 0.0
+    max_epochs: Positive = 8
+    #: As in the retriever's table.
+    patience: Annotated[int, Field(ge=0)] = 3
+    log_every: Annotated[int, Field(ge=0)] = 0
+    seed: int = 42
+
+
+class Joint(Table):
+    """Retriever and ranker trained together: towers shared, two heads, one weighted loss.
+
+    The retrieval head is the softmax of ``retriever.kind``, the rating head predicts the label.
+    """
+
+    retrieval_weight: Annotated[float, Field(ge=0)] = 0.5
+    rating_weight: Annotated[float, Field(ge=0)] = 0.5
+    batch_size: Annotated[int, Field(ge=2)] = 1024
+    learning_rate: PositiveFloat = 0.005
+    #: The learning rate is halved after this many epochs without a better validation loss.
+    plateau: Positive = 2
+    max_epochs: Positive = 20
+    patience: Positive = 4
+    #: As in the retriever's table.
+    log_every: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> "Joint":
+        if self.retrieval_weight + self.rating_weight == 0:
+            raise ValueError("retrieval_weight and rating_weight must not both be 0")
+        return self
