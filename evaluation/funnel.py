@@ -42,7 +42,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
         ShortlistError: a part is missing, or nobody has anything relevant.
     """
     data = PreparedData(artifacts.prepared)
-    visible = data.interactions("train") + data.interactions("valid")
+    visible = data.interactions("train", "valid")
     wanted = data.interactions("test").by_user(data.user_count)
     users = np.array([row for row, items in enumerate(wanted) if len(items)], np.int64)
     if recipe.evaluation.users is not None and len(users) > recipe.evaluation.users:

@@ -21,7 +21,7 @@ from models import candidates
 from models.batches import Batches, read_columns
 from models.fitting import Logs, Say, Validation, fit
 from models.pooling import EmbeddingTables
-from models.prepared import Arrays, Interactions, Labelled, PreparedData
+from models.prepared import Arrays, PreparedData
 from models.ranker_training import scores
 from models.retriever_training import VALIDATION_K, validation_users
 from models.towers import tower
@@ -154,7 +154,7 @@ def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
     assert recipe.joint is not None
     options = recipe.retriever
     tf.keras.utils.set_random_seed(options.seed)
-    rows = _labelled(data, parts)
+    rows = data.labelled(*parts)
     tables = EmbeddingTables(options.embedding_dim, options.seed, options.infer_embedding_sizes)
     user, item = data.unknown_user, data.unknown_item
     only_id = {data.user_id.name: user[data.user_id.name]}
@@ -162,8 +162,7 @@ def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
         tower(data.query_schema, [only_id, user], tables, options),
         tower(data.candidate_schema, [item], tables, options),
     )
-    visible = Interactions(rows.users[rows.positive], rows.items[rows.positive])
-    drawn = data.item_counts(visible) + 1e-3
+    drawn = data.item_counts(rows.positives) + 1e-3
     log_q = np.log(drawn / drawn.sum()) if options.logq_correction else np.zeros_like(drawn)
     rating = RatingHead(towers, recipe, float(rows.label.mean()))
     joint = Joint(rating, recipe, data.item_id.name, log_q)
@@ -176,18 +175,11 @@ def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
     return joint
 
 
-def _labelled(data: PreparedData, parts: list[str]) -> Labelled:
-    rows = data.labelled(parts[0])
-    for part in parts[1:]:
-        rows = rows + data.labelled(part)
-    return rows
-
-
 def _columns(data: PreparedData, parts: list[str]) -> Arrays:
     """Columns of both towers, ``LABEL`` and ``POSITIVE`` of all interactions of the parts."""
     schema = Schema([*data.query_schema, *data.candidate_schema])
     folders = [data.files.interactions(part) for part in parts]
-    rows = _labelled(data, parts)
+    rows = data.labelled(*parts)
     columns = read_columns(folders, schema, positives_only=False)
     return columns | {LABEL: rows.label, POSITIVE: rows.positive.astype(np.float32)}
 
@@ -206,7 +198,7 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> V
     """The weighted loss on ``valid``; beside it RMSE and recall."""
     assert recipe.joint is not None
     batches = _batches(recipe, data, ["valid"])
-    columns = _columns(data, ["valid"])
+    columns = batches.columns
     train, valid = data.interactions("train"), data.interactions("valid")
     relevant, past = valid.by_user(data.user_count), train.by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)

@@ -2,8 +2,9 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import operator
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,11 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def positives(self) -> Interactions:
+        """Those that are positive, in their order."""
+        return Interactions(self.users[self.positive], self.items[self.positive])
 
     def __add__(self, other: "Labelled") -> "Labelled":
         """Both, ``other`` later."""
@@ -148,13 +154,15 @@ class PreparedData:
     def item_count(self) -> int:
         return len(self.items[self.item_id.name])
 
-    def interactions(self, part: str) -> Interactions:
-        """The positives of ``train``, ``valid`` or ``test``."""
-        rows = self.labelled(part)
-        return Interactions(rows.users[rows.positive], rows.items[rows.positive])
+    def interactions(self, *parts: str) -> Interactions:
+        """The positives of ``train``, ``valid`` or ``test``, or of some of them one after the other."""
+        return self.labelled(*parts).positives
 
-    def labelled(self, part: str) -> Labelled:
-        """All interactions of ``train``, ``valid`` or ``test``."""
+    def labelled(self, *parts: str) -> Labelled:
+        """All interactions of ``train``, ``valid`` or ``test``, or of some of them one after the other."""
+        return reduce(operator.add, map(self._labelled, parts))
+
+    def _labelled(self, part: str) -> Labelled:
         table = pq.read_table(self.files.raw_interactions(part))
         ones = np.ones(len(table), np.float32)
         label, weight = (

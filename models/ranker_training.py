@@ -83,7 +83,7 @@ def on_interactions(
     epochs = first_on_interactions(recipe, data, logs, figures, say)
     say(f"ranker: once more on train and valid, {epochs} epochs")
     tf.keras.utils.set_random_seed(options.seed)
-    everything = data.labelled("train") + data.labelled("valid")
+    everything = data.labelled("train", "valid")
     inputs, target = _rows(data, options, everything)
     model, batches = _untrained(data, options, inputs, target)
     fit(model, batches, epochs=epochs, logs=logs.of("ranker-final"))

@@ -183,7 +183,8 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
         return None
 
     try:
-        tried = with_settings(recipe, changed)
+        # What happens between epochs nobody would look at.
+        tried = with_settings(recipe, {**changed, f"{stage}.log_every": 0})
         with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
             logs, figures = Logs(Path(folder)), dict[str, Any]()
             if stage == "retriever":

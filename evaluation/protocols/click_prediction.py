@@ -46,7 +46,7 @@ def measure(
     scores = plan.score(
         [users[row] for row in test.users[chosen]], [items[row] for row in test.items[chosen]]
     )
-    training = data.labelled("train") + data.labelled("valid")
+    training = data.labelled("train", "valid")
     share = np.full(len(chosen), training.positive.mean())
     rows = {
         "share of positives": {"auc": 0.5, "log_loss": metrics.log_loss(share, positive)},

@@ -39,7 +39,7 @@ def measure(
             f"and '{recipe.name}' has none. Leave it out of evaluation.protocols."
         )
     test = data.labelled("test")
-    training = data.labelled("train") + data.labelled("valid")
+    training = data.labelled("train", "valid")
     users, items = data.raw_user_ids, data.raw_item_ids
     scores = plan.score([users[row] for row in test.users], [items[row] for row in test.items])
     predictions = {

@@ -44,7 +44,7 @@ def measure(
         )
     random = np.random.default_rng(recipe.split.seed)
     test = data.interactions("test")
-    visible = data.interactions("train") + data.interactions("valid")
+    visible = data.interactions("train", "valid")
     mine = (visible + test).by_user(data.user_count)
     chosen = random.permutation(len(test))[:POSITIVES]
     popularity = np.bincount(visible.items, minlength=data.item_count)

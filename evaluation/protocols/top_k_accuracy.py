@@ -48,7 +48,7 @@ def measure(
         )
     test = data.interactions("test")
     users = np.unique(test.users)
-    visible = data.interactions("train") + data.interactions("valid")
+    visible = data.interactions("train", "valid")
     past = visible.by_user(data.user_count)
     seen = [past[user] for user in users]
     nothing = [np.array([], np.int64)] * len(users)

@@ -39,7 +39,7 @@ class LabelledPairs(tf.keras.utils.Sequence):
         super().__init__()
         self.data, self.rows, self.negatives = data, rows, negatives
         self.size = min(size, len(rows))
-        positives = Interactions(rows.users[rows.positive], rows.items[rows.positive])
+        positives = rows.positives
         self.taken = np.unique(self._pair(positives.users, positives.items))
         self.past = data.queries(positives)[data.history.name] if data.history else None
         self.rng = np.random.default_rng(seed)
@@ -112,9 +112,7 @@ class AbsoluteCosine(tf.keras.Model):
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> LabelledPairs:
     """All interactions of the parts, positives and others."""
-    rows = data.labelled(parts[0])
-    for part in parts[1:]:
-        rows = rows + data.labelled(part)
+    rows = data.labelled(*parts)
     return LabelledPairs(data, rows, options.batch_size, options.negatives, options.seed)
 
 

@@ -144,9 +144,7 @@ class ItemTower(tf.keras.Model):
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Baskets:
     """Every user with two positives or more in the parts."""
-    visible = data.interactions(parts[0])
-    for part in parts[1:]:
-        visible = visible + data.interactions(part)
+    visible = data.interactions(*parts)
     return Baskets(data, visible, options.batch_size, options.seed)
 
 
