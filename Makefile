@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-data test-slow lint format bench-serving bench-multi-task bench-aliccp clean
+.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-multi-task bench-aliccp clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-data: install ## Recipes and sources on the real data sets that SHORTLIST_D
 
 test-slow: install ## The tests that take more than a minute each
 	$(BIN)/python -m pytest -m slow
+
+test-all: install ## Every test: those above, the slow ones and those on real data
+	$(BIN)/python -m pytest
 
 lint: install ## ruff (lint and format) and mypy, changing nothing
 	$(BIN)/ruff check

@@ -1,204 +1,246 @@
-"""Serving, measured: our server beside the stock Merlin Systems graph, in one run, in turns.
+"""Serving, measured: our server beside the graph of NVIDIA's example, in one run, in turns.
 
-Prints one JSON line; what is going on goes to stderr. Both serve the same models and items from
-real Triton servers on this machine, asked over gRPC by one client that shares its cores:
+    python -m benchmarks.serving
 
-``p50_ms``, ``p99_ms``: one request of one user at a time, 100 candidates, top 10.
-``requests_per_s``: from 16 connections.
-``ready_s``: from start to ready.
-``memory_mb``: resident, all processes of a server together.
-``p50_vs_stock``: how many times shorter the median is.
+The recipe is ``aliccp``, the example's data set (synthetic rows where it is not given): a two-tower
+model and a DLRM of Merlin Models, trained by ``shortlist``. Every system has the same models, items,
+users and machine, retrieves 100 candidates and answers with ten items for one user a request. Ours
+alone leaves out what the user has seen, some hundred items, and looks the user up in a store:
+
+``ours-grpc``, ``ours-http``: our server.
+``stock-path``, ``stock-object``, ``stock-workflow``: Merlin Systems' operators in Triton, in the three
+    ways of ``benchmarks.stock_graph``. ``stock-path`` is the favoured one: ratios to "stock" are to it.
+``floor``: the same computation by hand in one process, see ``benchmarks.floor``.
+
+Rounds go from system to system, so that noise falls on all alike. Requests come over 1, 4, 16 and 64
+connections, each with its next request as soon as it has the answer, from a generator of a few lines
+(``benchmarks.connections``) on the same cores; its processor time is printed apart.
+
+Prints a table to stderr, and to stdout one JSON line for each system and number of connections, one with
+the ratios to each system, and last the summary: our figures over gRPC, ``p50_ms`` and
+``p50_vs_stock`` over one connection, ``throughput_c16``, ``throughput_vs_stock``, ``p99_ms_c16`` and
+``cpu_over_floor`` (server's processor time a request over the floor's) over 16. ``memory_mb``: of all
+processes of a server, shared pages counted once. ``ready_s``: from start to ready.
 """
 
 import json
+import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from shutil import copyfile
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-import tritonclient.grpc
 
-from ensemble.ports import choose_ports
+from benchmarks import bodies
+from benchmarks.connections import Connection, Grpc, Http
+from benchmarks.floor import TOP_K, Floor
+from benchmarks.load import Load, load
+from benchmarks.process_group import cpu_seconds, resident_mb
+from benchmarks.stock_server import MODEL as STOCK
+from benchmarks.stock_server import stock_server
 from ensemble.releases import latest_release
-from ensemble.server import LOOPBACK, Server, running_server, running_triton
+from ensemble.server import Server, running_server
 from ensemble.triton_config import MODEL_NAME
 from recipes.artifacts import Artifacts
-from scripts.cli import main as shortlist
+from recipes.load import load as load_recipe
 
-RECIPE = "movielens-100k"
-ROOT = Path(__file__).parents[1]
-ROUNDS, REQUESTS_PER_ROUND = 20, 50
-CONNECTIONS, SECONDS = 16, 5.0
-USERS = 943
-
-#: Sends one request for the n-th user.
-Ask = Callable[[tritonclient.grpc.InferenceServerClient, int], object]
+RECIPE = "aliccp"
+CONNECTIONS = (1, 4, 16, 64)
+ROUNDS, SECONDS = 3, 1.5
+#: Encoding in each request takes so long that more would only wait.
+FEW_CONNECTIONS = (1, 16)
+STOCK_WAYS = {"path": CONNECTIONS, "object": CONNECTIONS, "workflow": FEW_CONNECTIONS}
 
 
-@dataclass(frozen=True)
+@dataclass
 class System:
-    """A server under test."""
+    """A way to ask a running server."""
 
     name: str
     server: Server
     ready_s: float
-    ask: Ask
+    connect: Callable[[], Connection]
+    bodies: Sequence[bytes]
+    connections: Sequence[int] = CONNECTIONS
+    loads: dict[int, Load] = field(default_factory=dict)
+
+    def measure(self, seconds: float) -> None:
+        """Once over each number of connections."""
+        for count in self.connections:
+            opened = [self.connect() for _ in range(count)]
+            server_cpu = partial(cpu_seconds, self.server.process.pid)
+            found = load(opened, self.bodies, seconds, server_cpu)
+            self.loads.setdefault(count, Load()).add(found)
+            for each in opened:
+                each.socket.close()
 
 
 def main() -> int:
     _say("prepare, train and export what is not up to date")
     for step in ("prepare", "train", "export"):
-        # Its output belongs on stderr: stdout is for the result.
-        stdout, sys.stdout = sys.stdout, sys.stderr
-        try:
-            status = shortlist([step, RECIPE])
-        finally:
-            sys.stdout = stdout
-        if status:
-            return status
-    artifacts = Artifacts.of(RECIPE)
+        _run("scripts.cli", step, RECIPE)
+    recipe, artifacts = load_recipe(RECIPE), Artifacts.of(RECIPE)
+    release = latest_release(artifacts)
+    assert release is not None  # it was exported
+    floor = Floor(recipe, artifacts, release)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory()))
-        systems = [
-            _system(stack, "ours", lambda: running_server(artifacts, RECIPE), _ask_ours),
-            _system(stack, "stock", lambda: _stock_server(artifacts, scratch), _ask_stock),
-        ]
-        latencies = _latencies(systems)
-        ours, stock = (_figures(system, latencies[system.name]) for system in systems)
-    result: dict[str, object] = {"benchmark": "serving", **ours}
-    result |= {f"stock_{name}": value for name, value in stock.items()}
-    result["p50_vs_stock"] = round(stock["p50_ms"] / ours["p50_ms"], 2)
-    release = latest_release(artifacts)
-    result["release"] = release.name if release else None
-    print(json.dumps(result))
+        systems = _start(stack, scratch, artifacts, floor)
+        floor_ms = _measure(systems, floor)
+        lines = [_line(system, count) for system in systems for count in system.loads]
+    lines.append({"system": "floor", "cpu_ms": floor_ms})
+    _table(lines)
+    by_name = {system.name: system for system in systems}
+    for line in (*lines, _ratios(by_name, floor_ms), _summary(by_name, floor_ms)):
+        print(json.dumps(line))
     return 0
 
 
-def _system(
-    stack: ExitStack, name: str, start: Callable[[], AbstractContextManager[Server]], ask: Ask
-) -> System:
+def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) -> list[System]:
+    users = floor.user_ids
+    ours, ready_s = _started(stack, "our server", running_server(artifacts, RECIPE))
+    systems = [
+        System(
+            "ours-grpc",
+            ours,
+            ready_s,
+            lambda: Grpc(ours.address.grpc),
+            bodies.grpc_bodies(MODEL_NAME, users),
+        ),
+        System(
+            "ours-http",
+            ours,
+            ready_s,
+            lambda: Http(ours.address.http, MODEL_NAME),
+            bodies.http_bodies(users),
+        ),
+    ]
+    _same_scores(systems, floor)
+    _say("save the models as the example does")
+    parts = scratch / "parts"
+    parts.mkdir()
+    _run("benchmarks.stock_parts", RECIPE, str(parts))
+    for way, connections in STOCK_WAYS.items():
+        starting = stock_server(RECIPE, artifacts, parts, way, scratch / way)
+        server, ready_s = _started(stack, f"the stock graph: {way}", starting)
+        connect = partial(Grpc, server.address.grpc)
+        rows = bodies.grpc_row_bodies(STOCK, len(users))
+        systems.append(System(f"stock-{way}", server, ready_s, connect, rows, connections))
+    return systems
+
+
+def _started(
+    stack: ExitStack, name: str, server: AbstractContextManager[Server]
+) -> tuple[Server, float]:
     _say(f"start {name}")
     began = time.perf_counter()
-    server = stack.enter_context(start())
-    return System(name, server, time.perf_counter() - began, ask)
+    return stack.enter_context(server), time.perf_counter() - began
 
 
-@contextmanager
-def _stock_server(artifacts: Artifacts, scratch: Path) -> Iterator[Server]:
-    model = scratch / "repository" / "stock"
-    (model / "1").mkdir(parents=True)
-    copyfile(Path(__file__).with_name("stock_model.py"), model / "1" / "model.py")
-    given = {"root": ROOT, "artifacts": artifacts.root.absolute(), "recipe": RECIPE}
-    parameters = "\n".join(
-        f'parameters {{ key: "{name}" value {{ string_value: "{value}" }} }}'
-        for name, value in given.items()
-    )
-    (model / "config.pbtxt").write_text(
-        f"""name: "stock"
-backend: "python"
-input [ {{ name: "user_row" data_type: TYPE_INT64 dims: [ -1, 1 ] }} ]
-output [
-  {{ name: "ordered_ids" data_type: TYPE_INT32 dims: [ -1, -1 ] }},
-  {{ name: "ordered_scores" data_type: TYPE_FP32 dims: [ -1, -1 ] }}
-]
-instance_group [ {{ kind: KIND_CPU count: 1 }} ]
-{parameters}
-""",
-        encoding="utf-8",
-    )
-    with running_triton(
-        scratch / "repository",
-        scratch / "stock.log",
-        host=LOOPBACK,
-        ports=choose_ports(LOOPBACK),
-        environment={"TF_CPP_MIN_LOG_LEVEL": "2"},
-    ) as server:
-        yield server
+def _same_scores(systems: Sequence[System], floor: Floor) -> None:
+    """Our server must score as the floor does, or the comparison says nothing."""
+    rows = {item_id: row for row, item_id in enumerate(floor.item_ids)}
+    for system, read in zip(systems, (bodies.grpc_answer, bodies.http_answer), strict=True):
+        connection = system.connect()
+        for user in range(0, len(system.bodies), 50):
+            connection.ask(system.bodies[user])
+            while (answer := connection.receive()) is None:
+                pass
+            item_ids, scores = read(answer)
+            expected = floor.scores(user, np.array([rows[each] for each in item_ids]))
+            if len(item_ids) != TOP_K or not np.allclose(scores, expected, atol=1e-4):
+                raise SystemExit(
+                    f"{system.name} scores user {floor.user_ids[user]} {scores}; by hand: {expected}"
+                )
+        connection.socket.close()
 
 
-def _ask_ours(client: tritonclient.grpc.InferenceServerClient, number: int) -> object:
-    user = tritonclient.grpc.InferInput("user_id", [1, 1], "BYTES")
-    user.set_data_from_numpy(np.array([[str(1 + number % USERS).encode()]], dtype=object))
-    return client.infer(MODEL_NAME, [user]).as_numpy("item_ids")
-
-
-def _ask_stock(client: tritonclient.grpc.InferenceServerClient, number: int) -> object:
-    user = tritonclient.grpc.InferInput("user_row", [1, 1], "INT64")
-    user.set_data_from_numpy(np.array([[number % USERS]], dtype=np.int64))
-    return client.infer("stock", [user]).as_numpy("ordered_ids")
-
-
-def _latencies(systems: list[System]) -> dict[str, list[float]]:
-    """Seconds of single requests, the systems in turns, so that noise falls on all alike."""
-    _say("one request at a time")
-    taken: dict[str, list[float]] = {system.name: [] for system in systems}
-    clients = {
-        system.name: tritonclient.grpc.InferenceServerClient(system.server.address.grpc)
-        for system in systems
-    }
-    for turn in range(-1, ROUNDS):  # the first round warms up
+def _measure(systems: Sequence[System], floor: Floor) -> float:
+    """Fill the systems' loads, in turns; returns the floor's processor milliseconds an answer."""
+    spent, answers = 0.0, 0
+    for turn in range(-1, ROUNDS):
+        _say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
         for system in systems:
-            for number in range(REQUESTS_PER_ROUND):
-                began = time.perf_counter()
-                system.ask(clients[system.name], turn * REQUESTS_PER_ROUND + number)
-                if turn >= 0:
-                    taken[system.name].append(time.perf_counter() - began)
-    for client in clients.values():
-        client.close()
-    return taken
+            system.measure(SECONDS / 3 if turn < 0 else SECONDS)
+            if turn < 0:
+                system.loads.clear()
+        used, count = _floor_cpu(floor, SECONDS)
+        if turn >= 0:
+            spent, answers = spent + used, answers + count
+    return round(1000 * spent / answers, 4)
 
 
-def _figures(system: System, latencies: list[float]) -> dict[str, float]:
-    milliseconds = np.array(latencies) * 1000
+def _floor_cpu(floor: Floor, seconds: float) -> tuple[float, int]:
+    count, used, end = 0, time.process_time(), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        rows, _ = floor.recommend(count % len(floor.user_ids))
+        assert len([floor.item_ids[row] for row in rows]) == TOP_K
+        count += 1
+    return time.process_time() - used, count
+
+
+def _line(system: System, connections: int) -> dict[str, Any]:
     return {
-        "p50_ms": round(float(np.percentile(milliseconds, 50)), 3),
-        "p99_ms": round(float(np.percentile(milliseconds, 99)), 3),
-        "requests_per_s": round(_throughput(system), 1),
+        "system": system.name,
+        "connections": connections,
+        **system.loads[connections].figures(),
+        "memory_mb": resident_mb(system.server.process.pid),
         "ready_s": round(system.ready_s, 2),
-        "memory_mb": round(_resident_bytes(system.server.process.pid) / 1e6, 1),
     }
 
 
-def _throughput(system: System) -> float:
-    _say(f"{CONNECTIONS} connections to {system.name}")
-    counts = [0] * CONNECTIONS
-    end = time.perf_counter() + SECONDS
-
-    def work(worker: int) -> None:
-        client = tritonclient.grpc.InferenceServerClient(system.server.address.grpc)
-        while time.perf_counter() < end:
-            system.ask(client, worker * 59 + counts[worker])
-            counts[worker] += 1
-        client.close()
-
-    workers = [threading.Thread(target=work, args=(worker,)) for worker in range(CONNECTIONS)]
-    began = time.perf_counter()
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join()
-    return sum(counts) / (time.perf_counter() - began)
+def _ratios(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
+    """How many times better ours over gRPC is than each other system."""
+    ours = {count: each.figures() for count, each in systems["ours-grpc"].loads.items()}
+    ratios: dict[str, Any] = {}
+    for name, system in systems.items():
+        if name != "ours-grpc":
+            theirs = {count: each.figures() for count, each in system.loads.items()}
+            ratios[name] = {
+                "p50": round(theirs[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+                "throughput_c16": round(
+                    ours[16]["requests_per_s"] / theirs[16]["requests_per_s"], 2
+                ),
+                "server_cpu_c16": round(theirs[16]["server_cpu_ms"] / ours[16]["server_cpu_ms"], 2),
+            }
+    return {"ours-grpc_better_than": ratios}
 
 
-def _resident_bytes(group: int) -> int:
-    """Resident memory of a process group; shared pages are counted for each process."""
-    total = 0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[2]) == group:
-                    text = (entry / "status").read_text()
-                    total += 1024 * int(text.partition("VmRSS:")[2].split()[0])
-            except (OSError, IndexError):
-                continue  # it ended meanwhile
-    return total
+def _summary(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
+    ours = {count: each.figures() for count, each in systems["ours-grpc"].loads.items()}
+    stock = {count: each.figures() for count, each in systems["stock-path"].loads.items()}
+    return {
+        "benchmark": "serving",
+        "p50_ms": ours[1]["p50_ms"],
+        "p50_vs_stock": round(stock[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+        "throughput_c16": ours[16]["requests_per_s"],
+        "throughput_vs_stock": round(ours[16]["requests_per_s"] / stock[16]["requests_per_s"], 2),
+        "p99_ms_c16": ours[16]["p99_ms"],
+        "cpu_over_floor": round(ours[16]["server_cpu_ms"] / floor_ms, 2),
+        "ready_s": round(systems["ours-grpc"].ready_s, 2),
+    }
+
+
+def _table(lines: Sequence[dict[str, Any]]) -> None:
+    names = [name for name in lines[0] if name != "system"]
+    _say("".join(f"{name:>17}" for name in ["", *names]))
+    for line in lines[:-1]:
+        _say(f"{line['system']:>17}" + "".join(f"{line[name]:>17,}" for name in names))
+    _say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of processor time an answer")
+
+
+def _run(module: str, *arguments: str) -> None:
+    """A step in a process of its own: what it loads must not stay here, beside the generator."""
+    # Its output belongs on stderr: stdout is for the result.
+    ended = subprocess.run([sys.executable, "-m", module, *arguments], stdout=sys.stderr)
+    if ended.returncode:
+        raise SystemExit(f"{module} ended with status {ended.returncode}")
 
 
 def _say(line: str) -> None:

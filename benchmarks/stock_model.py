@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,25 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         parameters = json.loads(args["model_config"])["parameters"]
-        root, artifacts, recipe = (
-            parameters[name]["string_value"] for name in ("root", "artifacts", "recipe")
+        root, artifacts, recipe, parts, way = (
+            parameters[name]["string_value"]
+            for name in ("root", "artifacts", "recipe", "parts", "way")
         )
         sys.path.insert(0, root)
-        from benchmarks.stock_graph import stock_graph
+        from benchmarks.stock_graph import stock_graph  # isort: skip  (its first import comes first)
+        from merlin.dag import postorder_iter_nodes
+
         from recipes.artifacts import Artifacts
         from recipes.load import load
 
-        scratch = Path(tempfile.mkdtemp())
-        self.ensemble = stock_graph(load(recipe), Artifacts(Path(artifacts)), scratch)
+        self.ensemble = stock_graph(
+            load(recipe),
+            Artifacts(Path(artifacts)),
+            Path(parts),
+            way,
+        )
+        for node in postorder_iter_nodes(self.ensemble.graph.output_node, flatten_subgraphs=True):
+            node.op.load_artifacts("")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         from merlin.systems.dag.runtimes.triton import TritonExecutorRuntime

@@ -1,7 +1,6 @@
 """Trained parts -> the files of a release, in any folder."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +15,17 @@ from urllib.parse import quote
 import numpy as np
 
 from ensemble.item_index import build_index, exact_rows, recall
-from ensemble.parts import Parts, read_parts, release_models
-from ensemble.runtime import manifest, plan
+from ensemble.onnx_graph import optimise
+from ensemble.parts import Parts, read_attributes, read_parts, release_models
+from ensemble.runtime import item_attributes, manifest, plan
+from ensemble.runtime.arrays import save
+from ensemble.runtime.catalogue import Catalogue
 from ensemble.runtime.feature_store import FeatureStore
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES
-from ensemble.runtime.release import Release
+from ensemble.runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.stores import explained, store_of
+from ensemble.triton_config import CONFIG, config_text
 from ensemble.user_records import fill_feature_store
 from recipes.artifacts import Artifacts
 from recipes.inputs import need
@@ -53,7 +57,8 @@ def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Pla
     """
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")
-        fill_feature_store(recipe, artifacts, store)
+        with explained(recipe):
+            fill_feature_store(recipe, artifacts, store)
         release = Path(folder) / "release"
         assemble(recipe, artifacts, release, store)
         yield plan.load(release, store)
@@ -82,15 +87,19 @@ def assemble(
     (directory / "__pycache__").write_text(
         "Python keeps no compiled code here.\n", encoding="utf-8"
     )
+    (directory / CONFIG).write_text(config_text(recipe), encoding="utf-8")
     shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
     for name in release_models(recipe):
-        shutil.copyfile(artifacts.models.onnx(name), directory / f"{name}.onnx")
-    _write_json(directory / "item_ids.json", parts.raw_item_ids)
+        optimise(artifacts.models.onnx(name), directory / f"{name}.onnx")
+    Catalogue.write(directory, parts.raw_item_ids)
+    codes = parts.item_columns[parts.encoding.item.name]
+    save(directory / ITEM_CODES, codes.astype(np.int32))
+    item_attributes.write(directory, read_attributes(recipe, artifacts, parts))
     _write_json(directory / "recipe.json", recipe.model_dump(mode="json"))
     item_arrays = _write_arrays(parts, artifacts, recipe, directory)
     index_facts = _write_index(parts.item_embeddings, recipe, directory)
     nodes = _write_plan(recipe, artifacts, parts, item_arrays, directory, store)
-    if index_facts["kind"] == "hnsw":
+    if index_facts["kind"] == "approximate":
         index_facts["recall"] = _measured_recall(recipe, parts, nodes, directory, store)
     manifest.seal(
         directory,
@@ -116,7 +125,7 @@ def _write_arrays(
     for name, column in parts.ranker_feeds.items():
         if column.startswith("item."):
             files[name] = f"item_features/{quote(name, safe='')}.npy"
-            np.save(directory / files[name], parts.item_columns[name], allow_pickle=False)
+            save(directory / files[name], parts.item_columns[name])
     for array in sorted(
         {each for name in parts.cross_features for each in CROSS_FEATURES[name].arrays}
     ):
@@ -130,6 +139,7 @@ def _write_index(embeddings: np.ndarray | None, recipe: Recipe, directory: Path)
         return {"kind": "none", "recall": 1.0}
     import faiss
 
+    save(directory / EMBEDDINGS, embeddings)
     index = build_index(embeddings, recipe.serving.index)
     # Given a path, FAISS keeps silent about a disk that is full when it closes the file.
     with (directory / "index.faiss").open("wb") as file:
@@ -165,8 +175,7 @@ def _write_plan(
         # A small catalogue has fewer candidates, but a request may still ask for as many.
         "candidates": recipe.serving.candidates,
         "top_k": recipe.serving.top_k,
-        # Where the feature store lies, seen from the model repository.
-        "feature_store": os.path.relpath(artifacts.feature_store, artifacts.model_repository),
+        "feature_store": store_of(recipe, artifacts).for_plan(artifacts.model_repository),
         "graph": asdict(settings),
         "nodes": nodes,
     }
@@ -184,7 +193,7 @@ def _measured_recall(
     """Share of the exact nearest items that retrieval finds, for the queries of some users."""
     served = plan.load_verified(directory, store)
     users = list(parts.encoding.user.codes)[:MEASURED_USERS] or [""]
-    columns = served.run(served.request(users).columns())
+    columns = served.run(served.columns(served.request(users)))
     assert parts.item_embeddings is not None  # there is an index
     k = min(recipe.serving.candidates, len(parts.raw_item_ids))
     exact = exact_rows(parts.item_embeddings, columns["query"], k, recipe.retriever.absolute)

@@ -27,7 +27,7 @@ from ensemble.releases import latest_release
 from ensemble.runtime import manifest
 from ensemble.runtime.errors import ReleaseError, StoreError
 from ensemble.runtime.plan import Plan, load_verified
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.stores import ChosenStore, explained, store_of
 from ensemble.user_file import user_ids
 from recipes.artifacts import Artifacts
 from recipes.atomic import atomic_file
@@ -52,7 +52,7 @@ class Job:
     """What every process of a run is told."""
 
     release: Path
-    store: Path
+    store: ChosenStore
     parts: Path
     suffix: str
     top: int | None
@@ -92,14 +92,17 @@ def recommend_all(
         raise ShortlistError(
             f"There is no release of '{recipe.name}' yet. Run: shortlist export {recipe.given_as}"
         )
-    job = Job(release, artifacts.feature_store, out.with_name(f"{out.name}.parts"), out.suffix, top)
+    job = Job(
+        release, store_of(recipe, artifacts), out.with_name(f"{out.name}.parts"), out.suffix, top
+    )
     try:
-        asked = _question(job, users, recipe.columns.user)
-        _begin_or_resume(job.parts, asked)
-        for count in _answered(job, user_ids(users, recipe.columns.user), workers):
-            progress(count)
-        total = _join(job, out)
-    except (ReleaseError, StoreError) as error:
+        with explained(recipe):
+            asked = _question(job, users, recipe.columns.user)
+            _begin_or_resume(job.parts, asked)
+            for count in _answered(job, user_ids(users, recipe.columns.user), workers):
+                progress(count)
+            total = _join(job, out)
+    except ReleaseError as error:
         raise ShortlistError(f"{error}. Run: shortlist export {recipe.given_as}") from error
     except BrokenProcessPool as error:
         raise ShortlistError(
@@ -115,7 +118,7 @@ def recommend_all(
 def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     """All that the answers depend on, as JSON takes it; checked before any work."""
     facts = manifest.verify(job.release)
-    store = SqliteFeatureStore(job.store, read_only=True)
+    store = job.store.open(read_only=True)
     filled_from = store.source()
     store.close()
     if job.top is not None and job.top > facts["candidates"]:
@@ -198,12 +201,14 @@ def _begin_process() -> None:
 @cache
 def _plan(job: Job) -> Plan:
     """The release, loaded once a process."""
-    return load_verified(job.release, SqliteFeatureStore(job.store, read_only=True))
+    return load_verified(job.release, job.store.open(read_only=True))
 
 
 def _answer(job: Job, number: int, users: list[str]) -> int:
     """Write the part of one chunk; returns how many users it has."""
     answers = _plan(job).recommend(users, job.top)
+    if answers.degraded.any():
+        raise StoreError(f"the feature store {job.store} no longer answers")
     # Where fewer items remain than were asked for, the tail is empty.
     counts = (answers.item_ids != "").sum(axis=1)
     columns = {

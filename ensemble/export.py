@@ -1,19 +1,21 @@
 """Trained parts -> the next release in the model repository, and users in the feature store."""
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ensemble.parts import release_inputs
+from ensemble.release_lock import release_lock
 from ensemble.releases import latest_release
 from ensemble.runtime import manifest
-from ensemble.runtime.errors import ReleaseError, StoreError
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.triton_config import MODEL_NAME, config_text
+from ensemble.runtime.errors import ReleaseError
+from ensemble.runtime.feature_store import FeatureStore
+from ensemble.served import record, served_version
+from ensemble.stores import opened_store, store_of
+from ensemble.triton_config import MODEL_NAME
 from ensemble.user_records import fill_feature_store
 from recipes.artifacts import Artifacts
-from recipes.atomic import atomic_directory, atomic_file
+from recipes.atomic import atomic_directory
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
@@ -26,44 +28,41 @@ def export(
     """Write ``model_repository/recommender/<next version>/`` and return it.
 
     A latest release that was made of the same parts is kept, unless ``force``. Whatever goes wrong
-    midway, older releases stay as they were and no new one appears.
+    midway, older releases stay as they were and no new one appears. What is served stays, too
+    (``ensemble.served``).
 
     Raises:
-        ShortlistError: a part is missing or does not fit the others, or the disk is full.
+        ShortlistError: a part is missing or does not fit the others, the disk is full, or another
+            command changes the releases.
     """
+    with release_lock(artifacts, f"shortlist export {recipe.given_as}"):
+        return _export(recipe, artifacts, force, say)
+
+
+def _export(recipe: Recipe, artifacts: Artifacts, force: bool, say: Callable[[str], None]) -> Path:
     inputs = release_inputs(recipe, artifacts)
     try:
-        artifacts.feature_store.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteFeatureStore(artifacts.feature_store)
-    except StoreError as error:
-        # SQLite calls what the system refuses operational, and what a file should not hold otherwise.
-        refused = isinstance(error.__cause__, sqlite3.OperationalError)
-        remedy = "Free disk space or check the rights on it" if refused else "Delete the file"
-        raise ShortlistError(
-            f"{error}. {remedy} and run `shortlist export {recipe.given_as}`."
-        ) from error
-    try:
-        filled = fill_feature_store(recipe, artifacts, store)
-        say(f"feature store {'filled' if filled else 'up to date'}: {artifacts.feature_store}")
-        source = _fingerprint(recipe, artifacts, inputs)
-        latest = latest_release(artifacts)
-        if latest is not None and not force and _made_of(latest, source):
-            say(f"release up to date: {latest}")
-            return latest
-        return _new_release(recipe, artifacts, store, source, say)
+        with opened_store(recipe, artifacts) as store:
+            filled = fill_feature_store(recipe, artifacts, store)
+            place = store_of(recipe, artifacts)
+            say(f"feature store {'filled' if filled else 'up to date'}: {place}")
+            source = _fingerprint(recipe, artifacts, inputs)
+            latest = latest_release(artifacts)
+            if latest is not None and not force and _made_of(latest, source):
+                say(f"release up to date: {latest}")
+                return latest
+            return _new_release(recipe, artifacts, store, source, say)
     except OSError as error:
         raise ShortlistError(
             f"the release could not be written ({error}); earlier ones are as they were. "
             f"Mend that and run `shortlist export {recipe.given_as}` again."
         ) from error
-    finally:
-        store.close()
 
 
 def _new_release(
     recipe: Recipe,
     artifacts: Artifacts,
-    store: SqliteFeatureStore,
+    store: FeatureStore,
     source: str,
     say: Callable[[str], None],
 ) -> Path:
@@ -74,9 +73,8 @@ def _new_release(
     directory = model / str(int(latest.name) + 1 if latest else 1)
     with atomic_directory(directory) as temporary:
         assemble(recipe, artifacts, temporary, store, source)
-        # Before the release: a release without configuration would not load.
-        with atomic_file(model / "config.pbtxt") as path:
-            path.write_text(config_text(recipe), encoding="utf-8")
+        if served_version(artifacts) is None:  # the first: Triton needs one that it can load
+            record(artifacts, temporary, int(directory.name), "export")
     facts = manifest.read(directory)
     index = facts["index"]
     say(
@@ -103,4 +101,4 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts, inputs: list[Path]) -> st
 
 def _code() -> Iterator[Path]:
     yield from sorted((HERE / "runtime").rglob("*.py"))
-    yield HERE / "triton_model.py"
+    yield from (HERE / "triton_model.py", HERE / "triton_config.py")

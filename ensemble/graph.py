@@ -11,18 +11,22 @@ from merlin.schema import ColumnSchema, Schema
 from merlin.systems.dag import Ensemble
 
 from ensemble.operators import (
+    AllowItems,
     ComputeCrossFeatures,
     EncodeCandidates,
     EncodeExclusions,
     EncodeUser,
+    Explain,
     FilterCandidates,
     GatherItemFeatures,
     KeepRetrievalScores,
     LookUpUser,
     Order,
+    Prefer,
     QueryTower,
     Rank,
     Retrieve,
+    Seek,
     ServedOperator,
     TakeCatalogue,
 )
@@ -56,33 +60,53 @@ REQUEST = Schema(
         ColumnSchema("top_k", dtype=md.int64, dims=(None,)),
         ColumnSchema("exclude_item_ids", dtype=md.string, dims=(None, None)),
         ColumnSchema("candidate_item_ids", dtype=md.string, dims=(None, None)),
+        ColumnSchema("filter", dtype=md.string, dims=(None,)),
+        ColumnSchema("user_features", dtype=md.object_, dims=(None,)),
+        ColumnSchema("temperature", dtype=md.float32, dims=(None,)),
+        ColumnSchema("seed", dtype=md.object_, dims=(None,)),
+        ColumnSchema("diversity", dtype=md.float32, dims=(None,)),
+        ColumnSchema("similar_to", dtype=md.string, dims=(None,)),
+        ColumnSchema("explain", dtype=md.boolean, dims=(None,)),
+        ColumnSchema("explain_item_ids", dtype=md.string, dims=(None, None)),
     ]
 )
 
 
 def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     """Look up -> encode -> query tower -> retrieve -> filter -> gather -> rank -> order."""
-    stored = ["user_id"] >> LookUpUser(release, features=settings.user_features)
+    retrieves = settings.retrieves
+    stored = ["user_id", "user_features"] >> LookUpUser(release, features=settings.user_features)
     user = stored + "user_id" >> EncodeUser(release)
-    excluded = ["exclude_item_ids"] >> EncodeExclusions(release)
+    excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     given = ["candidate_item_ids"] >> EncodeCandidates(release)
+    allowed = ["filter"] >> AllowItems(release)
 
-    if settings.retrieves:
-        query = user >> QueryTower(release)
-        retrieved = query + user + excluded + given >> Retrieve(
+    if retrieves:
+        sought = (user >> QueryTower(release)) + "similar_to" >> Seek(release)
+        retrieved = sought + user + excluded + given + allowed >> Retrieve(
             release, candidates=settings.candidates, absolute=settings.absolute
         )
     else:
         retrieved = given >> TakeCatalogue(release)
-    candidates = retrieved + user + excluded + given >> FilterCandidates(
+    candidates = retrieved + user + excluded + given + allowed >> FilterCandidates(
         release, candidates=settings.candidates
     )
     if settings.ranks:
         ranked = _ranked(release, settings, user, candidates)
     else:
         ranked = candidates >> KeepRetrievalScores(release)
-    answer = candidates + ranked + "top_k" >> Order(release)
-    return Ensemble(answer + stored["known_user"], REQUEST)
+
+    scored = ranked + candidates + ["user_id", "temperature", "seed"]
+    preferred = (scored + sought if retrieves else scored) >> Prefer(release, retrieves=retrieves)
+    answer = preferred + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
+    happened = (
+        retrieved + user + excluded + given + allowed + candidates + ranked + preferred + answer
+    )
+    happened += ["explain", "explain_item_ids", "filter"]
+    explained = (happened + sought if retrieves else happened) >> Explain(
+        release, retrieves=retrieves
+    )
+    return Ensemble(answer + stored[["known_user", "degraded"]] + explained, REQUEST)
 
 
 def _ranked(release: Release, settings: GraphSettings, user: Node, candidates: Node) -> Node:

@@ -103,8 +103,16 @@ class EncodeCandidates(ServedOperator):
     runtime_type = runtime.EncodeCandidates
 
 
+class AllowItems(ServedOperator):
+    runtime_type = runtime.AllowItems
+
+
 class QueryTower(ServedOperator):
     runtime_type = runtime.QueryTower
+
+
+class Seek(ServedOperator):
+    runtime_type = runtime.Seek
 
 
 class Retrieve(ServedOperator):
@@ -135,5 +143,13 @@ class KeepRetrievalScores(ServedOperator):
     runtime_type = runtime.KeepRetrievalScores
 
 
+class Prefer(ServedOperator):
+    runtime_type = runtime.Prefer
+
+
 class Order(ServedOperator):
     runtime_type = runtime.Order
+
+
+class Explain(ServedOperator):
+    runtime_type = runtime.Explain

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding
+from ensemble.runtime.encoding import Categorical, Encoder, Encoding, is_null, spell
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES
 from ensemble.runtime.release import OnnxModel
 from recipes.artifacts import Artifacts
@@ -89,6 +90,30 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
         item_embeddings=embeddings,
         ranker_feeds=_feeds(recipe, artifacts, encoding),
     )
+
+
+def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[str, list[Any]]:
+    """Raw values of the item features by name, in row order: numbers, strings, lists of them, or None."""
+    import pyarrow.parquet as pq
+
+    names = list(recipe.features.item)
+    if not names or not artifacts.raw.items.exists():
+        return {}
+    item, dtype = recipe.columns.item, parts.encoding.item.dtype
+    table = pq.read_table(artifacts.raw.items, columns=[item, *names]).to_pydict()
+    place = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
+    rows = [place.get(raw_id) for raw_id in parts.raw_item_ids]
+    return {
+        name: [None if row is None else _plain(table[name][row]) for row in rows] for name in names
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value if not is_null(each)]
+    if is_null(value):
+        return None
+    return value if isinstance(value, int | float | str) else str(value)
 
 
 def _embeddings(artifacts: Artifacts, items: int, recipe_name: str) -> np.ndarray:

@@ -13,6 +13,11 @@ def releases(artifacts: Artifacts) -> list[Path]:
     return sorted(versions, key=lambda path: int(path.name))
 
 
+def release_of(artifacts: Artifacts, version: int) -> Path | None:
+    """The folder of one release, None where it is not there."""
+    return next((path for path in releases(artifacts) if int(path.name) == version), None)
+
+
 def latest_release(artifacts: Artifacts) -> Path | None:
     """The newest release folder, None where there is none."""
     return next(reversed(releases(artifacts)), None)

@@ -1,14 +1,17 @@
 """``config.pbtxt``: how Triton runs a release."""
 
 import os
+import re
 
+from ensemble.runtime.tensors import INPUTS, OUTPUTS, Tensor
 from recipes.recipe import Recipe
 
 MODEL_NAME = "recommender"
+CONFIG = "config.pbtxt"
 
 
 def config_text(recipe: Recipe) -> str:
-    """The model configuration, in protobuf's text form.
+    """The configuration that a release carries, in protobuf's text form; see ``with_version``.
 
     Requests that wait are answered together (dynamic batching), one instance a core. A request that
     leaves out an optional input gets the recipe's default. Ragged: requests that name different
@@ -18,25 +21,13 @@ def config_text(recipe: Recipe) -> str:
 backend: "python"
 max_batch_size: {recipe.serving.max_batch_size}
 input [
-  {{ name: "user_id" data_type: TYPE_STRING dims: [ 1 ] }},
-  {{ name: "top_k" data_type: TYPE_INT32 dims: [ 1 ] optional: true }},
-  {{
-    name: "exclude_item_ids" data_type: TYPE_STRING dims: [ -1 ]
-    optional: true allow_ragged_batch: true
-  }},
-  {{
-    name: "candidate_item_ids" data_type: TYPE_STRING dims: [ -1 ]
-    optional: true allow_ragged_batch: true
-  }}
+{_inputs()}
 ]
 output [
-  {{ name: "item_ids" data_type: TYPE_STRING dims: [ -1 ] }},
-  {{ name: "scores" data_type: TYPE_FP32 dims: [ -1 ] }},
-  {{ name: "known_user" data_type: TYPE_BOOL dims: [ 1 ] }}
+{_outputs()}
 ]
 instance_group [ {{ kind: KIND_CPU count: {_instances()} }} ]
 dynamic_batching {{ }}
-version_policy {{ latest {{ num_versions: 1 }} }}
 model_warmup [
   {{
     name: "an unknown user"
@@ -48,5 +39,38 @@ model_warmup [
 """
 
 
+def with_version(text: str, version: int) -> str:
+    """A release's configuration, and that this release alone is served."""
+    return f"{text}version_policy {{ specific {{ versions: [ {version} ] }} }}\n"
+
+
+def version_in(text: str) -> int | None:
+    """Which release a configuration serves; None where it names none."""
+    found = re.search(r"^version_policy { specific { versions: \[ (\d+) \] } }$", text, re.M)
+    return int(found.group(1)) if found else None
+
+
 def _instances() -> int:
     return min(os.cpu_count() or 1, 8)
+
+
+_TYPES = {"BYTES": "TYPE_STRING", "BOOL": "TYPE_BOOL"}
+
+
+def _tensor(name: str, tensor: Tensor, more: str = "") -> str:
+    datatype = _TYPES.get(tensor.datatype, f"TYPE_{tensor.datatype}")
+    width = -1 if tensor.several else 1
+    return f'  {{ name: "{name}" data_type: {datatype} dims: [ {width} ]{more} }}'
+
+
+def _inputs() -> str:
+    lines = []
+    for name, tensor in INPUTS.items():
+        more = "" if name == "user_id" else " optional: true"
+        more += " allow_ragged_batch: true" if tensor.several else ""
+        lines.append(_tensor(name, tensor, more))
+    return ",\n".join(lines)
+
+
+def _outputs() -> str:
+    return ",\n".join(_tensor(name, tensor) for name, tensor in OUTPUTS.items())

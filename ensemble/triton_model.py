@@ -1,15 +1,19 @@
 """A release's ``model.py``: hands requests from Triton's Python backend to the plan."""
 
 import importlib.util
+import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import triton_python_backend_utils as pb_utils  # only exists inside Triton
 
 RUNTIME = "shortlist_runtime"
+#: Seconds between hand-overs of what was counted to Triton's metrics, which cost too much in between.
+METRICS_EVERY = 0.5
 
 # A compiled copy of the runtime would be a file of the release that no manifest knows.
 sys.dont_write_bytecode = True
@@ -28,6 +32,19 @@ def _import_runtime(release: Path) -> None:
     spec.loader.exec_module(module)
 
 
+def _open_store(model_repository: Path, settings: dict[str, Any]) -> Any:
+    """The feature store that the environment names, else the release. It need not be up yet."""
+    opener = importlib.import_module(f"{RUNTIME}.open_store")
+    where = os.environ.get("SHORTLIST_FEATURE_STORE") or settings["where"]
+    return opener.open_store(
+        where if opener.is_url(where) else str(model_repository / where),
+        recipe=settings["recipe"],
+        deadline_s=settings["deadline_ms"] / 1000,
+        read_only=True,
+        kept=settings["kept"],
+    )
+
+
 class TritonPythonModel:
     """One instance: one process, one loaded plan."""
 
@@ -38,65 +55,124 @@ class TritonPythonModel:
         # The manifest first: no file of the release is used before it is checked.
         importlib.import_module(f"{RUNTIME}.manifest").verify(release)
         plan = importlib.import_module(f"{RUNTIME}.plan")
-        sqlite_store = importlib.import_module(f"{RUNTIME}.sqlite_store")
-        self._request = importlib.import_module(f"{RUNTIME}.request").Request
+        self._tensors = importlib.import_module(f"{RUNTIME}.tensors")
         self._request_error = importlib.import_module(f"{RUNTIME}.errors").RequestError
-        named = os.environ.get("SHORTLIST_FEATURE_STORE")
-        store = Path(named) if named else repository.parent / plan.read(release)["feature_store"]
-        self._plan = plan.load_verified(
-            release, sqlite_store.SqliteFeatureStore(store, read_only=True)
-        )
+        store = _open_store(repository.parent, plan.read(release)["feature_store"])
+        meters = importlib.import_module(f"{RUNTIME}.meters")
+        self._meters = meters.Meters()
+        self._plan = plan.load_verified(release, store, self._meters)
+        self._release = args["model_version"]
+        self._logs_requests = os.environ.get("SHORTLIST_LOG_REQUESTS", "") not in ("", "0")
+        self._metrics = _Metrics(meters, self._meters, self._release)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests that Triton hands over, in one pass; a bad one fails alone."""
+        began = time.perf_counter()
         responses: list[Any] = [None] * len(requests)
         asked, places = [], []
         for place, request in enumerate(requests):
             try:
-                asked.append(self._read(request))
+                arrays = {each.name(): each.as_numpy() for each in request.inputs()}
+                asked.append(self._plan.checked(self._tensors.read(arrays)))
                 places.append(place)
-            except self._request_error as error:
-                responses[place] = _refusal(error, pb_utils.TritonError.INVALID_ARG)
             except Exception as error:
-                responses[place] = _failure(error)
-        for place, response in zip(places, self._answer(asked), strict=True):
+                responses[place] = self._failed(error, request)
+        for place, response in zip(
+            places, self._answer(asked, [requests[place] for place in places]), strict=True
+        ):
             responses[place] = response
+        if self._logs_requests:
+            for request in requests:
+                milliseconds = round((time.perf_counter() - began) * 1000, 3)
+                self._log("answered", request, ms=milliseconds, together=len(requests))
         return responses
 
-    def _read(self, request: Any) -> Any:
-        tensors = [
-            pb_utils.get_input_tensor_by_name(request, name)
-            for name in ("user_id", "top_k", "exclude_item_ids", "candidate_item_ids")
-        ]
-        arrays = [None if tensor is None else tensor.as_numpy() for tensor in tensors]
-        return self._request.from_tensors(*arrays, self._plan.top_k, self._plan.candidates)
+    def finalize(self) -> None:
+        self._metrics.stop()
 
-    def _answer(self, asked: list[Any]) -> list[Any]:
+    def _answer(self, asked: list[Any], requests: list[Any]) -> list[Any]:
         if not asked:
             return []
         try:
-            return [_response(answers) for answers in self._plan.answer(asked)]
+            answers = self._plan.answer(asked)
+            return [
+                self._response(answer, request)
+                for answer, request in zip(answers, requests, strict=True)
+            ]
         except Exception as error:
             if len(asked) == 1:
-                return [_failure(error)]
+                return [self._failed(error, requests[0])]
             # One by one, so that only the guilty one fails.
-            return [response for each in asked for response in self._answer([each])]
+            return [
+                response
+                for each, request in zip(asked, requests, strict=True)
+                for response in self._answer([each], [request])
+            ]
+
+    def _response(self, answers: Any, request: Any) -> Any:
+        wanted = request.requested_output_names()
+        arrays = self._tensors.written(answers)
+        tensors = [pb_utils.Tensor(name, arrays[name]) for name in arrays if name in wanted]
+        return pb_utils.InferenceResponse(output_tensors=tensors)
+
+    def _failed(self, error: Exception, request: Any) -> Any:
+        if isinstance(error, self._request_error):
+            self._meters.count("shortlist_refused_requests_total")
+            code = pb_utils.TritonError.INVALID_ARG
+        else:
+            self._meters.count("shortlist_failed_requests_total")
+            self._log("failed", request, error=repr(error))
+            code = pb_utils.TritonError.INTERNAL
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), code))
+
+    def _log(self, event: str, request: Any, **facts: Any) -> None:
+        """One line of JSON in the server's log."""
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "event": event,
+            "request_id": request.request_id(),
+            "release": self._release,
+            **facts,
+        }
+        print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
 
 
-def _response(answers: Any) -> Any:
-    return pb_utils.InferenceResponse(
-        output_tensors=[
-            pb_utils.Tensor("item_ids", np.ascontiguousarray(answers.item_ids)),
-            pb_utils.Tensor("scores", np.ascontiguousarray(answers.scores)),
-            pb_utils.Tensor("known_user", np.ascontiguousarray(answers.known_user[:, None])),
-        ]
-    )
+class _Metrics:
+    """Hands counts over to Triton's metrics endpoint from a thread of its own."""
 
+    def __init__(self, names: Any, meters: Any, release: str) -> None:
+        family, labels = pb_utils.MetricFamily, {"release": release}
+        self._meters = meters
+        self._families = {
+            name: family(name=name, description=text, kind=family.COUNTER)
+            for name, text in names.COUNTERS.items()
+        }
+        self._counters = {
+            name: family.Metric(labels=labels) for name, family in self._families.items()
+        }
+        self._seconds = family(
+            name=names.STAGE_SECONDS,
+            description="Seconds that a batch of users took, by stage",
+            kind=family.HISTOGRAM,
+        )
+        self._stages = {
+            stage: self._seconds.Metric(
+                labels=labels | {"stage": stage}, buckets=list(names.BUCKETS)
+            )
+            for stage in names.STAGES
+        }
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-def _failure(error: Exception) -> Any:
-    pb_utils.Logger.log_error(f"request failed: {error!r}")
-    return _refusal(error, pb_utils.TritonError.INTERNAL)
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
 
-
-def _refusal(error: Exception, code: int) -> Any:
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), code))
+    def _run(self) -> None:
+        while not self._stopped.wait(METRICS_EVERY):
+            counts, durations = self._meters.take()
+            for name, number in counts.items():
+                self._counters[name].increment(number)
+            for stage, seconds in durations:
+                self._stages[stage].observe(seconds)

@@ -5,36 +5,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ensemble.runtime.encoding import Encoding, is_null, spell
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import UserRecord
+from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.manifest import sha256
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from recipes.artifacts import Artifacts
 from recipes.data import POSITIVE
-from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
 
 TRAINING_PARTS = ("train", "valid")
 
 
-def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: SqliteFeatureStore) -> bool:
+def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> bool:
     """Make ``store`` hold the training part's users; False where it did already.
 
     Readers see the old content until all of the new is there.
 
     Raises:
-        ShortlistError: an input is missing, or the store cannot be written.
+        ShortlistError: an input is missing.
+        StoreError: the store cannot be asked or written.
     """
     source = _fingerprint(recipe, _inputs(recipe, artifacts))
     if store.source() == source:
         return False
-    try:
-        store.replace_all(training_records(recipe, artifacts), source)
-    except StoreError as error:
-        raise ShortlistError(
-            f"{error}. Free disk space, or check the rights on that folder."
-        ) from error
+    store.replace_all(training_records(recipe, artifacts), source)
     return True
 
 

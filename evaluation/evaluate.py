@@ -21,7 +21,11 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     need(artifacts.models.stamp, "train", recipe.given_as)
     made_from = fingerprint(
-        recipe.model_dump(mode="json", include={"evaluation", "serving"}),
+        recipe.model_dump(
+            mode="json",
+            include={"evaluation", "serving"},
+            exclude={"serving": {"publish_margin", "keep_releases"}},
+        ),
         ["evaluation", "ensemble"],
         [stamped(artifacts.prepared.stamp), stamped(artifacts.models.stamp)],
     )

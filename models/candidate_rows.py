@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.runtime.operators.cross_features import CROSS_FEATURES, Pairs
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES, Places
 from models import candidates
 from models.linear import MOST_ITEMS, item_weights, strongest
 from models.neighbours import item_neighbours
@@ -150,8 +150,9 @@ def _labelled(
     }
     numbers = {name: np.zeros(rows.shape, np.float32) for name in features}
     labels = np.zeros(rows.shape, np.float32)
+    places = Places(data.item_count, arrays.__getitem__)
     for position, user in enumerate(users):
-        pairs = Pairs(rows[position], seen[position], arrays.__getitem__)
+        pairs = places.pairs(rows[position], seen[position])
         for name, feature in features.items():
             numbers[name][position] = feature.compute(pairs)
         labels[position] = np.isin(rows[position], wanted[user])

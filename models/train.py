@@ -28,7 +28,10 @@ def train(
     """
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
-        recipe.model_dump(mode="json", include={"retriever", "ranker", "joint", "serving"}),
+        recipe.model_dump(
+            mode="json",
+            include={"retriever": True, "ranker": True, "joint": True, "serving": {"candidates"}},
+        ),
         ["models", "ensemble/runtime"],
         [stamped(artifacts.prepared.stamp)],
     )

@@ -154,6 +154,16 @@ class Artifacts:
         return self.root / "model_repository"
 
     @property
+    def served_history(self) -> Path:
+        """Which releases were served since when, as JSON; the served one: ``ensemble.served``."""
+        return self.root / "served.json"
+
+    @property
+    def releases_lock(self) -> Path:
+        """Held by the one command that changes the releases; says which."""
+        return self.root / "releases.lock"
+
+    @property
     def feature_store(self) -> Path:
         """The embedded online store (SQLite): raw user features and interactions."""
         return self.root / "feature_store.sqlite"
@@ -164,7 +174,7 @@ class Artifacts:
 
     @property
     def server_address(self) -> Path:
-        """Where a running server listens, as JSON; there only while it runs."""
+        """Where a running server listens and its key, as JSON; there only while it runs."""
         return self.root / "server.json"
 
 

@@ -36,6 +36,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_directory(path: Path) -> None:
+    """Remove a folder: it is gone from its name at once. Leftovers of killed runs go first."""
+    for leftover in path.parent.glob(".*.removed.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    removed = path.with_name(f".{path.name}.removed.tmp")
+    os.replace(path, removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside ``path``; it takes ``path``'s place on success.

@@ -2,7 +2,7 @@
 
 A recipe is the only place where a data set's columns are named. Everything here is checked before
 any work starts; an unknown key or an impossible value fails (see ``recipes.load`` for the message).
-The tables of data, models and tuning are in the modules of those names beside this one.
+The tables of data, models, serving and tuning are in the modules of those names beside this one.
 """
 
 from typing import Annotated, Literal
@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from recipes.data import POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
 from recipes.models import Joint, Ranker, Retriever
+from recipes.serving import Serving
 from recipes.table import Positive, Table
 from recipes.tuning import Tune
 
@@ -25,24 +26,6 @@ class Evaluation(Table):
     protocols: tuple[
         Literal["sampled-negatives", "top-k-accuracy", "rating-error", "click-prediction"], ...
     ] = ()
-
-
-class Serving(Table):
-    """What the served ensemble does with a request."""
-
-    #: How many candidates of a user are ranked.
-    candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
-    #: Answers per user where the request does not say.
-    top_k: Positive = 10
-    max_batch_size: Positive = 256
-    #: ``auto``: exact up to 100,000 items, HNSW above.
-    index: Literal["auto", "exact", "hnsw"] = "auto"
-
-    @model_validator(mode="after")
-    def _answers_come_from_candidates(self) -> "Serving":
-        if self.top_k > self.candidates:
-            raise ValueError(f"top_k ({self.top_k}) must be at most candidates ({self.candidates})")
-        return self
 
 
 class Recipe(Table):

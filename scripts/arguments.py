@@ -1,11 +1,13 @@
 """Arguments that several commands take."""
 
+import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
 
 if TYPE_CHECKING:
     from recipes.recipe import Recipe
@@ -41,6 +43,20 @@ def opened(arguments: Namespace) -> "tuple[Recipe, Artifacts]":
 
     recipe = load(arguments.recipe)
     return recipe, Artifacts.of(recipe.name)
+
+
+def named_values(pairs: list[str], expected: str) -> dict[str, Any]:
+    """NAME=VALUE pairs: a value that JSON can read is what JSON says, any other is a text."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise ShortlistError(f"expected {expected}, got '{pair}'.")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:

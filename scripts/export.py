@@ -1,6 +1,7 @@
 """Put the trained parts together into a release: what Triton serves, complete in one folder.
 
-A release is written beside older ones and takes its place when it is complete.
+A release is written beside older ones and appears when it is complete. A server that runs goes on
+with its own until another is published (`shortlist publish`).
 
 Example:
   shortlist export movielens-100k

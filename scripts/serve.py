@@ -1,5 +1,6 @@
-"""Start Triton on a recipe's latest release, and stop it on Ctrl-C.
+"""Start Triton on a recipe's release, and stop it on Ctrl-C.
 
+It serves the release that was published last, or the newest where none was (`shortlist publish`).
 Ports that are not given are Triton's usual ones, or free ones where those are busy. The log of the
 server goes to a file in the recipe's artifacts.
 
@@ -25,9 +26,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    _, artifacts = opened(arguments)
+    recipe, artifacts = opened(arguments)
 
     from ensemble.server import serve
+    from ensemble.stores import store_of
     from scripts.console import say
 
     serve(
@@ -38,4 +40,5 @@ def run(arguments: Namespace) -> None:
         http_port=arguments.http_port,
         grpc_port=arguments.grpc_port,
         metrics_port=arguments.metrics_port,
+        store=store_of(recipe, artifacts),
     )

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = ("recipes", "sources", "workflows", "models", "ensemble", "evaluation", "scripts")
 RUNTIME = ROOT / "ensemble" / "runtime"
 #: What is installed where releases are served, beside the standard library.
-SERVED_WITH = {"numpy", "onnxruntime", "faiss"}
+SERVED_WITH = {"numpy", "onnxruntime", "faiss", "redis"}
 
 
 def _imports(path: Path) -> Iterator[tuple[str, int, int]]:

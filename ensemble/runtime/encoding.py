@@ -5,8 +5,9 @@ follow NVTabular's Categorify: 0 padding, 1 null, 2 out-of-vocabulary, 3 and up 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,37 @@ def spell(value: Any, dtype: str) -> str:
     return str(value)
 
 
+class Vocabulary(Mapping[str, int]):
+    """Code by value, read from a JSON list of values when it is first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        values = json.loads(self._path.read_text(encoding="utf-8"))
+        return {value: code for code, value in enumerate(values, start=FIRST_KNOWN)}
+
+    def __getitem__(self, value: str) -> int:
+        return self._codes[value]
+
+    def get(self, value: str, default: int) -> int:  # type: ignore[override]
+        return self._codes.get(value, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._codes)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+
 @dataclass(frozen=True)
 class Categorical:
     """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words."""
 
     name: str
     dtype: str
-    codes: dict[str, int] = field(repr=False)
+    codes: Mapping[str, int] = field(repr=False)
     max_length: int | None = None
     text: bool = False
 
@@ -161,12 +186,10 @@ class Encoding:
 def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
     match entry["kind"]:
         case "categorical":
-            words = json.loads((folder / entry["vocabulary"]).read_text(encoding="utf-8"))
-            codes = {word: code for code, word in enumerate(words, start=FIRST_KNOWN)}
             return Categorical(
                 entry["name"],
                 entry["dtype"],
-                codes,
+                Vocabulary(folder / entry["vocabulary"]),
                 entry["max_length"] if entry.get("list") else None,
                 entry.get("text", False),
             )

@@ -1,6 +1,7 @@
 """The exported plan of a release: its operators in order, each run once a request."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,13 @@ import numpy as np
 from . import manifest
 from .errors import ReleaseError
 from .feature_store import FeatureStore
+from .meters import STAGES, Meters
 from .operators import OPERATORS, Operator
 from .release import Release
-from .request import Answers, Request, together
+from .request import INPUTS, Answers, Limits, Request, columns, questions
 
 NAME = "plan.json"
-FORMAT = 1
-#: Columns that a request brings; every other column is made by an operator.
-ROOTS = ("user_id", "top_k", "exclude_item_ids", "candidate_item_ids")
+FORMAT = 2
 #: Users that go through the operators at once, where more are asked for.
 USERS_PER_BATCH = 256
 
@@ -36,11 +36,22 @@ class Trace:
 class Plan:
     """A loaded release, ready to answer."""
 
-    def __init__(self, settings: dict[str, Any], operators: Sequence[Operator]) -> None:
-        self.candidates: int = settings["candidates"]
-        self.top_k: int = settings["top_k"]
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        operators: Sequence[Operator],
+        meters: Meters | None = None,
+    ) -> None:
+        graph = settings["graph"]
+        self.limits = Limits(
+            top_k=settings["top_k"],
+            candidates=settings["candidates"],
+            user_features=graph["user_features"],
+            retrieves=graph["retrieves"],
+        )
         self.operators = tuple(operators)
-        made = set(ROOTS)
+        self._meters = meters
+        made = set(INPUTS)
         for operator in operators:
             missing = set(operator.inputs) - made
             if missing:
@@ -53,33 +64,31 @@ class Plan:
         self,
         user_ids: Sequence[str],
         top_k: int | Sequence[int] | None = None,
-        exclude: Sequence[Sequence[str]] | None = None,
-        candidates: Sequence[Sequence[str]] | None = None,
+        exclude_item_ids: Sequence[Sequence[str]] | None = None,
+        **options: Any,
     ) -> Answers:
-        """The answers for raw user ids; ``top_k`` and the others (raw item ids) per user.
+        """The answers for raw user ids.
 
-        ``candidates``: score these instead of what would be retrieved, seen ones too.
+        Args:
+            options: every other field of ``Question``; one value for all users, or one for each.
 
         Raises:
-            RequestError: no user, or ``top_k`` out of 1..candidates.
+            RequestError: it cannot be answered; says what was expected and what came.
         """
-        return self.answer([self.request(user_ids, top_k, exclude, candidates)])[0]
+        return self.answer([self.request(user_ids, top_k, exclude_item_ids, **options)])[0]
 
     def score(self, user_ids: Sequence[str], item_ids: Sequence[str]) -> np.ndarray:
         """The served scores of pairs of raw ids, float32 [n]; -inf for an item nobody knows."""
         if not len(user_ids):
             return np.zeros(0, np.float32)
-        return self.recommend(user_ids, 1, candidates=[[item] for item in item_ids]).scores[:, 0]
+        return self.recommend(user_ids, 1, candidate_item_ids=[[item] for item in item_ids]).scores[
+            :, 0
+        ]
 
-    def trace(
-        self,
-        user_ids: Sequence[str],
-        top_k: int | Sequence[int] | None = None,
-        exclude: Sequence[Sequence[str]] | None = None,
-    ) -> Trace:
+    def trace(self, user_ids: Sequence[str], top_k: int | Sequence[int] | None = None) -> Trace:
         """What each stage kept for these users; arguments and errors as ``recommend``."""
         names = ("retrieved_rows", "candidate_rows", "ranker_scores", "item_rows")
-        batches = list(self._batches(self.request(user_ids, top_k, exclude), names))
+        batches = list(self._batches(self.request(user_ids, top_k), names))
         return Trace(
             retrieved_rows=_stack([batch["retrieved_rows"] for batch in batches], -1),
             candidate_rows=_stack([batch["candidate_rows"] for batch in batches], -1),
@@ -91,46 +100,73 @@ class Plan:
         self,
         user_ids: Sequence[str],
         top_k: int | Sequence[int] | None = None,
-        exclude: Sequence[Sequence[str]] | None = None,
-        candidates: Sequence[Sequence[str]] | None = None,
+        exclude_item_ids: Sequence[Sequence[str]] | None = None,
+        **options: Any,
     ) -> Request:
-        """A checked request, with this release's defaults."""
-        return Request.of(user_ids, top_k, exclude, candidates, self.top_k, self.candidates)
+        """A checked request; arguments and errors as ``recommend``."""
+        asked = questions(user_ids, top_k=top_k, exclude_item_ids=exclude_item_ids, **options)
+        return self.checked(asked)
+
+    def checked(self, request: Request) -> Request:
+        """The request, if it can be answered.
+
+        Raises:
+            RequestError: it cannot.
+        """
+        for question in request:
+            self.limits.check(question)
+        return request
 
     def answer(self, requests: Sequence[Request]) -> list[Answers]:
-        """Answer several requests in one pass."""
-        names = ("item_ids", "scores", "known_user")
-        batches = list(self._batches(together(requests), names))
+        """Answer several requests in one pass.
+
+        Raises:
+            RequestError: one of them names what there is not.
+        """
+        names = ("item_ids", "scores", "known_user", "degraded", "explanation")
+        together = [question for request in requests for question in request]
+        batches = list(self._batches(together, names))
         item_ids = _stack([batch["item_ids"] for batch in batches], "")
         scores = _stack([batch["scores"] for batch in batches], -np.inf)
-        known = np.concatenate([batch["known_user"] for batch in batches])
+        of_users = [
+            np.concatenate([batch[name] for batch in batches])
+            for name in ("known_user", "degraded", "explanation")
+        ]
         answers, start = [], 0
         for request in requests:
-            users = slice(start, start + len(request.user_ids))
-            width = max(request.top_k)
-            answers.append(Answers(item_ids[users, :width], scores[users, :width], known[users]))
+            users = slice(start, start + len(request))
+            width = max(map(self.limits.width, request))
+            known, degraded, explanation = (each[users] for each in of_users)
+            answers.append(
+                Answers(
+                    item_ids[users, :width], scores[users, :width], known, degraded, explanation
+                )
+            )
             start = users.stop
         return answers
+
+    def columns(self, request: Request) -> dict[str, np.ndarray]:
+        """The request as the columns that the first operators read."""
+        return columns(request, self.limits)
 
     def run(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run every operator once; returns the root columns and all that the operators made."""
         columns = dict(columns)
+        began = ended = time.perf_counter()
+        seconds = dict.fromkeys(STAGES, 0.0)
         for operator in self.operators:
             columns |= operator.run(columns)
+            last, ended = ended, time.perf_counter()
+            seconds[operator.stage] += ended - last
+        if self._meters is not None:
+            self._meters.batch(seconds | {"all": ended - began}, columns)
         return columns
 
     def _batches(self, request: Request, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
         """Some columns of each batch: all that the operators make, kept for many users, fills memory."""
-        for start in range(0, len(request.user_ids), USERS_PER_BATCH):
-            part = slice(start, start + USERS_PER_BATCH)
-            users = Request(
-                request.user_ids[part],
-                request.top_k[part],
-                request.exclude_item_ids[part],
-                request.candidate_item_ids[part],
-            )
-            columns = self.run(users.columns())
-            yield {name: columns[name] for name in names}
+        for start in range(0, len(request), USERS_PER_BATCH):
+            made = self.run(self.columns(request[start : start + USERS_PER_BATCH]))
+            yield {name: made[name] for name in names}
 
 
 def read(directory: Path) -> dict[str, Any]:
@@ -153,11 +189,11 @@ def load(directory: Path, store: FeatureStore) -> Plan:
     return load_verified(directory, store)
 
 
-def load_verified(directory: Path, store: FeatureStore) -> Plan:
-    """Load a release whose files have been checked already."""
+def load_verified(directory: Path, store: FeatureStore, meters: Meters | None = None) -> Plan:
+    """Load a release whose files have been checked already; ``meters`` are told what it does."""
     settings = read(directory)
     release = Release(directory, store)
-    return Plan(settings, [_operator(node, release) for node in settings["nodes"]])
+    return Plan(settings, [_operator(node, release) for node in settings["nodes"]], meters)
 
 
 def _operator(node: dict[str, Any], release: Release) -> Operator:

@@ -1,5 +1,6 @@
 """The files of one release, each read once and shared by the operators that need it."""
 
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -7,9 +8,17 @@ import faiss
 import numpy as np
 import onnxruntime
 
-from .catalogue import Catalogue
+from . import item_attributes
+from .availability import Availability
+from .catalogue import Catalogue, ItemCodes
 from .encoding import Encoding
 from .feature_store import FeatureStore
+from .item_attributes import Attribute
+
+#: The encoded id of every item, by row.
+ITEM_CODES = "item_codes.npy"
+#: float32 [items, d], by row; the index holds the same vectors in its own way.
+EMBEDDINGS = "item_embeddings.npy"
 
 
 class Release:
@@ -23,11 +32,22 @@ class Release:
 
     @cached_property
     def encoding(self) -> Encoding:
-        return Encoding.load(self.directory / "encoding")
+        encoding = Encoding.load(self.directory / "encoding")
+        # The vocabulary of items may hold millions: their codes lie in an array, by row.
+        codes = ItemCodes(self.catalogue, self.array(ITEM_CODES))
+        return replace(encoding, item=replace(encoding.item, codes=codes))
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return Catalogue.load(self.directory / "item_ids.json")
+        return Catalogue.load(self.directory)
+
+    @cached_property
+    def availability(self) -> Availability:
+        return Availability(self.store, self.catalogue)
+
+    @cached_property
+    def attributes(self) -> dict[str, Attribute]:
+        return item_attributes.read(self.directory, self.array)
 
     @cached_property
     def index(self) -> faiss.Index:

@@ -1,157 +1,167 @@
-"""What a client asks and what it gets, as NumPy arrays, checked before any work."""
+"""What a client asks and what it gets, checked before any work."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from .errors import RequestError
+from .nearest import nearest
 
 
 @dataclass(frozen=True)
-class Request:
-    """One request: B users, each with a number of answers, items to leave out, and items to score.
+class Question:
+    """What is asked for one user. The defaults ask for nothing beyond the recipe's own answer."""
 
-    Where ``candidate_item_ids`` of a user is empty, the funnel finds the candidates.
-    """
+    user_id: str
+    #: How many items; None: the release's number, or every item of ``candidate_item_ids``.
+    top_k: int | None = None
+    #: Raw item ids that must not be shown.
+    exclude_item_ids: Sequence[str] = ()
+    #: Raw item ids to score, seen ones too; where there are none, the funnel finds the candidates.
+    candidate_item_ids: Sequence[str] = ()
+    #: A condition on item attributes (see ``item_filter``); empty: none.
+    filter: str = ""
+    #: Raw user features by name; they go before what the store holds.
+    user_features: Mapping[str, Any] = field(default_factory=dict)
+    #: Above 0: draw the items with probability ~ exp(score / temperature) (Gumbel top-k).
+    temperature: float = 0.0
+    #: Makes a draw repeatable.
+    seed: int | None = None
+    #: From 0 to 1: how much an item's likeness to those above it counts against it.
+    diversity: float = 0.0
+    #: A raw item id: the items most like it, instead of those for the user.
+    similar_to: str = ""
+    #: Say of every answer how it came about.
+    explain: bool = False
+    #: Say of these raw item ids why they are, or are not, in the answer.
+    explain_item_ids: Sequence[str] = ()
 
-    user_ids: list[str]
-    top_k: list[int]
-    exclude_item_ids: list[list[str]]
-    candidate_item_ids: list[list[str]]
 
-    @classmethod
-    def of(
-        cls,
-        user_ids: Sequence[str],
-        top_k: int | Sequence[int] | None,
-        exclude_item_ids: Sequence[Sequence[str]] | None,
-        candidate_item_ids: Sequence[Sequence[str]] | None,
-        default_top_k: int,
-        limit: int,
-    ) -> "Request":
-        """Check and complete a request.
+#: Names of what a request may bring, for each user.
+INPUTS = tuple(each.name for each in fields(Question))
 
-        ``limit`` is the largest ``top_k``, and the most candidates of a user, that can be answered.
-        Without ``top_k`` every candidate that the request names is answered, else ``default_top_k``.
 
-        Raises:
-            RequestError: no user, ``top_k`` out of 1..``limit``, too many candidates, or lengths
-                that differ.
-        """
-        users = len(user_ids)
-        if users == 0:
-            raise RequestError("expected at least one user_id, got an empty batch")
-        excluded = [list(each) for each in exclude_item_ids or [()] * users]
-        given = [list(each) for each in candidate_item_ids or [()] * users]
-        if top_k is None:
-            wanted = [len(each) or default_top_k for each in given]
-        else:
-            wanted = (
-                [int(top_k)] * users if isinstance(top_k, int) else [int(each) for each in top_k]
+@dataclass(frozen=True)
+class Limits:
+    """What a release can answer."""
+
+    #: Answers where the request does not say how many.
+    top_k: int
+    #: The largest ``top_k``, and the most candidates that a request may name.
+    candidates: int
+    #: Raw user columns that the models read.
+    user_features: Sequence[str]
+    #: Whether there is an index of item embeddings.
+    retrieves: bool
+
+    def check(self, question: Question) -> None:
+        """Raises ``RequestError`` for what cannot be answered, with what was expected and what came."""
+        given, wanted = len(question.candidate_item_ids), question.top_k
+        if given > self.candidates:
+            raise RequestError(
+                f"expected at most {self.candidates} candidate_item_ids a user, got {given}"
             )
-        for name, rows in (
-            ("exclude_item_ids", excluded),
-            ("candidate_item_ids", given),
-            ("top_k", wanted),
-        ):
-            if len(rows) != users:
+        if wanted is not None and not 1 <= wanted <= self.candidates:
+            raise RequestError(f"expected top_k from 1 to {self.candidates}, got {wanted}")
+        for name in question.user_features:
+            if name not in self.user_features:
                 raise RequestError(
-                    f"expected {name} for each of {users} users, got {len(rows)} rows"
+                    f"user_features names {name!r}, which no model reads; expected some of "
+                    f"{list(self.user_features)}{nearest(name, self.user_features)}"
                 )
-        for items in given:
-            if len(items) > limit:
-                raise RequestError(
-                    f"expected at most {limit} candidate_item_ids a user, got {len(items)}"
-                )
-        for each in wanted:
-            if not 1 <= each <= limit:
-                raise RequestError(f"expected top_k from 1 to {limit}, got {each}")
-        return cls(list(user_ids), wanted, excluded, given)
+        if not (math.isfinite(question.temperature) and question.temperature >= 0):
+            raise RequestError(f"expected a temperature of 0 or more, got {question.temperature}")
+        if not 0 <= question.diversity <= 1:
+            raise RequestError(f"expected a diversity from 0 to 1, got {question.diversity}")
+        if not self.retrieves:
+            for name in ("similar_to", "diversity"):
+                if getattr(question, name):
+                    raise RequestError(
+                        f"{name} compares item embeddings, and this release has none: its recipe "
+                        "has no retriever"
+                    )
 
-    @classmethod
-    def from_tensors(
-        cls,
-        user_id: np.ndarray | None,
-        top_k: np.ndarray | None,
-        exclude_item_ids: np.ndarray | None,
-        candidate_item_ids: np.ndarray | None,
-        default_top_k: int,
-        limit: int,
-    ) -> "Request":
-        """A request as Triton hands it over.
-
-        ``user_id`` is bytes [B, 1], ``top_k`` int32 [B, 1] or None, ``exclude_item_ids`` and
-        ``candidate_item_ids`` bytes [B, E] or None, padded with empty strings.
-
-        Raises:
-            RequestError: as ``of``, and for bytes that are not UTF-8.
-        """
-        if user_id is None:
-            # Triton counts the inputs, so an optional one may stand in for it.
-            raise RequestError("expected the input user_id, got none")
-        return cls.of(
-            _texts("user_id", user_id),
-            None if top_k is None else top_k.reshape(-1).tolist(),
-            _lists("exclude_item_ids", exclude_item_ids),
-            _lists("candidate_item_ids", candidate_item_ids),
-            default_top_k,
-            limit,
-        )
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """The graph's root columns: ``user_id``, ``top_k`` [B]; the lists [B, longest], padded with None."""
-        user_ids = np.empty(len(self.user_ids), dtype=object)
-        user_ids[:] = self.user_ids
-        return {
-            "user_id": user_ids,
-            "top_k": np.array(self.top_k, dtype=np.int64),
-            "exclude_item_ids": _padded(self.exclude_item_ids),
-            "candidate_item_ids": _padded(self.candidate_item_ids),
-        }
+    def width(self, question: Question) -> int:
+        """How many answers the question gets at most."""
+        return question.top_k or len(question.candidate_item_ids) or self.top_k
 
 
-def together(requests: Sequence[Request]) -> Request:
-    """One request that asks all of them at once."""
-    return Request(
-        [user for each in requests for user in each.user_ids],
-        [top_k for each in requests for top_k in each.top_k],
-        [items for each in requests for items in each.exclude_item_ids],
-        [items for each in requests for items in each.candidate_item_ids],
-    )
+Request = Sequence[Question]
+
+
+def questions(user_ids: Sequence[str], **options: Any) -> list[Question]:
+    """A question for each user; every option is None, one value for all, or a value for each.
+
+    A list option (``exclude_item_ids``, …) is always a list for each user.
+
+    Raises:
+        RequestError: no user, or an option for another number of users.
+    """
+    if len(user_ids) == 0:
+        raise RequestError("expected at least one user_id, got an empty batch")
+    columns: dict[str, Iterable[Any]] = {"user_id": user_ids}
+    for name, value in options.items():
+        if value is None:
+            continue
+        if isinstance(value, str | int | float | Mapping):
+            value = [value] * len(user_ids)
+        if len(value) != len(user_ids):
+            raise RequestError(
+                f"expected {name} for each of {len(user_ids)} users, got {len(value)} rows"
+            )
+        columns[name] = value
+    return [
+        Question(**dict(zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def columns(request: Request, limits: Limits) -> dict[str, np.ndarray]:
+    """The graph's root columns: an array [B] of each input, lists [B, longest] padded with None."""
+    widths = [limits.width(each) for each in request]
+    return {
+        "user_id": _objects([each.user_id for each in request]),
+        "top_k": np.array(widths, dtype=np.int64),
+        "exclude_item_ids": _padded([each.exclude_item_ids for each in request]),
+        "candidate_item_ids": _padded([each.candidate_item_ids for each in request]),
+        "filter": _objects([each.filter for each in request]),
+        "user_features": _objects([each.user_features for each in request]),
+        "temperature": np.array([each.temperature for each in request], dtype=np.float32),
+        "seed": _objects([each.seed for each in request]),
+        "diversity": np.array([each.diversity for each in request], dtype=np.float32),
+        "similar_to": _objects([each.similar_to for each in request]),
+        "explain": np.array([each.explain for each in request], dtype=bool),
+        "explain_item_ids": _padded([each.explain_item_ids for each in request]),
+    }
 
 
 @dataclass(frozen=True)
 class Answers:
-    """``item_ids`` object [B, K], ``scores`` float32 [B, K], ``known_user`` bool [B].
+    """What B users get; K is the largest number of items among them.
 
-    K is the largest ``top_k`` of the request. Where a user has fewer answers, the tail is the empty
-    string and -inf.
+    Where a user has fewer, the tail is the empty string and -inf.
     """
 
-    item_ids: np.ndarray
-    scores: np.ndarray
-    known_user: np.ndarray
+    item_ids: np.ndarray  # object [B, K]
+    scores: np.ndarray  # float32 [B, K]
+    known_user: np.ndarray  # bool [B]
+    #: bool [B]: the feature store could not be asked, and the user was taken for an unknown one.
+    degraded: np.ndarray
+    #: object [B]: JSON (see ``operators.explain``), the empty string where none was asked for.
+    explanation: np.ndarray
 
 
-def _padded(lists: list[list[str]]) -> np.ndarray:
+def _objects(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _padded(lists: list[Sequence[str]]) -> np.ndarray:
     array = np.full((len(lists), max(map(len, lists))), None, dtype=object)
     for row, items in zip(array, lists, strict=True):
         row[: len(items)] = items
     return array
-
-
-def _lists(name: str, values: np.ndarray | None) -> list[list[str]] | None:
-    if values is None:
-        return None
-    return [[item for item in _texts(name, row) if item] for row in values]
-
-
-def _texts(name: str, values: np.ndarray) -> list[str]:
-    try:
-        return [
-            value.decode("utf-8") if isinstance(value, bytes) else str(value)
-            for value in values.reshape(-1).tolist()
-        ]
-    except UnicodeDecodeError as error:
-        raise RequestError(f"expected {name} as UTF-8, got bytes that are not: {error}") from error

@@ -56,9 +56,11 @@ def measure(
             np.concatenate([[item], drawn_items(random, data.item_count, mine[user])])
             for user, item in zip(users, items, strict=True)
         ]
-        candidates = [raw_items[rows].tolist() for rows in shown]
-        asked = plan.request([data.raw_user_ids[user] for user in users], None, None, candidates)
-        columns = plan.run(asked.columns())
+        asked = plan.request(
+            [data.raw_user_ids[user] for user in users],
+            candidate_item_ids=[raw_items[rows].tolist() for rows in shown],
+        )
+        columns = plan.run(plan.columns(asked))
         for place, rows in enumerate(shown):
             for name, scores in (
                 ("popularity", popularity[rows]),

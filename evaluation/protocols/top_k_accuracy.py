@@ -3,18 +3,17 @@
 Over the whole catalogue, k = 1, 5, 10, 50, 100, averaged over test interactions. Once with nothing
 removed, as the basic retrieval tutorial does (tensorflow.org/recommenders/examples/basic_retrieval), and
 once without what the user has in the training part: with it, its own training items crowd out the
-answer. Retrieval by exact search and by the approximate index (HNSW) stand side by side.
+answer. Retrieval by exact search and by the approximate index stand side by side.
 """
 
 from collections.abc import Callable
 
-import faiss
 import numpy as np
 import pyarrow.parquet as pq
 
-from ensemble.item_index import ItemIndex, build_index, exact_rows, recall
-from ensemble.runtime.operators.retrieve import RetrieveConfig
+from ensemble.item_index import build_index, exact_rows, recall
 from ensemble.runtime.plan import Plan
+from ensemble.runtime.search import search
 from evaluation.popularity import most_popular
 from evaluation.protocols import Table
 from models.prepared import Interactions, PreparedData
@@ -55,7 +54,7 @@ def measure(
     asked = [data.raw_user_ids[user] for user in users]
     queries = np.concatenate(
         [
-            plan.run(plan.request(asked[start : start + 256]).columns())["query"]
+            plan.run(plan.columns(plan.request(asked[start : start + 256])))["query"]
             for start in range(0, len(asked), 256)
         ]
     )
@@ -65,7 +64,8 @@ def measure(
     absolute = recipe.retriever.absolute
     width = min(max(KS) + max(map(len, seen)), len(embeddings))
     exact = exact_rows(embeddings, queries, width, absolute)
-    approximate = _searched(build_index(embeddings, "hnsw"), queries, width)
+    index = build_index(embeddings, "approximate").faiss_index
+    approximate = search(index, embeddings, queries, width)[1]
     found = recall(approximate[:, : max(KS)], exact[:, : max(KS)])
     say(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
     funnel = plan.trace(asked, top_k=max(KS)).item_rows
@@ -82,7 +82,7 @@ def measure(
                 "TFRS tutorial, as published": PUBLISHED,
                 popular: accuracy(most_popular(visible, data.item_count, nothing, max(KS))),
                 "retrieval, exact search": accuracy(exact),
-                "retrieval, HNSW": accuracy(approximate),
+                "retrieval, approximate": accuracy(approximate),
             },
         ),
         Table(
@@ -91,7 +91,7 @@ def measure(
             {
                 popular: accuracy(most_popular(visible, data.item_count, seen, max(KS))),
                 "retrieval, exact search": accuracy(without(exact, seen)),
-                "retrieval, HNSW": accuracy(without(approximate, seen)),
+                "retrieval, approximate": accuracy(without(approximate, seen)),
                 "funnel, as served": accuracy(funnel),
             },
         ),
@@ -117,11 +117,3 @@ def without(lists: np.ndarray, seen: list[np.ndarray]) -> np.ndarray:
         kept = items[~np.isin(items, taken)]
         left[row, : len(kept)] = kept
     return left
-
-
-def _searched(index: ItemIndex, queries: np.ndarray, width: int) -> np.ndarray:
-    """As the server searches: keeping in view at least twice what is asked for."""
-    in_view = max(RetrieveConfig(candidates=width).search_width, 2 * width)
-    wide = faiss.SearchParametersHNSW(efSearch=in_view)
-    rows: np.ndarray = index.faiss_index.search(queries, width, params=wide)[1]
-    return rows

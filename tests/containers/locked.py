@@ -13,7 +13,10 @@ from tests.containers.dockerfile import ROOT
 
 @cache
 def locked(extra: str, python: str) -> dict[str, str]:
-    """Name and version of every package of an extra (the development tools left out)."""
+    """Name and version of every package of an extra (the development tools left out).
+
+    ``python``: a version; of 3.11 without more the newest patch, as package managers take it.
+    """
     uv = find_uv()
     if uv is None:
         pytest.skip("there is no uv to read uv.lock with: `make install` brings it")
@@ -26,8 +29,8 @@ def locked(extra: str, python: str) -> dict[str, str]:
         check=True,
     ).stdout
     machine = {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
+        "python_version": ".".join(python.split(".")[:2]),
+        "python_full_version": python if python.count(".") == 2 else f"{python}.99",
         "implementation_name": "cpython",
         "platform_machine": "x86_64",
         "sys_platform": "linux",

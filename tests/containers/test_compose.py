@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from ensemble.ports import USUAL
+from ensemble.stores import VARIABLE
 from recipes.load import known_recipes
 from scripts.cli import parser_for
 from tests.containers.dockerfile import ROOT, read_stages
@@ -46,11 +48,24 @@ def test_it_keeps_to_the_compose_specification(tmp_path: Path) -> None:
 
 
 def test_only_what_is_used_starts_by_itself() -> None:
-    """Redis waits behind its profile, since nothing reads it, and no service depends on it."""
+    """Redis waits behind its profile, and is waited for only where it was asked for."""
     assert set(SERVICES) == {"release", "triton", "prometheus", "grafana", "redis"}
     behind = {name for name, service in SERVICES.items() if "profiles" in service}
     assert behind == {"redis"}
-    assert all("redis" not in service.get("depends_on", {}) for service in SERVICES.values())
+    waits = {name for name, service in SERVICES.items() if "redis" in service.get("depends_on", {})}
+    assert waits == {"release"}
+    expected = {"condition": "service_healthy", "required": False}
+    assert SERVICES["release"]["depends_on"] == {"redis": expected}
+
+
+def test_the_store_is_one_for_the_release_and_the_server() -> None:
+    """Both are told the same feature store; where none is named, it is the recipe's."""
+    given = {name: SERVICES[name]["environment"][VARIABLE] for name in ("release", "triton")}
+    assert given == dict.fromkeys(given, f"${{{VARIABLE}:-}}")
+    (named,) = set(re.findall(rf"{VARIABLE}=(redis://\S+)", TEXT))
+    url = urlsplit(named)
+    assert (url.hostname, SERVICES["redis"]["ports"]) == ("redis", [f"127.0.0.1:{url.port}:6379"])
+    assert SERVICES["redis"]["profiles"] == re.findall(r"--profile (\w+)", TEXT)
 
 
 def test_images_are_pinned_or_built_here() -> None:

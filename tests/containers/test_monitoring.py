@@ -18,7 +18,7 @@ MONITORING = ROOT / "docs" / "monitoring"
 GRAFANA = MONITORING / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboards" / "serving.json").read_text())
 #: What may stand in a query beside names of metrics and labels.
-WORDS = {"sum", "rate", "by"}
+WORDS = {"sum", "rate", "by", "histogram_quantile"}
 
 
 def _queries() -> Iterator[str]:

@@ -1,7 +1,9 @@
 """One made-up recommender, exported once, and one Triton for all the tests of a session."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from ensemble.runtime import plan
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.server import Server, running_server
 from recipes.artifacts import Artifacts
+from tests.ensemble.several_releases import write_three_releases
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
 
@@ -24,6 +27,12 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 def release(artifacts: Artifacts) -> Path:
     """Its exported release."""
     return export(RECIPE, artifacts, force=False, say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """Three releases that answer differently, not to be changed."""
+    return write_three_releases(tmp_path_factory.mktemp("three") / "made-up")
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +68,14 @@ def client(server: Server, protocol: Protocol) -> Iterator[Client]:
     """A client of the session's server."""
     with Client(getattr(server.address, protocol), protocol) as client:
         yield client
+
+
+@pytest.fixture
+def in_parallel() -> Callable[..., list[Any]]:
+    """Calls ``work(number)`` in so many threads at once, and returns what they return, in order."""
+
+    def run(work: Callable[[int], Any], threads: int) -> list[Any]:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, range(threads)))
+
+    return run

@@ -59,6 +59,13 @@ def _write_raw(artifacts: Artifacts, random: np.random.Generator) -> pa.Table:
         "income": [None if user == 5 else float(random.normal(3, 2)) for user in user_ids],
     }
     pq.write_table(pa.table(users), artifacts.raw.users)
+    of_items = np.random.default_rng(1)
+    items = {
+        "item_id": list(range(1, ITEMS + 1)),
+        "genres": [of_items.choice(GENRES, 2, replace=False).tolist() for _ in range(ITEMS)],
+        "price": of_items.random(ITEMS),
+    }
+    pq.write_table(pa.table(items), artifacts.raw.items)
     rows = []
     for user in user_ids[:-2]:  # two users have no interaction
         seen = random.choice(ITEMS, size=int(random.integers(1, 30)), replace=False)

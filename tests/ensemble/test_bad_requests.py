@@ -99,7 +99,7 @@ def test_no_items_to_exclude_is_no_error(server: Server, protocol: Protocol) -> 
 )
 def test_a_string_that_lies_about_its_length_is_refused(server: Server, content: bytes) -> None:
     """Broken string tensors over gRPC are caught before they reach the model."""
-    import grpc  # type: ignore[import-untyped]
+    import grpc
 
     request = service_pb2.ModelInferRequest(model_name="recommender")
     tensor = request.inputs.add(name="user_id", datatype="BYTES")

@@ -250,6 +250,25 @@ def test_a_release_that_is_not_whole_is_refused(
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_a_store_that_goes_away_midway_stops_the_run(
+    artifacts: Artifacts, release: Path, tmp_path: Path
+) -> None:
+    """Known users are not answered as strangers; what is done stays."""
+    made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
+    users, out = written(tmp_path / "users.txt", ["1"] * 90), tmp_path / "out.jsonl"
+
+    def take_away(count: int) -> None:
+        made.feature_store.unlink(missing_ok=True)
+
+    with pytest.raises(ShortlistError, match=r"feature_store\.sqlite no longer answers"):
+        recommend_all(RECIPE, made, users, out, None, 1, take_away)
+    assert not out.exists()
+    done = [line for part in out.with_name("out.jsonl.parts").glob("0*") for line in lines(part)]
+    assert done
+    assert all(line["known_user"] for line in done)
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_a_process_that_is_ended_from_outside_is_no_hang(
     artifacts: Artifacts, release: Path, tmp_path: Path
 ) -> None:

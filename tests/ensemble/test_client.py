@@ -31,7 +31,7 @@ def test_pairs_are_scored_by_the_server(client: Client, served: Plan) -> None:
     """A user's named items come back with the plan's scores, beside a user who names none."""
     given = [["3", "9", "27"], []]
     answer = client.recommend(["1", "5"], candidate_item_ids=given)
-    expected = served.recommend(["1", "5"], candidates=given)
+    expected = served.recommend(["1", "5"], candidate_item_ids=given)
     assert answer.item_ids.tolist() == expected.item_ids.tolist()
     assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
 

@@ -54,7 +54,7 @@ def test_a_release_holds_all_it_needs(release: Path) -> None:
         "query_tower.onnx",
         "ranker.onnx",
         "index.faiss",
-        "item_ids.json",
+        "item_ids.npy",
         "item_features/genres.npy",
         "encoding/vocabularies/user_id.json",
         "runtime/operators/rank.py",

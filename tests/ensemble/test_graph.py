@@ -15,6 +15,7 @@ from ensemble.graph import GraphSettings, plan_nodes, recommender
 from ensemble.operators import Rank, ServedOperator
 from ensemble.runtime import plan
 from ensemble.runtime.release import Release
+from ensemble.runtime.request import INPUTS
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
 
@@ -41,7 +42,7 @@ def test_merlins_own_execution_gives_the_served_answer(
     request = served.request(
         users, [1 + place % 7 for place in range(len(users))], [["7"]] * len(users)
     )
-    merlin = ensemble.transform(TensorTable(request.columns()))
+    merlin = ensemble.transform(TensorTable(served.columns(request)))
     answers = served.answer([request])[0]
     assert merlin["item_ids"].values.tolist() == answers.item_ids.tolist()
     assert merlin["scores"].values.tobytes() == np.ascontiguousarray(answers.scores).tobytes()
@@ -50,7 +51,7 @@ def test_merlins_own_execution_gives_the_served_answer(
 
 def test_the_graph_knows_its_inputs_and_outputs(ensemble: Ensemble) -> None:
     """Merlin's schemas name what a request brings and what an answer holds, with types."""
-    assert set(ensemble.input_schema.column_names) == set(plan.ROOTS)
+    assert set(ensemble.input_schema.column_names) == set(INPUTS)
     outputs = {column.name: column.dtype.name for column in ensemble.output_schema}
     assert outputs["scores"] == "float32"
     assert outputs["item_ids"] == "str"
@@ -61,7 +62,7 @@ def test_schemas_say_what_operators_make(
     ensemble: Ensemble, served: plan.Plan, release: Path
 ) -> None:
     """Types and widths in Merlin's schemas are those of the arrays that come out."""
-    columns = served.run(served.request(["1", "2", "nobody"]).columns())
+    columns = served.run(served.columns(served.request(["1", "2", "nobody"])))
     checked = set()
     for node in postorder_iter_nodes(ensemble.graph.output_node):
         if isinstance(node.op, ServedOperator):
@@ -81,7 +82,7 @@ def test_every_operator_runs_once_in_the_plan(ensemble: Ensemble, release: Path)
     """Shared nodes of the graph stand once in the plan, each after all that it reads."""
     names = [node["operator"] for node in plan_nodes(ensemble)]
     assert sorted(names) == sorted(set(names))
-    assert len(names) == 11
+    assert len(names) == 15
     saved = json.loads((release / plan.NAME).read_text())["nodes"]
     assert [node["operator"] for node in saved] == names
 

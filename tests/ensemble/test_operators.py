@@ -1,22 +1,24 @@
 """Single operators on hand-written inputs."""
 
-import json
 from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
 
+from ensemble.runtime.catalogue import Catalogue
 from ensemble.runtime.operators.filter_candidates import FilterCandidates, FilterCandidatesConfig
 from ensemble.runtime.operators.operator import Config
-from ensemble.runtime.operators.order import Order
+from ensemble.runtime.operators.order import Order, OrderConfig
 from ensemble.runtime.operators.retrieve import Retrieve, RetrieveConfig
 from ensemble.runtime.operators.take_catalogue import TakeCatalogue
-from ensemble.runtime.release import Release
+from ensemble.runtime.release import EMBEDDINGS, Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 
 #: Five items on a line: for the query [1], item 4 is the best and item 0 the worst.
 LINE = np.arange(5, dtype=np.float32)[:, None]
+#: Everything is allowed to one user, or to two.
+ANYTHING, ANYTHINGS = np.array([None]), np.array([None, None])
 NOTHING = np.zeros((1, 0), dtype=np.int64)
 INFINITE = np.inf
 
@@ -24,7 +26,8 @@ INFINITE = np.inf
 @pytest.fixture
 def release(tmp_path: Path) -> Release:
     """A release of five items, a to e."""
-    (tmp_path / "item_ids.json").write_text(json.dumps(list("abcde")))
+    Catalogue.write(tmp_path, list("abcde"))
+    np.save(tmp_path / EMBEDDINGS, LINE)
     index = faiss.IndexFlatIP(1)
     index.add(LINE)
     faiss.write_index(index, str(tmp_path / "index.faiss"))
@@ -33,11 +36,12 @@ def release(tmp_path: Path) -> Release:
 
 def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[str, np.ndarray]:
     columns = {
-        "query": np.array(queries, dtype=np.float32)[:, None],
+        "sought": np.array(queries, dtype=np.float32)[:, None],
         "seen_rows": seen,
         "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "given_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "given": np.zeros(len(queries), dtype=bool),
+        "allowed": np.full(len(queries), None),
     }
     return Retrieve(RetrieveConfig(candidates=2), release).run(columns)
 
@@ -66,12 +70,13 @@ def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
 def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
     """The opposite query finds the same items, by the size of the product alone."""
     columns: dict[str, np.ndarray] = {
-        "query": np.array([[1.0], [-1.0]], dtype=np.float32),
+        "sought": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
             name: np.zeros((2, 0), np.int64)
             for name in ("seen_rows", "excluded_rows", "given_rows")
         },
         "given": np.zeros(2, dtype=bool),
+        "allowed": ANYTHINGS,
     }
     found = Retrieve(RetrieveConfig(candidates=5, absolute=True), release).run(columns)
     assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1, 0]] * 2
@@ -81,11 +86,12 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
 def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) -> None:
     """One user names items, one of them unknown; the other user's retrieval is as ever."""
     columns: dict[str, np.ndarray] = {
-        "query": np.array([[2.0], [1.0]], dtype=np.float32),
+        "sought": np.array([[2.0], [1.0]], dtype=np.float32),
         "seen_rows": np.zeros((2, 0), np.int64),
         "excluded_rows": np.zeros((2, 0), np.int64),
         "given_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
         "given": np.array([True, False]),
+        "allowed": ANYTHINGS,
     }
     found = Retrieve(RetrieveConfig(candidates=2), release).run(columns)
     assert found["retrieved_rows"].tolist() == [[1, -1, 3], [4, 3, -1]]
@@ -105,6 +111,7 @@ def test_named_candidates_may_have_been_seen(release: Release) -> None:
             "seen_rows": np.array([[3]]),
             "excluded_rows": np.array([[2]]),
             "given": np.array([True]),
+            "allowed": ANYTHING,
         }
     )
     assert filtered["candidate_rows"].tolist() == [[4, 3, -1]]
@@ -119,6 +126,7 @@ def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
             "seen_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
             "given": np.array([False, False]),
+            "allowed": ANYTHINGS,
         }
     )
     assert filtered["candidate_rows"].tolist() == [[4, 2, 1], [3, -1, -1]]
@@ -137,20 +145,32 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
             "seen_rows": NOTHING,
             "excluded_rows": NOTHING,
             "given": np.array([False]),
+            "allowed": ANYTHING,
         }
     )
     assert filtered["candidate_rows"].tolist() == [[2, 1, -1, -1]]
     assert filtered["candidate.retrieval_score"].dtype == np.float32
 
 
+def _ordered(
+    release: Release, rows: list[list[int]], scores: list[list[float]], top_k: list[int]
+) -> dict[str, np.ndarray]:
+    matrix = np.array(scores, dtype=np.float32)
+    return Order(OrderConfig(retrieves=True), release).run(
+        {
+            "candidate_rows": np.array(rows),
+            "final_scores": matrix,
+            "preference": matrix,
+            "top_k": np.array(top_k),
+            "diversity": np.zeros(len(rows)),
+        }
+    )
+
+
 def test_order_is_by_score_then_by_id(release: Release) -> None:
     """Equal scores stand in the order of ids; each user's own top_k cuts; the tail is empty."""
-    ordered = Order(Config(), release).run(
-        {
-            "candidate_rows": np.array([[3, 1, 2], [4, 0, -1]]),
-            "ranker_scores": np.array([[0.5, 0.5, 0.9], [0.1, -0.2, -INFINITE]], np.float32),
-            "top_k": np.array([2, 3]),
-        }
+    ordered = _ordered(
+        release, [[3, 1, 2], [4, 0, -1]], [[0.5, 0.5, 0.9], [0.1, -0.2, -INFINITE]], [2, 3]
     )
     assert ordered["item_ids"].tolist() == [["c", "b", ""], ["e", "a", ""]]
     assert ordered["item_rows"].tolist() == [[2, 1, -1], [4, 0, -1]]
@@ -162,23 +182,11 @@ def test_order_is_by_score_then_by_id(release: Release) -> None:
 
 def test_order_is_as_wide_as_the_largest_top_k(release: Release) -> None:
     """A request for more than there are candidates gets a longer tail, not a narrower matrix."""
-    ordered = Order(Config(), release).run(
-        {
-            "candidate_rows": np.array([[3]]),
-            "ranker_scores": np.array([[0.5]], np.float32),
-            "top_k": np.array([4]),
-        }
-    )
+    ordered = _ordered(release, [[3]], [[0.5]], [4])
     assert ordered["item_ids"].tolist() == [["d", "", "", ""]]
 
 
 def test_a_candidate_scored_minus_infinity_is_still_an_item(release: Release) -> None:
     """A missing candidate never wins against a real one, however bad."""
-    ordered = Order(Config(), release).run(
-        {
-            "candidate_rows": np.array([[-1, 3]]),
-            "ranker_scores": np.array([[-INFINITE, -INFINITE]], np.float32),
-            "top_k": np.array([2]),
-        }
-    )
+    ordered = _ordered(release, [[-1, 3]], [[-INFINITE, -INFINITE]], [2])
     assert ordered["item_ids"].tolist() == [["d", ""]]

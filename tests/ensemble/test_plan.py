@@ -32,9 +32,9 @@ def test_an_answer_is_the_same_to_the_bit_alone_and_in_any_batch(served: Plan, s
 
 def test_one_query_vector_is_the_same_as_among_many(served: Plan) -> None:
     """The query tower's output for one user equals, to the bit, that user's row in a batch."""
-    together = served.run(served.request(EVERYBODY).columns())
+    together = served.run(served.columns(served.request(EVERYBODY)))
     for row, user in enumerate(EVERYBODY):
-        alone = served.run(served.request([user]).columns())
+        alone = served.run(served.columns(served.request([user])))
         assert _same_bits(alone["query"][0], together["query"][row])
 
 
@@ -60,7 +60,7 @@ def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) ->
     answer = served.recommend(["7"], top_k=5)
     scores = served.score(["7"] * 5, answer.item_ids[0].tolist())
     np.testing.assert_allclose(scores, answer.scores[0], rtol=1e-6)
-    seen = served.run(served.request(["7"]).columns())["raw.interactions"][0][0]
+    seen = served.run(served.columns(served.request(["7"])))["raw.interactions"][0][0]
     known, unknown = served.score(["7", "7"], [seen, "no such item"])
     assert np.isfinite(known)
     assert unknown == -np.inf
@@ -68,13 +68,15 @@ def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) ->
 
 def test_a_request_that_names_candidates_gets_all_of_them_back(served: Plan) -> None:
     """Beside another user, who gets what the recipe says; too many candidates are refused."""
-    answers = served.recommend(["7", "8"], candidates=[["1", "2", "3", "4", "5", "6", "7"], []])
+    answers = served.recommend(
+        ["7", "8"], candidate_item_ids=[["1", "2", "3", "4", "5", "6", "7"], []]
+    )
     assert sorted(answers.item_ids[0]) == ["1", "2", "3", "4", "5", "6", "7"]
     assert [item for item in answers.item_ids[1] if item] == served.recommend(["8"]).item_ids[
         0
     ].tolist()
     with pytest.raises(RequestError, match="at most 50 candidate_item_ids"):
-        served.recommend(["7"], candidates=[["1"] * 51])
+        served.recommend(["7"], candidate_item_ids=[["1"] * 51])
 
 
 def test_an_unknown_user_gets_the_unknown_users_answer(served: Plan) -> None:
@@ -111,7 +113,7 @@ def test_excluded_items_do_not_appear_and_others_move_up(served: Plan) -> None:
     """Leaving out a user's first two items brings up the third; unknown ids are no error."""
     before = served.recommend(["1"], top_k=5).item_ids[0].tolist()
     excluded = [before[0], before[1], "no such item", ""]
-    after = served.recommend(["1"], top_k=3, exclude=[excluded]).item_ids[0].tolist()
+    after = served.recommend(["1"], top_k=3, exclude_item_ids=[excluded]).item_ids[0].tolist()
     assert after == before[2:]
 
 
@@ -186,6 +188,7 @@ def test_the_trace_shows_what_each_stage_kept(served: Plan, store: SqliteFeature
 
 def test_operators_in_a_wrong_order_are_refused(served: Plan, release: Path) -> None:
     """A plan that reads a column before it is made does not load."""
-    settings = {"candidates": 50, "top_k": 5}
+    graph = {"user_features": (), "retrieves": True}
+    settings = {"candidates": 50, "top_k": 5, "graph": graph}
     with pytest.raises(ReleaseError, match="encode_user reads"):
         Plan(settings, served.operators[1:])

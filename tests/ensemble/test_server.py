@@ -204,16 +204,6 @@ def test_a_damaged_release_is_refused_by_the_name_of_the_file(copied: Artifacts)
     assert read_address(copied) is None
 
 
-def test_a_missing_store_is_named(copied: Artifacts) -> None:
-    """A release whose feature store is gone does not come up empty."""
-    copied.feature_store.unlink()
-    with (
-        pytest.raises(ShortlistError, match=r"feature_store\.sqlite does not exist"),
-        running_server(copied, "made-up"),
-    ):
-        pass
-
-
 def test_the_newest_release_is_served(copied: Artifacts) -> None:
     """Of two versions Triton loads the later one only."""
     first = copied.model_repository / "recommender" / "1"

@@ -2,7 +2,6 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from nvtabular import Workflow
 
+from ensemble.runtime.catalogue import Catalogue
 from ensemble.runtime.encoding import Categorical, Encoder, Encoding
 from ensemble.runtime.operators.encode_user import EncodeUser
 from ensemble.runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
 from ensemble.runtime.operators.operator import Config
-from ensemble.runtime.release import Release
+from ensemble.runtime.release import ITEM_CODES, Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.user_records import fill_feature_store, training_records
 from recipes.artifacts import Artifacts, Raw
@@ -113,8 +113,9 @@ def test_the_operators_of_the_server_give_the_same_codes(
 ) -> None:
     """Through the feature store and back, in one batch and one by one, nothing changes."""
     (tmp_path / "encoding").symlink_to(prepared.prepared.encoding.absolute())
-    item_ids = pd.read_parquet(prepared.prepared.items)["raw_id"].tolist()
-    (tmp_path / "item_ids.json").write_text(json.dumps(item_ids))
+    items = pd.read_parquet(prepared.prepared.items)
+    Catalogue.write(tmp_path, items["raw_id"].tolist())
+    np.save(tmp_path / ITEM_CODES, items["sku"].to_numpy())
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
     fill_feature_store(RECIPE, prepared, store)
     release = Release(tmp_path, store)
@@ -122,7 +123,10 @@ def test_the_operators_of_the_server_give_the_same_codes(
     encode = EncodeUser(Config(), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:
-        columns: dict[str, np.ndarray] = {"user_id": np.array(batch, dtype=object)}
+        columns: dict[str, np.ndarray] = {
+            "user_id": np.array(batch, dtype=object),
+            "user_features": np.array([{} for _ in batch], dtype=object),
+        }
         columns |= look_up.run(columns)
         return encode.run(columns)
 

@@ -136,7 +136,7 @@ def test_training_and_service_compute_the_same_numbers(
     relevant = data.interactions("test")
     users = np.unique(relevant.users)
     with served_in_process(recipe, artifacts) as plan:
-        served = plan.run(plan.request([data.raw_user_ids[user] for user in users]).columns())
+        served = plan.run(plan.columns(plan.request([data.raw_user_ids[user] for user in users])))
         feeds = next(each for each in plan.operators if each.name == "rank").config.feeds
     queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
     queries[users] = served["query"]

@@ -92,7 +92,7 @@ def test_the_unknown_user_is_the_one_that_is_served(
 ) -> None:
     """What training calls the unknown user is, column by column, what the server makes of one."""
     with served_in_process(recipe, artifacts) as plan:
-        served = plan.run(plan.request(["nobody"]).columns())
+        served = plan.run(plan.columns(plan.request(["nobody"])))
     assert set(data.unknown_user) == set(data.query_schema.column_names)
     for name, value in data.unknown_user.items():
         np.testing.assert_array_equal(value, served[f"user.{name}"], err_msg=name)

@@ -1,18 +1,22 @@
 """The operators of the served graph, by the names that ``plan.json`` uses."""
 
+from .allow_items import AllowItems
 from .cross_features import ComputeCrossFeatures
 from .encode_candidates import EncodeCandidates
 from .encode_exclusions import EncodeExclusions
 from .encode_user import EncodeUser
+from .explain import Explain
 from .filter_candidates import FilterCandidates
 from .gather_item_features import GatherItemFeatures
 from .keep_retrieval_scores import KeepRetrievalScores
 from .look_up_user import LookUpUser
 from .operator import Column, Columns, Config, Operator
 from .order import Order
+from .prefer import Prefer
 from .query_tower import QueryTower
 from .rank import Rank
 from .retrieve import Retrieve
+from .seek import Seek
 from .take_catalogue import TakeCatalogue
 
 OPERATORS: dict[str, type[Operator]] = {
@@ -22,7 +26,9 @@ OPERATORS: dict[str, type[Operator]] = {
         EncodeUser,
         EncodeExclusions,
         EncodeCandidates,
+        AllowItems,
         QueryTower,
+        Seek,
         Retrieve,
         TakeCatalogue,
         FilterCandidates,
@@ -30,12 +36,15 @@ OPERATORS: dict[str, type[Operator]] = {
         ComputeCrossFeatures,
         Rank,
         KeepRetrievalScores,
+        Prefer,
         Order,
+        Explain,
     )
 }
 
 __all__ = [
     "OPERATORS",
+    "AllowItems",
     "Column",
     "Columns",
     "ComputeCrossFeatures",
@@ -43,14 +52,17 @@ __all__ = [
     "EncodeCandidates",
     "EncodeExclusions",
     "EncodeUser",
+    "Explain",
     "FilterCandidates",
     "GatherItemFeatures",
     "KeepRetrievalScores",
     "LookUpUser",
     "Operator",
     "Order",
+    "Prefer",
     "QueryTower",
     "Rank",
     "Retrieve",
+    "Seek",
     "TakeCatalogue",
 ]

@@ -1,5 +1,6 @@
 """Numbers about a candidate and the user together, which no single table holds."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,13 +15,33 @@ class Pairs:
     """One user's candidates beside what this user has seen. Rows are -1 where there is none."""
 
     candidate_rows: np.ndarray  # int64 [C]
-    seen_rows: np.ndarray  # int64 [S]
+    #: Rows of the items that were seen, int64 [S], all of them real.
+    seen: np.ndarray
+    #: int32 [items]: 1 + a candidate's place among ``candidate_rows``, 0 for every other item.
+    place: np.ndarray
     array: Callable[[str], np.ndarray]
 
-    @property
-    def seen(self) -> np.ndarray:
-        """Rows of the items that exist, int64."""
-        return self.seen_rows[self.seen_rows >= 0]
+
+class Places(threading.local):
+    """Finds the pairs of one user after another; scratch space of an int32 for every item.
+
+    Each thread has its own.
+    """
+
+    def __init__(self, items: int, array: Callable[[str], np.ndarray]) -> None:
+        # One more at the end for row -1, no item.
+        self._place = np.zeros(items + 1, dtype=np.int32)
+        self._rows = np.zeros(0, dtype=np.int64)
+        self._array = array
+
+    def pairs(self, candidate_rows: np.ndarray, seen_rows: np.ndarray) -> Pairs:
+        """The pairs of a user; they hold until the next call. Rows int64 [C] and [S]."""
+        self._place[self._rows] = 0
+        self._rows = candidate_rows
+        # From the last to the first: an item that is named twice has its first place.
+        self._place[candidate_rows[::-1]] = np.arange(len(candidate_rows), 0, -1, dtype=np.int32)
+        self._place[-1] = 0
+        return Pairs(candidate_rows, seen_rows[seen_rows >= 0], self._place, self._array)
 
 
 def popularity(pairs: Pairs) -> np.ndarray:
@@ -53,15 +74,17 @@ def linear(pairs: Pairs) -> np.ndarray:
 
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
     """Of each candidate [C]: the sum of ``values`` over all places in ``rows`` of seen items that name it."""
-    order = np.argsort(pairs.candidate_rows, kind="stable")
-    candidates = pairs.candidate_rows[order]
-    others = pairs.array(rows)[pairs.seen].ravel()
-    position = np.minimum(np.searchsorted(candidates, others), len(candidates) - 1)
-    hit = candidates[position] == others
-    weights = pairs.array(values)[pairs.seen].ravel()[hit]
-    made = np.empty(len(candidates))
-    made[order] = np.bincount(position[hit], weights=weights, minlength=len(candidates))
-    return made
+    related, weights = pairs.array(rows), pairs.array(values)
+    places = pairs.place[related[pairs.seen].ravel()]
+    hit = np.flatnonzero(places)
+    by, column = np.divmod(hit, related.shape[1])
+    sums = np.bincount(
+        places[hit],
+        weights=weights[pairs.seen[by], column],
+        minlength=len(pairs.candidate_rows) + 1,
+    )
+    sums[0] = 0  # of what is no candidate
+    return sums[pairs.place[pairs.candidate_rows]]
 
 
 @dataclass(frozen=True)
@@ -93,12 +116,13 @@ class ComputeCrossFeatures(Operator):
     """``candidate_rows`` [B, C], ``seen_rows`` [B, S] -> ``candidate.NAME`` [B, C]."""
 
     name = "compute_cross_features"
+    stage = "rank"
     config_type = ComputeCrossFeaturesConfig
     config: ComputeCrossFeaturesConfig
 
     def __init__(self, config: ComputeCrossFeaturesConfig, release: Release) -> None:
         super().__init__(config, release)
-        self._array = release.array
+        self._places = Places(release.catalogue.size, release.array)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -117,7 +141,7 @@ class ComputeCrossFeatures(Operator):
             for name in self.config.features
         }
         for user in range(len(candidates)):
-            pairs = Pairs(candidates[user], seen[user], self._array)
+            pairs = self._places.pairs(candidates[user], seen[user])
             for name in self.config.features:
                 made[f"candidate.{name}"][user] = CROSS_FEATURES[name].compute(pairs)
         return made

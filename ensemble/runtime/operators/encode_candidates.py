@@ -14,6 +14,7 @@ class EncodeCandidates(Operator):
     """
 
     name = "encode_candidates"
+    stage = "encode"
 
     def __init__(self, config: Config, release: Release) -> None:
         super().__init__(config, release)

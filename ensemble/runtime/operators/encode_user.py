@@ -16,6 +16,7 @@ class EncodeUser(Operator):
     """
 
     name = "encode_user"
+    stage = "encode"
 
     def __init__(self, config: Config, release: Release) -> None:
         super().__init__(config, release)

@@ -16,7 +16,8 @@ class FilterCandidatesConfig(Config):
 
 
 class FilterCandidates(Operator):
-    """Leave out what the user has seen or the request excludes, and keep the best of the rest.
+    """Leave out what the user has seen, what the request excludes and what is not ``allowed``, and keep
+    the best of the rest.
 
     Of candidates that the request names itself, seen ones stay.
 
@@ -25,6 +26,7 @@ class FilterCandidates(Operator):
     """
 
     name = "filter_candidates"
+    stage = "filter"
     config_type = FilterCandidatesConfig
     config: FilterCandidatesConfig
 
@@ -34,7 +36,14 @@ class FilterCandidates(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows", "given")
+        return (
+            "retrieved_rows",
+            "retrieval_scores",
+            "seen_rows",
+            "excluded_rows",
+            "given",
+            "allowed",
+        )
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -51,6 +60,9 @@ class FilterCandidates(Operator):
         # One number per (user, item): a single membership test serves the whole batch.
         user = np.arange(len(retrieved), dtype=np.int64)[:, None] * self._size
         keep = (retrieved >= 0) & ~np.isin(retrieved + user, (blocked + user)[blocked >= 0])
+        for place, allowed in enumerate(columns["allowed"]):
+            if allowed is not None:
+                keep[place] &= allowed[retrieved[place]]
         # The kept ones to the front, in their order.
         order = np.argsort(~keep, axis=1, kind="stable")[:, : self.config.candidates]
         kept = np.take_along_axis(keep, order, axis=1)

@@ -21,6 +21,7 @@ class GatherItemFeatures(Operator):
     """
 
     name = "gather_item_features"
+    stage = "rank"
     config_type = GatherItemFeaturesConfig
     config: GatherItemFeaturesConfig
 

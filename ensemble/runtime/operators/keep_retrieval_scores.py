@@ -9,6 +9,7 @@ class KeepRetrievalScores(Operator):
     """``candidate.retrieval_score`` [B, C] -> ``ranker_scores`` [B, C]. Stands in the place of ``Rank``."""
 
     name = "keep_retrieval_scores"
+    stage = "rank"
 
     @property
     def inputs(self) -> tuple[str, ...]:

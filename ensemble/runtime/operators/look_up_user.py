@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import StoreError
+from ..feature_store import UserRecord
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -15,14 +17,16 @@ class LookUpUserConfig(Config):
 
 
 class LookUpUser(Operator):
-    """``user_id`` -> ``known_user``, ``raw.NAME`` per feature, ``raw.interactions`` [B, S].
+    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
+    ``raw.interactions`` [B, S].
 
-    Interactions stand oldest first, padded with None.
-
-    A user that the store does not know has nulls for features and no interactions.
+    Interactions stand oldest first, padded with None. Features that the request brings go before those
+    of the store. A user that the store does not know has nulls for the other features and no
+    interactions; so has everybody while the store cannot be asked, and is marked as ``degraded``.
     """
 
     name = "look_up_user"
+    stage = "look_up"
     config_type = LookUpUserConfig
     config: LookUpUserConfig
 
@@ -32,26 +36,37 @@ class LookUpUser(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("user_id",)
+        return ("user_id", "user_features")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
         return (
             Column("known_user", "bool"),
+            Column("degraded", "bool"),
             *(Column(f"raw.{name}", "object") for name in self.config.features),
             Column("raw.interactions", "object", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        records = self._store.get_many(columns["user_id"].tolist())
+        users = columns["user_id"].tolist()
+        records: list[UserRecord | None]
+        try:
+            records, degraded = self._store.get_many(users), False
+        except StoreError:
+            # A poorer answer is better than none.
+            records, degraded = [None] * len(users), True
         found: dict[str, np.ndarray] = {
-            "known_user": np.array([record is not None for record in records], dtype=bool)
+            "known_user": np.array([record is not None for record in records], dtype=bool),
+            "degraded": np.full(len(users), degraded),
         }
+        features = [
+            {**record.features, **given} if record else given
+            for record, given in zip(records, columns["user_features"].tolist(), strict=True)
+        ]
         for name in self.config.features:
-            values = np.empty(len(records), dtype=object)
-            for row, record in enumerate(records):
-                values[row] = record.features.get(name) if record else None
-            found[f"raw.{name}"] = values
+            found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
+            for row, each in enumerate(features):
+                values[row] = each.get(name)
         longest = max((len(record.interactions) for record in records if record), default=0)
         interactions = np.full((len(records), longest), None, dtype=object)
         for row, record in enumerate(records):

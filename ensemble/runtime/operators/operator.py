@@ -40,6 +40,8 @@ class Operator(ABC):
 
     #: The name in ``plan.json``.
     name: ClassVar[str]
+    #: One of ``meters.STAGES``: whose time it takes.
+    stage: ClassVar[str]
     config_type: ClassVar[type[Config]] = Config
 
     def __init__(self, config: Any, release: Release) -> None:

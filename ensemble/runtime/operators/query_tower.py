@@ -17,6 +17,7 @@ class QueryTower(Operator):
     """Every model input NAME is fed from ``user.NAME``; makes ``query`` [B, d] float32."""
 
     name = "query_tower"
+    stage = "query"
     config_type = QueryTowerConfig
     config: QueryTowerConfig
 

@@ -25,6 +25,7 @@ class Rank(Operator):
     """
 
     name = "rank"
+    stage = "rank"
     config_type = RankConfig
     config: RankConfig
 

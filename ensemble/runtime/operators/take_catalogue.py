@@ -14,6 +14,7 @@ class TakeCatalogue(Operator):
     """
 
     name = "take_catalogue"
+    stage = "retrieve"
 
     def __init__(self, config: Config, release: Release) -> None:
         super().__init__(config, release)

@@ -50,7 +50,7 @@ def expected(trained: Trained, data: PreparedData) -> dict[str, dict[str, float]
     recipe, artifacts = trained
     users, items = np.divmod(np.arange(data.user_count * data.item_count), data.item_count)
     with served_in_process(recipe, artifacts) as plan:
-        queries = plan.run(plan.request(data.raw_user_ids).columns())["query"]
+        queries = plan.run(plan.columns(plan.request(data.raw_user_ids)))["query"]
         pairs = [data.raw_user_ids[user] for user in users], [data.raw_item_ids[i] for i in items]
         ranked = plan.score(*pairs).reshape(data.user_count, data.item_count)
     embedded = pq.read_table(artifacts.models.item_embeddings)["embedding"]

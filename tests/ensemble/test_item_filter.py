@@ -1,0 +1,95 @@
+"""Conditions on item attributes: what they mean, and what is no condition."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.runtime import item_attributes
+from ensemble.runtime.errors import RequestError
+from ensemble.runtime.item_attributes import Attribute
+from ensemble.runtime.item_filter import matching
+
+
+@pytest.fixture(scope="module")
+def attributes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attribute]:
+    """Five films, written and read as a release holds them; of the last nothing is known."""
+    directory = tmp_path_factory.mktemp("release")
+    item_attributes.write(
+        directory,
+        {
+            "genres": [["Drama"], ["Drama", "War"], ["Comedy"], [], None],
+            "year": [1990, 1985.5, 1999, 2001, None],
+            "studio": ["Ghibli", "A & B", 'The "X"', "Żebra", None],
+            "marks": [[1, 2], [3], [], [2.5], None],
+        },
+    )
+    return item_attributes.read(directory, lambda name: np.load(directory / name, mmap_mode="r"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('genres has "Drama"', [0, 1]),
+        ("genres has 'War' and year < 1990", [1]),
+        ('genres has "Drama" and year >= 1990', [0]),
+        ("year != 1990", [1, 2, 3]),
+        ("year == 1990 or year > 2000", [0, 3]),
+        ("not year >= 1990", [1, 4]),
+        ('not (genres has "Drama" or genres has "Comedy")', [3, 4]),
+        ("year in [1990, 1999]", [0, 2]),
+        ("year not in [1990, 1999]", [1, 3]),
+        ('genres in ["War", "Comedy"]', [1, 2]),
+        ('genres not in ["War"]', [0, 2]),
+        ('studio == "Ghibli"', [0]),
+        ('studio != "Ghibli"', [1, 2, 3]),
+        ('studio >= "T"', [2, 3]),
+        (r'studio == "The \"X\""', [2]),
+        ("studio == 'Żebra'", [3]),
+        ("marks has 2", [0]),
+        ("marks has 2.5", [3]),
+        ('genres has "No such genre"', []),
+        # `and` binds before `or`.
+        ("year == 2001 or year == 1990 and genres has 'War'", [3]),
+        ("year>=-1e9", [0, 1, 2, 3]),
+    ],
+)
+def test_what_a_condition_means(
+    text: str, expected: list[int], attributes: dict[str, Attribute]
+) -> None:
+    """Each form by hand; a missing value fulfils no comparison."""
+    assert np.flatnonzero(matching(text, attributes)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("yaer > 1990", "'yaer'; the attributes of items are .*did you mean 'year'"),
+        ("year >", "expected a number, got 'its end'"),
+        ("year > 'x'", "year holds numbers: expected a number"),
+        ("studio > 5", "studio holds strings: expected a string"),
+        ('genres == "Drama"', "genres holds lists of strings: ask with `has`"),
+        ("year ~ 5", "'~ 5' cannot be read"),
+        ("year > 5 year < 7", "should end before 'year'"),
+        ("(year > 5", r"expected '\)', got 'its end'"),
+        ("year in 5", r"expected '\['"),
+        ("and", "expected the name of an attribute, got 'and'"),
+        ("year like 5", "'like' is no comparison"),
+        ("(" * 60 + "year > 5" + ")" * 60, "nested more than 50 deep"),
+        ("year > 5 or " * 1000 + "year > 5", "at most 10000 characters"),
+        ("__import__('os').system('true')", "cannot be read"),
+    ],
+)
+def test_what_is_no_condition_is_refused(
+    text: str, message: str, attributes: dict[str, Attribute]
+) -> None:
+    """The message says what was expected, what came, and shows an example or the known names."""
+    with pytest.raises(RequestError, match=message):
+        matching(text, attributes)
+
+
+def test_without_items_attributes_a_name_is_unknown(tmp_path: Path) -> None:
+    """A release of items without features says that there is nothing to ask for."""
+    item_attributes.write(tmp_path, {})
+    with pytest.raises(RequestError, match=r"attributes of items are \[\]"):
+        matching("year > 5", item_attributes.read(tmp_path, np.load))

@@ -1,0 +1,86 @@
+"""What an operator sees: Triton's metrics of this project, and lines in the log."""
+
+import json
+import os
+import re
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from ensemble.client import Client
+from ensemble.runtime.meters import COUNTERS, STAGES
+from ensemble.server import Server, running_server
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+
+
+def _metrics(server: Server) -> dict[str, float]:
+    """Every value of this project, by name with labels; all that was counted so far."""
+    time.sleep(1.2)  # counts are handed over twice a second
+    with urllib.request.urlopen(f"http://{server.address.metrics}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rpartition(" ") for line in lines if line.startswith("shortlist_"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def test_requests_are_counted_by_release(server: Server) -> None:
+    """Users, unknown ones, refused requests, items before and after filtering."""
+    before = _metrics(server)
+    with Client(server.address.grpc) as client:
+        client.recommend(["1", "2", "nobody"])
+        with pytest.raises(ShortlistError):
+            client.recommend(["1"], top_k=1000)
+    after = _metrics(server)
+    more = {name: after[name] - before[name] for name in after}
+    assert more['shortlist_users_total{release="1"}'] == 3
+    assert more['shortlist_unknown_users_total{release="1"}'] == 1
+    assert more['shortlist_degraded_users_total{release="1"}'] == 0
+    assert more['shortlist_refused_requests_total{release="1"}'] == 1
+    assert more['shortlist_candidates_total{release="1"}'] == 3 * 50
+    retrieved = more['shortlist_retrieved_total{release="1"}']
+    assert retrieved > more['shortlist_candidates_total{release="1"}']
+
+
+def test_every_stage_has_a_histogram(server: Server) -> None:
+    """One observation a batch and stage; the stages together take as long as all of it."""
+    before = _metrics(server)
+    with Client(server.address.grpc) as client:
+        for _ in range(5):
+            client.recommend(["1"])
+    after = _metrics(server)
+    seconds = {}
+    for stage in STAGES:
+        labels = f'{{release="1",stage="{stage}"}}'
+        name = f"shortlist_stage_seconds_count{labels}"
+        assert after[name] - before[name] == 5
+        name = f"shortlist_stage_seconds_sum{labels}"
+        seconds[stage] = after[name] - before[name]
+        assert seconds[stage] > 0
+    assert sum(seconds.values()) == pytest.approx(2 * seconds["all"])
+
+
+def test_all_counters_are_there_before_anything_happens(server: Server) -> None:
+    """An alert on a counter finds it at 0."""
+    names = {name.partition("{")[0] for name in _metrics(server)}
+    assert set(COUNTERS) <= names
+
+
+def test_requests_are_logged_with_their_ids(
+    artifacts: Artifacts, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked to, the server writes a line of JSON for each request, with the id that it came with."""
+    own = Artifacts(tmp_path / "made-up")
+    own.root.mkdir()
+    os.symlink(artifacts.model_repository, own.model_repository)
+    monkeypatch.setenv("SHORTLIST_FEATURE_STORE", str(artifacts.feature_store))
+    monkeypatch.setenv("SHORTLIST_LOG_REQUESTS", "1")
+    with running_server(own, "made-up") as server, Client(server.address.grpc) as client:
+        client.recommend(["1", "2"], request_id="order-7")
+        lines = re.findall(r"^\{.*\}$", server.log.read_text(), re.M)
+    found = [line for line in map(json.loads, lines) if line["request_id"] == "order-7"]
+    assert len(found) == 1
+    assert found[0]["event"] == "answered"
+    assert found[0]["release"] == "1"
+    assert found[0]["ms"] > 0

@@ -1,0 +1,185 @@
+"""While a server is asked without pause: releases change, and processes die, and answers go on."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tritonclient import grpc, http
+from tritonclient.utils import InferenceServerException
+
+from ensemble.publish import publish
+from ensemble.release_gate import Gate
+from ensemble.runtime import plan
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.server import Address, running_server
+from ensemble.server_watch import instances
+from ensemble.triton_config import MODEL_NAME
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from tests.ensemble.several_releases import damage
+from tests.ensemble.synthetic import RECIPE
+
+USERS = [*map(str, range(1, 41)), "nobody"]
+LIBRARIES = {"grpc": grpc, "http": http}
+#: Of a release's version and a user: item ids, and the bytes of the scores.
+Expected = dict[tuple[str, str], tuple[list[str], bytes]]
+
+
+@dataclass
+class Load:
+    """Eight connections, half of them HTTP, each asking one user after the other."""
+
+    address: Address
+    expected: Expected
+    answered: list[str] = field(default_factory=list)  # the version of each right answer
+    wrong: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    #: What /v2/health/ready said, other than yes.
+    unready: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        threads = [
+            threading.Thread(target=self._ask, args=(["grpc", "http"][number % 2], number))
+            for number in range(8)
+        ]
+        threads.append(threading.Thread(target=self._watch))
+        for thread in threads:
+            thread.start()
+        try:
+            self.wait_for_more()
+            yield
+            self.wait_for_more()
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+    def wait_for_more(self, answers: int = 200) -> None:
+        """Until so many more right answers have come."""
+        enough, deadline = len(self.answered) + answers, time.monotonic() + 30
+        while len(self.answered) < enough:
+            assert time.monotonic() < deadline, self.failed[-1:] + self.wrong[-1:]
+            time.sleep(0.02)
+
+    def fails_within(self, seconds: float) -> bool:
+        """Whether a request fails in the seconds to come."""
+        before = len(self.failed)
+        time.sleep(seconds)
+        return len(self.failed) > before
+
+    def _ask(self, protocol: str, seed: int) -> None:
+        library: Any = LIBRARIES[protocol]
+        client = library.InferenceServerClient(getattr(self.address, protocol))
+        random = np.random.default_rng(seed)
+        while not self._over.is_set():
+            user = USERS[random.integers(len(USERS))]
+            tensor = library.InferInput("user_id", [1, 1], "BYTES")
+            tensor.set_data_from_numpy(np.array([[user.encode()]], dtype=object))
+            try:
+                answer = client.infer(MODEL_NAME, [tensor])
+            except (InferenceServerException, OSError) as error:
+                self.failed.append(f"{protocol}: {error}")
+                continue
+            said = answer.get_response()
+            version = said.model_version if protocol == "grpc" else said["model_version"]
+            items = [item.decode() for item in answer.as_numpy("item_ids")[0]]
+            if (items, answer.as_numpy("scores")[0].tobytes()) == self.expected[version, user]:
+                self.answered.append(version)
+            else:
+                self.wrong.append(f"user {user} of release {version}: {items}")
+        client.close()
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            try:
+                urllib.request.urlopen(f"http://{self.address.http}/v2/health/ready", timeout=10)
+            except OSError as error:
+                self.unready.append(str(error))
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def three(three_releases: Artifacts, tmp_path: Path) -> Artifacts:
+    """Three releases that answer differently."""
+    return Artifacts(Path(shutil.copytree(three_releases.root, tmp_path / "made-up")))
+
+
+@pytest.fixture
+def expected(three: Artifacts) -> Expected:
+    """What each release answers, computed in this process; no two give a user the same scores."""
+    store = SqliteFeatureStore(three.feature_store, read_only=True)
+    found: Expected = {}
+    for version in ("1", "2", "3"):
+        loaded = plan.load(three.model_repository / MODEL_NAME / version, store)
+        for user in USERS:
+            answers = loaded.recommend([user])
+            found[version, user] = (answers.item_ids[0].tolist(), answers.scores[0].tobytes())
+    store.close()
+    assert len({scores for _, scores in found.values()}) == len(found)
+    return found
+
+
+def test_publishing_loses_no_request_and_mixes_no_answer(
+    three: Artifacts, expected: Expected
+) -> None:
+    """Ten releases take over one after the other, a damaged one does not: nobody notices.
+
+    Every request is answered, every answer is wholly that of the release which it names, and the
+    server says at every moment that it is ready.
+    """
+    with running_server(three, RECIPE.name) as server:
+        damaged = three.model_repository / MODEL_NAME / "4"
+        shutil.copytree(damaged.with_name("1"), damaged)
+        damage(damaged)
+        load = Load(server.address, expected)
+        with load.running():
+            for number in range(10):
+                publish(RECIPE, three, 1 + number % 3, Gate(force=True), lambda _: None)
+                if number == 4:
+                    with pytest.raises(ShortlistError, match=r"4/ranker\.onnx is damaged"):
+                        publish(RECIPE, three, 4, Gate(force=True), lambda _: None)
+                load.wait_for_more(50)
+    assert load.failed == []
+    assert load.wrong == []
+    assert load.unready == []
+    assert set(load.answered) == {"1", "2", "3"}
+    assert load.answered[-1] == "1"
+
+
+def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expected) -> None:
+    """What it was answering fails, and what it is handed until another set of processes is there.
+
+    Then nothing fails any more, no answer was wrong, and the rest of the old set is gone.
+    """
+    with running_server(three, RECIPE.name) as server:
+        triton, load = server.process.pid, Load(server.address, expected)
+        count = len(instances(triton))
+        with load.running():
+            before = set(instances(triton))
+            os.kill(min(before), signal.SIGKILL)
+            assert _eventually(lambda: len(set(instances(triton)) - before) == count)
+            # Left alone, the dead one would fail some requests every second or so.
+            assert _eventually(lambda: not load.fails_within(4))
+        assert _eventually(lambda: {instances(triton).get(old, "Z") for old in before} == {"Z"})
+    assert all("not healthy" in each for each in load.failed)
+    assert load.wrong == []
+    assert load.unready == []
+
+
+def _eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.1)
+    return condition()

@@ -1,0 +1,67 @@
+"""The feature store in Redis, where it is a server among others."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ensemble.runtime.errors import StoreError
+from ensemble.runtime.feature_store import Event, FeatureStore, UserRecord
+from ensemble.runtime.open_store import open_store, without_secrets
+from tests.redis_server import RedisServer, running_redis
+
+ANNA = UserRecord({"age": 30}, ["b", "a"])
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+def _store(where: str, recipe: str = "shop") -> FeatureStore:
+    return open_store(where, recipe=recipe, deadline_s=None, read_only=False, kept=10)
+
+
+def test_what_is_in_redis_and_is_none_of_ours(redis: RedisServer) -> None:
+    """A damaged record and a key of another kind are errors with the store's name, not answers."""
+    store = _store(redis.url)
+    redis.ask("HSET", "shortlist:shop:users", "anna", "{")
+    redis.ask("SET", "shortlist:shop:events:ben", "text")
+    for user in ("anna", "ben"):
+        with pytest.raises(StoreError, match=r"redis://.* cannot be read"):
+            store.get_many([user])
+    assert store.get_many(["carl"]) == [None]
+
+
+def test_recipes_share_a_redis(redis: RedisServer) -> None:
+    """Each has its own users, events, switches and source under the same ids."""
+    shop, film = _store(redis.url), _store(redis.url, "film")
+    shop.replace_all([("anna", ANNA)], "shop")
+    film.record([Event.of("ben", "c", time=1.0)])
+    film.switch(["c"], on=False)
+    assert shop.get_many(["anna", "ben"]) == [ANNA, None]
+    assert film.get_many(["anna", "ben"]) == [None, UserRecord({}, ["c"], recorded=1)]
+    assert (shop.switched_off(), film.source()) == (frozenset(), None)
+
+
+@pytest.mark.parametrize(
+    "where", ["http://localhost", "redis://localhost:port", "redis://h:1?db=x"]
+)
+def test_a_url_of_something_else_is_refused_at_once(where: str) -> None:
+    """It cannot become right later."""
+    with pytest.raises(StoreError, match="no URL of a Redis"):
+        _store(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        ("/data/store.sqlite", "/data/store.sqlite"),
+        ("redis://:s@host:6379/0", "redis://host:6379/0"),
+        ("rediss://user:s%40@host/1?db=3&password=s", "rediss://host/1?db=3"),
+        ("unix://user@/run/redis.sock?password=s&db=1", "unix:///run/redis.sock?db=1"),
+    ],
+)
+def test_a_place_is_shown_without_its_secrets(where: str, shown: str) -> None:
+    """User and password are left out wherever a URL may hold them."""
+    assert without_secrets(where) == shown

@@ -1,0 +1,116 @@
+"""The feature store behind a running server: events count at once, and faults pass."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ensemble.client import Client
+from ensemble.export import export
+from ensemble.runtime.feature_store import Event, FeatureStore
+from ensemble.server import running_server
+from ensemble.stores import VARIABLE, ChosenStore, store_of
+from recipes.artifacts import Artifacts
+from tests.ensemble.synthetic import RECIPE
+from tests.redis_server import RedisServer, running_redis
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
+    """The trained parts and the release, with no feature store yet."""
+    ignored = shutil.ignore_patterns("feature_store.sqlite*", "server.*")
+    return Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up", ignore=ignored)))
+
+
+def _eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it comes to hold, and for good: the server has several instances."""
+    deadline = time.monotonic() + seconds
+    held = 0
+    while held < 10 and time.monotonic() < deadline:
+        held = held + 1 if condition() else 0
+        time.sleep(0.03)
+    return held == 10
+
+
+def _top(client: Client, user: str) -> str:
+    item: str = client.recommend([user], 1).item_ids[0, 0]
+    return item
+
+
+def _events_and_switches_count(client: Client, store: FeatureStore) -> None:
+    """Each best item that a new user takes is gone from the next answer; so is what is off."""
+    assert client.recommend(["newcomer"]).known_user.tolist() == [False]
+    taken = []
+    for _ in range(3):
+        best = _top(client, "newcomer")
+        assert best not in taken
+        store.record([Event.of("newcomer", best)])
+        taken.append(best)
+    answer = client.recommend(["newcomer"], 50)
+    assert answer.known_user.tolist() == [True]
+    assert not set(taken) & set(answer.item_ids[0])
+    off = _top(client, "1")
+    store.switch([off], on=False)
+    assert _eventually(lambda: _top(client, "1") != off)
+    store.switch([off], on=True)
+    assert _eventually(lambda: _top(client, "1") == off)
+
+
+def test_a_server_on_sqlite(copied: Artifacts) -> None:
+    """It starts without a store and answers as for unknown users until there is one."""
+    with running_server(copied, "made-up") as server, Client(server.address.grpc) as client:
+        answer = client.recommend(["1", "nobody"])
+        assert answer.known_user.tolist() == [False, False]
+        assert answer.degraded.tolist() == [True, True]
+        assert (answer.item_ids != "").all()
+        export(RECIPE, copied, force=False, say=lambda _: None)
+        assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
+        assert client.recommend(["1", "nobody"]).degraded.tolist() == [False, False]
+        store = store_of(RECIPE, copied).open()
+        _events_and_switches_count(client, store)
+        store.close()
+
+
+def test_a_server_on_redis(
+    copied: Artifacts, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named in the environment, it is filled by `export`, read by the server, and may come and go."""
+    monkeypatch.setenv(VARIABLE, redis.url)
+    said: list[str] = []
+    export(RECIPE, copied, force=True, say=said.append)
+    assert said[0] == f"feature store filled: {redis.url}"
+    assert not copied.feature_store.exists()
+    with running_server(copied, "made-up") as server, Client(server.address.grpc) as client:
+        assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
+        store = store_of(RECIPE, copied).open()
+        _events_and_switches_count(client, store)
+        with redis.hanging():
+            assert client.recommend(["1"]).degraded.tolist() == [True]
+        assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
+        redis.stop()
+        assert client.recommend(["1"]).degraded.tolist() == [True]
+        redis.start()
+        export(RECIPE, copied, force=False, say=said.append)
+        assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
+
+
+def test_the_given_store_goes_before_that_of_the_release(
+    copied: Artifacts, redis: RedisServer
+) -> None:
+    """`shortlist serve` hands over what the recipe says now, with its password."""
+    redis.ask("CONFIG", "SET", "requirepass", "s3cret")
+    chosen = ChosenStore(redis.url.replace("//", "//:s3cret@"), "made-up", 20, 1000)
+    chosen.open().record([Event.of("newcomer", "1")])
+    with (
+        running_server(copied, "made-up", store=chosen) as server,
+        Client(server.address.grpc) as client,
+    ):
+        assert _eventually(lambda: client.recommend(["newcomer"]).known_user.tolist() == [True])

@@ -1,0 +1,269 @@
+"""A feature store that is down, slow, full or damaged: a ``StoreError`` soon, and it recovers."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ensemble.runtime.errors import StoreError
+from ensemble.runtime.feature_store import Event, FeatureStore, UserRecord
+from ensemble.runtime.open_store import open_store
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from tests.redis_server import RedisServer, running_redis
+
+ANNA = UserRecord({"age": 30}, ["b", "a"])
+BEN = UserRecord({"age": 40}, [])
+#: What the server gives a store by default; and how long a busy machine may take to notice.
+DEADLINE_S, NOTICED_S = 0.02, 2.0
+NOBODY = 65534
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+def _served(where: str) -> FeatureStore:
+    """As the server opens it."""
+    return open_store(where, recipe="shop", deadline_s=DEADLINE_S, read_only=True, kept=1000)
+
+
+def _written(where: str, deadline_s: float | None = None) -> FeatureStore:
+    return open_store(where, recipe="shop", deadline_s=deadline_s, read_only=False, kept=1000)
+
+
+@contextmanager
+def _fails(match: str) -> Iterator[None]:
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=match):
+        yield
+    assert time.monotonic() - began < NOTICED_S
+
+
+def _eventually(store: FeatureStore) -> list[UserRecord | None]:
+    """A machine that is busy may be late once or twice; a store that does not recover, always."""
+    for _ in range(100):
+        try:
+            return store.get_many(["anna"])
+        except StoreError:
+            time.sleep(0.02)
+    return store.get_many(["anna"])
+
+
+def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
+    """It may come up after its users, and go, and come again: each time they find it by themselves."""
+    redis.stop()
+    store, writer = _served(redis.url), _written(redis.url)
+    asked: list[Callable[[], object]] = [
+        lambda: store.get_many(["anna"]),
+        store.switched_off,
+        store.source,
+        lambda: writer.record([Event.of("anna", "c")]),
+        lambda: writer.put_many([("anna", ANNA)]),
+        lambda: writer.replace_all([("anna", ANNA)], "source"),
+        lambda: writer.switch(["a"], on=False),
+    ]
+    for ask in asked:
+        with _fails(rf"redis://127\.0\.0\.1:{redis.port}/0 cannot be (read|written): .*refused"):
+            ask()
+    for _ in range(2):
+        redis.start()
+        writer.put_many([("anna", ANNA)])
+        assert _eventually(store) == [ANNA]
+        redis.stop()
+        with _fails("cannot be read"):
+            store.get_many(["anna"])
+
+
+def test_redis_that_hangs(redis: RedisServer) -> None:
+    """It accepts connections and never answers: the deadline ends the wait, with or without one."""
+    store = _served(redis.url)
+    _written(redis.url).put_many([("anna", ANNA)])
+    assert _eventually(store) == [ANNA]
+    with redis.hanging():
+        for connected in (store, _served(redis.url)):
+            with _fails("cannot be read: no answer within 20 ms"):
+                connected.get_many(["anna"])
+        with _fails("cannot be written: no answer within 100 ms"):
+            _written(redis.url, deadline_s=0.1).record([Event.of("anna", "c")])
+    assert _eventually(store)[0] is not None
+
+
+def test_a_redis_host_that_swallows_everything() -> None:
+    """Where not even a connection comes about, the deadline ends the wait as well."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:  # no room is left in the queue of those who wait
+            each.setblocking(False)
+            each.connect_ex(address)
+        with _fails("no answer within 20 ms"):
+            _served(f"redis://127.0.0.1:{address[1]}").get_many(["anna"])
+        for each in waiting:
+            each.close()
+
+
+def test_redis_that_is_full(redis: RedisServer) -> None:
+    """Writes fail with a clear message, all or none; reads work, and writes do again with memory."""
+    store = _written(redis.url)
+    store.replace_all([("anna", ANNA)], "source")
+    redis.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    redis.ask("CONFIG", "SET", "maxmemory", "1")
+    writes: list[Callable[[], object]] = [
+        lambda: store.record([Event.of("anna", "c")]),
+        lambda: store.put_many([("ben", BEN)]),
+        lambda: store.replace_all([("ben", BEN)], "another"),
+        lambda: store.switch(["a"], on=False),
+    ]
+    for write in writes:
+        with _fails("cannot be written: .*maxmemory"):
+            write()
+    assert store.get_many(["anna", "ben"]) == [ANNA, None]
+    assert (store.source(), store.switched_off()) == ("source", frozenset())
+    redis.ask("CONFIG", "SET", "maxmemory", "0")
+    assert redis.ask("DBSIZE") == 2, "nothing half-written is left"
+    for write in writes:
+        write()
+    assert store.get_many(["ben"]) == [BEN]
+
+
+def test_redis_that_asks_for_a_password(redis: RedisServer) -> None:
+    """The right one is enough; without it the message says so, and no message holds a secret."""
+    redis.ask("CONFIG", "SET", "requirepass", "s3cret")
+    with _fails("Authentication required"):
+        _served(redis.url).get_many(["anna"])
+    with _fails("(?i)invalid (username|password)"):
+        _served(redis.url.replace("//", "//:wr0ng@")).get_many(["anna"])
+    right = redis.url.replace("//", "//:s3cret@")
+    assert _written(right).get_many(["anna"]) == [None]
+    redis.stop()
+    with pytest.raises(StoreError) as raised:
+        _served(right).get_many(["anna"])
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    """A store with one user, in a folder that any user of the machine may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="shortlist-faults-"))
+    folder.chmod(0o755)
+    path = folder / "store.sqlite"
+    store = SqliteFeatureStore(path)
+    store.put_many([("anna", ANNA)])
+    store.close()
+    yield path
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def _without_rights(*paths: Path) -> Iterator[None]:
+    """For the block nobody may write; root, who may always, is nobody meanwhile."""
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(NOBODY)
+        for each in paths:
+            if not root:
+                each.chmod(0o555)
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for each in paths:
+            each.chmod(0o755)
+
+
+def test_sqlite_that_is_locked(path: Path) -> None:
+    """An exclusive lock is waited for as long as the deadline says; when it goes, all is well."""
+    store, writer = _served(str(path)), _written(str(path), deadline_s=0.1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("UPDATE users SET features = features")
+    with _fails("cannot be (opened|read): .*locked"):
+        store.get_many(["anna"])
+    with _fails("cannot be (opened|written): .*locked"):
+        writer.record([Event.of("anna", "c")])
+    other.rollback()
+    other.close()
+    assert writer.record([Event.of("anna", "c")]) == 1
+    assert store.get_many(["anna"]) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
+
+
+def test_sqlite_is_read_while_another_writes(path: Path) -> None:
+    """A writer in the midst of its transaction keeps no reader waiting; a second writer waits."""
+    store, writer = _served(str(path)), _written(str(path), deadline_s=0.1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("DELETE FROM users")
+    assert store.get_many(["anna"]) == [ANNA]
+    with _fails("cannot be (opened|written): .*locked"):
+        writer.record([Event.of("anna", "c")])
+    other.rollback()
+    other.close()
+    assert writer.record([Event.of("anna", "c")]) == 1
+
+
+def test_sqlite_that_takes_too_long(path: Path) -> None:
+    """Work beyond the deadline is broken off, and the next call is answered."""
+    many = SqliteFeatureStore(path, kept=1_000_000)
+    many.record(Event.of("ben", str(n), time=float(n)) for n in range(200_000))
+    many.close()
+    served = open_store(str(path), recipe="shop", deadline_s=0.01, read_only=True, kept=1_000_000)
+    with _fails("cannot be read: it took longer than 10 ms"):
+        served.get_many(["ben"])
+    assert _eventually(served) == [ANNA]
+
+
+def test_sqlite_without_the_right_to_write(path: Path) -> None:
+    """In a read-only folder writes are refused, and what was written stays; then all is well."""
+    store = _written(str(path))
+    with (
+        _without_rights(path, path.parent),
+        _fails("cannot be (opened|written): .*(readonly|unable to open)"),
+    ):
+        store.record([Event.of("anna", "c")])
+    assert store.get_many(["anna"]) == [ANNA]
+    assert store.record([Event.of("anna", "c")]) == 1
+
+
+def test_sqlite_that_is_damaged_and_mended(path: Path) -> None:
+    """Rubbish in the file is an error with its name; the old content, put back, is read again."""
+    store = _served(str(path))
+    whole = path.read_bytes()
+    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with _fails(r"store\.sqlite cannot be opened: file is not a database"):
+        store.get_many(["anna"])
+    path.write_bytes(whole)
+    assert store.get_many(["anna"]) == [ANNA]
+
+
+def test_sqlite_that_is_deleted_and_made_anew(path: Path) -> None:
+    """A missing file is said, whoever had it open; a new one of the name is taken at once."""
+    store, writer = _served(str(path)), _written(str(path))
+    assert store.get_many(["anna"]) == writer.get_many(["anna"]) == [ANNA]
+    for each in path.parent.iterdir():
+        each.unlink()
+    with _fails(r"store\.sqlite does not exist"):
+        store.get_many(["anna"])
+    writer.put_many([("ben", BEN)])
+    assert store.get_many(["anna", "ben"]) == [None, BEN]
+
+
+def test_sqlite_whose_folder_is_not_there_yet(tmp_path: Path) -> None:
+    """A server may start before its store is made."""
+    path = tmp_path / "later" / "store.sqlite"
+    store = _served(str(path))
+    with _fails("does not exist"):
+        store.switched_off()
+    path.parent.mkdir()
+    _written(str(path)).switch(["a"], on=False)
+    assert store.switched_off() == {"a"}

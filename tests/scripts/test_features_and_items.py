@@ -1,0 +1,224 @@
+"""``shortlist features`` and ``shortlist items`` as a person types them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ensemble.export import export
+from ensemble.stores import opened_store
+from recipes.artifacts import Artifacts
+from scripts import cli
+from tests.ensemble.synthetic import RECIPE, write_artifacts
+
+TOML = """
+name = "made-up"
+source = { kind = "parquet", interactions = "interactions.parquet" }
+columns = { user = "user_id", item = "item_id", timestamp = "time" }
+split = { kind = "random" }
+
+[interactions]
+history_length = 6
+
+[features.user]
+age = { kind = "bucket", boundaries = [18, 30, 50] }
+gender = { kind = "categorical" }
+income = { kind = "numeric", fill = 1.0 }
+tags = { kind = "categorical", list = true }
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("features")
+    export(RECIPE, write_artifacts(root / "made-up"), force=False, say=print)
+    return root
+
+
+@pytest.fixture
+def recipe(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recipe's file, and a copy of its artifacts with a filled feature store."""
+    shutil.copytree(exported, tmp_path / "artifacts")
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", "artifacts")
+    monkeypatch.chdir(tmp_path)
+    Path("made-up.toml").write_text(TOML, encoding="utf-8")
+    return "./made-up.toml"
+
+
+def _get(recipe: str, user: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert cli.main(["features", "get", recipe, "--user", user, "--json"]) == 0
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return shown
+
+
+def test_set_changes_what_is_named(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers, texts and null; other features and all interactions stay, recorded ones recorded."""
+    assert cli.main(["record", recipe, "--user", "7", "--item", "50"]) == 0
+    before = _get(recipe, "7", capsys)
+    assert (before["recorded"], before["interactions"][-1]) == (1, "50")
+    assert cli.main(["features", "set", recipe, "--user", "7", "age=44", "gender=null"]) == 0
+    assert capsys.readouterr().out == "set of user 7: age, gender\n"
+    after = _get(recipe, "7", capsys)
+    assert after == before | {"features": before["features"] | {"age": 44, "gender": None}}
+
+
+def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody of whom nothing was known is known from now on."""
+    assert cli.main(["features", "get", recipe, "--user", "new"]) == 1
+    assert "knows no user 'new'" in capsys.readouterr().err
+    typed = ["features", "set", recipe, "--user", "new", "gender=F", 'tags=["a", 3]']
+    assert cli.main(typed) == 0
+    features = {"gender": "F", "tags": ["a", 3]}
+    expected = {"user_id": "new", "features": features, "interactions": [], "recorded": 0}
+    assert _get(recipe, "new", capsys) == expected
+    assert cli.main(["features", "get", recipe, "--user", "new"]) == 0
+    assert '["a", 3]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("agee=3", "age, gender, income, tags; got 'agee' (did you mean 'age'?)"),
+        ("age=old", "expected a number for age, got 'old'"),
+        ("income=true", "expected a number for income, got True"),
+        ("gender=[1]", "expected a text or a number for gender, got [1]"),
+        ("tags=a", "expected a list of texts or numbers for tags, got 'a'"),
+        ("gender", "expected NAME=VALUE, got 'gender'"),
+        ("=3", "expected NAME=VALUE, got '=3'"),
+    ],
+)
+def test_what_no_user_can_have_is_refused(
+    recipe: str, value: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name or the kind of value is told, and nothing is changed."""
+    before = _get(recipe, "7", capsys)
+    assert cli.main(["features", "set", recipe, "--user", "7", "income=1", value]) == 1
+    assert complaint in capsys.readouterr().err
+    assert _get(recipe, "7", capsys) == before
+
+
+def test_features_come_out_of_a_file(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column of Parquet or a field of JSON is changed for the users that are in the file."""
+    before = _get(recipe, "7", capsys)
+    table = pa.table({"user_id": [7, 800], "income": [2.5, float("nan")]})
+    pq.write_table(table, "users.parquet")
+    assert cli.main(["features", "load", recipe, "--file", "users.parquet"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("features of 2 users: ")
+    assert said.endswith("feature_store.sqlite\n")
+    expected = before | {"features": before["features"] | {"income": 2.5}}
+    assert _get(recipe, "7", capsys) == expected
+    assert _get(recipe, "800", capsys)["features"] == {"income": None}
+    lines = ['{"user_id": "7", "age": 1}', "", '{"user_id": 7, "age": 2, "tags": ["a"]}']
+    Path("users.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert cli.main(["features", "load", recipe, "--file", "users.jsonl"]) == 0
+    assert _get(recipe, "7", capsys)["features"] == expected["features"] | {"age": 2, "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        (
+            "u.jsonl",
+            b'{"user_id": "7", "age": 1}\n\n{"age": 2}',
+            "u.jsonl, line 3: expected user_id",
+        ),
+        ("u.jsonl", b'{"user_id": "7", "age": 1}\n{"user_id": "8", "aeg": 2}', "mean 'age'"),
+        ("u.jsonl", b'{"user_id": "7", "age": 1}\n{', "u.jsonl, line 2: expected a JSON object"),
+        ("u.jsonl", b'{"user_id": "7", "age": "x"}', "line 1: expected a number for age, got 'x'"),
+        ("u.parquet", b"no Parquet", "u.parquet cannot be read"),
+        ("u.csv", b"", "ends in .jsonl or .parquet, got u.csv"),
+        ("u.jsonl", None, "There is no file u.jsonl"),
+    ],
+)
+def test_a_wrong_file_changes_nothing(
+    recipe: str,
+    name: str,
+    content: bytes | None,
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The place in the file is told; users before it keep what they had."""
+    before = _get(recipe, "7", capsys)
+    if content is not None:
+        Path(name).write_bytes(content)
+    assert cli.main(["features", "load", recipe, "--file", name]) == 1
+    assert complaint in capsys.readouterr().err
+    assert _get(recipe, "7", capsys) == before
+
+
+def test_load_fills_the_store_from_the_recipes_data(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `export` does: what is up to date is kept, what is lost comes again."""
+    table = pq.read_table("artifacts/made-up/raw/users.parquet")
+    tags = pa.array([["a"]] * table.num_rows)
+    pq.write_table(table.append_column("tags", tags), "artifacts/made-up/raw/users.parquet")
+    assert cli.main(["features", "load", recipe]) == 0
+    assert capsys.readouterr().out.startswith("feature store filled: ")
+    assert _get(recipe, "7", capsys)["features"]["tags"] == ["a"]
+    assert cli.main(["features", "load", recipe]) == 0
+    assert capsys.readouterr().out.startswith("feature store up to date: ")
+    for path in Path("artifacts/made-up").glob("feature_store.sqlite*"):
+        path.unlink()
+    assert cli.main(["features", "get", recipe, "--user", "7"]) == 1
+    assert "does not exist. Run: shortlist export ./made-up.toml" in capsys.readouterr().err
+    assert cli.main(["features", "load", recipe]) == 0
+    assert len(_get(recipe, "7", capsys)["interactions"]) > 0
+
+
+def test_items_are_switched_off_and_on(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line says what is off now."""
+    for typed, said in [
+        ([], "every item is on"),
+        (["--off", "50", "7"], "off: 50, 7"),
+        (["--off", "8", "--on", "50"], "off: 7, 8"),
+        ([], "off: 7, 8"),
+    ]:
+        assert cli.main(["items", recipe, *typed]) == 0
+        assert capsys.readouterr().out == f"{said}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        (
+            ["--off", "50", "nothing"],
+            "items of release 1; it has no 'nothing'. Nothing was switched",
+        ),
+        (["--on", "nothing"], "items of release 1; it has no 'nothing'"),
+        (["--on", "50", "--off", "50"], "got 50 after both"),
+    ],
+)
+def test_an_item_that_there_is_not_is_refused(
+    recipe: str, typed: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One wrong id, and nothing is switched."""
+    assert cli.main(["items", recipe, *typed]) == 1
+    assert complaint in capsys.readouterr().err
+    assert cli.main(["items", recipe]) == 0
+    assert capsys.readouterr().out == "every item is on\n"
+
+
+def test_an_item_that_left_the_catalogue_can_be_switched_on(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is off stays off from release to release, and is let go by its name alone."""
+    with opened_store(RECIPE, Artifacts.of("made-up")) as store:
+        store.switch(["left"], on=False)
+    assert cli.main(["items", recipe, "--on", "left"]) == 0
+    assert capsys.readouterr().out == "every item is on\n"
+
+
+def test_without_a_release_there_are_no_items(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the command that makes one."""
+    shutil.rmtree("artifacts/made-up/model_repository")
+    assert cli.main(["items", recipe, "--off", "50"]) == 1
+    assert "shortlist export ./made-up.toml" in capsys.readouterr().err

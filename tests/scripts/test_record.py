@@ -1,0 +1,163 @@
+"""``shortlist record`` as a person or a pipe types it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ensemble.runtime.errors import StoreError
+from ensemble.runtime.feature_store import UserRecord
+from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from scripts import cli
+
+TOML = """
+name = "shop"
+source = { kind = "parquet", interactions = "interactions.parquet" }
+columns = { user = "user_id", item = "item_id" }
+split = { kind = "random" }
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recipe in an empty folder: events may be recorded before anything is exported."""
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", "artifacts")
+    monkeypatch.chdir(tmp_path)
+    Path("shop.toml").write_text(TOML, encoding="utf-8")
+    return "./shop.toml"
+
+
+def _record(user: str) -> UserRecord | None:
+    store = SqliteFeatureStore(Path("artifacts/shop/feature_store.sqlite"), read_only=True)
+    (record,) = store.get_many([user])
+    store.close()
+    return record
+
+
+def _interactions(user: str) -> list[str]:
+    record = _record(user)
+    return list(record.interactions) if record else []
+
+
+def test_one_event(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recorded once under its id; a time of its own puts it in its place."""
+    typed = ["record", recipe, "--user", "7", "--item"]
+    assert cli.main([*typed, "a", "--event", "bought", "--event-id", "order 1"]) == 0
+    assert cli.main([*typed, "a", "--event", "bought", "--event-id", "order 1"]) == 0
+    assert cli.main([*typed, "b", "--time", "5"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["recorded", "recorded before: it counts once", "recorded"]
+    assert _interactions("7") == ["b", "a"]
+
+
+def test_a_file_of_events_counts_once(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Blank lines, a byte order mark, whole numbers as ids; run again, nothing is new."""
+    lines = [
+        '{"user_id": 7, "item_id": "late", "time": 9.5}',
+        "",
+        '{"user_id": "7", "item_id": "early", "time": 3, "event": "bought", "event_id": null}',
+        '{"user_id": "8", "item_id": 50, "event_id": 1}\r',
+    ]
+    Path("events.jsonl").write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
+    for new in (3, 0):
+        assert cli.main(["record", recipe, "--file", "events.jsonl"]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"3 events, {new} of them new, in ")
+        assert said.endswith(" a second)\n")
+    assert _interactions("7") == ["early", "late"]
+    assert _interactions("8") == ["50"]
+
+
+def _interactions_so_far(user: str) -> list[str]:
+    try:
+        return _interactions(user)
+    except StoreError:
+        return []  # the store is not made yet
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "expected a JSON object in UTF-8, got '{'"),
+        ("[1]", "expected a JSON object, got '[1]'"),
+        ('{"item_id": "a"}', "expected user_id, a text or a whole number; got none"),
+        ('{"user_id": "", "item_id": "a"}', "expected user_id, a text or a whole number; got ''"),
+        ('{"user_id": 1.5, "item_id": "a"}', "a text or a whole number; got 1.5"),
+        ('{"user_id": true, "item_id": "a"}', "a text or a whole number; got True"),
+        ('{"user_id": "7", "item_id": "a", "time": "now"}', "Unix seconds; got 'now'"),
+        ('{"user_id": "7", "item_id": "a", "time": NaN}', "Unix seconds; got nan"),
+        ('{"user_id": "7", "item_id": "a", "event": 3}', "expected event, a name; got 3"),
+        ('{"user_id": "7", "item": "a"}', "got 'item' (did you mean 'item_id'?)"),
+        ("\udcff", "expected a JSON object in UTF-8"),
+    ],
+)
+def test_a_wrong_line_is_named_and_those_before_it_count(
+    recipe: str, line: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The number of the line, what was expected and what came; mended and run again, all count once."""
+    right = '{"user_id": "7", "item_id": "%s", "time": %d}'
+    lines = [right % ("a", 1), right % ("b", 2), line, right % ("c", 3)]
+    Path("events.jsonl").write_bytes("\n".join(lines).encode(errors="surrogateescape"))
+    assert cli.main(["record", recipe, "--file", "events.jsonl"]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("2 events, 2 of them new")
+    assert "line 3: " in said.err
+    assert complaint in said.err
+    assert "The events before it are recorded" in said.err
+    assert _interactions("7") == ["a", "b"]
+    Path("events.jsonl").write_text("\n".join([*lines[:2], lines[3]]), encoding="utf-8")
+    assert cli.main(["record", recipe, "--file", "events.jsonl"]) == 0
+    assert capsys.readouterr().out.startswith("3 events, 1 of them new")
+    assert _interactions("7") == ["a", "b", "c"]
+
+
+def test_events_of_a_pipe_are_recorded_as_they_come(recipe: str) -> None:
+    """What a running program has written so far counts, though its pipe stays open."""
+    command = [sys.executable, "-m", "scripts.cli", "record", recipe, "--file", "-"]
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as running:
+        assert running.stdin is not None
+        running.stdin.write(b'{"user_id": "7", "item_id": "a", "time": 1}\n{"user_id": "7", "it')
+        running.stdin.flush()
+        deadline = time.monotonic() + 30
+        while (found := _interactions_so_far("7")) == []:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert found == ["a"]
+        running.stdin.write(b'em_id": "b", "time": 2}')
+        running.stdin.close()
+        assert running.wait(30) == 0
+    assert _interactions("7") == ["a", "b"]
+
+
+def test_the_recipe_says_how_many_are_kept(recipe: str) -> None:
+    """`serving.interactions_kept` bounds what is recorded of a user."""
+    with Path("shop.toml").open("a", encoding="utf-8") as file:
+        file.write("serving = { interactions_kept = 2 }\n")
+    events = [{"user_id": "7", "item_id": str(n), "time": n} for n in range(9)]
+    Path("events.jsonl").write_text("\n".join(map(json.dumps, events)), encoding="utf-8")
+    assert cli.main(["record", recipe, "--file", "events.jsonl"]) == 0
+    assert _interactions("7")[-2:] == ["7", "8"]
+    assert len(_interactions("7")) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "expected --user ID and --item ID, or --file FILE"),
+        (["--user", "7"], "expected --user ID and --item ID, or --file FILE"),
+        (["--user", "7", "--item", "a", "--file", "-"], "or --file FILE"),
+        (["--file", "event.jsonl"], "There is no file event.jsonl"),
+    ],
+)
+def test_what_cannot_be_meant_is_explained(
+    recipe: str, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One message, and nothing recorded."""
+    assert cli.main(["record", recipe, *options]) == 1
+    assert complaint in capsys.readouterr().err
+    assert not Path("artifacts/shop/feature_store.sqlite").exists()
