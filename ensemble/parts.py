@@ -129,7 +129,8 @@ def _embeddings(artifacts: Artifacts, items: int, recipe_name: str) -> np.ndarra
             f"{len(rows)}. The models were trained on other data: run "
             f"`shortlist train {recipe_name}` again."
         )
-    embeddings = np.stack(embedded["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)
+    flat = embedded["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    embeddings = flat.reshape(items, -1).astype(np.float32, copy=False)
     if not np.isfinite(embeddings).all():
         raise ShortlistError(
             f"{artifacts.models.item_embeddings} should hold finite numbers; it holds infinities "
