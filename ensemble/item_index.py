@@ -4,6 +4,7 @@ Why it is one of these two: docs/decisions/0006-item-index.md.
 """
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ EXACT_UP_TO = 50_000
 #: Fewer items are always compared one by one: there is nothing to learn clusters from.
 FEWEST = 256
 #: Clusters per square root of the items; a search looks into a share of them, at least so many.
-CLUSTERS, SHARE, FEWEST_LOOKED_INTO = 2, 1 / 16, 64
+CLUSTERS, SHARE, FEWEST_LOOKED_INTO = 2, 1 / 18, 64
 #: What a cluster's centre is learnt from.
 ITEMS_PER_CLUSTER = 64
 
@@ -34,6 +35,7 @@ def build_index(
     embeddings: np.ndarray, wanted: Literal["auto", "exact", "approximate"]
 ) -> ItemIndex:
     """Index float32 [n, d] embeddings."""
+    faiss.omp_set_num_threads(os.cpu_count() or 1)  # a release that was loaded has set it to one
     limit = {"auto": EXACT_UP_TO, "approximate": FEWEST}.get(wanted, math.inf)
     if len(embeddings) <= limit:
         index = faiss.IndexFlatIP(embeddings.shape[1])

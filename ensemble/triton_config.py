@@ -13,7 +13,7 @@ CONFIG = "config.pbtxt"
 def config_text(recipe: Recipe) -> str:
     """The configuration that a release carries, in protobuf's text form; see ``with_version``.
 
-    Requests that wait are answered together (dynamic batching), one instance a core. A request that
+    Requests that wait are answered together (dynamic batching), an instance for each core but one. A request that
     leaves out an optional input gets the recipe's default. Ragged: requests that name different
     numbers of items may share a batch. The first requests are made before the model is ready.
     """
@@ -51,7 +51,9 @@ def version_in(text: str) -> int | None:
 
 
 def _instances() -> int:
-    return min(os.cpu_count() or 1, 8)
+    # One core is left to Triton itself: with an instance on every core, batches are smaller, and the
+    # processor time of a request grows by half (docs/decisions/0007-hot-path.md).
+    return max(1, min((os.cpu_count() or 1) - 1, 8))
 
 
 _TYPES = {"BYTES": "TYPE_STRING", "BOOL": "TYPE_BOOL"}

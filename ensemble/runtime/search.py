@@ -8,7 +8,7 @@ import numpy as np
 from .catalogue import NO_ROW
 
 #: An approximate index names so many times the items that are wanted; their embeddings decide.
-NAMED_PER_WANTED = 8
+NAMED_PER_WANTED = 5
 #: Where items are left out, the search looks into as many times more clusters, up to this.
 GREATEST_EFFORT = 16
 
@@ -42,7 +42,10 @@ def search(
         _, [named] = index.search(query[None], NAMED_PER_WANTED * width, params=parameters)
         named = named[named >= 0]
         products = embeddings[named] @ query
-        best = np.lexsort((named, -products))[:width]
+        if len(named) > width:  # a partition first: all of them need no sorting
+            top = np.argpartition(-products, width - 1)[:width]
+            named, products = named[top], products[top]
+        best = np.lexsort((named, -products))
         scores[place, : len(best)] = products[best]
         rows[place, : len(best)] = named[best]
     return scores, rows

@@ -1,5 +1,6 @@
 """One made-up recommender, exported once, and one Triton for all the tests of a session."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,12 @@ def release(artifacts: Artifacts) -> Path:
 def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """Three releases that answer differently, not to be changed."""
     return write_three_releases(tmp_path_factory.mktemp("three") / "made-up")
+
+
+@pytest.fixture
+def three(three_releases: Artifacts, tmp_path: Path) -> Artifacts:
+    """Three releases with an NDCG@10 of 0.50, 0.51 and 0.40, to change at will; 1 is served."""
+    return Artifacts(Path(shutil.copytree(three_releases.root, tmp_path / "made-up")))
 
 
 @pytest.fixture(scope="session")

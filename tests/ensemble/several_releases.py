@@ -1,4 +1,4 @@
-"""Releases of the made-up recommender that answer differently."""
+"""Releases of the made-up recommender that answer differently, and what is done with them."""
 
 import json
 import shutil
@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 from ensemble.export import export
+from ensemble.publish import publish, rollback
+from ensemble.release_gate import Gate
 from ensemble.releases import releases
 from ensemble.runtime import manifest
 from recipes.artifacts import Artifacts
@@ -53,3 +55,23 @@ def damage(release: Path) -> None:
 def names(artifacts: Artifacts) -> list[str]:
     """The releases that there are."""
     return [path.name for path in releases(artifacts)]
+
+
+def published(
+    artifacts: Artifacts, version: int | None = None, gate: Gate | None = None, **serving: int
+) -> list[str]:
+    """Publish, whatever the figures; returns what was said. ``serving``: settings of the recipe."""
+    said: list[str] = []
+    recipe = RECIPE.model_copy(update={"serving": RECIPE.serving.model_copy(update=serving)})
+    publish(recipe, artifacts, version, gate or Gate(force=True), said.append)
+    return said
+
+
+def rolled_back(artifacts: Artifacts, version: int | None = None) -> None:
+    """Roll back, and say nothing."""
+    rollback(RECIPE, artifacts, version, lambda _: None)
+
+
+def temporary_files(artifacts: Artifacts) -> list[Path]:
+    """What no command should leave behind."""
+    return list(artifacts.root.rglob("*.tmp"))

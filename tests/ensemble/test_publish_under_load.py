@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,12 +107,6 @@ class Load:
             except OSError as error:
                 self.unready.append(str(error))
             time.sleep(0.01)
-
-
-@pytest.fixture
-def three(three_releases: Artifacts, tmp_path: Path) -> Artifacts:
-    """Three releases that answer differently."""
-    return Artifacts(Path(shutil.copytree(three_releases.root, tmp_path / "made-up")))
 
 
 @pytest.fixture
