@@ -65,7 +65,7 @@ def load(
     clock, poll = time.perf_counter, select.epoll()
     for file in by_file:
         poll.register(file, select.EPOLLIN)
-    used, used_by_server = time.process_time(), server_cpu()
+    used_by_server, used = server_cpu(), time.process_time()
     began = clock()
     end = began + seconds
     for file, connection in by_file.items():

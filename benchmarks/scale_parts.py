@@ -34,7 +34,10 @@ def scale_recipe(items: int) -> Recipe:
 def write_parts(artifacts: Artifacts, made: MadeUp) -> None:
     """Write raw tables, prepared data and models of ``made``, whose queries are those of its users."""
     users, items = len(made.queries), len(made.items)
-    user_ids, item_ids = [f"u{user}" for user in range(users)], [f"i{item}" for item in range(items)]
+    user_ids, item_ids = (
+        [f"u{user}" for user in range(users)],
+        [f"i{item}" for item in range(items)],
+    )
     random = np.random.default_rng(1)
     for folder in (artifacts.raw.root, artifacts.prepared.root / "raw"):
         folder.mkdir(parents=True)

@@ -96,11 +96,7 @@ def stock_graph(recipe: Recipe, artifacts: Artifacts, parts: Path, way: Way) -> 
     combined = item_features >> UnrollFeatures(item, user_features[list(users)])
     ranking = combined >> PredictTensorflow(models["ranker"])
     ordering = combined[item] >> SoftmaxSampling(
-        relevance_col=ranking[ranking.output_schema.column_names[0]]
-        if ranking.output_schema
-        else ranking,
-        topk=TOP_K,
-        temperature=0.00000001,
+        relevance_col=ranking, topk=TOP_K, temperature=0.00000001
     )
     return Ensemble(ordering, Schema([ColumnSchema("user_row", dtype=md.int64, dims=(None,))]))
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import tensorflow as tf
-from absl import logging
 from merlin.systems.dag.ops.faiss import setup_faiss
 
 from models.prepared import Arrays, PreparedData
@@ -58,9 +57,7 @@ def keras_models(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
 
 def write(recipe: Recipe, artifacts: Artifacts, folder: Path) -> None:
     """Write all parts below ``folder``."""
-    logging.set_verbosity(
-        logging.ERROR
-    )  # Keras tells at length of layers that it saves as functions
+    tf.get_logger().setLevel("ERROR")  # Keras tells at length which layers it saves as functions
     for name, model in keras_models(recipe, artifacts).items():
         model.save(str(folder / name))
     data = PreparedData(artifacts.prepared)

@@ -13,9 +13,10 @@ CONFIG = "config.pbtxt"
 def config_text(recipe: Recipe) -> str:
     """The configuration that a release carries, in protobuf's text form; see ``with_version``.
 
-    Requests that wait are answered together (dynamic batching), an instance for each core but one. A request that
-    leaves out an optional input gets the recipe's default. Ragged: requests that name different
-    numbers of items may share a batch. The first requests are made before the model is ready.
+    Requests that wait are answered together (dynamic batching), by an instance for each core but
+    one. A request that leaves out an optional input gets the recipe's default. Ragged: requests that
+    name different numbers of items may share a batch. The first requests are made before the model
+    is ready.
     """
     return f"""name: "{MODEL_NAME}"
 backend: "python"
