@@ -19,7 +19,8 @@ connections, each with its next request as soon as it has the answer, from a gen
 Prints a table to stderr, and to stdout one JSON line for each system and number of connections, one with
 the ratios to each system, and last the summary: our figures over gRPC, ``p50_ms`` and
 ``p50_vs_stock`` over one connection, ``throughput_c16``, ``throughput_vs_stock``, ``p99_ms_c16`` and
-``cpu_over_floor`` (server's processor time a request over the floor's) over 16. ``memory_mb``: of all
+``cpu_over_floor`` (server's processor time a request over the floor's) over 16; ``…_objects`` are ratios to
+``stock-object``. ``memory_mb``: of all
 processes of a server, shared pages counted once. ``ready_s``: from start to ready.
 """
 
@@ -214,13 +215,20 @@ def _ratios(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
 
 def _summary(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
     ours = {count: each.figures() for count, each in systems["ours-grpc"].loads.items()}
-    stock = {count: each.figures() for count, each in systems["stock-path"].loads.items()}
+    stock, objects = (
+        {count: each.figures() for count, each in systems[name].loads.items()}
+        for name in ("stock-path", "stock-object")
+    )
     return {
         "benchmark": "serving",
         "p50_ms": ours[1]["p50_ms"],
         "p50_vs_stock": round(stock[1]["p50_ms"] / ours[1]["p50_ms"], 2),
         "throughput_c16": ours[16]["requests_per_s"],
         "throughput_vs_stock": round(ours[16]["requests_per_s"] / stock[16]["requests_per_s"], 2),
+        "p50_vs_stock_objects": round(objects[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+        "throughput_vs_stock_objects": round(
+            ours[16]["requests_per_s"] / objects[16]["requests_per_s"], 2
+        ),
         "p99_ms_c16": ours[16]["p99_ms"],
         "cpu_over_floor": round(ours[16]["server_cpu_ms"] / floor_ms, 2),
         "ready_s": round(systems["ours-grpc"].ready_s, 2),
