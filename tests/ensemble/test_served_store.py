@@ -10,6 +10,7 @@ import pytest
 from ensemble.client import Client
 from ensemble.export import export
 from ensemble.runtime.feature_store import Event, FeatureStore
+from ensemble.runtime.plan import load
 from ensemble.server import running_server
 from ensemble.stores import VARIABLE, ChosenStore, store_of
 from recipes.artifacts import Artifacts
@@ -114,3 +115,18 @@ def test_the_given_store_goes_before_that_of_the_release(
         Client(server.address.grpc) as client,
     ):
         assert _eventually(lambda: client.recommend(["newcomer"]).known_user.tolist() == [True])
+
+
+def test_an_event_changes_the_query(copied: Artifacts) -> None:
+    """The history that a user's query is made of ends with the item that was just recorded."""
+    release = export(RECIPE, copied, force=True, say=lambda _: None)
+    store = store_of(RECIPE, copied).open()
+    plan = load(release, store)
+    before = plan.run(plan.columns(plan.request(["1", "2"])))
+    store.record([Event.of("1", "77")])
+    after = plan.run(plan.columns(plan.request(["1", "2"])))
+    store.close()
+    assert (before["query"][0] != after["query"][0]).any()
+    assert (before["query"][1] == after["query"][1]).all()
+    # Codes begin at 3, and of the items before it one is not in the vocabulary.
+    assert [code for code in after["user.item_id_history"][0] if code][-1] == 77 - 1 + 3 - 1
