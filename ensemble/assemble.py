@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,8 @@ from ensemble.runtime import item_attributes, manifest, plan
 from ensemble.runtime.arrays import save
 from ensemble.runtime.catalogue import Catalogue
 from ensemble.runtime.feature_store import FeatureStore
-from ensemble.runtime.operators.cross_features import CROSS_FEATURES
+from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER
+from ensemble.runtime.operators.cross_features import arrays_of
 from ensemble.runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.stores import explained, store_of
@@ -127,9 +129,8 @@ def _write_arrays(
         if column.startswith("item."):
             files[name] = f"item_features/{quote(name, safe='')}.npy"
             save(directory / files[name], parts.item_columns[name])
-    for array in sorted(
-        {each for name in parts.cross_features for each in CROSS_FEATURES[name].arrays}
-    ):
+    further = (SOURCES[name].arrays for name in recipe.serving.sources if name != TWO_TOWER)
+    for array in sorted({*arrays_of(parts.cross_features), *chain(*further)}):
         need(artifacts.models.cross_features / array, "train", recipe.given_as)
         shutil.copyfile(artifacts.models.cross_features / array, directory / array)
     return files
@@ -167,6 +168,7 @@ def _write_plan(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
         retrieves=parts.item_embeddings is not None,
         absolute=recipe.retriever.absolute,
+        sources=recipe.serving.sources,
         ranks=recipe.ranker.kind != "none",
         user_features=tuple(each.name for each in parts.encoding.user_features),
         item_arrays=item_arrays,

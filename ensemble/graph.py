@@ -42,6 +42,8 @@ class GraphSettings:
     retrieves: bool
     #: Whether retrieval goes by the absolute value of the inner product.
     absolute: bool
+    #: What brings candidates, by name.
+    sources: tuple[str, ...]
     #: Whether there is a ranker; otherwise candidates keep the scores of retrieval.
     ranks: bool
     #: Raw user columns to look up.
@@ -84,7 +86,10 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     if retrieves:
         sought = (user >> QueryTower(release)) + "similar_to" >> Seek(release)
         retrieved = sought + user + excluded + given + allowed >> Retrieve(
-            release, candidates=settings.candidates, absolute=settings.absolute
+            release,
+            candidates=settings.candidates,
+            absolute=settings.absolute,
+            sources=settings.sources,
         )
     else:
         retrieved = given >> TakeCatalogue(release)
@@ -104,7 +109,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     )
     happened += ["explain", "explain_item_ids", "filter"]
     explained = (happened + sought if retrieves else happened) >> Explain(
-        release, retrieves=retrieves
+        release, retrieves=retrieves, sources=settings.sources
     )
     return Ensemble(answer + stored[["known_user", "degraded"]] + explained, REQUEST)
 

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 
 from ensemble.runtime.encoding import Categorical, Encoder, Encoding, is_null, spell
-from ensemble.runtime.operators.cross_features import CROSS_FEATURES
+from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
 from ensemble.runtime.release import OnnxModel
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
-
-RETRIEVAL_SCORE = "retrieval_score"
 
 
 @dataclass(frozen=True)
@@ -173,12 +171,12 @@ def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str
             feeds[name] = f"user.{name}"
         elif name in item:
             feeds[name] = f"item.{name}"
-        elif name == RETRIEVAL_SCORE or name in CROSS_FEATURES:
+        elif is_number(name):
             feeds[name] = f"candidate.{name}"
         else:
             raise ShortlistError(
                 f"{path} reads {name!r}, which is no user column {sorted(user)}, no item column "
-                f"{sorted(item)} and no cross feature "
+                f"{sorted(item)} and no number about both "
                 f"{[RETRIEVAL_SCORE, *sorted(CROSS_FEATURES)]}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )

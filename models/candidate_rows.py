@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.runtime.operators.cross_features import CROSS_FEATURES, Places
+from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER, interleave
+from ensemble.runtime.operators.cross_features import Places, arrays_of, is_number, numbers_of
 from models import candidates
-from models.linear import MOST_ITEMS, item_weights, strongest
-from models.neighbours import item_neighbours
 from models.prepared import Arrays, Interactions, PreparedData
-
-RETRIEVAL_SCORE = "retrieval_score"
-#: Neighbours kept of each item for the co-occurrence feature.
-NEIGHBOURS = 200
+from recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -49,72 +45,49 @@ class CandidateRows:
         )
 
     def numbers(self) -> Arrays:
-        """The numeric inputs."""
-        names = (RETRIEVAL_SCORE, *CROSS_FEATURES)
-        return {name: self.columns[name] for name in names if name in self.columns}
+        """The numbers about user and candidate."""
+        return {name: column for name, column in self.columns.items() if is_number(name)}
 
 
-def cross_feature_arrays(data: PreparedData, visible: Interactions) -> Arrays:
-    """The arrays that cross features read, by file name, from the interactions that may be seen."""
-    neighbours = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
-    counts = np.bincount(visible.items, minlength=data.item_count)
-    linear = {}
-    if data.item_count <= MOST_ITEMS:
-        weights = item_weights(visible, data.user_count, data.item_count)
-        led_to = strongest(weights, NEIGHBOURS)
-        linear = {
-            "linear_rows.npy": led_to.rows.astype(np.int32),
-            "linear_weights.npy": led_to.weights,
-        }
-    return linear | {
-        "popularity.npy": counts.astype(np.float32),
-        "neighbour_rows.npy": neighbours.rows.astype(np.int32),
-        "neighbour_similarities.npy": neighbours.similarities,
-    }
+@dataclass(frozen=True)
+class Retrieval:
+    """A retriever's vectors, and what it may see.
+
+    ``queries``: float32 [users, dim]; ``items``: float32 [items, dim], both of one retriever that was trained
+    on ``visible`` alone: its scores for what is held out are then what they are in service.
+    ``absolute``: as in ``candidates.retrieve``. ``arrays``: ``number_arrays`` of ``visible``.
+    """
+
+    queries: np.ndarray
+    items: np.ndarray
+    visible: Interactions
+    arrays: Arrays
+    absolute: bool = False
 
 
 def candidate_rows(
-    data: PreparedData,
-    queries: np.ndarray,
-    items: np.ndarray,
-    visible: Interactions,
-    relevant: Interactions,
-    count: int,
-    arrays: Arrays,
-    *,
-    absolute: bool = False,
+    recipe: Recipe, data: PreparedData, retrieval: Retrieval, relevant: Interactions
 ) -> CandidateRows:
-    """Retrieve ``count`` candidates for every user with something relevant, and label them.
-
-    Args:
-        queries: float32 [users, dim]; items: float32 [items, dim], both of one retriever that was
-            trained on ``visible`` alone: its scores for ``relevant`` are then what they are in service.
-        absolute: as in ``candidates.retrieve``.
-        arrays: ``cross_feature_arrays`` of ``visible``.
-    """
+    """Retrieve candidates for every user with something relevant, and label them."""
     users = np.unique(relevant.users)
-    past = visible.by_user(data.user_count)
+    past = retrieval.visible.by_user(data.user_count)
     seen = [past[user] for user in users]
-    return _labelled(
-        data, data.users, users, queries[users], items, seen, relevant, count, arrays, absolute
-    )
+    queries = retrieval.queries[users]
+    return _labelled(recipe, data, data.users, users, queries, seen, retrieval, relevant)
 
 
 def unknown_user_rows(
+    recipe: Recipe,
     data: PreparedData,
     query: np.ndarray,
-    items: np.ndarray,
+    retrieval: Retrieval,
     relevant: Interactions,
-    count: int,
-    arrays: Arrays,
     users: np.ndarray,
-    *,
-    absolute: bool = False,
 ) -> CandidateRows:
     """The rows of some users as if nobody knew them: no features, no past; the labels stay theirs.
 
     Args:
-        query: float32 [1, dim], the unknown user's; the rest as in ``candidate_rows``.
+        query: float32 [1, dim], the unknown user's.
         users: which user rows.
     """
     columns = {
@@ -124,37 +97,32 @@ def unknown_user_rows(
     }
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
-    return _labelled(
-        data, columns, users, queries, items, nothing, relevant, count, arrays, absolute
-    )
+    return _labelled(recipe, data, columns, users, queries, nothing, retrieval, relevant)
 
 
 def _labelled(
+    recipe: Recipe,
     data: PreparedData,
     user_columns: Arrays,
     users: np.ndarray,
     queries: np.ndarray,
-    items: np.ndarray,
     seen: list[np.ndarray],
+    retrieval: Retrieval,
     relevant: Interactions,
-    count: int,
-    arrays: Arrays,
-    absolute: bool,
 ) -> CandidateRows:
-    rows, scores = candidates.retrieve(queries, items, seen, count, absolute=absolute)
+    rows, scores = _retrieved(recipe, queries, seen, retrieval)
     wanted = relevant.by_user(data.user_count)
-    features = {
-        name: feature
-        for name, feature in CROSS_FEATURES.items()
-        if all(array in arrays for array in feature.arrays)
-    }
-    numbers = {name: np.zeros(rows.shape, np.float32) for name in features}
+    arrays = retrieval.arrays
+    names = [
+        name for name in recipe.ranker.numbers if all(each in arrays for each in arrays_of([name]))
+    ]
+    numbers = {name: np.zeros(rows.shape, np.float32) for name in names}
     labels = np.zeros(rows.shape, np.float32)
     places = Places(data.item_count, arrays.__getitem__)
     for position, user in enumerate(users):
         pairs = places.pairs(rows[position], seen[position])
-        for name, feature in features.items():
-            numbers[name][position] = feature.compute(pairs)
+        for name, values in numbers_of(names, pairs, scores[position]).items():
+            numbers[name][position] = values
         labels[position] = np.isin(rows[position], wanted[user])
 
     real = rows.ravel() >= 0
@@ -162,6 +130,34 @@ def _labelled(
     user_rows = np.repeat(users, rows.shape[1])[real]
     columns = {name: column[user_rows] for name, column in user_columns.items()}
     columns |= {name: column[item_rows] for name, column in data.items.items()}
-    columns[RETRIEVAL_SCORE] = scores.ravel()[real]
     columns |= {name: values.ravel()[real] for name, values in numbers.items()}
     return CandidateRows(columns, labels.ravel()[real], user_rows)
+
+
+def _retrieved(
+    recipe: Recipe, queries: np.ndarray, seen: list[np.ndarray], retrieval: Retrieval
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidates in the order of retrieval, int64 [users, count], and their inner products, -1 and -inf pad."""
+    count, items = recipe.serving.candidates, retrieval.items
+    nearest, products = candidates.retrieve(
+        queries, items, seen, count, absolute=retrieval.absolute
+    )
+    names = recipe.serving.sources
+    further = {
+        name: SOURCES[name](len(items), retrieval.arrays.__getitem__)
+        for name in names
+        if name != TWO_TOWER
+    }
+    if not further:
+        return nearest, products
+    rows, scores = np.full_like(nearest, -1), np.full_like(products, -np.inf)
+    for user, taken in enumerate(seen):
+        allowed = np.ones(len(items), bool)
+        allowed[taken] = False
+        lists = {name: source.best(taken, count, allowed)[0] for name, source in further.items()}
+        lists[TWO_TOWER] = nearest[user]
+        merged = interleave([lists[name] for name in names], nearest.shape[1])
+        rows[user, : len(merged)] = merged
+        found = items[merged] @ queries[user]
+        scores[user, : len(merged)] = np.abs(found) if retrieval.absolute else found
+    return rows, scores

@@ -16,7 +16,7 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 from ensemble.runtime.codes import OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import Encoding
 from recipes.artifacts import Prepared
-from recipes.data import POSITIVE
+from recipes.data import PLACE, POSITIVE
 from workflows.graph import WEIGHT
 
 Arrays = dict[str, np.ndarray]
@@ -32,12 +32,6 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.users)
 
-    def __add__(self, other: "Interactions") -> "Interactions":
-        """Both, ``other`` later."""
-        return Interactions(
-            np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
-        )
-
     def by_user(self, users: int) -> list[np.ndarray]:
         """Item rows of each user row 0..users-1, oldest first."""
         order = np.argsort(self.users, kind="stable")
@@ -48,13 +42,15 @@ class Interactions:
 @dataclass(frozen=True)
 class Labelled:
     """Interactions with what is known of each, all [n]: user and item rows int64, label and weight float32,
-    positive bool. Without a label or weight column: ones."""
+    positive bool, place int64. Without a label or weight column: ones."""
 
     users: np.ndarray
     items: np.ndarray
     label: np.ndarray
     weight: np.ndarray
     positive: np.ndarray
+    #: Numbers the interactions of all parts, a user's in the order of time.
+    place: np.ndarray
 
     def __len__(self) -> int:
         return len(self.users)
@@ -65,13 +61,17 @@ class Labelled:
         return Interactions(self.users[self.positive], self.items[self.positive])
 
     def __add__(self, other: "Labelled") -> "Labelled":
-        """Both, ``other`` later."""
+        """Both, one after the other."""
         return Labelled(
             *(
                 np.concatenate([getattr(self, field.name), getattr(other, field.name)])
                 for field in fields(self)
             )
         )
+
+    def at(self, rows: np.ndarray) -> "Labelled":
+        """Some of them: int64 [m], or bool [n]."""
+        return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 class PreparedData:
@@ -155,8 +155,9 @@ class PreparedData:
         return len(self.items[self.item_id.name])
 
     def interactions(self, *parts: str) -> Interactions:
-        """The positives of ``train``, ``valid`` or ``test``, or of some of them one after the other."""
-        return self.labelled(*parts).positives
+        """The positives of ``train``, ``valid`` or ``test``, or of some of them, in the order of time."""
+        rows = self.labelled(*parts)
+        return rows.at(np.argsort(rows.place, kind="stable")).positives
 
     def labelled(self, *parts: str) -> Labelled:
         """All interactions of ``train``, ``valid`` or ``test``, or of some of them one after the other."""
@@ -178,6 +179,7 @@ class PreparedData:
             label,
             weight,
             table[POSITIVE].to_numpy(),
+            table[PLACE].to_numpy(),
         )
 
     def pair_columns(self, users: np.ndarray, items: np.ndarray) -> Arrays:

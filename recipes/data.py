@@ -8,6 +8,8 @@ from recipes.table import Fraction, Positive, Table
 
 #: Column of the prepared interactions: whether a row is a positive.
 POSITIVE = "positive"
+#: The column that numbers the rows of all parts, a user's in the order of time.
+PLACE = "place"
 
 
 class Source(Table):

@@ -68,6 +68,23 @@ class Ranker(Table):
     #: the probability that it is relevant. ``positives``: an interaction, and the probability that it is a
     #: positive. ``label``: an interaction, and its label, by squared error.
     target: Literal["candidates", "positives", "label"] = "candidates"
+    #: ``candidates``: the numbers about user and candidate that it sees: ``retrieval_score`` and those of
+    #: ``ensemble/runtime/operators/cross_features.py``; with the ending ``_standing`` or ``_place``, how a
+    #: number compares with those of the user's other candidates (``ensemble/runtime/standings.py``).
+    numbers: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "retrieval_score",
+        "popularity",
+        "activity",
+        "cooccurrence",
+        "linear",
+    )
+    #: ``candidates``: what is made small. ``pointwise``: the log loss of each candidate. ``listwise``: the
+    #: log loss of the relevant ones among all candidates of their user (ListNet, Cao et al., ICML 2007);
+    #: the scores are calibrated to probabilities afterwards.
+    loss: Literal["pointwise", "listwise"] = "pointwise"
+    #: ``candidates``: how often a share of the training part as large as ``split.valid`` is held out anew, a
+    #: retriever trained on the rest, and its candidates added to those of the valid part.
+    folds: Annotated[int, Field(ge=0, le=20)] = 0
     #: Whether user and item ids are among its inputs. Where an id has few interactions, the ranker learns
     #: the training users by heart through it.
     ids: bool = True
@@ -83,7 +100,7 @@ class Ranker(Table):
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
     #: ``wide-and-deep``: add the inner product of the user's and the item's embedding.
     dot_product: bool = False
-    #: ``wide-and-deep``: deep sides, each trained for itself, whose mean is the answer.
+    #: Models, each trained for itself, whose mean is the answer: of ``wide-and-deep`` the deep sides.
     copies: Annotated[int, Field(ge=1, le=16)] = 1
     #: ``wide-and-deep``: of the deep side. ``weight_decay`` is for adamw.
     optimizer: Literal["adamw", "adagrad"] = "adamw"

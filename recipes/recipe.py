@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from recipes.data import POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
+from recipes.data import PLACE, POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
 from recipes.models import Joint, Ranker, Retriever
 from recipes.serving import Serving
 from recipes.table import Positive, Table
@@ -81,6 +81,10 @@ class Recipe(Table):
                 "retriever.kind 'none' leaves the work to the ranker, which must then learn from "
                 "interactions: set ranker.target = 'positives' or 'label'"
             )
+        if retriever == "none" and len(self.serving.sources) > 1:
+            raise ValueError(
+                "retriever.kind 'none' makes every item a candidate: leave serving.sources out"
+            )
         if retriever == "masked-softmax" and not self.interactions.history_length:
             raise ValueError(
                 "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
@@ -113,6 +117,7 @@ class Recipe(Table):
         taken: dict[str, str] = {
             f"{self.columns.item}_history": "the history of columns.item",
             POSITIVE: "the mark of a positive",
+            PLACE: "the number of an interaction",
         }
         parts = [
             (f"columns.{part}", name)

@@ -16,6 +16,10 @@ class Serving(Table):
 
     #: How many candidates of a user are ranked.
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
+    #: What brings them, in turns, each its best that is not there yet. ``two-tower``: the retriever.
+    #: ``linear``: what the user's items lead to, by a linear item-item model (EDLAE). ``popularity``: what
+    #: most users took.
+    sources: tuple[Literal["two-tower", "linear", "popularity"], ...] = ("two-tower",)
     #: Answers per user where the request does not say.
     top_k: Positive = 10
     max_batch_size: Positive = 256
@@ -37,6 +41,13 @@ class Serving(Table):
         if self.top_k > self.candidates:
             raise ValueError(f"top_k ({self.top_k}) must be at most candidates ({self.candidates})")
         return self
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_differ(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if "two-tower" not in sources or len(set(sources)) < len(sources):
+            raise ValueError(f"expected 'two-tower' and every source once, and {list(sources)} came")
+        return sources
 
     @field_validator("store")
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.artifacts import PARTS, Artifacts, Prepared
 from recipes.atomic import atomic_directory
-from recipes.data import POSITIVE
+from recipes.data import PLACE, POSITIVE
 from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, write_stamp
 from recipes.inputs import need
@@ -213,12 +213,13 @@ def _encodable(recipe: Recipe, frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _write_raw(recipe: Recipe, frames: list["pd.DataFrame"], prepared: Prepared) -> None:
-    """The parted interactions as they came, in the row order of the encoded ones."""
+    """The parted interactions as they came, in the row order of the encoded ones, numbered."""
     import pandas as pd
 
     from workflows.graph import PART
 
     every = pd.concat(frames, ignore_index=True)
+    every[PLACE] = np.arange(len(every))
     for code, part in enumerate(PARTS):
         path = prepared.raw_interactions(part)
         path.parent.mkdir(exist_ok=True)

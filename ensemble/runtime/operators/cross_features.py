@@ -1,13 +1,19 @@
 """Numbers about a candidate and the user together, which no single table holds."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..candidate_sources import LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY
 from ..release import Release
+from ..standings import COMPARISONS, compared
 from .operator import Column, Columns, Config, Operator
+
+
+#: The inner product of query and item, which retrieval makes; every other number is made here.
+RETRIEVAL_SCORE = "retrieval_score"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Places(threading.local):
 
 def popularity(pairs: Pairs) -> np.ndarray:
     """log(1 + interactions of the candidate in the training part)."""
-    return np.log1p(pairs.array("popularity.npy")[np.maximum(pairs.candidate_rows, 0)])
+    return np.log1p(pairs.array(POPULARITY)[np.maximum(pairs.candidate_rows, 0)])
 
 
 def activity(pairs: Pairs) -> np.ndarray:
@@ -69,7 +75,17 @@ def linear(pairs: Pairs) -> np.ndarray:
 
     EDLAE (H. Steck, NeurIPS 2020), kept for what each item leads to most strongly.
     """
-    return _summed(pairs, "linear_rows.npy", "linear_weights.npy")
+    return _summed(pairs, LINEAR_ROWS, LINEAR_WEIGHTS)
+
+
+def succession(pairs: Pairs) -> np.ndarray:
+    """How much the candidate stands close to what was seen in other users' order of time.
+
+    Sum of closeness / sqrt(items seen); the closeness of two items is kept for the closest of each (see
+    ``models.neighbours``).
+    """
+    sums = _summed(pairs, "successor_rows.npy", "successor_weights.npy")
+    return sums / np.sqrt(max(len(pairs.seen), 1))
 
 
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
@@ -97,23 +113,57 @@ class CrossFeature:
 
 #: A ranker input of one of these names is computed here. To add one: a function and a line.
 CROSS_FEATURES = {
-    "popularity": CrossFeature(popularity, ("popularity.npy",)),
+    "popularity": CrossFeature(popularity, (POPULARITY,)),
     "activity": CrossFeature(activity, ()),
     "cooccurrence": CrossFeature(
         cooccurrence, ("neighbour_rows.npy", "neighbour_similarities.npy")
     ),
-    "linear": CrossFeature(linear, ("linear_rows.npy", "linear_weights.npy")),
+    "linear": CrossFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS)),
+    "succession": CrossFeature(succession, ("successor_rows.npy", "successor_weights.npy")),
 }
+
+
+def is_number(name: str) -> bool:
+    """Whether a ranker input of this name is the retrieval score, a cross feature or a comparison of one."""
+    return (compared(name) or name) in (RETRIEVAL_SCORE, *CROSS_FEATURES)
+
+
+def arrays_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The arrays of the release that the numbers of these names read, sorted."""
+    bases = {compared(name) or name for name in names} & CROSS_FEATURES.keys()
+    return tuple(sorted({array for base in bases for array in CROSS_FEATURES[base].arrays}))
+
+
+def numbers_of(
+    names: Sequence[str], pairs: Pairs, retrieval_scores: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The numbers of these names for one user's candidates, each [C].
+
+    ``retrieval_scores``: float32 [C].
+    """
+    bases = {RETRIEVAL_SCORE: retrieval_scores}
+    for base in dict.fromkeys(compared(name) or name for name in names):
+        if base != RETRIEVAL_SCORE:
+            bases[base] = CROSS_FEATURES[base].compute(pairs).astype(np.float32)
+    real = pairs.candidate_rows >= 0
+    found = {}
+    for name in names:
+        base = compared(name)
+        if base is None:
+            found[name] = bases[name]
+        else:
+            found[name] = COMPARISONS[name.removeprefix(base)](bases[base], real)
+    return found
 
 
 @dataclass(frozen=True)
 class ComputeCrossFeaturesConfig(Config):
-    #: Names in ``CROSS_FEATURES``.
+    #: Names for ``numbers_of``, other than that of the retrieval score itself.
     features: tuple[str, ...]
 
 
 class ComputeCrossFeatures(Operator):
-    """``candidate_rows`` [B, C], ``seen_rows`` [B, S] -> ``candidate.NAME`` [B, C]."""
+    """``candidate_rows`` [B, C], ``seen_rows`` [B, S] and the retrieval score -> ``candidate.NAME`` [B, C]."""
 
     name = "compute_cross_features"
     stage = "rank"
@@ -126,7 +176,7 @@ class ComputeCrossFeatures(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("candidate_rows", "seen_rows")
+        return ("candidate_rows", "seen_rows", f"candidate.{RETRIEVAL_SCORE}")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -136,12 +186,13 @@ class ComputeCrossFeatures(Operator):
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         candidates, seen = columns["candidate_rows"], columns["seen_rows"]
+        scores = columns[f"candidate.{RETRIEVAL_SCORE}"]
         made = {
             f"candidate.{name}": np.zeros(candidates.shape, dtype=np.float32)
             for name in self.config.features
         }
         for user in range(len(candidates)):
             pairs = self._places.pairs(candidates[user], seen[user])
-            for name in self.config.features:
-                made[f"candidate.{name}"][user] = CROSS_FEATURES[name].compute(pairs)
+            for name, values in numbers_of(self.config.features, pairs, scores[user]).items():
+                made[f"candidate.{name}"][user] = values
         return made

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..candidate_sources import TWO_TOWER
 from ..release import EMBEDDINGS, Release
 from .operator import Column, Columns, Config, Operator
 
@@ -14,6 +15,8 @@ from .operator import Column, Columns, Config, Operator
 class ExplainConfig(Config):
     #: Whether there is an index; otherwise every item is a candidate.
     retrieves: bool
+    #: What brings candidates, by name.
+    sources: tuple[str, ...] = (TWO_TOWER,)
 
 
 class Explain(Operator):
@@ -21,7 +24,8 @@ class Explain(Operator):
 
     ``{"items": [...], "named": [...]}``. ``items`` tells of each answer, best first: ``item_id``,
     ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``, ``score``; ranks
-    count from 1. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the above
+    count from 1; and, where there are several sources, ``sources``: for each that had it, ``rank`` and
+    ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the above
     is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
     switched_off, filtered, not_retrieved, not_ranked, ranked_below.
     """
@@ -54,6 +58,7 @@ class Explain(Operator):
             "final_scores",
             "item_rows",
             *(("sought",) if self.config.retrieves else ()),
+            *(("source_ranks", "source_scores") if len(self.config.sources) > 1 else ()),
         )
 
     @property
@@ -118,6 +123,7 @@ class _Story:
             facts["retrieval_score"] = _number(
                 user["retrieval_scores"][facts["retrieval_rank"] - 1]
             )
+            facts["sources"] = self._sources(facts["retrieval_rank"] - 1)
         candidate = _place(user["candidate_rows"], row)
         if candidate:
             order = np.lexsort((user["candidate_rows"], -user["ranker_scores"]))
@@ -125,6 +131,17 @@ class _Story:
             facts["ranker_score"] = _number(user["ranker_scores"][candidate - 1])
             facts["score"] = _number(user["final_scores"][candidate - 1])
         return {name: value for name, value in facts.items() if value is not None}
+
+    def _sources(self, place: int) -> dict[str, Any] | None:
+        """By the name of each source that had the item; None where there is but one source."""
+        if "source_ranks" not in self._user:
+            return None
+        ranks, scores = self._user["source_ranks"][place], self._user["source_scores"][place]
+        return {
+            name: {"rank": int(rank), "score": _number(score)}
+            for name, rank, score in zip(self._explain.config.sources, ranks, scores, strict=True)
+            if rank
+        }
 
     def _reason(self, row: int, facts: dict[str, Any]) -> tuple[str, str]:
         user = self._user
@@ -153,6 +170,8 @@ class _Story:
         score = self._explain.retrieval_score(row, self._user["sought"])
         scores = self._user["retrieval_scores"]
         lowest = scores[np.isfinite(scores)].min(initial=np.inf)
+        if len(self._explain.config.sources) > 1:
+            return f"no source had it among its best; its retrieval score is {score:.4f}"
         return f"its retrieval score is {score:.4f}, and the lowest retrieved is {lowest:.4f}"
 
 

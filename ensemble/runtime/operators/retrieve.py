@@ -1,4 +1,4 @@
-"""Query vector -> the item rows nearest to it."""
+"""Query vector -> the item rows nearest to it, and what further sources bring for the user."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ..candidate_sources import SOURCES, TWO_TOWER, interleave
 from ..catalogue import NO_ROW
 from ..release import EMBEDDINGS, Release
 from ..search import search
@@ -21,6 +22,8 @@ class RetrieveConfig(Config):
     candidates: int
     #: Whether the absolute value of the inner product counts.
     absolute: bool = False
+    #: What brings candidates, in the order of their turns: the two-tower model, names in ``SOURCES``.
+    sources: tuple[str, ...] = (TWO_TOWER,)
 
 
 class Retrieve(Operator):
@@ -31,6 +34,11 @@ class Retrieve(Operator):
     Only items are retrieved that the user's ``allowed`` lets through. A user's search fetches as many
     items more as could be filtered away for this user, so that ``candidates`` remain. How many depends
     on the user alone, never on the rest of the batch.
+
+    With several ``sources`` they take turns, each with its best that is not there yet; the scores are inner
+    products all the same. ``source_ranks`` int64 and ``source_scores`` float32 [B, R, sources] then say at
+    which place of its own list, from 1, each source had the item, and its score there; 0 where it had not.
+    A request that names an item to be like (``similar_to``) is answered by the two-tower model alone.
     """
 
     name = "retrieve"
@@ -43,16 +51,28 @@ class Retrieve(Operator):
         self._index = release.index
         self._embeddings = release.array(EMBEDDINGS)
         self._size = release.catalogue.size
+        self._further = {
+            name: SOURCES[name](self._size, release.array)
+            for name in config.sources
+            if name != TWO_TOWER
+        }
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("sought", "allowed", "seen_rows", "excluded_rows", "given_rows", "given")
+        several = ("similar_rows",) if self._further else ()
+        return ("sought", "allowed", "seen_rows", "excluded_rows", "given_rows", "given", *several)
 
     @property
     def outputs(self) -> tuple[Column, ...]:
+        sources = len(self.config.sources)
+        several = (
+            Column("source_ranks", "int64", (None, sources)),
+            Column("source_scores", "float32", (None, sources)),
+        )
         return (
             Column("retrieved_rows", "int64", (None,)),
             Column("retrieval_scores", "float32", (None,)),
+            *(several if self._further else ()),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -84,7 +104,49 @@ class Retrieve(Operator):
         for width in np.unique(wanted[free]).tolist():
             users = np.flatnonzero(free & (wanted == width))
             scores[users, :width], rows[users, :width] = self._search(query[users], width)
-        return {"retrieved_rows": rows, "retrieval_scores": scores}
+        if not self._further:
+            return {"retrieved_rows": rows, "retrieval_scores": scores}
+        alone = given | (columns["similar_rows"] >= 0)
+        return self._merged(query, rows, scores, wanted, alone, columns)
+
+    def _merged(
+        self,
+        query: np.ndarray,
+        nearest: np.ndarray,
+        products: np.ndarray,
+        wanted: np.ndarray,
+        alone: np.ndarray,
+        columns: Columns,
+    ) -> dict[str, np.ndarray]:
+        """What all sources bring; for users who are ``alone`` with the two-tower model, what it brought."""
+        sources = self.config.sources
+        rows, scores = np.full_like(nearest, NO_ROW), np.full_like(products, -np.inf)
+        ranks = np.zeros((*rows.shape, len(sources)), np.int64)
+        of_sources = np.zeros(ranks.shape, np.float32)
+        for user in range(len(rows)):
+            seen = columns["seen_rows"][user]
+            seen, width = seen[seen >= 0], int(wanted[user])
+            found = {TWO_TOWER: (nearest[user, :width], products[user, :width])}
+            if not alone[user]:
+                for name, source in self._further.items():
+                    found[name] = source.best(seen, width, columns["allowed"][user])
+            merged = interleave([found[name][0] for name in sources if name in found], width)
+            if alone[user]:
+                merged = nearest[user, :width]
+            rows[user, : len(merged)] = merged
+            # All by the same arithmetic, whichever source brought the item.
+            scores[user, : len(merged)] = self._products(query[user], merged)
+            for column, name in enumerate(sources):
+                if name in found:
+                    place, matched = _places(merged, found[name][0])
+                    ranks[user, : len(merged), column][matched] = place + 1
+                    of_sources[user, : len(merged), column][matched] = found[name][1][place]
+        return {
+            "retrieved_rows": rows,
+            "retrieval_scores": scores,
+            "source_ranks": ranks,
+            "source_scores": of_sources,
+        }
 
     def _products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """float32 [G]; -inf where there is no item."""
@@ -141,3 +203,12 @@ class Retrieve(Operator):
         self, query: np.ndarray, width: int, selector: Any, effort: float
     ) -> tuple[np.ndarray, np.ndarray]:
         return search(self._index, self._embeddings, query, width, selector, effort)
+
+
+def _places(rows: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where those of ``rows`` that are listed stand in ``listed``, and which of ``rows`` they are (bool)."""
+    order = np.argsort(listed, kind="stable")
+    spot = np.minimum(np.searchsorted(listed, rows, sorter=order), len(listed) - 1)
+    place = order[spot] if len(listed) else spot
+    matched = (rows >= 0) & (listed[place] == rows) if len(listed) else np.zeros(len(rows), bool)
+    return place[matched], matched

@@ -1,0 +1,47 @@
+"""How a candidate's number compares with those of the other candidates of the same user.
+
+A ranker that looks at one candidate at a time cannot see the list that it stands in, and the scores of one
+user are not on the scale of another's.
+"""
+
+import numpy as np
+
+#: A ranker input of a number's name and one of these endings.
+STANDING, PLACE = "_standing", "_place"
+
+
+def standing(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """How far above the mean of the candidates, in standard deviations; 0 for one alone. [C] -> float32 [C].
+
+    ``real``: bool [C], which of them are candidates; 0 for the others.
+    """
+    found = values[real].astype(np.float64)
+    stands = np.zeros(len(values), np.float32)
+    if len(found):
+        spread = found.std()
+        # Rounding must not tell equal numbers apart.
+        if spread > 1e-9 * max(1.0, np.abs(found).max()):
+            stands[real] = (found - found.mean()) / spread
+    return stands
+
+
+def place(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """log(1 + how many candidates have a larger number). [C] -> float32 [C]; arguments as ``standing``."""
+    places = np.zeros(len(values), np.float32)
+    found = values[real]
+    if len(found):
+        larger = len(found) - np.searchsorted(np.sort(found), found, side="right")
+        places[real] = np.log1p(larger)
+    return places
+
+
+#: By the ending.
+COMPARISONS = {STANDING: standing, PLACE: place}
+
+
+def compared(name: str) -> str | None:
+    """The number that an input of this name compares; None where it is no comparison."""
+    for ending in COMPARISONS:
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return None

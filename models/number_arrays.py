@@ -1,0 +1,47 @@
+"""The arrays that candidate sources and the ranker's numbers read, made of the interactions that may be seen."""
+
+import numpy as np
+
+from ensemble.runtime.candidate_sources import (
+    LINEAR_ROWS,
+    LINEAR_WEIGHTS,
+    POPULARITY,
+    SOURCES,
+    TWO_TOWER,
+)
+from ensemble.runtime.operators.cross_features import arrays_of
+from models.linear import MOST_ITEMS, item_weights, strongest
+from models.neighbours import item_neighbours, item_successions
+from models.prepared import Arrays, Interactions, PreparedData
+from recipes.recipe import Recipe
+
+#: How many of the items that go with an item are kept.
+NEIGHBOURS = 200
+
+
+def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
+    """By file name, those that the recipe's sources and ranker read. A catalogue that is too large for the
+    linear model has none of it."""
+    wanted = set(arrays_of(recipe.ranker.numbers)) if _reads_numbers(recipe) else set[str]()
+    for name in recipe.serving.sources:
+        wanted |= set(SOURCES[name].arrays) if name != TWO_TOWER else set()
+    arrays: Arrays = {}
+    if POPULARITY in wanted:
+        counts = np.bincount(visible.items, minlength=data.item_count)
+        arrays[POPULARITY] = counts.astype(np.float32)
+    if LINEAR_ROWS in wanted and data.item_count <= MOST_ITEMS:
+        led_to = strongest(item_weights(visible, data.user_count, data.item_count), NEIGHBOURS)
+        arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
+    if "neighbour_rows.npy" in wanted:
+        near = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
+        arrays["neighbour_rows.npy"] = near.rows.astype(np.int32)
+        arrays["neighbour_similarities.npy"] = near.similarities
+    if "successor_rows.npy" in wanted:
+        near = item_successions(visible, data.item_count, NEIGHBOURS)
+        arrays["successor_rows.npy"] = near.rows.astype(np.int32)
+        arrays["successor_weights.npy"] = near.similarities
+    return arrays
+
+
+def _reads_numbers(recipe: Recipe) -> bool:
+    return recipe.ranker.kind != "none" and recipe.ranker.target == "candidates"
