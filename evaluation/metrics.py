@@ -56,6 +56,11 @@ def means(ranked: np.ndarray, relevant: Relevant, k: int) -> dict[str, float]:
     return {name: float(metric(ranked, relevant, k).mean()) for name, metric in METRICS.items()}
 
 
+def at_each_k(ranked: np.ndarray, relevant: Relevant, ks: Sequence[int]) -> dict[str, float]:
+    """The same at every k, by names such as ``ndcg@10``."""
+    return {f"{name}@{k}": value for k in ks for name, value in means(ranked, relevant, k).items()}
+
+
 def auc(scores: np.ndarray, relevant: np.ndarray) -> float:
     """Area under the ROC curve: how often a relevant row outscores another; ties count half.
 
