@@ -1,5 +1,6 @@
 """Ranking metrics over top-k lists, as recommenders-team/recommenders defines them (binary relevance).
 
+MAP is its ``map``, which its published tables have; its ``map_at_k`` of today divides by at most k.
 All take ``ranked``, item rows int64 [users, at least k], best first, -1 where a list ends early, and
 ``relevant``, the item rows of each user (each once, at least one); all give float64 [users].
 """
