@@ -38,11 +38,12 @@ SPACES: dict[str, dict[str, tuple[float, ...]]] = {
     "ItemKNN": {"neighbours": (50, 100, 200, 400), "shrinkage": (0.0, 20.0, 50.0, 100.0)},
     "EASE": {"penalty": (200.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)},
     "EDLAE": {"dropout": (0.1, 0.2, 0.3, 0.5), "penalty": (100.0, 200.0, 300.0, 400.0)},
+    # 192 dimensions and 30 iterations gave 0.0003 more than the best of these, in twice the time.
     "iALS": {
-        "dim": (64, 128, 192),
+        "dim": (64, 128),
         "penalty": (30.0, 40.0, 60.0),
         "confidence": (4.0, 6.0, 8.0),
-        "iterations": (10, 20, 30),
+        "iterations": (10, 20),
     },
     "BPR": {
         "dim": (64,),
