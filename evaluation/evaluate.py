@@ -1,4 +1,4 @@
-"""The ``evaluate`` stage: trained parts in, ``report.json`` out."""
+"""The ``evaluate`` stage: trained parts in, ``report.json`` and ``funnel.png`` out."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Say = Callable[[str], None]
 
 
 def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> None:
-    """Evaluate the whole funnel on the test part; write ``artifacts.report``.
+    """Evaluate the whole funnel on the test part; write ``artifacts.report`` and its picture.
 
     A report that is up to date is kept unless ``force``.
 
@@ -34,8 +34,11 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
         return
 
     from evaluation.funnel import evaluate_funnel
+    from evaluation.funnel_picture import draw_funnel
     from evaluation.report import write_report
 
     evaluation = evaluate_funnel(recipe, artifacts, say)
+    draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
+    # Last: the report says that the evaluation is up to date.
     write_report(artifacts.report, recipe.name, evaluation, made_from)
     say(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")

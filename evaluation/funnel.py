@@ -8,28 +8,35 @@ import numpy as np
 from ensemble.assemble import served_in_process
 from ensemble.runtime.plan import Trace
 from evaluation import metrics
-from evaluation.popularity import most_popular
+from evaluation.baselines.popularity import most_popular
+from evaluation.beyond_accuracy import Catalogue
 from evaluation.protocols import Table, measure
+from evaluation.stages import Passage, kept, passage
+from evaluation.user_groups import Group, by_history
 from models.prepared import PreparedData
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.models import Ranker
 from recipes.recipe import Recipe
 
-Figures = dict[str, dict[str, float]]
-
 
 @dataclass(frozen=True)
 class Evaluation:
     """``systems``: metric@k by system; ``stages``: mean share of relevant items left after each stage;
     ``ranker``: AUC and log loss over the candidates; ``users``: how many were asked for; ``protocols``: the
-    tables of the recipe's further protocols."""
+    tables of the recipe's further protocols; ``seeds``: of the split and the models; ``beyond_accuracy``:
+    figures by system that need no relevant items; ``groups``: metric@k for thirds of the users; ``passage``:
+    the funnel stage by stage."""
 
     systems: dict[str, dict[str, float]]
     stages: dict[str, float]
     ranker: dict[str, float | None]
     users: int
     protocols: list[Table]
+    seeds: dict[str, int]
+    beyond_accuracy: dict[str, dict[str, float | None]]
+    groups: list[Group]
+    passage: Passage
 
 
 def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], None]) -> Evaluation:
@@ -66,32 +73,34 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
         ]
 
     lists = {"popularity": most_popular(visible, data.item_count, seen, deepest)}
-    if recipe.retriever.kind != "none" and recipe.ranker.kind != "none":
+    two_stages = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
+    if two_stages:
         lists["retrieval"] = trace.candidate_rows
     lists["funnel"] = trace.item_rows
+    ks = recipe.evaluation.k
+    catalogue = Catalogue.of(visible, data.user_count, data.item_count)
     return Evaluation(
-        systems={
-            name: {
-                f"{metric}@{k}": value
-                for k in recipe.evaluation.k
-                for metric, value in metrics.means(ranked, relevant, k).items()
-            }
-            for name, ranked in lists.items()
-        },
-        stages={
-            "retrieved": _kept(trace.retrieved_rows, relevant),
-            "filtered": _kept(trace.candidate_rows, relevant),
-            f"ordered@{deepest}": _kept(trace.item_rows, relevant),
-        },
+        systems={name: metrics.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()},
+        stages=kept(trace, relevant, deepest),
         ranker=_ranker_figures(recipe.ranker, trace, relevant),
         users=len(users),
         protocols=protocols,
+        seeds={
+            "split": recipe.split.seed,
+            "retriever": recipe.retriever.seed,
+            "ranker": recipe.ranker.seed,
+        },
+        beyond_accuracy={
+            name: {
+                figure: value
+                for k in ks
+                for figure, value in catalogue.figures(ranked, users, k).items()
+            }
+            for name, ranked in lists.items()
+        },
+        groups=by_history(lists, relevant, np.array([len(items) for items in seen]), ks),
+        passage=passage(trace, relevant, deepest, data.item_count, two_stages=two_stages),
     )
-
-
-def _kept(rows: np.ndarray, relevant: list[np.ndarray]) -> float:
-    """Mean share of a user's relevant items that are in a stage's output."""
-    return float(metrics.recall(rows, relevant, rows.shape[1]).mean())
 
 
 def _ranker_figures(

@@ -1,5 +1,6 @@
 """Ranking metrics over top-k lists, as recommenders-team/recommenders defines them (binary relevance).
 
+MAP is its ``map``, which its published tables have; its ``map_at_k`` of today divides by at most k.
 All take ``ranked``, item rows int64 [users, at least k], best first, -1 where a list ends early, and
 ``relevant``, the item rows of each user (each once, at least one); all give float64 [users].
 """
@@ -54,6 +55,11 @@ METRICS = {
 def means(ranked: np.ndarray, relevant: Relevant, k: int) -> dict[str, float]:
     """Every metric at k, averaged over users."""
     return {name: float(metric(ranked, relevant, k).mean()) for name, metric in METRICS.items()}
+
+
+def at_each_k(ranked: np.ndarray, relevant: Relevant, ks: Sequence[int]) -> dict[str, float]:
+    """The same at every k, by names such as ``ndcg@10``."""
+    return {f"{name}@{k}": value for k in ks for name, value in means(ranked, relevant, k).items()}
 
 
 def auc(scores: np.ndarray, relevant: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """The report of an evaluation: JSON for machines, tables for people."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evaluation.funnel import Evaluation
+    from evaluation.spread import Spread
 
 
 def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str) -> None:
@@ -31,25 +33,73 @@ def read_report(path: Path) -> dict[str, Any]:
 def tables(report: dict[str, Any]) -> "Group":
     """The report as tables for a terminal."""
     from rich.console import Group
-    from rich.table import Table
 
-    columns = list(next(iter(report["systems"].values())))
-    quality = Table(title=f"{report['recipe']}: {report['users']:,} test users, whole catalogue")
-    quality.add_column("")
-    for column in columns:
-        quality.add_column(column, justify="right")
-    for system, figures in report["systems"].items():
-        quality.add_row(system, *[f"{figures[column]:.4f}" for column in columns])
-
-    stages = Table(title="Relevant items that are left after each stage")
-    for stage in report["stages"]:
-        stages.add_column(stage, justify="right")
-    stages.add_row(*[f"{share:.1%}" for share in report["stages"].values()])
-
+    title = f"{report['recipe']}: {report['users']:,} test users, whole catalogue"
+    quality = _by_system(title, report["systems"])
+    beyond = _by_system("Beyond accuracy", report["beyond_accuracy"])
+    groups = [
+        _by_system(
+            f"{group['users']:,} users with {group['fewest']:,} to {group['most']:,} training items",
+            group["systems"],
+        )
+        for group in report["groups"]
+    ]
     further = [_protocol(table) for table in report["protocols"]]
     auc, log_loss = (_figure(report["ranker"][name]) for name in ("auc", "log_loss"))
     line = f"ranker over the candidates: AUC {auc}, log loss {log_loss}"
-    return Group(quality, stages, *further, line)
+    return Group(quality, _stages(report), beyond, *groups, *further, *_passage(report), line)
+
+
+def spread_table(title: str, spreads: "dict[str, dict[str, Spread]]") -> "Table":
+    """Mean and spread of each figure, a row per system."""
+    return _by_system(title, spreads)
+
+
+def _by_system(title: str, systems: Mapping[str, Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(name for figures in systems.values() for name in figures))
+    table = Table(title=title)
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right", overflow="fold")
+    for system, figures in systems.items():
+        table.add_row(system, *[_figure(figures.get(column)) for column in columns])
+    return table
+
+
+def _stages(report: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="Relevant items that are left after each stage")
+    for stage in report["stages"]:
+        table.add_column(
+            f"{stage} ({report['passage']['items'][stage]:,.0f} items)", justify="right"
+        )
+    table.add_row(*[f"{share:.1%}" for share in report["stages"].values()])
+    return table
+
+
+def _passage(report: dict[str, Any]) -> list[str]:
+    """A line each on retrieval, on filtering and on the ranker's lift."""
+    passage = report["passage"]
+    filtering = passage["filtering"]
+    lines = [
+        f"retrieval: recall@{passage['retrieval_depth']} {passage['retrieval_recall']:.4f}",
+        "filtering, of what was retrieved: "
+        f"{filtering['filtered_out']:.1%} left out "
+        f"({filtering['relevant_filtered_out']:.1%} of the relevant), "
+        f"{filtering['cut_off']:.1%} cut off ({filtering['relevant_cut_off']:.1%} of the relevant)",
+    ]
+    lift = passage["lift"]
+    if lift is not None:
+        error = "" if lift["standard_error"] is None else f" ± {lift['standard_error']:.4f}"
+        lines.append(
+            f"ranker: lifts NDCG@{lift['k']} of the candidates by {lift['difference']:+.4f}{error}, from "
+            f"{lift['as_retrieved']:.4f} to {lift['as_ranked']:.4f}; the best order would give "
+            f"{lift['in_best_order']:.4f}"
+        )
+    return lines
 
 
 def _protocol(content: dict[str, Any]) -> "Table":
@@ -58,12 +108,14 @@ def _protocol(content: dict[str, Any]) -> "Table":
     table = Table(title=content["title"])
     table.add_column("")
     for column in content["columns"]:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for system, figures in content["rows"].items():
         shown = [f"{figures[name]:.4f}" if name in figures else "" for name in content["columns"]]
         table.add_row(system, *shown)
     return table
 
 
-def _figure(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+def _figure(value: "float | Spread | None") -> str:
+    if isinstance(value, float | int):
+        return f"{value:.4f}"
+    return "none" if value is None else str(value)

@@ -27,14 +27,21 @@ class Neighbours:
     weights: np.ndarray
 
 
-def item_weights(interactions: Interactions, users: int, items: int) -> np.ndarray:
+def item_weights(
+    interactions: Interactions,
+    users: int,
+    items: int,
+    *,
+    dropout: float = DROPOUT,
+    penalty: float = PENALTY,
+) -> np.ndarray:
     """float32 [items, items]: the weight from an item (row) to another (column); 0 to itself."""
     ones = np.ones(len(interactions), np.float64)
     pairs = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
     pairs.data[:] = 1.0  # a pair that occurs twice counts once
     gram = (pairs.T @ pairs).toarray()
     counts = gram.diagonal().copy()
-    gram[np.diag_indices(items)] += DROPOUT / (1 - DROPOUT) * counts + PENALTY
+    gram[np.diag_indices(items)] += dropout / (1 - dropout) * counts + penalty
     inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
     weights = -inverse / inverse.diagonal()
     weights[np.diag_indices(items)] = 0

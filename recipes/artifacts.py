@@ -150,6 +150,11 @@ class Artifacts:
         return self.root / "report.json"
 
     @property
+    def funnel_picture(self) -> Path:
+        """What each stage kept, of the same evaluation as ``report``."""
+        return self.root / "funnel.png"
+
+    @property
     def model_repository(self) -> Path:
         return self.root / "model_repository"
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ensemble.item_index import build_index, exact_rows, recall
 from ensemble.runtime.plan import Plan
 from ensemble.runtime.search import search
-from evaluation.popularity import most_popular
+from evaluation.baselines.popularity import most_popular
 from evaluation.protocols import Table
 from models.prepared import Interactions, PreparedData
 from recipes.artifacts import Artifacts

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.image import imread
 from rich.console import Console
 
 from ensemble.assemble import served_in_process
 from evaluation import metrics
+from evaluation.baselines.popularity import most_popular
+from evaluation.beyond_accuracy import Catalogue
 from evaluation.evaluate import evaluate
-from evaluation.popularity import most_popular
 from evaluation.report import read_report, tables
 from models.prepared import PreparedData
 from recipes.artifacts import Artifacts
@@ -63,7 +65,12 @@ def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> N
         "ranker",
         "users",
         "protocols",
+        "seeds",
+        "beyond_accuracy",
+        "groups",
+        "passage",
     ]
+    assert report["seeds"] == {"split": 42, "retriever": 42, "ranker": 42}
     assert (report["recipe"], report["users"]) == ("two-tastes", 60)
     names = [f"{metric}@{k}" for k in (5, 10) for metric in ("ndcg", "map", "precision", "recall")]
     assert list(report["systems"]) == ["popularity", "retrieval", "funnel"]
@@ -80,6 +87,51 @@ def test_no_stage_adds_relevant_items(report: dict[str, Any]) -> None:
     stages = list(report["stages"].values())
     assert 1 >= stages[0] >= stages[1] >= stages[2] > 0
     assert stages[2] == pytest.approx(report["systems"]["funnel"]["recall@10"])
+
+
+def test_every_system_has_its_figures_beyond_accuracy(
+    evaluated: Trained, report: dict[str, Any], lists: dict[str, np.ndarray]
+) -> None:
+    """Those of the lists that the test users were given; popularity shows the least of the catalogue."""
+    data = PreparedData(evaluated[1].prepared)
+    visible = data.interactions("train", "valid")
+    catalogue = Catalogue.of(visible, data.user_count, data.item_count)
+    users = np.arange(data.user_count)
+    for system, ranked in lists.items():
+        for k in (5, 10):
+            for name, value in catalogue.figures(ranked, users, k).items():
+                assert report["beyond_accuracy"][system][name] == pytest.approx(value)
+    coverage = {
+        system: figures["coverage@10"] for system, figures in report["beyond_accuracy"].items()
+    }
+    assert coverage["popularity"] < coverage["funnel"]
+
+
+def test_the_groups_of_users_have_the_figures_of_their_users(report: dict[str, Any]) -> None:
+    """Weighed by how many they are, the groups give the figure of all users."""
+    assert sum(group["users"] for group in report["groups"]) == report["users"]
+    for system, figures in report["systems"].items():
+        for name, value in figures.items():
+            total = sum(
+                group["users"] * group["systems"][system][name] for group in report["groups"]
+            )
+            assert total / report["users"] == pytest.approx(value)
+
+
+def test_the_passage_agrees_with_the_systems(report: dict[str, Any]) -> None:
+    """The ranker's lift is the funnel less retrieval; what filtering left is retrieval's recall."""
+    lift, systems = report["passage"]["lift"], report["systems"]
+    assert (lift["k"], report["passage"]["retrieval_depth"]) == (10, 20)
+    assert lift["as_retrieved"] == pytest.approx(systems["retrieval"]["ndcg@10"])
+    assert lift["as_ranked"] == pytest.approx(systems["funnel"]["ndcg@10"])
+    assert lift["difference"] == pytest.approx(lift["as_ranked"] - lift["as_retrieved"])
+    assert lift["in_best_order"] >= max(lift["as_ranked"], lift["as_retrieved"])
+    assert report["passage"]["retrieval_recall"] == pytest.approx(report["stages"]["filtered"])
+
+
+def test_the_picture_lies_beside_the_report(evaluated: Trained) -> None:
+    """A PNG that can be read."""
+    assert imread(evaluated[1].funnel_picture).shape[1] > 400
 
 
 def test_no_seen_item_is_in_any_list(evaluated: Trained, lists: dict[str, np.ndarray]) -> None:
@@ -139,6 +191,14 @@ def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
     for figures in report["systems"].values():
         assert all(f"{value:.4f}" in shown for value in figures.values())
     assert all(f"{share:.1%}" in shown for share in report["stages"].values())
+    for system in report["beyond_accuracy"].values():
+        assert all(f"{value:.4f}" in shown for value in system.values())
+    for group in report["groups"]:
+        assert f"{group['users']} users with {group['fewest']} to {group['most']}" in shown
+    passage = report["passage"]
+    assert f"recall@20 {passage['retrieval_recall']:.4f}" in shown
+    assert f"{passage['filtering']['cut_off']:.1%} cut off" in shown
+    assert f"by {passage['lift']['difference']:+.4f}" in shown
     assert f"AUC {report['ranker']['auc']:.4f}" in shown
 
 

@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evaluation import metrics
+from evaluation.baselines.popularity import most_popular
 from evaluation.evaluate import evaluate
-from evaluation.popularity import most_popular
 from evaluation.report import read_report
 from models.prepared import PreparedData
 from models.train import train

@@ -1,8 +1,33 @@
 """The baseline that every recommender must beat: what most users interacted with."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
 from models.prepared import Interactions
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Nothing to tune: an item's score is how often it occurs."""
+
+    seeded: ClassVar[bool] = False
+
+    def fit(self, training: Interactions, users: int, items: int, seed: int) -> "Frequencies":
+        """Count; see ``evaluation.baselines.Baseline``."""
+        return Frequencies(np.bincount(training.items, minlength=items).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """``counts``: float32 [items]."""
+
+    counts: np.ndarray
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """float32 [n, items]: the same for every user."""
+        return np.tile(self.counts, (len(users), 1))
 
 
 def most_popular(

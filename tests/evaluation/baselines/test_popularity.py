@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evaluation.popularity import most_popular
+from evaluation.baselines.popularity import most_popular
 from models.prepared import Interactions
 
 #: Items 0..4 are interacted with 1, 3, 3, 2 and 0 times.

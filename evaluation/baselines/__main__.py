@@ -1,0 +1,77 @@
+"""All baselines on one recipe's split, or on another split of the same data, over several seeds.
+
+Prints a table, and one JSON line with mean and spread (sample standard deviation over seeds) of every figure.
+
+Examples:
+  python -m evaluation.baselines movielens-100k
+  python -m evaluation.baselines movielens-100k --split temporal
+  python -m evaluation.baselines movielens-100k --split leave-last-out --baselines popularity EASE
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import get_args
+
+from rich.console import Console
+
+from evaluation.baselines.table import BASELINES, over_all_seeds
+from evaluation.report import spread_table
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.data import Split
+from recipes.load import load
+from recipes.recipe import Recipe
+from sources.ingest import ingest
+from workflows.prepare import prepare
+
+KINDS = get_args(Split.model_fields["kind"].annotation)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation.baselines",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", help="a recipe's name or TOML file")
+    parser.add_argument(
+        "--split", choices=KINDS, help="part the data otherwise than the recipe does"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
+    parser.add_argument("--baselines", nargs="+", choices=list(BASELINES), default=list(BASELINES))
+    arguments = parser.parse_args()
+    recipe = load(arguments.recipe)
+    if arguments.split is not None and arguments.split != recipe.split.kind:
+        recipe = on_another_split(recipe, arguments.split)
+    artifacts = Artifacts.of(recipe.name)
+    ingest(recipe, artifacts, None, _say)
+    prepare(recipe, artifacts, force=False, say=_say)
+    data = PreparedData(artifacts.prepared)
+    spreads = over_all_seeds(data, arguments.seeds, names=arguments.baselines, say=_say)
+    title = (
+        f"{recipe.name}: {recipe.split.kind} split, seeds {', '.join(map(str, arguments.seeds))}"
+    )
+    Console(stderr=True, width=200).print(spread_table(title, spreads))
+    figures = {
+        system: {metric: asdict(spread) for metric, spread in found.items()}
+        for system, found in spreads.items()
+    }
+    content = {"recipe": recipe.name, "split": recipe.split.model_dump(), "seeds": arguments.seeds}
+    print(json.dumps({"benchmark": "baselines", **content, "figures": figures}))
+    return 0
+
+
+def on_another_split(recipe: Recipe, kind: str) -> Recipe:
+    """The recipe with its data parted by ``kind``, under a name of its own: it shares no artifacts."""
+    split = recipe.split.model_copy(update={"kind": kind})
+    return recipe.model_copy(update={"name": f"{recipe.name}-{kind}", "split": split})
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

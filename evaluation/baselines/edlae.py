@@ -1,0 +1,36 @@
+"""EDLAE: a linear item-item model in closed form that does not overfit towards the identity.
+
+H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from evaluation.baselines.fitted import ItemToItem
+from evaluation.baselines.user_items import user_items
+from models.linear import MOST_ITEMS, item_weights
+from models.prepared import Interactions
+from recipes.errors import ShortlistError
+
+
+@dataclass(frozen=True)
+class EDLAE:
+    """``dropout``: the share of a user's items that is thought to be dropped; ``penalty``: L2."""
+
+    dropout: float = 0.1
+    penalty: float = 300.0
+    seeded: ClassVar[bool] = False
+
+    def fit(self, training: Interactions, users: int, items: int, seed: int) -> ItemToItem:
+        """Solve for the weights between items.
+
+        Raises:
+            ShortlistError: the dense matrix of items by items would be too large.
+        """
+        if items > MOST_ITEMS:
+            raise ShortlistError(
+                f"EASE and EDLAE invert a dense matrix of items by items, for {MOST_ITEMS:,} items at "
+                f"most, and there are {items:,}. Leave both out, as with: --baselines popularity ItemKNN"
+            )
+        weights = item_weights(training, users, items, dropout=self.dropout, penalty=self.penalty)
+        return ItemToItem(user_items(training, users, items), weights)

@@ -1,0 +1,110 @@
+"""All baselines on one split, in one table."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from evaluation import metrics
+from evaluation.baselines import Baseline
+from evaluation.baselines.bpr import BPR
+from evaluation.baselines.ease import EASE
+from evaluation.baselines.edlae import EDLAE
+from evaluation.baselines.ials import IALS
+from evaluation.baselines.item_knn import ItemKNN
+from evaluation.baselines.lists import best_unseen
+from evaluation.baselines.popularity import Popularity
+from evaluation.beyond_accuracy import Catalogue
+from evaluation.spread import Spread, over_seeds
+from models.prepared import Interactions, PreparedData
+from recipes.errors import ShortlistError
+
+#: By the names that tables use, from the plainest on.
+BASELINES: dict[str, Baseline] = {
+    "popularity": Popularity(),
+    "ItemKNN": ItemKNN(),
+    "BPR": BPR(),
+    "EASE": EASE(),
+    "EDLAE": EDLAE(),
+    "iALS": IALS(),
+}
+Figures = dict[str, float | None]
+
+
+def baseline_lists(
+    training: Interactions,
+    users: int,
+    items: int,
+    asked: np.ndarray,
+    count: int,
+    *,
+    seed: int = 0,
+    names: Iterable[str] = tuple(BASELINES),
+) -> dict[str, np.ndarray]:
+    """Each baseline's ``count`` best unseen items of the user rows ``asked``: int64 [asked, count], -1 pads.
+
+    Raises:
+        ShortlistError: there is no such baseline, or one cannot be fitted (see ``Baseline.fit``).
+    """
+    lists = {}
+    for name in names:
+        if name not in BASELINES:
+            raise ShortlistError(
+                f"expected baselines among {', '.join(BASELINES)}; '{name}' is none of them"
+            )
+        fitted = BASELINES[name].fit(training, users, items, seed)
+        lists[name] = best_unseen(fitted, training, users, items, asked, count)
+    return lists
+
+
+def baseline_table(
+    data: PreparedData,
+    *,
+    k: int = 10,
+    seed: int = 0,
+    names: Iterable[str] = tuple(BASELINES),
+) -> dict[str, Figures]:
+    """Figures by baseline: trained on the parts train and valid, asked for every user of the test part.
+
+    Every ranking metric at k over the whole catalogue without the user's training items, and the figures
+    of ``evaluation.beyond_accuracy``.
+
+    Raises:
+        ShortlistError: the test part is empty, or as ``baseline_lists``.
+    """
+    training = data.interactions("train", "valid")
+    wanted = data.interactions("test").by_user(data.user_count)
+    asked = np.array([row for row, found in enumerate(wanted) if len(found)], np.int64)
+    if not len(asked):
+        raise ShortlistError(
+            "expected users with positives in the test part, found none. Raise `split.test` in the "
+            "recipe and run `shortlist prepare` again."
+        )
+    relevant = [np.unique(wanted[row]) for row in asked]
+    users, items = data.user_count, data.item_count
+    catalogue = Catalogue.of(training, users, items)
+    lists = baseline_lists(training, users, items, asked, k, seed=seed, names=names)
+    return {
+        name: {
+            **metrics.at_each_k(ranked, relevant, (k,)),
+            **catalogue.figures(ranked, asked, k),
+        }
+        for name, ranked in lists.items()
+    }
+
+
+def over_all_seeds(
+    data: PreparedData,
+    seeds: Sequence[int],
+    *,
+    k: int = 10,
+    names: Sequence[str] = tuple(BASELINES),
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, dict[str, Spread]]:
+    """Mean and spread of ``baseline_table`` over ``seeds``; what no seed changes is fitted once."""
+    tables: list[dict[str, Figures]] = []
+    for seed in seeds:
+        say(f"seed {seed}")
+        changing = [name for name in names if not tables or BASELINES[name].seeded]
+        found = baseline_table(data, k=k, seed=seed, names=changing)
+        tables.append({name: found.get(name) or tables[0][name] for name in names})
+    return over_seeds(tables)

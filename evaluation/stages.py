@@ -1,0 +1,139 @@
+"""The funnel stage by stage: what retrieval found, what filtering took, what the ranker gained."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.runtime.plan import Trace
+from evaluation import metrics
+from evaluation.spread import paired
+
+#: The depth at which retrieval alone is judged, where there are as many candidates.
+DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """Shares of what retrieval gave, of all items and of the relevant ones.
+
+    ``filtered_out``: stood before the last candidate and may not be shown, as the user's own items.
+    ``cut_off``: stood behind the last candidate, for which there was no room.
+    """
+
+    filtered_out: float
+    cut_off: float
+    relevant_filtered_out: float
+    relevant_cut_off: float
+
+
+@dataclass(frozen=True)
+class Lift:
+    """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best order there is.
+
+    ``difference``: ranked less retrieved, a mean over users; ``standard_error``: of that mean.
+    """
+
+    k: int
+    as_retrieved: float
+    as_ranked: float
+    in_best_order: float
+    difference: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What passes through the funnel beside the share of relevant items.
+
+    ``items``: how many items there are in the catalogue, and after each stage, a mean over users.
+    ``retrieval_recall``: recall of the candidates, in retrieval's order, at ``retrieval_depth``.
+    ``lift``: None without a ranker behind a retriever.
+    """
+
+    items: dict[str, float]
+    retrieval_depth: int
+    retrieval_recall: float
+    filtering: Filtering
+    lift: Lift | None
+
+
+def kept(trace: Trace, relevant: list[np.ndarray], k: int) -> dict[str, float]:
+    """Mean share of a user's relevant items that are left after each stage, by its name.
+
+    Args:
+        trace: item rows by user after each stage. ``relevant``: item rows of the same users.
+        k: depth of the answer.
+    """
+    return {
+        stage: float(metrics.recall(rows, relevant, rows.shape[1]).mean())
+        for stage, rows in _after(trace, k).items()
+    }
+
+
+def passage(
+    trace: Trace, relevant: list[np.ndarray], k: int, catalogue: int, *, two_stages: bool
+) -> Passage:
+    """How the stages narrowed ``catalogue`` items down to k; arguments as ``kept``.
+
+    ``two_stages``: there is a retriever and a ranker behind it.
+    """
+    left = {
+        stage: float((rows >= 0).sum(axis=1).mean()) for stage, rows in _after(trace, k).items()
+    }
+    depth = min(DEPTH, trace.candidate_rows.shape[1])
+    return Passage(
+        items={"catalogue": float(catalogue), **left},
+        retrieval_depth=depth,
+        retrieval_recall=float(metrics.recall(trace.candidate_rows, relevant, depth).mean()),
+        filtering=_filtering(trace, relevant),
+        lift=_lift(trace, relevant, k) if two_stages else None,
+    )
+
+
+def _after(trace: Trace, k: int) -> dict[str, np.ndarray]:
+    return {
+        "retrieved": trace.retrieved_rows,
+        "filtered": trace.candidate_rows,
+        f"ordered@{k}": trace.item_rows[:, :k],
+    }
+
+
+def _filtering(trace: Trace, relevant: list[np.ndarray]) -> Filtering:
+    before, after = trace.retrieved_rows, trace.candidate_rows
+    wanted = metrics.hits(before, relevant, before.shape[1])
+    kept = metrics.hits(before, [row[row >= 0] for row in after], before.shape[1])
+    place = np.arange(before.shape[1])
+    last = np.where(kept, place, -1).max(axis=1, keepdims=True)
+    # A user with fewer candidates than there is room for lost none for want of it.
+    full = (after >= 0).all(axis=1, keepdims=True)
+    real = before >= 0
+    cut = real & ~kept & full & (place > last)
+    out = real & ~kept & ~cut
+    return Filtering(
+        filtered_out=_share(out, real),
+        cut_off=_share(cut, real),
+        relevant_filtered_out=_share(out & wanted, real & wanted),
+        relevant_cut_off=_share(cut & wanted, real & wanted),
+    )
+
+
+def _lift(trace: Trace, relevant: list[np.ndarray], k: int) -> Lift:
+    candidates = trace.candidate_rows
+    found = metrics.hits(candidates, relevant, candidates.shape[1])
+    best = np.take_along_axis(candidates, np.argsort(~found, axis=1, kind="stable"), axis=1)
+    retrieved, ranked, ideal = (
+        metrics.ndcg(rows, relevant, k) for rows in (candidates, trace.item_rows, best)
+    )
+    both = paired(retrieved, ranked) if len(relevant) > 1 else None
+    return Lift(
+        k=k,
+        as_retrieved=float(retrieved.mean()),
+        as_ranked=float(ranked.mean()),
+        in_best_order=float(ideal.mean()),
+        difference=float((ranked - retrieved).mean()),
+        standard_error=both.standard_error if both else None,
+    )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else 0.0

@@ -1,0 +1,60 @@
+"""Scores of a baseline as lists."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from evaluation.baselines import lists
+from evaluation.baselines.lists import best_unseen
+from models.prepared import Interactions
+
+
+@dataclass(frozen=True)
+class Given:
+    """Scores [users, items] as a fitted baseline."""
+
+    table: np.ndarray
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        return self.table[users]
+
+
+#: Users 0 and 1 took one and three of five items; user 2 nothing. Item 4 is the most popular.
+TRAINING = Interactions(np.array([0, 1, 1, 1]), np.array([4, 4, 0, 2]))
+SCORES = Given(
+    np.array([[1, 3, 2, 3, 9], [5, 1, 5, 2, 5], [1, 1, 1, 1, 1]], dtype=np.float32),
+)
+
+
+def test_the_best_unseen_items_come_first_and_ties_by_row() -> None:
+    """User 0: items 1 and 3 are equal; item 4, the best of all, was taken."""
+    found = best_unseen(SCORES, TRAINING, 3, 5, np.array([0]), 3)
+    assert found.tolist() == [[1, 3, 2]]
+
+
+def test_a_list_ends_where_the_items_do() -> None:
+    """Of user 1 two items are left; the rest is -1, also beyond the catalogue."""
+    found = best_unseen(SCORES, TRAINING, 3, 5, np.array([1]), 7)
+    assert found.tolist() == [[3, 1, -1, -1, -1, -1, -1]]
+
+
+def test_a_user_without_a_past_gets_what_is_popular() -> None:
+    """Whatever the scores say of it: item 4 was taken twice, 0 and 2 once."""
+    found = best_unseen(SCORES, TRAINING, 3, 5, np.array([2, 0]), 3)
+    assert found.tolist() == [[4, 0, 2], [1, 3, 2]]
+
+
+def test_slices_of_users_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One user at a time gives what all at once give, in the order asked for."""
+    asked = np.array([2, 1, 0, 1])
+    together = best_unseen(SCORES, TRAINING, 3, 5, asked, 4)
+    monkeypatch.setattr(lists, "CELLS", 1)
+    assert np.array_equal(best_unseen(SCORES, TRAINING, 3, 5, asked, 4), together)
+
+
+def test_the_scores_of_the_baseline_are_left_as_they_are() -> None:
+    """What was seen is masked in a copy."""
+    before = SCORES.table.copy()
+    best_unseen(SCORES, TRAINING, 3, 5, np.arange(3), 2)
+    assert np.array_equal(SCORES.table, before)
