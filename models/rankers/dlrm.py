@@ -10,6 +10,7 @@ import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import Tags
 
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
 from models.ranker_inputs import TARGET, Standardise, ranker_schema
@@ -47,6 +48,6 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
         prediction_tasks=output,
     )
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    optimizer = AdamW(rate, options.weight_decay)
     model.compile(optimizer=optimizer, metrics=[])
     return model
