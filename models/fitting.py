@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.chance import reseed
-from models.loop import compiled_step, first_batch, run_epoch
+from models.loop import compiled_step, run_epoch
 from models.progress import Progress
 from recipes.errors import ShortlistError
 
@@ -163,7 +163,7 @@ def fit(
         ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
     seed = random.getrandbits(32)
-    step = compiled_step(model, first_batch(batches))
+    step = compiled_step(model, batches)
     if logs.former is not None:
         _begin_with(model, batches, logs.former / WEIGHTS)
     remembering = [*([] if validation is None else [validation]), *further]

@@ -10,21 +10,32 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-#: A batch -> the figures so far of the epoch, the loss among them.
+from models.batches import Batches
+
+#: A batch as ``ahead`` gives it -> the figures so far of the epoch, the loss among them.
 Step = Callable[[Any], dict[str, tf.Tensor]]
 
 
-def compiled_step(model: tf.keras.Model, example: Any) -> Step:
-    """The model's ``train_step`` as a function that is traced once, for batches like ``example``.
+def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
+    """The model's ``train_step`` as a function that is traced once, for any number of rows.
 
-    The number of rows may differ from batch to batch, nothing else.
+    Of ``Batches`` it is given the numbers of rows, and gathers them itself: to hand over a dozen columns at
+    every step takes longer than to gather them.
     """
-    if model.run_eagerly:
-        return model.train_step
-    signature = tf.nest.map_structure(_any_rows, example)
-    return tf.function(model.train_step, input_signature=[signature])
+    if not isinstance(batches, Batches):
+        signature = tf.nest.map_structure(_any_rows, first_batch(batches))
+        return _compiled(model, model.train_step, signature)
+    columns = {name: tf.constant(_narrow(column)) for name, column in batches.columns.items()}
+    target = tf.constant(batches.target)
+
+    def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
+        return model.train_step((inputs, tf.gather(target, rows)))
+
+    return _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
 
 
 def run_epoch(
@@ -40,24 +51,33 @@ def run_epoch(
 
 
 def ahead(batches: Any) -> Iterator[Any]:
-    """The batches of an epoch in their order, each made while the one before it is in use."""
-    if not isinstance(batches, tf.keras.utils.Sequence):
+    """An epoch's batches in their order: of ``Batches`` rows, of others each made while one is in use."""
+    if isinstance(batches, Batches):
+        yield from map(batches.rows_of, range(len(batches)))
+    elif isinstance(batches, tf.keras.utils.Sequence):
+        with ThreadPoolExecutor(1) as worker:
+            following = worker.submit(batches.__getitem__, 0)
+            for number in range(1, len(batches) + 1):
+                batch = following.result()
+                if number < len(batches):
+                    following = worker.submit(batches.__getitem__, number)
+                yield batch
+    else:
         yield from batches
-        return
-    with ThreadPoolExecutor(1) as worker:
-        following = worker.submit(batches.__getitem__, 0)
-        for number in range(1, len(batches) + 1):
-            batch = following.result()
-            if number < len(batches):
-                following = worker.submit(batches.__getitem__, number)
-            yield batch
 
 
 def first_batch(batches: Any) -> Any:
-    """A batch to learn the shapes from."""
-    if isinstance(batches, tf.keras.utils.Sequence):
-        return batches[0]
-    return next(iter(batches))
+    """A batch to learn the shapes from, as ``ahead`` gives it."""
+    return next(iter(ahead(batches)))
+
+
+def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
+    return step if model.run_eagerly else tf.function(step, input_signature=[signature])
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column
 
 
 def _any_rows(part: Any) -> tf.TensorSpec:
