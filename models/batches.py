@@ -78,8 +78,12 @@ class Batches(tf.keras.utils.Sequence):
             return self.rows // self.batch_size
         return -(-self.rows // self.batch_size)
 
+    def rows_of(self, batch: int) -> np.ndarray:
+        """Numbers of the batch's rows."""
+        return self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
-        rows = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        rows = self.rows_of(batch)
         return {name: column[rows] for name, column in self.columns.items()}, self.target[rows]
 
     def on_epoch_end(self) -> None:

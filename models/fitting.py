@@ -3,6 +3,7 @@
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import math
+import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from models.chance import reseed
+from models.loop import compiled_step, run_epoch
+from models.progress import Progress
 from recipes.errors import ShortlistError
 
 Say = Callable[[str], None]
@@ -30,16 +34,19 @@ WEIGHTS = "weights.npz"
 class Logs:
     """Where a training leaves its logs, checkpoint and weights.
 
-    ``former``: the same of an earlier run, whose weights it begins with.
+    ``former``: the same of an earlier run, whose weights it begins with. ``progress``: where it writes how
+    far it has come, to go on there after a kill.
     """
 
     folder: Path
     former: Path | None = None
+    progress: Path | None = None
 
     def of(self, training: str) -> "Logs":
         """The part of one training of a run."""
         former = None if self.former is None else self.former / training
-        return Logs(self.folder / training, former)
+        progress = None if self.progress is None else self.progress / training
+        return Logs(self.folder / training, former, progress)
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
@@ -94,6 +101,14 @@ class Validation(tf.keras.callbacks.Callback):
         self.step = 0
 
     @property
+    def best_epoch(self) -> int:
+        """Number of the epoch with the best figure so far, the first of several; 0 before any."""
+        figures = [epoch[self.name] for epoch in self.history]
+        if not figures:
+            return 0
+        return figures.index(max(figures) if self.best == "max" else min(figures)) + 1
+
+    @property
     def figures(self) -> dict[str, Any]:
         """What is written down of the training."""
         return {"validation": self.history} | ({"steps": self.steps} if self.every else {})
@@ -141,50 +156,64 @@ def fit(
     With ``validation`` and ``patience`` the best epoch's weights are kept (as a checkpoint below ``logs``
     and in the model) and training stops after ``patience`` epochs without a better one.
     ``further``: callbacks that come after the validation. The weights are written below ``logs`` too, for
-    a later run to begin with.
+    a later run to begin with. With ``logs.progress`` a training that was killed goes on at its last finished
+    epoch, and one that had ended is not done again.
 
     Raises:
         ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
+    seed = random.getrandbits(32)
+    step = compiled_step(model, batches)
     if logs.former is not None:
         _begin_with(model, batches, logs.former / WEIGHTS)
-    callbacks: list[tf.keras.callbacks.Callback] = [FiniteLoss()]
+    remembering = [*([] if validation is None else [validation]), *further]
+    board = tf.keras.callbacks.TensorBoard(str(logs.folder), write_graph=False, profile_batch=0)
+    callbacks = tf.keras.callbacks.CallbackList(
+        [FiniteLoss(), *remembering, board],
+        add_progbar=sys.stdout.isatty(),
+        model=model,
+        verbose=1,
+        epochs=epochs,
+        steps=len(batches) if isinstance(batches, tf.keras.utils.Sequence) else None,
+    )
+    model.stop_training = False
+    callbacks.on_train_begin()
+    progress = Progress(logs.progress, model, batches, remembering)
+    progress.restore(step)
+    if progress.kept is not None:
+        _set_weights(model, logs.folder / WEIGHTS)
+        return progress.kept
     checkpoint = str(logs.folder / "checkpoint" / "best")
-    early = validation is not None and patience > 0
-    if validation is not None:
-        callbacks.append(validation)
-    if validation is not None and early:
-        callbacks += [
-            tf.keras.callbacks.ModelCheckpoint(
-                checkpoint,
-                monitor=validation.name,
-                mode=validation.best,
-                save_best_only=True,
-                save_weights_only=True,
-            ),
-            tf.keras.callbacks.EarlyStopping(
-                monitor=validation.name, mode=validation.best, patience=patience
-            ),
-        ]
-    callbacks += further
-    callbacks.append(tf.keras.callbacks.TensorBoard(str(logs.folder), profile_batch=0))
-    on_terminal = sys.stdout.isatty()
-    model.fit(batches, epochs=epochs, verbose=1 if on_terminal else 0, callbacks=callbacks)
-    kept = epochs
+    early = validation if patience > 0 else None
+    epoch = progress.epochs
+    while epoch < epochs and not (early and epoch - early.best_epoch >= patience):
+        reseed(model, seed, epoch)
+        model.reset_metrics()
+        callbacks.on_epoch_begin(epoch)
+        callbacks.on_epoch_end(epoch, run_epoch(step, batches, callbacks))
+        epoch += 1
+        if early is not None and early.best_epoch == epoch:
+            model.save_weights(checkpoint)
+        progress.save(epoch)
+    callbacks.on_train_end()
     if validation is not None:
         validation.write_steps(logs.folder / "validation")
-    if validation is not None and early:
+    kept = epochs
+    if early is not None:
         model.load_weights(checkpoint).expect_partial()
-        figures = [epoch[validation.name] for epoch in validation.history]
-        best = max(figures) if validation.best == "max" else min(figures)
-        kept = figures.index(best) + 1
+        kept = early.best_epoch
     np.savez(logs.folder / WEIGHTS, *[weight.numpy() for weight in model.weights])
+    progress.finish(kept)
     return kept
 
 
 def _begin_with(model: tf.keras.Model, batches: Any, path: Path) -> None:
     """Give ``model`` the weights of a file; the optimizer begins anew, as its learning rate does."""
     model(batches[0][0])  # builds the weights
+    _set_weights(model, path)
+
+
+def _set_weights(model: tf.keras.Model, path: Path) -> None:
     with np.load(path, allow_pickle=False) as file:
         weights = [file[name] for name in file.files]
     expected = [tuple(weight.shape) for weight in model.weights]

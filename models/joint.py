@@ -20,6 +20,7 @@ from merlin.schema import Schema
 from models import candidates
 from models.batches import Batches, read_columns
 from models.fitting import Logs, Say, Validation, fit
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables
 from models.prepared import Arrays, PreparedData
 from models.ranker_training import scores
@@ -167,11 +168,7 @@ def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
     rating = RatingHead(towers, recipe, float(rows.label.mean()))
     joint = Joint(rating, recipe, data.item_id.name, log_q)
     joint.spread.assign(max(float(rows.label.var()), 1e-6))
-    joint.compile(
-        optimizer=tf.keras.optimizers.AdamW(
-            recipe.joint.learning_rate, weight_decay=options.weight_decay
-        )
-    )
+    joint.compile(optimizer=AdamW(recipe.joint.learning_rate, options.weight_decay))
     return joint
 
 

@@ -22,6 +22,7 @@ from models.candidate_rows import (
 )
 from models.fitting import Logs, Say
 from models.prepared import Interactions, PreparedData
+from models.progress import Running
 from models.ranker_training import UNKNOWN_EVERY, TrainedRanker, on_candidates, on_interactions
 from models.retriever_training import final_retriever, first_retriever
 from models.two_tower import TwoTower
@@ -37,11 +38,13 @@ def train_all(
     models: Models,
     titles: dict[str, str],
     say: Say,
+    running: Running,
     former: Models | None = None,
 ) -> None:
     """Train what the recipe asks for and write everything that ``models`` names.
 
-    ``titles``: what to call items in pictures, by raw id. ``former``: models whose weights each training
+    ``titles``: what to call items in pictures, by raw id. ``running``: where the trainings keep logs and
+    progress. ``former``: models whose weights each training
     begins with.
     """
     data = PreparedData(prepared)
@@ -52,11 +55,12 @@ def train_all(
             "learnt against those of other interactions. Give more, or lower split.test and valid."
         )
     figures: dict[str, Any] = {"seed": recipe.retriever.seed}
-    logs = Logs(models.logs, None if former is None else former.logs)
+    logs = Logs(running.logs, None if former is None else former.logs, running.progress)
     if recipe.joint is not None:
         trained = _jointly(recipe, data, train + valid, logs, figures, say)
     else:
         trained = _separately(recipe, data, train, valid, logs, figures, say)
+    running.copy_logs(models.logs)
     write(recipe, data, trained, train + valid, models, figures, titles, say)
 
 

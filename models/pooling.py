@@ -9,6 +9,8 @@ import tensorflow as tf
 from merlin.models.utils.schema_utils import infer_embedding_dim
 from merlin.schema import ColumnSchema
 
+from models.chance import generator
+
 #: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
 #: long history speaks louder, but not in proportion.
 HISTORY_POWER = 0.8
@@ -26,17 +28,27 @@ class PooledEmbedding(tf.keras.layers.Layer):
         self.table = table
         self.power = power
         self.dropout = dropout
+        self.generator = generator() if dropout else None
 
     def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
         if codes.shape.rank == 3:
             codes = tf.squeeze(codes, axis=-1)
-        weights = tf.cast(codes > 0, tf.float32)
-        if training and self.dropout:
-            kept = tf.random.uniform(tf.shape(weights)) >= self.dropout
-            weights *= tf.cast(kept, tf.float32)
-        summed = tf.einsum("bl,bld->bd", weights, self.table.table(codes))
+        known = codes > 0
+        if training and self.generator is not None:
+            known &= self.generator.uniform(tf.shape(codes)) >= self.dropout
+        weights = tf.cast(known, tf.float32)
+        if codes.shape[1] == 1:
+            return self.table.table(codes[:, 0]) * weights
         count = tf.reduce_sum(weights, axis=1, keepdims=True)
-        return summed / tf.maximum(count, 1.0) ** self.power
+        return self._summed(codes, known, training) / tf.maximum(count, 1.0) ** self.power
+
+    def _summed(self, codes: tf.Tensor, known: tf.Tensor, training: bool) -> tf.Tensor:
+        if not training:
+            return tf.einsum("bl,bld->bd", tf.cast(known, tf.float32), self.table.table(codes))
+        # Most of a list is padding or left out: neither it nor its gradient is looked up or written.
+        places = tf.where(known)
+        vectors = self.table.table(tf.gather_nd(codes, places))
+        return tf.math.unsorted_segment_sum(vectors, places[:, 0], tf.shape(codes)[0])
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
         return tf.TensorShape((None, self.table.dim))

@@ -9,6 +9,7 @@ import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
+from models.chance import generator
 from models.pooling import HISTORY_POWER, EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays
 from recipes.models import Retriever
@@ -71,6 +72,7 @@ class Hide(tf.keras.layers.Layer):
         super().__init__()
         self.unknown = unknown
         self.rate = rate
+        self.generator = generator()
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         if not training or not self.rate:
@@ -78,7 +80,7 @@ class Hide(tf.keras.layers.Layer):
         outputs = dict(inputs)
         rows = tf.shape(next(iter(inputs.values())))[0]
         for together in self.unknown:
-            hidden = tf.random.uniform((rows,)) < self.rate
+            hidden = self.generator.uniform((rows,)) < self.rate
             for name, value in together.items():
                 shown = outputs[name]
                 constant = tf.reshape(

@@ -1,6 +1,10 @@
 """The ``train`` stage: prepared data in, towers, ranker and item embeddings out."""
 
-from collections.abc import Callable
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from recipes.artifacts import Artifacts, Models
 from recipes.atomic import atomic_directory
@@ -19,8 +23,11 @@ def train(
     """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``recipes.artifacts``).
 
     The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
-    ones as they were. Models that are up to date are kept unless ``force`` or ``warm_start``: begin with
-    the weights of the models that are there.
+    ones as they were. A training that was killed, or left with Ctrl-C, goes on at its last finished epoch
+    when the same is to be trained again, and ends with the weights that it would have had.
+
+    Models that are up to date are kept unless ``force`` or ``warm_start``: begin with the weights of the
+    models that are there.
 
     Raises:
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
@@ -43,15 +50,51 @@ def train(
 
     from models.fitting import file_errors
     from models.phases import train_all
+    from models.progress import Running
 
+    former = artifacts.models if warm_start else None
     try:
-        with atomic_directory(artifacts.models.root) as folder, file_errors(folder):
+        with (
+            file_errors(artifacts.root),
+            _progress(artifacts.training, made_from + _weights(former), say) as running,
+            atomic_directory(artifacts.models.root) as folder,
+        ):
             names = titles(recipe, artifacts)
-            former = artifacts.models if warm_start else None
-            train_all(recipe, artifacts.prepared, Models(folder), names, say, former)
-            write_stamp(Models(folder).stamp, made_from)
+            models = Models(folder)
+            train_all(recipe, artifacts.prepared, models, names, say, Running(running), former)
+            write_stamp(models.stamp, made_from)
     except OSError as error:
         raise ShortlistError(
             f"{artifacts.models.root} could not be written: {error}. What was there before is as it "
             "was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and train again."
         ) from error
+
+
+@contextmanager
+def _progress(folder: Path, made_from: str, say: Say) -> Iterator[Path]:
+    """The folder of a training that runs, with what a killed one of the same fingerprint left in it.
+
+    It is removed at the end, and where the training failed, which it would do again.
+    """
+    stamp = folder / "stamp.json"
+    if is_fresh(stamp, made_from):
+        say(f"going on with the training that was interrupted (delete {folder} to begin anew)")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_stamp(stamp, made_from)
+    try:
+        yield folder
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder)
+
+
+def _weights(former: Models | None) -> str:
+    """SHA-256 of the weights that a training begins with; empty where it begins with none."""
+    if former is None:
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(former.logs.rglob("*.npz")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -141,6 +141,11 @@ class Artifacts:
         return Models(self.root / "models")
 
     @property
+    def training(self) -> Path:
+        """Logs and progress of a training that runs or was killed; gone when it has ended."""
+        return self.root / "training"
+
+    @property
     def study(self) -> Path:
         """The trials of `shortlist tune`, an Optuna study in SQLite."""
         return self.root / "study.sqlite"

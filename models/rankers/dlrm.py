@@ -10,6 +10,9 @@ import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import Tags
 
+from models.interactions import use_pair_products
+from models.lookups import EmbeddedColumns
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
 from models.ranker_inputs import TARGET, Standardise, ranker_schema
@@ -27,7 +30,7 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
     schema = ranker_schema(data, options, list(numbers))
     tables = EmbeddingTables(options.embedding_dim, options.seed)
     categorical = schema.select_by_tag(Tags.CATEGORICAL)
-    embeddings = mm.ParallelBlock(
+    embeddings = EmbeddedColumns(
         {column.name: PooledEmbedding(tables.of(column)) for column in categorical},
         schema=categorical,
         is_input=True,
@@ -46,7 +49,8 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
         top_block=mm.MLPBlock(list(options.top_layers), dropout=dropout),
         prediction_tasks=output,
     )
+    use_pair_products(model)
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    optimizer = AdamW(rate, options.weight_decay)
     model.compile(optimizer=optimizer, metrics=[])
     return model

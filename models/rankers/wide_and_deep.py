@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData, cardinality
 from models.ranker_inputs import Standardise, ranker_schema
@@ -156,7 +157,7 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> t
     if options.optimizer == "adagrad":
         learning = tf.keras.optimizers.Adagrad(rate)
     else:
-        learning = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+        learning = AdamW(rate, options.weight_decay)
     ftrl = tf.keras.optimizers.Ftrl(
         options.wide_learning_rate, l2_regularization_strength=options.wide_l2
     )

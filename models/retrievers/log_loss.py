@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
 from models.towers import tower
@@ -128,7 +129,7 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     candidate_tower = tower(data.candidate_schema, [item], tables, options, last=[UnitLength()])
     model = AbsoluteCosine(query_tower, candidate_tower)
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    optimizer = AdamW(rate, options.weight_decay)
     loss = tf.keras.losses.BinaryCrossentropy()
     model.compile(optimizer=optimizer, loss=loss, metrics=[])
     return TwoTower(model, query_tower, candidate_tower, absolute=True)

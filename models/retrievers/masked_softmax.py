@@ -19,7 +19,9 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from models.chance import generator
 from models.linear import MOST_ITEMS, factors, item_weights
+from models.optimizer import AdamW
 from models.pooling import HISTORY_POWER
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
@@ -74,11 +76,14 @@ class MaskedSoftmax(tf.keras.Model):
         self.embeddings = self.add_weight("embeddings", shape, initializer=start)
         self.bias = self.add_weight("bias", shape[:2], initializer="zeros")
         self.copies = options.copies
+        self.generator = generator()
 
     def call(self, taken: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The loss of each user, [batch, copies], for a new draw of what is hidden."""
         several = tf.repeat(taken[:, None, :], self.copies, axis=1)
-        shown = several * tf.cast(tf.random.uniform(tf.shape(several)) >= self.dropout, tf.float32)
+        shown = several * tf.cast(
+            self.generator.uniform(tf.shape(several)) >= self.dropout, tf.float32
+        )
         hidden = several - shown
         count = tf.reduce_sum(shown, axis=2, keepdims=True)
         query = tf.einsum("bci,icd->bcd", shown, self.embeddings)
@@ -160,7 +165,7 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     assert data.history is not None  # the recipe was checked
     model = MaskedSoftmax(cardinality(data.item_id), options)
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    model.compile(optimizer=tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay))
+    model.compile(optimizer=AdamW(rate, options.weight_decay))
     leading, led_to = _linear(data, options, visible)
     query_tower = HistoryTower(model, data.history.name, leading)
     return TwoTower(model, query_tower, ItemTower(model, data.item_id.name, led_to))

@@ -1,19 +1,36 @@
-"""Softmax over in-batch negatives: Merlin Models' retrieval model over our towers."""
+"""Softmax over in-batch negatives, computed once per item of the batch.
+
+Loss of an interaction: cross-entropy of its item against the other items of the batch, each as often as it is
+in there; logits over temperature, corrected by the log of how often an item is drawn (Yi et al.,
+"Sampling-bias-corrected neural modeling", RecSys 2019). The same item elsewhere in the batch, an accidental
+hit, is no negative. This is the loss of Merlin Models' ``ContrastiveOutput``, and a test holds that; what
+differs is the way to it. Merlin compares every row with every other. Here an item that is in the batch n
+times goes through its tower once and counts as n columns, and a few rows at a time meet all items: what
+they score is used for loss and gradient while it is in the processor's cache, and kept nowhere.
+"""
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from collections.abc import Callable
+from typing import Any
+
 import merlin.models.tf as mm
+import numpy as np
 import tensorflow as tf
-from merlin.models.tf.outputs.base import DotProduct
-from merlin.models.tf.transforms.bias import PopularityLogitsCorrection
 from merlin.schema import Schema
 
 from models.batches import Batches, read_columns
+from models.optimizer import AdamW
 from models.pooling import EmbeddingTables
 from models.prepared import Interactions, PreparedData
 from models.towers import tower
 from models.two_tower import TwoTower
 from recipes.models import Retriever
+
+#: Rows of the batch whose scores of all its items are held at once.
+BLOCK_ROWS = 512
+
+Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Batches:
@@ -26,9 +43,6 @@ def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Batches
 def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
     """A compiled, untrained two-tower model.
 
-    Loss: softmax over in-batch negatives, accidental hits removed, logits corrected by the log of how
-    often an item is drawn (Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019).
-
     Args:
         visible: the positives of the training; they say how often an item is drawn.
         steps: training steps that the learning rate falls over, to zero, linearly.
@@ -38,26 +52,119 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     only_id = {data.user_id.name: user[data.user_id.name]}
     query_tower = tower(data.query_schema, [only_id, user], tables, options)
     candidate_tower = tower(data.candidate_schema, [item], tables, options)
-    item_id = Schema([data.item_id])
-    correction = None
-    if options.logq_correction:
-        # An item that was never drawn is never in a batch; the small count keeps its log finite.
-        # Merlin divides by the temperature after the correction, which must not shrink or grow with it.
-        correction = PopularityLogitsCorrection(
-            data.item_counts(visible) + 1e-3, reg_factor=options.temperature, schema=item_id
-        )
-    output = mm.ContrastiveOutput(
-        DotProduct(),
-        schema=item_id,
-        negative_samplers="in-batch",
-        downscore_false_negatives=True,
-        store_negative_ids=True,
-        logits_temperature=options.temperature,
-        post=correction,
+    # An item that was never drawn is never in a batch; the small count keeps its log finite.
+    counts = data.item_counts(visible) + 1e-3
+    log_q = np.log(counts / counts.sum()) if options.logq_correction else np.zeros_like(counts)
+    items = data.candidate_schema.column_names
+    model = InBatchSoftmax(
+        query_tower, candidate_tower, items, data.item_id.name, log_q, options.temperature
     )
-    model = mm.RetrievalModelV2(query=query_tower, candidate=candidate_tower, output=output)
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
-    # Merlin's ranking metrics at every step cost more than the step; recall is measured once an epoch.
-    model.compile(optimizer=optimizer, metrics=[])
+    model.compile(optimizer=AdamW(rate, options.weight_decay))
     return TwoTower(model, query_tower, candidate_tower)
+
+
+class InBatchSoftmax(tf.keras.Model):
+    """Columns of both sides, a positive a row -> the loss of the batch.
+
+    Args:
+        items: columns of the candidate tower, which follow from the item: rows with the same item have
+            the same values.
+        item: that of its id, int [batch].
+        log_q: float32 [item codes], the log of how often each is drawn.
+    """
+
+    def __init__(
+        self,
+        query_tower: mm.Encoder,
+        candidate_tower: mm.Encoder,
+        items: list[str],
+        item: str,
+        log_q: np.ndarray,
+        temperature: float,
+    ) -> None:
+        super().__init__()
+        self.query_tower, self.candidate_tower = query_tower, candidate_tower
+        self.items, self.item, self.temperature = items, item, temperature
+        self.log_q = tf.constant(log_q, tf.float32)
+        self.mean_loss = tf.keras.metrics.Mean("loss")
+
+    @property
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        return [self.mean_loss]
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        codes = tf.reshape(columns[self.item], (-1,))
+        different, place, count = tf.unique_with_counts(codes)
+        row = tf.range(tf.shape(codes)[0])
+        first = tf.math.unsorted_segment_min(row, place, tf.shape(different)[0])
+        shown = {name: tf.gather(columns[name], first) for name in self.items}
+        queries = self.query_tower(columns, training=training) / self.temperature
+        vectors = self.candidate_tower(shown, training=training)
+        bias = -tf.gather(self.log_q, different)
+        return softmax_loss(queries, vectors, bias, place, tf.cast(count, tf.float32))
+
+    def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
+        columns, _ = batch
+        with tf.GradientTape() as tape:
+            loss = self(columns, training=True)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        self.mean_loss.update_state(loss)
+        return {"loss": self.mean_loss.result()}
+
+
+def softmax_loss(
+    queries: tf.Tensor, vectors: tf.Tensor, bias: tf.Tensor, place: tf.Tensor, count: tf.Tensor
+) -> tf.Tensor:
+    """Mean cross-entropy of each row's own item against all other items, a scalar.
+
+    Args:
+        queries: float32 [rows, dim]; vectors: float32 [items, dim], one per different item.
+        bias: float32 [items], added to the logits.
+        place: int32 [rows], which of the items is a row's own.
+        count: float32 [items], as how many columns an item counts for the rows of other items.
+    """
+    several = tf.math.log(count)
+    # One more number in each vector, and the product has the bias in it.
+    columns = tf.concat([vectors, (bias + several)[:, None]], axis=1)
+
+    @tf.custom_gradient
+    def loss(queries: tf.Tensor, vectors: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+        rows = tf.shape(queries)[0]
+
+        def block(start: tf.Tensor, total: Any, of_queries: Any, of_vectors: Any) -> Any:
+            part = queries[start : start + BLOCK_ROWS]
+            own = place[start : start + BLOCK_ROWS]
+            number = tf.shape(own)[0]
+            ones = tf.ones((number, 1))
+            logits = tf.matmul(tf.concat([part, ones], axis=1), columns, transpose_b=True)
+            # A row's own item counts once, however often it is in the batch.
+            cells = tf.stack([tf.range(number), own], axis=1)
+            once = tf.gather(several, own)
+            logits = tf.tensor_scatter_nd_sub(logits, cells, once)
+            top = tf.reduce_max(logits, axis=1, keepdims=True)
+            mine = tf.gather_nd(logits, cells)
+            share = tf.exp(logits - top)
+            whole = tf.reduce_sum(share, axis=1, keepdims=True)
+            total += tf.reduce_sum(tf.math.log(whole) + top) - tf.reduce_sum(mine)
+            pulled = tf.matmul(share, vectors) / whole - tf.gather(vectors, own)
+            of_queries = of_queries.write(start // BLOCK_ROWS, pulled)
+            of_vectors += tf.matmul(share, part / whole, transpose_a=True)
+            of_vectors = tf.tensor_scatter_nd_sub(of_vectors, own[:, None], part)
+            return start + BLOCK_ROWS, total, of_queries, of_vectors
+
+        blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+        held = tf.TensorArray(
+            tf.float32, blocks, infer_shape=False, element_shape=(None, queries.shape[1])
+        )
+        _, total, held, of_vectors = tf.while_loop(
+            lambda start, *_: start < rows,
+            block,
+            (0, 0.0, held, tf.zeros_like(vectors)),
+            parallel_iterations=1,
+        )
+        mean = 1 / tf.cast(rows, tf.float32)
+        of_queries = tf.reshape(held.concat(), tf.shape(queries))
+        return total * mean, lambda up: (up * mean * of_queries, up * mean * of_vectors)
+
+    return loss(queries, vectors)

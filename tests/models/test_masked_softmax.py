@@ -2,6 +2,8 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -41,7 +43,8 @@ def test_the_loss_is_of_the_hidden_items_among_all_but_the_shown(
     draws = np.random.default_rng(4)
     taken = (draws.random((3, items)) < 0.4).astype(np.float32)
     drawn = draws.random((3, COPIES, items)).astype(np.float32)
-    monkeypatch.setattr(tf.random, "uniform", lambda shape: tf.constant(drawn))
+    drawing = SimpleNamespace(uniform=lambda shape: tf.constant(drawn))
+    monkeypatch.setattr(model, "generator", drawing)
     losses = model(tf.constant(taken), training=True).numpy()
     tables, bias = model.embeddings.numpy(), model.bias.numpy()
     for user in range(3):

@@ -2,11 +2,16 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import merlin.models.tf as mm
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.models.tf.outputs.base import DotProduct
+from merlin.models.tf.transforms.bias import PopularityLogitsCorrection
+from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.prepared import Arrays, Interactions, PreparedData
+from models.retrievers import softmax
 from models.retrievers.softmax import build
 from models.two_tower import TwoTower
 from recipes.models import Retriever
@@ -93,7 +98,7 @@ def test_the_loss_is_the_corrected_softmax(
     """Accidental hits are no negatives, logits are over temperature less log Q, or without log Q."""
     options = {"logq_correction": corrected, "temperature": temperature}
     two_tower = built(data, visible, **options)
-    loss_of(data, two_tower)  # Merlin makes the weights in the first step
+    loss_of(data, two_tower)  # the weights are made in the first step
     spread(two_tower)
     log_q = log_q_of(data, visible, ITEMS) if corrected else np.zeros(len(ITEMS))
     expected = by_hand(data, two_tower, ITEMS, temperature, log_q)
@@ -128,3 +133,69 @@ def test_history_and_item_share_their_embeddings(data: PreparedData, visible: In
     # The item id's: country, age, hobbies and user id are the query tower's own, tags the other's.
     assert [len(each) for each in tables] == [5, 2]
     assert len(tables[0] & tables[1]) == 1
+
+
+#: Rows 0 and 2 share an item, and so do 1, 3 and 4.
+PLACE = np.array([0, 1, 0, 1, 1, 2], np.int32)
+TEMPERATURE = 0.5
+
+
+def of_merlin(
+    queries: tf.Tensor, vectors: tf.Tensor, counts: np.ndarray
+) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
+    """Loss and gradients of Merlin's output block, every row beside its item's vector."""
+    item = ColumnSchema(
+        "item", dtype=np.int64, tags=[Tags.ITEM_ID, Tags.CATEGORICAL],
+        properties={"domain": {"min": 0, "max": 2, "name": "item"}},
+    )  # fmt: skip
+    output = mm.ContrastiveOutput(
+        DotProduct(),
+        schema=Schema([item]),
+        negative_samplers="in-batch",
+        downscore_false_negatives=True,
+        store_negative_ids=True,
+        logits_temperature=TEMPERATURE,
+        post=PopularityLogitsCorrection(counts, reg_factor=TEMPERATURE, schema=Schema([item])),
+    )
+    with tf.GradientTape() as tape:
+        tape.watch([queries, vectors])
+        beside = tf.gather(vectors, PLACE)
+        features = {"item": tf.constant(PLACE, tf.int64)[:, None]}
+        answer = output(
+            {"query": queries, "candidate": beside},
+            features=features,
+            targets=tf.zeros(len(PLACE)),
+            training=True,
+        )
+        losses = tf.keras.losses.categorical_crossentropy(
+            answer.targets, answer.outputs, from_logits=True
+        )
+        loss = tf.reduce_mean(losses)
+    found = tape.gradient(loss, [queries, vectors])
+    return float(loss), tuple(tf.convert_to_tensor(one).numpy() for one in found)
+
+
+@pytest.mark.parametrize("block", [512, 4, 1])
+def test_loss_and_gradients_are_those_of_merlins_contrastive_output(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Six rows of three items, however many rows are worked on at once."""
+    monkeypatch.setattr(softmax, "BLOCK_ROWS", block)
+    random = np.random.default_rng(3)
+    queries = tf.constant(random.normal(size=(6, 4)), tf.float32)
+    vectors = tf.constant(random.normal(size=(3, 4)), tf.float32)
+    counts = np.array([50.0, 3.0, 7.0], np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([queries, vectors])
+        loss = softmax.softmax_loss(
+            queries / TEMPERATURE,
+            vectors,
+            -tf.math.log(tf.constant(counts / counts.sum())),
+            tf.constant(PLACE),
+            tf.constant([2.0, 3.0, 1.0]),
+        )
+    gradients = tape.gradient(loss, [queries, vectors])
+    expected, expected_gradients = of_merlin(queries, vectors, counts)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    for found, wanted in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)

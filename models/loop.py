@@ -1,0 +1,84 @@
+"""The loop over an epoch's batches: one compiled step each, the next batch made meanwhile.
+
+Keras's own ``fit`` hands every batch through a queue, a generator and an iterator inside TensorFlow.
+Callbacks are called here as it calls them.
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models.batches import Batches
+
+#: A batch as ``ahead`` gives it -> the figures so far of the epoch, the loss among them.
+Step = Callable[[Any], dict[str, tf.Tensor]]
+
+
+def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
+    """The model's ``train_step`` as a function that is traced once, for any number of rows.
+
+    Of ``Batches`` it is given the numbers of rows, and gathers them itself: to hand over a dozen columns at
+    every step takes longer than to gather them.
+    """
+    if not isinstance(batches, Batches):
+        signature = tf.nest.map_structure(_any_rows, first_batch(batches))
+        return _compiled(model, model.train_step, signature)
+    columns = {name: tf.constant(_narrow(column)) for name, column in batches.columns.items()}
+    target = tf.constant(batches.target)
+
+    def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
+        return model.train_step((inputs, tf.gather(target, rows)))
+
+    return _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
+
+
+def run_epoch(
+    step: Step, batches: Any, callbacks: tf.keras.callbacks.CallbackList
+) -> dict[str, float]:
+    """Train on every batch; returns the last step's figures."""
+    figures: dict[str, Any] = {}
+    for number, batch in enumerate(ahead(batches)):
+        callbacks.on_train_batch_begin(number)
+        figures = step(batch)
+        callbacks.on_train_batch_end(number, figures)
+    return {name: float(figure) for name, figure in figures.items()}
+
+
+def ahead(batches: Any) -> Iterator[Any]:
+    """An epoch's batches in their order: of ``Batches`` rows, of others each made while one is in use."""
+    if isinstance(batches, Batches):
+        yield from map(batches.rows_of, range(len(batches)))
+    elif isinstance(batches, tf.keras.utils.Sequence):
+        with ThreadPoolExecutor(1) as worker:
+            following = worker.submit(batches.__getitem__, 0)
+            for number in range(1, len(batches) + 1):
+                batch = following.result()
+                if number < len(batches):
+                    following = worker.submit(batches.__getitem__, number)
+                yield batch
+    else:
+        yield from batches
+
+
+def first_batch(batches: Any) -> Any:
+    """A batch to learn the shapes from, as ``ahead`` gives it."""
+    return next(iter(ahead(batches)))
+
+
+def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
+    return step if model.run_eagerly else tf.function(step, input_signature=[signature])
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column
+
+
+def _any_rows(part: Any) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *part.shape[1:]), part.dtype)

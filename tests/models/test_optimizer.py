@@ -1,0 +1,57 @@
+"""AdamW here against Keras's own, and what a large table's update leaves alone."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.optimizer import AdamW
+
+ROWS = np.array([[0.5, -1.0], [2.0, 0.25], [-0.125, 3.0], [1.0, 1.0]], np.float32)
+#: Row 1 is looked up twice in a step, row 3 never.
+STEPS = [([1, 0, 1], [[1.0, 2.0], [0.5, 0.0], [3.0, -1.0]]), ([2], [[0.25, 4.0]])]
+
+
+def trained(optimizer: tf.keras.optimizers.Optimizer, dense: bool = False) -> np.ndarray:
+    """``ROWS`` after ``STEPS``, given as rows or as whole gradients."""
+    table = tf.Variable(ROWS)
+    for rows, values in STEPS:
+        slices = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant(ROWS.shape))
+        optimizer.apply_gradients([(tf.convert_to_tensor(slices) if dense else slices, table)])
+    return table.numpy()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_small_table_is_updated_as_by_keras(decay: float, dense: bool) -> None:
+    """Whole gradients and rows that come twice: every row, seen or not, is where Keras puts it."""
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 3, 0.0)
+    theirs = tf.keras.optimizers.AdamW(rate, weight_decay=decay, jit_compile=False)
+    np.testing.assert_allclose(
+        trained(AdamW(rate, decay), dense), trained(theirs, dense), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_large_table_changes_only_where_it_was_looked_up() -> None:
+    """Row 3 stays to the bit, decay or not; row 2, first seen in the last step, is where Keras puts it when
+    it starts there; row 0 does not move on in the step that does not see it."""
+    lazy = trained(AdamW(0.1, 0.4, large_table=4))
+    np.testing.assert_array_equal(lazy[3], ROWS[3])
+    one = trained_once(AdamW(0.1, 0.4, large_table=4))
+    np.testing.assert_array_equal(lazy[0], one[0])
+    np.testing.assert_allclose(
+        one[:2], trained_once(tf.keras.optimizers.AdamW(0.1, weight_decay=0.4))[:2], rtol=1e-5
+    )
+    # Two steps' correction of the moments, one gradient: mean 0.1 g, square 0.001 g^2.
+    first, second = 1 - 0.9**2, 1 - 0.999**2
+    step = 0.1 * np.sqrt(second) / first * 0.1 / np.sqrt(0.001)
+    np.testing.assert_allclose(lazy[2], ROWS[2] * (1 - 0.04) - step, rtol=1e-5)
+
+
+def trained_once(optimizer: tf.keras.optimizers.Optimizer) -> np.ndarray:
+    table = tf.Variable(ROWS)
+    rows, values = STEPS[0]
+    slices = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant(ROWS.shape))
+    optimizer.apply_gradients([(slices, table)])
+    return table.numpy()
