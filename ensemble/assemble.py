@@ -21,9 +21,9 @@ from ensemble.onnx_graph import optimise
 from ensemble.parts import Parts, read_attributes, read_parts, release_models
 from ensemble.runtime import item_attributes, manifest, plan
 from ensemble.runtime.arrays import save
+from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER
 from ensemble.runtime.catalogue import Catalogue
 from ensemble.runtime.feature_store import FeatureStore
-from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER
 from ensemble.runtime.operators.cross_features import arrays_of
 from ensemble.runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from ensemble.runtime.sqlite_store import SqliteFeatureStore

@@ -11,6 +11,7 @@ from evaluation import metrics
 from evaluation.baselines.popularity import most_popular
 from evaluation.beyond_accuracy import Catalogue
 from evaluation.protocols import Table, measure
+from evaluation.sources import BLEND, source_lists
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
 from models.prepared import PreparedData
@@ -75,7 +76,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
     lists = {"popularity": most_popular(visible, data.item_count, seen, deepest)}
     two_stages = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
     if two_stages:
-        lists["retrieval"] = trace.candidate_rows
+        lists |= source_lists(trace, plan.sources, deepest)
     lists["funnel"] = trace.item_rows
     ks = recipe.evaluation.k
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
@@ -99,7 +100,13 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
             for name, ranked in lists.items()
         },
         groups=by_history(lists, relevant, np.array([len(items) for items in seen]), ks),
-        passage=passage(trace, relevant, deepest, data.item_count, two_stages=two_stages),
+        passage=passage(
+            trace,
+            relevant,
+            deepest,
+            data.item_count,
+            unranked=lists.get(BLEND, trace.candidate_rows) if two_stages else None,
+        ),
     )
 
 

@@ -30,6 +30,8 @@ class Filtering:
 class Lift:
     """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best order there is.
 
+    Those of several sources are ``as_retrieved`` in the order of their blend (``evaluation.sources``).
+
     ``difference``: ranked less retrieved, a mean over users; ``standard_error``: of that mean.
     """
 
@@ -71,11 +73,16 @@ def kept(trace: Trace, relevant: list[np.ndarray], k: int) -> dict[str, float]:
 
 
 def passage(
-    trace: Trace, relevant: list[np.ndarray], k: int, catalogue: int, *, two_stages: bool
+    trace: Trace,
+    relevant: list[np.ndarray],
+    k: int,
+    catalogue: int,
+    *,
+    unranked: np.ndarray | None,
 ) -> Passage:
     """How the stages narrowed ``catalogue`` items down to k; arguments as ``kept``.
 
-    ``two_stages``: there is a retriever and a ranker behind it.
+    ``unranked``: the candidates' best order before the ranker; None without a ranker behind a retriever.
     """
     left = {
         stage: float((rows >= 0).sum(axis=1).mean()) for stage, rows in _after(trace, k).items()
@@ -86,7 +93,7 @@ def passage(
         retrieval_depth=depth,
         retrieval_recall=float(metrics.recall(trace.candidate_rows, relevant, depth).mean()),
         filtering=_filtering(trace, relevant),
-        lift=_lift(trace, relevant, k) if two_stages else None,
+        lift=None if unranked is None else _lift(trace, unranked, relevant, k),
     )
 
 
@@ -117,12 +124,12 @@ def _filtering(trace: Trace, relevant: list[np.ndarray]) -> Filtering:
     )
 
 
-def _lift(trace: Trace, relevant: list[np.ndarray], k: int) -> Lift:
+def _lift(trace: Trace, unranked: np.ndarray, relevant: list[np.ndarray], k: int) -> Lift:
     candidates = trace.candidate_rows
     found = metrics.hits(candidates, relevant, candidates.shape[1])
     best = np.take_along_axis(candidates, np.argsort(~found, axis=1, kind="stable"), axis=1)
     retrieved, ranked, ideal = (
-        metrics.ndcg(rows, relevant, k) for rows in (candidates, trace.item_rows, best)
+        metrics.ndcg(rows, relevant, k) for rows in (unranked, trace.item_rows, best)
     )
     both = paired(retrieved, ranked) if len(relevant) > 1 else None
     return Lift(

@@ -20,33 +20,38 @@ class CandidateRows:
     """One row per user and candidate.
 
     ``columns``: the ranker's inputs by name, [n] or [n, length]; ``relevant``: float32 [n];
-    ``users``: user row of each row, int64 [n].
+    ``users``: user row of each row, int64 [n]; ``lists``: int64 [n], the same for the candidates that were
+    retrieved together.
     """
 
     columns: Arrays
     relevant: np.ndarray
     users: np.ndarray
+    lists: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.relevant)
 
     def of_users(self, chosen: np.ndarray) -> "CandidateRows":
         """The rows of some user rows."""
         kept = np.isin(self.users, chosen)
         columns = {name: column[kept] for name, column in self.columns.items()}
-        return CandidateRows(columns, self.relevant[kept], self.users[kept])
-
-    def __add__(self, other: "CandidateRows") -> "CandidateRows":
-        columns = {
-            name: np.concatenate([column, other.columns[name]])
-            for name, column in self.columns.items()
-        }
-        return CandidateRows(
-            columns,
-            np.concatenate([self.relevant, other.relevant]),
-            np.concatenate([self.users, other.users]),
-        )
+        return CandidateRows(columns, self.relevant[kept], self.users[kept], self.lists[kept])
 
     def numbers(self) -> Arrays:
         """The numbers about user and candidate."""
         return {name: column for name, column in self.columns.items() if is_number(name)}
+
+
+def all_of(parts: list[CandidateRows]) -> CandidateRows:
+    """The rows of all parts, whose lists stay apart."""
+    ends = np.cumsum([0] + [int(part.lists.max(initial=-1)) + 1 for part in parts])
+    return CandidateRows(
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+        np.concatenate([part.relevant for part in parts]),
+        np.concatenate([part.users for part in parts]),
+        np.concatenate([part.lists + end for part, end in zip(parts, ends[:-1], strict=True)]),
+    )
 
 
 @dataclass(frozen=True)
@@ -131,18 +136,19 @@ def _labelled(
     columns = {name: column[user_rows] for name, column in user_columns.items()}
     columns |= {name: column[item_rows] for name, column in data.items.items()}
     columns |= {name: values.ravel()[real] for name, values in numbers.items()}
-    return CandidateRows(columns, labels.ravel()[real], user_rows)
+    # Nobody has two lists among these.
+    return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)
 
 
 def _retrieved(
     recipe: Recipe, queries: np.ndarray, seen: list[np.ndarray], retrieval: Retrieval
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidates in the order of retrieval, int64 [users, count], and their inner products, -1 and -inf pad."""
+    """Candidates in the order of retrieval, int64 [users, count], and inner products; -1 and -inf pad."""
     count, items = recipe.serving.candidates, retrieval.items
     nearest, products = candidates.retrieve(
         queries, items, seen, count, absolute=retrieval.absolute
     )
-    names = recipe.serving.sources
+    names: tuple[str, ...] = recipe.serving.sources
     further = {
         name: SOURCES[name](len(items), retrieval.arrays.__getitem__)
         for name in names

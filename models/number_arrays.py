@@ -1,4 +1,4 @@
-"""The arrays that candidate sources and the ranker's numbers read, made of the interactions that may be seen."""
+"""The arrays that candidate sources and the ranker's numbers read, out of what may be seen."""
 
 import numpy as np
 

@@ -2,6 +2,8 @@
 
 1. On ``train`` alone: the retriever, stopped early on ``valid``. What it retrieves, labelled by ``valid``,
    is what a ranker of candidates learns from: the retriever has not seen those labels, as in service.
+   With ``ranker.folds`` the same is done again with other shares of both parts held out, so that the ranker
+   has more to learn from.
 2. On ``train`` and ``valid``: the retriever once more, for as many epochs as were best before. This is
    the one that is served. A ranker of interactions goes through the same two phases on its own.
 
@@ -14,17 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from models.candidate_rows import (
-    CandidateRows,
-    candidate_rows,
-    cross_feature_arrays,
-    unknown_user_rows,
-)
+from models.candidate_rows import CandidateRows, Retrieval, candidate_rows, unknown_user_rows
 from models.fitting import Logs, Say
+from models.number_arrays import number_arrays
 from models.prepared import Interactions, PreparedData
 from models.progress import Running
 from models.ranker_training import UNKNOWN_EVERY, TrainedRanker, on_candidates, on_interactions
-from models.retriever_training import final_retriever, first_retriever
+from models.retriever_training import final_retriever, first_retriever, fold_retriever
 from models.two_tower import TwoTower
 from models.writing import Trained, write
 from recipes.artifacts import Models, Prepared
@@ -49,6 +47,7 @@ def train_all(
     """
     data = PreparedData(prepared)
     train, valid = data.interactions("train"), data.interactions("valid")
+    visible = data.interactions("train", "valid")
     if len(train) < 2:
         raise ShortlistError(
             f"expected at least 2 positives in the training part, found {len(train)}: an item is "
@@ -57,11 +56,11 @@ def train_all(
     figures: dict[str, Any] = {"seed": recipe.retriever.seed}
     logs = Logs(running.logs, None if former is None else former.logs, running.progress)
     if recipe.joint is not None:
-        trained = _jointly(recipe, data, train + valid, logs, figures, say)
+        trained = _jointly(recipe, data, visible, logs, figures, say)
     else:
         trained = _separately(recipe, data, train, valid, logs, figures, say)
     running.copy_logs(models.logs)
-    write(recipe, data, trained, train + valid, models, figures, titles, say)
+    write(recipe, data, trained, visible, models, figures, titles, say)
 
 
 def _separately(
@@ -74,46 +73,73 @@ def _separately(
     say: Say,
 ) -> Trained:
     retriever, ranker, epochs = None, None, 0
+    visible = data.interactions("train", "valid")
     if recipe.retriever.kind != "none":
         retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
     if recipe.ranker.kind != "none":
         if recipe.ranker.target == "candidates":
             assert retriever is not None  # the recipe was checked
-            rows, unknown = _candidates(recipe, data, retriever, train, valid)
-            say(
-                f"ranker: {len(rows.relevant):,} candidates, {int(rows.relevant.sum()):,} of them "
-                "relevant"
-            )
-            ranker = on_candidates(recipe, data, rows, unknown, logs, figures, say)
+            parts = candidates_to_learn_from(recipe, data, retriever, epochs, logs, say)
+            ranker = on_candidates(recipe, data, parts, logs, figures, say)
         else:
             ranker = on_interactions(recipe, data, logs, figures, say)
     if retriever is not None:
         say(f"retriever: once more on train and valid, {epochs} epochs")
-        retriever = final_retriever(recipe, data, train + valid, logs, epochs)
+        retriever = final_retriever(recipe, data, visible, logs, epochs)
     return retriever, ranker
+
+
+def candidates_to_learn_from(
+    recipe: Recipe, data: PreparedData, retriever: TwoTower, epochs: int, logs: Logs, say: Say
+) -> list[tuple[CandidateRows, CandidateRows]]:
+    """What a ranker of candidates learns from: of the valid part and of each further fold, the candidates
+    of known users, and of some as if nobody knew them.
+
+    Args:
+        retriever: trained on ``train`` alone, for ``epochs``.
+    """
+    train, valid = data.interactions("train"), data.interactions("valid")
+    visible = data.interactions("train", "valid")
+    parts = [_candidates(recipe, data, retriever, train, valid)]
+    for fold in range(recipe.ranker.folds):
+        say(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
+        kept, held = held_out(visible, recipe.split.valid, recipe.ranker.seed + fold)
+        other = fold_retriever(recipe, data, kept, logs, epochs, fold)
+        parts.append(_candidates(recipe, data, other, kept, held))
+    say(
+        f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
+        f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
+    )
+    return parts
+
+
+def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
+    """The interactions without a share of them, drawn at random, and that share; both in their order."""
+    held = np.random.default_rng(seed).random(len(visible)) < share
+    return (
+        Interactions(visible.users[~held], visible.items[~held]),
+        Interactions(visible.users[held], visible.items[held]),
+    )
 
 
 def _candidates(
     recipe: Recipe,
     data: PreparedData,
     retriever: TwoTower,
-    train: Interactions,
-    valid: Interactions,
+    visible: Interactions,
+    relevant: Interactions,
 ) -> tuple[CandidateRows, CandidateRows]:
-    """What the ranker learns from: candidates of known users, and of some as if nobody knew them."""
-    count = recipe.serving.candidates
-    items = retriever.embed_items(data.items)
-    queries = retriever.embed_queries(data.queries(train))
-    arrays = cross_feature_arrays(data, train)
-    rows = candidate_rows(
-        data, queries, items, train, valid, count, arrays, absolute=retriever.absolute
+    retrieval = Retrieval(
+        retriever.embed_queries(data.queries(visible)),
+        retriever.embed_items(data.items),
+        visible,
+        number_arrays(recipe, data, visible),
+        retriever.absolute,
     )
+    rows = candidate_rows(recipe, data, retrieval, relevant)
     query = retriever.embed_queries(data.unknown_user)
     users = np.unique(rows.users)[::UNKNOWN_EVERY]
-    unknown = unknown_user_rows(
-        data, query, items, valid, count, arrays, users, absolute=retriever.absolute
-    )
-    return rows, unknown
+    return rows, unknown_user_rows(recipe, data, query, retrieval, relevant, users)
 
 
 def _jointly(

@@ -32,6 +32,12 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.users)
 
+    def __add__(self, other: "Interactions") -> "Interactions":
+        """Both, ``other`` later."""
+        return Interactions(
+            np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
+        )
+
     def by_user(self, users: int) -> list[np.ndarray]:
         """Item rows of each user row 0..users-1, oldest first."""
         order = np.argsort(self.users, kind="stable")

@@ -11,11 +11,12 @@ import tensorflow as tf
 from merlin.schema import Tags
 
 from models.batches import Batches
-from models.candidate_rows import CandidateRows
+from models.candidate_rows import CandidateRows, all_of
 from models.fitting import Logs, Say, Validation, Watch, fit
 from models.prepared import Arrays, Labelled, PreparedData
 from models.ranker_inputs import ranker_schema
-from models.rankers import ranker_module
+from models.rankers import dlrm, ranker_module
+from models.rankers.listwise import Lists, Listwise
 from models.validation import auc, auc_within_users, rmse
 from recipes.models import Ranker
 from recipes.recipe import Recipe
@@ -42,28 +43,32 @@ class TrainedRanker:
 def on_candidates(
     recipe: Recipe,
     data: PreparedData,
-    rows: CandidateRows,
-    unknown: CandidateRows,
+    parts: list[tuple[CandidateRows, CandidateRows]],
     logs: Logs,
     figures: dict[str, Any],
     say: Say,
 ) -> TrainedRanker:
     """Train on the candidates of most users; stop early on those of the others.
 
-    ``unknown``: rows of some users as if nobody knew them, to train on beside their own.
+    ``parts``: of each share that was held out, the candidates, and those of some users as if nobody knew
+    them. The first is what the others' are taken from.
     """
     options = recipe.ranker
     tf.keras.utils.set_random_seed(options.seed)
+    rows = parts[0][0]
     users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
     held_out = users[: max(1, int(len(users) * VALIDATION_SHARE))]
     # A single user is both, for want of another.
     others = users[len(held_out) :] if len(users) > 1 else users
-    shown = rows.of_users(others) + unknown.of_users(others)
+    shown = all_of([each.of_users(others) for part in parts for each in part])
     hidden = rows.of_users(held_out)
     numbers = list(rows.numbers())
     inputs = _inputs(shown.columns, data, options, numbers)
     hidden_inputs = _inputs(hidden.columns, data, options, numbers)
-    model, batches = _untrained(data, options, inputs, shown.relevant)
+    if options.loss == "listwise":
+        model, batches = _untrained_on_lists(data, options, inputs, shown)
+    else:
+        model, batches = _untrained(data, options, inputs, shown.relevant)
 
     def within_users() -> float:
         return auc_within_users(scores(model, hidden_inputs), hidden.relevant, hidden.users)
@@ -72,6 +77,8 @@ def on_candidates(
         "auc_within_users", within_users, say, "ranker", every=options.log_every
     )
     _fit_early(model, batches, options, logs, validation, figures)
+    if isinstance(model, Listwise):
+        model.calibrate(hidden_inputs, hidden.relevant)
     return TrainedRanker(model, inputs)
 
 
@@ -166,6 +173,23 @@ def _untrained(
     numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
     steps = len(batches) * options.max_epochs
     return ranker_module(options.kind).build(data, options, numbers, steps), batches
+
+
+def _untrained_on_lists(
+    data: PreparedData, options: Ranker, inputs: Arrays, rows: CandidateRows
+) -> tuple[Listwise, Lists]:
+    batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
+    numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
+    steps = len(batches) * options.max_epochs
+    rankers = [
+        dlrm.build(
+            data, options.model_copy(update={"seed": options.seed + 1000 * copy}), numbers, steps
+        )
+        for copy in range(options.copies)
+    ]
+    model = Listwise(rankers, batches.width)
+    model.compile(optimizer=dlrm.optimizer(options, steps))
+    return model, batches
 
 
 def _fit_early(

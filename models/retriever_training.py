@@ -77,6 +77,20 @@ def final_retriever(
     return retriever
 
 
+def fold_retriever(
+    recipe: Recipe,
+    data: PreparedData,
+    visible: Interactions,
+    logs: Logs,
+    epochs: int,
+    fold: int,
+) -> TwoTower:
+    """As ``final_retriever``, on any interactions: for a head whose rows are users, not interactions."""
+    retriever, batches = _untrained(recipe, data, visible, None)
+    fit(retriever.model, batches, epochs=epochs, logs=logs.of(f"retriever-fold-{fold + 1}"))
+    return retriever
+
+
 def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
     """Rows of users with something relevant, ascending: all of them, or ``VALIDATION_USERS`` drawn ones."""
     users = np.array([row for row, wanted in enumerate(relevant) if len(wanted)], np.int64)
@@ -86,12 +100,15 @@ def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
 
 
 def _untrained(
-    recipe: Recipe, data: PreparedData, visible: Interactions, parts: list[str]
+    recipe: Recipe, data: PreparedData, visible: Interactions, parts: list[str] | None
 ) -> tuple[TwoTower, Any]:
-    """A new model and the batches it is to be trained on."""
+    """A new model and the batches it is to be trained on; without ``parts`` those of ``visible``."""
     options = recipe.retriever
     tf.keras.utils.set_random_seed(options.seed)
     module = head(options.kind)
-    batches = module.batches(data, options, parts)
+    if parts is None:
+        batches = module.batches_of(data, options, visible)
+    else:
+        batches = module.batches(data, options, parts)
     steps = len(batches) * options.max_epochs
     return module.build(data, options, visible, steps), batches

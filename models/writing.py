@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.candidate_rows import cross_feature_arrays
 from models.curves import draw_curves
 from models.fitting import Say
+from models.number_arrays import number_arrays
 from models.onnx_export import export
 from models.prepared import Interactions, PreparedData
 from models.projector import write_projector
@@ -62,9 +62,8 @@ def write(
         labels = [titles.get(one) or one for one in data.raw_item_ids]
         write_projector(embeddings, labels, models.logs / "projector")
     models.cross_features.mkdir()
-    if ranker is not None and recipe.ranker.target == "candidates":
-        for name, array in cross_feature_arrays(data, visible).items():
-            np.save(models.cross_features / name, array, allow_pickle=False)
+    for name, array in number_arrays(recipe, data, visible).items():
+        np.save(models.cross_features / name, array, allow_pickle=False)
     draw_curves(figures, models.learning_curves)
     models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

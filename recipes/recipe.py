@@ -89,6 +89,19 @@ class Recipe(Table):
             raise ValueError(
                 "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
             )
+        if self.ranker.loss == "listwise" and (
+            ranker != "dlrm" or self.ranker.target != "candidates"
+        ):
+            raise ValueError(
+                "ranker.loss 'listwise' needs ranker.kind 'dlrm' and ranker.target 'candidates'"
+            )
+        if self.ranker.copies > 1 and ranker == "dlrm" and self.ranker.loss != "listwise":
+            raise ValueError("ranker.copies of a 'dlrm' need ranker.loss 'listwise'")
+        if self.ranker.folds and (ranker != "dlrm" or retriever != "masked-softmax"):
+            raise ValueError(
+                "ranker.folds trains retrievers on other shares of the interactions: it needs "
+                "ranker.kind 'dlrm' and retriever.kind 'masked-softmax'"
+            )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")
         if ranker == "wide-and-deep" and not self.ranker.ids:

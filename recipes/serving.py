@@ -18,7 +18,7 @@ class Serving(Table):
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
     #: What brings them, in turns, each its best that is not there yet. ``two-tower``: the retriever.
     #: ``linear``: what the user's items lead to, by a linear item-item model (EDLAE). ``popularity``: what
-    #: most users took.
+    #: most users took, for those without a past.
     sources: tuple[Literal["two-tower", "linear", "popularity"], ...] = ("two-tower",)
     #: Answers per user where the request does not say.
     top_k: Positive = 10
@@ -46,7 +46,9 @@ class Serving(Table):
     @classmethod
     def _sources_differ(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         if "two-tower" not in sources or len(set(sources)) < len(sources):
-            raise ValueError(f"expected 'two-tower' and every source once, and {list(sources)} came")
+            raise ValueError(
+                f"expected 'two-tower' and every source once, and {list(sources)} came"
+            )
         return sources
 
     @field_validator("store")

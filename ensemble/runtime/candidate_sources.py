@@ -43,7 +43,7 @@ class Linear:
 
 
 class Popularity:
-    """What most users took, the same for everybody: something for those of whom nothing is known."""
+    """What most users took, for a user without a past; another has better sources."""
 
     arrays = (POPULARITY,)
 
@@ -55,6 +55,8 @@ class Popularity:
         self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """As ``Linear.best``."""
+        if len(seen):
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         order = self._order if allowed is None else self._order[allowed[self._order]]
         rows = order[:width]
         return rows, self._counts[rows]
@@ -66,9 +68,9 @@ SOURCES: dict[str, type[Linear] | type[Popularity]] = {"linear": Linear, "popula
 
 
 def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """The first of every list, then the second of every list, and so on: each row once, int64 [at most width].
+    """The first of every list, then the second of every list, and so on: each row once.
 
-    A row below 0 is none.
+    Returns int64 [at most ``width``]. A row below 0 is none.
     """
     longest = max((len(each) for each in lists), default=0)
     places = np.full((longest, len(lists)), -1, np.int64)

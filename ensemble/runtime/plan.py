@@ -31,6 +31,9 @@ class Trace:
     candidate_rows: np.ndarray  # int64 [B, C], after filtering, best retrieval score first
     ranker_scores: np.ndarray  # float32 [B, C], of candidate_rows
     item_rows: np.ndarray  # int64 [B, K], the answer
+    #: Of retrieved_rows, by source (see ``Retrieve``); None where there is but one source.
+    source_ranks: np.ndarray | None = None  # int64 [B, R, S]
+    source_scores: np.ndarray | None = None  # float32 [B, R, S]
 
 
 class Plan:
@@ -49,6 +52,8 @@ class Plan:
             user_features=graph["user_features"],
             retrieves=graph["retrieves"],
         )
+        #: What brings candidates, by name.
+        self.sources: tuple[str, ...] = tuple(graph.get("sources", ()))
         self.operators = tuple(operators)
         self._meters = meters
         made = set(INPUTS)
@@ -87,13 +92,21 @@ class Plan:
 
     def trace(self, user_ids: Sequence[str], top_k: int | Sequence[int] | None = None) -> Trace:
         """What each stage kept for these users; arguments and errors as ``recommend``."""
-        names = ("retrieved_rows", "candidate_rows", "ranker_scores", "item_rows")
+        names = ["retrieved_rows", "candidate_rows", "ranker_scores", "item_rows"]
+        several = len(self.sources) > 1
+        names += ["source_ranks", "source_scores"] if several else []
         batches = list(self._batches(self.request(user_ids, top_k), names))
         return Trace(
             retrieved_rows=_stack([batch["retrieved_rows"] for batch in batches], -1),
             candidate_rows=_stack([batch["candidate_rows"] for batch in batches], -1),
             ranker_scores=_stack([batch["ranker_scores"] for batch in batches], -np.inf),
             item_rows=_stack([batch["item_rows"] for batch in batches], -1),
+            source_ranks=_stack([batch["source_ranks"] for batch in batches], 0)
+            if several
+            else None,
+            source_scores=_stack([batch["source_scores"] for batch in batches], 0)
+            if several
+            else None,
         )
 
     def request(
@@ -206,13 +219,17 @@ def _operator(node: dict[str, Any], release: Release) -> Operator:
 
 
 def _stack(parts: Sequence[np.ndarray], fill: object) -> np.ndarray:
-    """Matrices of different widths, one below the other, padded on the right."""
+    """Arrays [n, width, …] of different widths, one below the other, padded on the right."""
     if len(parts) == 1:
         return parts[0]
     widest = max(part.shape[1] for part in parts)
     return np.concatenate(
         [
-            np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=fill)  # type: ignore[call-overload]
+            np.pad(  # type: ignore[call-overload]
+                part,
+                ((0, 0), (0, widest - part.shape[1]), *[(0, 0)] * (part.ndim - 2)),
+                constant_values=fill,
+            )
             for part in parts
         ]
     )

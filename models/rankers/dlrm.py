@@ -10,9 +10,9 @@ import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import Tags
 
-from models.interactions import use_pair_products
 from models.lookups import EmbeddedColumns
 from models.optimizer import AdamW
+from models.pair_products import use_pair_products
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
 from models.ranker_inputs import TARGET, Standardise, ranker_schema
@@ -50,7 +50,11 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
         prediction_tasks=output,
     )
     use_pair_products(model)
-    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
-    optimizer = AdamW(rate, options.weight_decay)
-    model.compile(optimizer=optimizer, metrics=[])
+    model.compile(optimizer=optimizer(options, steps), metrics=[])
     return model
+
+
+def optimizer(options: Ranker, steps: int) -> AdamW:
+    """AdamW whose learning rate falls to zero over ``steps``, linearly."""
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
+    return AdamW(rate, options.weight_decay)

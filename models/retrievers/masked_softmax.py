@@ -149,7 +149,11 @@ class ItemTower(tf.keras.Model):
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Baskets:
     """Every user with two positives or more in the parts."""
-    visible = data.interactions(*parts)
+    return batches_of(data, options, data.interactions(*parts))
+
+
+def batches_of(data: PreparedData, options: Retriever, visible: Interactions) -> Baskets:
+    """Every user with two positives or more among the interactions."""
     return Baskets(data, visible, options.batch_size, options.seed)
 
 

@@ -24,7 +24,7 @@ RELEVANT = [np.array([3, 5, 6, 50]), np.array([9])]
 
 @pytest.fixture
 def found() -> Passage:
-    return passage(TRACE, RELEVANT, 2, 60, two_stages=True)
+    return passage(TRACE, RELEVANT, 2, 60, unranked=TRACE.candidate_rows)
 
 
 def test_the_share_of_relevant_items_left_after_each_stage() -> None:
@@ -55,7 +55,7 @@ def test_nothing_is_cut_off_where_there_is_room() -> None:
     trace = Trace(
         np.array([[1, 2, 3]]), np.array([[1, 2, -1]]), np.zeros((1, 3)), np.array([[1, 2]])
     )
-    filtering = passage(trace, [np.array([3])], 2, 9, two_stages=True).filtering
+    filtering = passage(trace, [np.array([3])], 2, 9, unranked=None).filtering
     assert (filtering.relevant_filtered_out, filtering.relevant_cut_off) == (1.0, 0.0)
 
 
@@ -63,9 +63,9 @@ def test_retrieval_is_judged_on_its_candidates_in_its_own_order() -> None:
     """recall@100 where there are as many, else as deep as they go."""
     wide = np.arange(150)[None, :]
     trace = Trace(wide, wide, np.zeros((1, 150)), wide[:, :10])
-    found = passage(trace, [np.array([98, 99, 100, 149])], 10, 1000, two_stages=True)
+    found = passage(trace, [np.array([98, 99, 100, 149])], 10, 1000, unranked=None)
     assert (found.retrieval_depth, found.retrieval_recall) == (100, 2 / 4)
-    narrow = passage(TRACE, RELEVANT, 2, 60, two_stages=True)
+    narrow = passage(TRACE, RELEVANT, 2, 60, unranked=None)
     assert (narrow.retrieval_depth, narrow.retrieval_recall) == (3, (1 / 4 + 1) / 2)
 
 
@@ -86,7 +86,8 @@ def test_no_order_is_better_than_the_best_one() -> None:
     reversed_order = Trace(
         np.array([[1, 2, 3]]), np.array([[1, 2, 3]]), np.zeros((1, 3)), np.array([[1, 2, 3]])
     )
-    lift = passage(reversed_order, [np.array([3, 77])], 3, 9, two_stages=True).lift
+    order = reversed_order.candidate_rows
+    lift = passage(reversed_order, [np.array([3, 77])], 3, 9, unranked=order).lift
     assert lift is not None
     assert lift.as_ranked == pytest.approx(0.5 / (1 + 1 / math.log2(3)))
     assert lift.in_best_order == pytest.approx(1 / (1 + 1 / math.log2(3)))
@@ -95,13 +96,14 @@ def test_no_order_is_better_than_the_best_one() -> None:
 
 def test_one_stage_alone_has_no_lift() -> None:
     """Without a retriever or a ranker there are no two orders to compare."""
-    assert passage(TRACE, RELEVANT, 2, 60, two_stages=False).lift is None
+    assert passage(TRACE, RELEVANT, 2, 60, unranked=None).lift is None
 
 
 @pytest.mark.parametrize("two_stages", [True, False])
 def test_the_picture_shows_the_shares(two_stages: bool, tmp_path: Path) -> None:
     """A bar that is left with less is shorter: fewer blue pixels where less was kept."""
-    made = passage(TRACE, RELEVANT, 2, 60, two_stages=two_stages)
+    unranked = TRACE.candidate_rows if two_stages else None
+    made = passage(TRACE, RELEVANT, 2, 60, unranked=unranked)
 
     def blue(shares: dict[str, float]) -> int:
         path = tmp_path / "funnel.png"

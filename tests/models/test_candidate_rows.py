@@ -8,16 +8,39 @@ from ensemble.assemble import served_in_process
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES
 from models.candidate_rows import (
     CandidateRows,
+    Retrieval,
+    all_of,
     candidate_rows,
-    cross_feature_arrays,
     unknown_user_rows,
 )
 from models.linear import item_weights
+from models.number_arrays import number_arrays
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.artifacts import Artifacts
 from recipes.recipe import Recipe
 
 COUNT = 20
+NUMBERS = (
+    *("retrieval_score", "popularity", "activity", "cooccurrence", "linear", "succession"),
+    *("retrieval_score_standing", "linear_place"),
+)
+
+
+def asking(recipe: Recipe, count: int, *sources: str) -> Recipe:
+    """The recipe with so many candidates of some sources, and every number about them."""
+    return recipe.model_copy(
+        update={
+            "serving": recipe.serving.model_copy(update={"candidates": count, "sources": sources}),
+            "ranker": recipe.ranker.model_copy(update={"numbers": NUMBERS}),
+        }
+    )
+
+
+def retrieval_of(
+    recipe: Recipe, data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]
+) -> Retrieval:
+    visible = data.interactions("train")
+    return Retrieval(*vectors, visible, number_arrays(recipe, data, visible))
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +53,12 @@ def vectors(data: PreparedData) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def rows(data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]) -> CandidateRows:
-    visible, relevant = data.interactions("train"), data.interactions("valid")
-    arrays = cross_feature_arrays(data, visible)
-    return candidate_rows(data, *vectors, visible, relevant, COUNT, arrays)
+def rows(
+    data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
+) -> CandidateRows:
+    asked = asking(recipe, COUNT, "two-tower")
+    retrieval = retrieval_of(asked, data, vectors)
+    return candidate_rows(asked, data, retrieval, data.interactions("valid"))
 
 
 def best_unseen(
@@ -92,7 +117,7 @@ def test_cross_features_by_hand(
             "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
             "linear": sum(weights[other, item] for other in seen),
         }
-        assert set(expected) == set(CROSS_FEATURES)
+        assert set(expected) | {"succession"} == set(CROSS_FEATURES)
         for name, value in expected.items():
             assert rows.columns[name][first] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
@@ -101,22 +126,22 @@ def test_rows_of_some_users(rows: CandidateRows) -> None:
     """All rows of the chosen users and no other; joined again they are everybody's."""
     chosen = rows.of_users(np.array([3, 5]))
     assert set(chosen.users) == {3, 5}
-    both = chosen + rows.of_users(np.setdiff1d(rows.users, [3, 5]))
+    both = all_of([chosen, rows.of_users(np.setdiff1d(rows.users, [3, 5]))])
     assert len(both.relevant) == len(rows.relevant)
     assert both.relevant.sum() == rows.relevant.sum()
     assert all(len(column) == len(both.users) for column in both.columns.values())
 
 
 def test_an_unknown_users_rows_show_nothing_of_the_user(
-    data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]
+    data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
 ) -> None:
     """Unknown features, no past, the whole catalogue as candidates; the labels are the user's."""
-    visible, relevant = data.interactions("train"), data.interactions("valid")
+    relevant = data.interactions("valid")
     users = np.unique(relevant.users)[:3]
     query = vectors[0][:1]
-    arrays = cross_feature_arrays(data, visible)
-    everything = data.item_count
-    rows = unknown_user_rows(data, query, vectors[1], relevant, everything, arrays, users)
+    asked = asking(recipe, data.item_count, "two-tower")
+    retrieval = retrieval_of(asked, data, vectors)
+    rows = unknown_user_rows(asked, data, query, retrieval, relevant, users)
     assert len(rows.users) == 3 * data.item_count
     for name in data.users:
         assert (rows.columns[name] == data.unknown_user[name][0]).all(), name
@@ -132,24 +157,17 @@ def test_training_and_service_compute_the_same_numbers(
     data: PreparedData, recipe: Recipe, artifacts: Artifacts
 ) -> None:
     """Every input of the ranker, for every user with a test item: as the served plan computes it."""
-    visible = data.interactions("train") + data.interactions("valid")
-    relevant = data.interactions("test")
+    visible, relevant = data.interactions("train", "valid"), data.interactions("test")
     users = np.unique(relevant.users)
     with served_in_process(recipe, artifacts) as plan:
         served = plan.run(plan.columns(plan.request([data.raw_user_ids[user] for user in users])))
         feeds = next(each for each in plan.operators if each.name == "rank").config.feeds
     queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
     queries[users] = served["query"]
-    trained = candidate_rows(
-        data,
-        queries,
-        embeddings_of(artifacts),
-        visible,
-        relevant,
-        recipe.serving.candidates,
-        cross_feature_arrays(data, visible),
-    )
-    assert set(CROSS_FEATURES) <= set(feeds)
+    arrays = number_arrays(recipe, data, visible)
+    retrieval = Retrieval(queries, embeddings_of(artifacts), visible, arrays)
+    trained = candidate_rows(recipe, data, retrieval, relevant)
+    assert set(recipe.ranker.numbers) <= set(feeds)
     for place, user in enumerate(users):
         mine = in_order(trained.of_users(np.array([user])).columns, feeds)
         real = served["candidate_rows"][place] >= 0
@@ -173,10 +191,46 @@ def embeddings_of(artifacts: Artifacts) -> np.ndarray:
     return np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
 
 
-def test_the_served_arrays_are_of_train_and_valid(data: PreparedData, artifacts: Artifacts) -> None:
+def test_the_served_arrays_are_of_train_and_valid(
+    data: PreparedData, recipe: Recipe, artifacts: Artifacts
+) -> None:
     """The arrays beside the models are those of the whole training part, bit by bit."""
-    visible = data.interactions("train") + data.interactions("valid")
-    for name, expected in cross_feature_arrays(data, visible).items():
+    visible = data.interactions("train", "valid")
+    expected_arrays = number_arrays(recipe, data, visible)
+    assert len(expected_arrays) == len(list(artifacts.models.cross_features.glob("*.npy")))
+    for name, expected in expected_arrays.items():
         found = np.load(artifacts.models.cross_features / name)
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
+
+
+def test_sources_take_turns(
+    data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """First the best of the two-tower model, then of the linear one what is neither seen nor there."""
+    asked = asking(recipe, 2, "two-tower", "linear")
+    rows = candidate_rows(
+        asked, data, retrieval_of(asked, data, vectors), data.interactions("valid")
+    )
+    train = data.interactions("train")
+    weights = item_weights(train, data.user_count, data.item_count)
+    codes = data.items[data.item_id.name]
+    for user in np.unique(rows.users)[::7].tolist():
+        seen = set(train.items[train.users == user].tolist())
+        first = best_unseen(vectors, user, seen, 1)[0]
+        led_to = weights[list(seen)].sum(axis=0)
+        led_to[[*seen, first]] = -np.inf
+        found = rows.columns[data.item_id.name][rows.users == user]
+        assert found.tolist() == [codes[first], codes[led_to.argmax()]]
+
+
+def test_numbers_are_compared_within_a_list(rows: CandidateRows) -> None:
+    """A standing has mean 0 and spread 1 over a user's candidates; the place of the best is 0."""
+    for user in np.unique(rows.users)[:5]:
+        own = rows.of_users(np.array([user])).columns
+        standing = own["retrieval_score_standing"]
+        assert standing.mean() == pytest.approx(0, abs=1e-5)
+        assert standing.std() == pytest.approx(1, abs=1e-5)
+        assert standing.argmax() == own["retrieval_score"].argmax()
+        assert own["linear_place"][own["linear"].argmax()] == 0
+        assert own["linear_place"].max() <= np.log(COUNT) + 1e-6

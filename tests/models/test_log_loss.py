@@ -28,7 +28,7 @@ def weighted(data: PreparedData) -> Labelled:
     """The training part, every third interaction no positive, weights that tell rows apart."""
     rows = data.labelled("train")
     number = np.arange(len(rows), dtype=np.float32)
-    return Labelled(rows.users, rows.items, rows.label, 2 + number, number % 3 > 0)
+    return Labelled(rows.users, rows.items, rows.label, 2 + number, number % 3 > 0, number)
 
 
 def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData) -> None:

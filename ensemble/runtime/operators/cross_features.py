@@ -11,7 +11,6 @@ from ..release import Release
 from ..standings import COMPARISONS, compared
 from .operator import Column, Columns, Config, Operator
 
-
 #: The inner product of query and item, which retrieval makes; every other number is made here.
 RETRIEVAL_SCORE = "retrieval_score"
 
@@ -148,11 +147,11 @@ def numbers_of(
     real = pairs.candidate_rows >= 0
     found = {}
     for name in names:
-        base = compared(name)
-        if base is None:
+        of = compared(name)
+        if of is None:
             found[name] = bases[name]
         else:
-            found[name] = COMPARISONS[name.removeprefix(base)](bases[base], real)
+            found[name] = COMPARISONS[name.removeprefix(of)](bases[of], real)
     return found
 
 
@@ -163,7 +162,7 @@ class ComputeCrossFeaturesConfig(Config):
 
 
 class ComputeCrossFeatures(Operator):
-    """``candidate_rows`` [B, C], ``seen_rows`` [B, S] and the retrieval score -> ``candidate.NAME`` [B, C]."""
+    """``candidate_rows`` [B, C], ``seen_rows`` [B, S], retrieval score -> ``candidate.NAME`` [B, C]."""
 
     name = "compute_cross_features"
     stage = "rank"

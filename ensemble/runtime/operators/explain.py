@@ -25,8 +25,8 @@ class Explain(Operator):
     ``{"items": [...], "named": [...]}``. ``items`` tells of each answer, best first: ``item_id``,
     ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``, ``score``; ranks
     count from 1; and, where there are several sources, ``sources``: for each that had it, ``rank`` and
-    ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the above
-    is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
+    ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the
+    above is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
     switched_off, filtered, not_retrieved, not_ranked, ranked_below.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.models.tf.blocks.interaction import DotProductInteraction
 
-from models.interactions import PairProducts
+from models.pair_products import PairProducts
 
 
 def test_products_and_gradients_are_merlins() -> None:

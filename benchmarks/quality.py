@@ -1,0 +1,124 @@
+"""Quality of the served funnel beside its sources, their blend, baselines and a boosted tree, on one split.
+
+    python -m benchmarks.quality [--recipe movielens-100k] [--seeds 42 43 44] [--without ablation boosted]
+
+Every figure is a mean over seeds, on the test part, which nothing was tuned on. ``funnel``: the answers of
+the whole funnel as it is served; for the recipe's own seed a real Triton is asked, too, and must answer the same.
+``retrieval``: the two-tower model alone, one inner product. ``blend``: all sources, no ranker
+(``evaluation.sources``). The boosted tree ranks the same candidates by the same numbers as the DLRM. The
+ablation takes away one part of the funnel at a time, with the recipe's own seed.
+
+Prints tables to stderr and JSON lines to stdout, the last of them with the figures by system.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.asked import asked_through_triton
+from benchmarks.boosted import boosted_figures
+from benchmarks.variants import beside, changed, report_of, say
+from evaluation.baselines.table import over_all_seeds
+from evaluation.report import spread_table
+from evaluation.spread import over_seeds
+from models.prepared import PreparedData
+from recipes.artifacts import Artifacts
+from recipes.load import load
+from recipes.recipe import Recipe
+from sources.ingest import ingest
+from workflows.prepare import prepare
+
+METRICS = ("ndcg", "map", "precision", "recall")
+#: What is taken away, and the settings without it.
+ABLATION: dict[str, dict[str, Any]] = {
+    "one copy of the two-tower model": {"retriever.copies": 1},
+    "no linear source": {"serving.sources": ("two-tower", "popularity")},
+    "pointwise loss": {"ranker.loss": "pointwise", "ranker.copies": 1, "ranker.batch_size": 1024},
+    "no further folds": {"ranker.folds": 0},
+    "one copy of the ranker": {"ranker.copies": 1},
+}
+#: The same for numbers about user and candidate, by what their names have in common.
+LEFT_OUT = {
+    "no comparison within the list": ("_standing", "_place"),
+    "no co-occurrence": ("cooccurrence",),
+    "no succession": ("succession",),
+    "no linear model in the ranker": ("linear",),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--recipe", default="movielens-100k")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], metavar="SEED")
+    parser.add_argument(
+        "--without", nargs="*", default=[], choices=["ablation", "boosted", "triton"]
+    )
+    arguments = parser.parse_args()
+    recipe = load(arguments.recipe)
+    artifacts = Artifacts.of(recipe.name)
+    ingest(recipe, artifacts, None, say)
+    prepare(recipe, artifacts, force=False, say=say)
+    data = PreparedData(artifacts.prepared)
+    k = max(recipe.evaluation.k)
+
+    reports = [_report(recipe, artifacts, seed) for seed in arguments.seeds]
+    spreads = over_seeds([report["systems"] for report in reports])
+    if "triton" not in arguments.without:
+        spreads |= over_seeds([asked_through_triton(recipe, artifacts, k)])
+    if "boosted" not in arguments.without:
+        found = [boosted_figures(_seeded(recipe, seed), data, k) for seed in arguments.seeds]
+        spreads |= over_seeds(found)
+    spreads |= over_all_seeds(data, arguments.seeds, k=k, say=say)
+    _print(f"{recipe.name}, seeds {', '.join(map(str, arguments.seeds))}", spreads)
+    if "ablation" not in arguments.without:
+        _print("Without one part", _ablation(recipe, artifacts))
+
+    systems = {"funnel": "funnel", "retrieval": "retrieval", "blend": "blend", "edlae": "EDLAE"}
+    figures = {
+        name: {metric: round(spreads[system][f"{metric}@{k}"].mean, 4) for metric in METRICS}
+        for name, system in systems.items()
+        if system in spreads
+    }
+    print(json.dumps({"benchmark": "quality", "dataset": recipe.name, **figures}))
+    return 0
+
+
+def _report(recipe: Recipe, artifacts: Artifacts, seed: int) -> dict[str, Any]:
+    own = seed == recipe.retriever.seed == recipe.ranker.seed
+    return report_of(_seeded(recipe, seed), artifacts if own else beside(artifacts, f"seed-{seed}"))
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    return changed(recipe, {"retriever.seed": seed, "ranker.seed": seed})
+
+
+def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
+    """The funnel's figures by what it goes without."""
+    variants = dict(ABLATION)
+    for name, parts in LEFT_OUT.items():
+        numbers = [
+            number for number in recipe.ranker.numbers if not any(part in number for part in parts)
+        ]
+        variants[name] = {"ranker.numbers": tuple(numbers)}
+    found = {"the whole funnel": report_of(recipe, artifacts)["systems"]["funnel"]}
+    for number, (name, settings) in enumerate(variants.items()):
+        say(f"without a part: {name}")
+        variant = beside(artifacts, f"without-{number}")
+        found[name] = report_of(changed(recipe, settings), variant)["systems"]["funnel"]
+    return over_seeds([found])
+
+
+def _print(title: str, spreads: dict[str, Any]) -> None:
+    Console(stderr=True, width=200).print(spread_table(title, spreads))
+    for system, found in spreads.items():
+        figures = {
+            name: [round(one.mean, 4), round(one.deviation, 4)] for name, one in found.items()
+        }
+        print(json.dumps({"system": system, "table": title, **figures}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

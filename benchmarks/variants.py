@@ -1,0 +1,43 @@
+"""A recipe with other settings, trained and evaluated in a folder beside the recipe's own artifacts."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluation.evaluate import evaluate
+from evaluation.report import read_report
+from models.train import train
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+
+
+def changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with some settings, by keys such as ``ranker.loss``, checked again."""
+    content = recipe.model_dump()
+    for key, value in settings.items():
+        table, name = key.split(".")
+        content[table][name] = value
+    return Recipe.model_validate(content)
+
+
+def beside(artifacts: Artifacts, name: str) -> Artifacts:
+    """A folder of its own for models and report, with the same raw and prepared data."""
+    other = Artifacts(artifacts.root.with_name(f"{artifacts.root.name}-{name}"))
+    other.root.mkdir(exist_ok=True)
+    for folder in (artifacts.raw.root, artifacts.prepared.root):
+        link = Path(other.root / folder.name)
+        if not link.exists():
+            link.symlink_to(folder.resolve())
+    return other
+
+
+def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
+    """Train and evaluate what is not up to date; the content of the report."""
+    train(recipe, artifacts, force=False, say=say)
+    evaluate(recipe, artifacts, force=False, say=say)
+    return read_report(artifacts.report)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

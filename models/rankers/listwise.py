@@ -1,0 +1,137 @@
+"""Rankers trained on whole lists: what counts is a candidate's score among those of the same user.
+
+The loss is the log loss of the relevant candidates under a softmax over the list (ListNet's top-one
+probability: Cao et al., "Learning to rank: from pairwise approach to listwise approach", ICML 2007), over the
+square root of how many they are: between all relevant candidates alike and all users alike.
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize
+
+from models.batches import Batches
+from models.prepared import Arrays
+
+#: The target of a row that only fills a list up.
+FILLING = -1.0
+#: No probability is nearer to 0 or 1 than this, so that its logit is a number.
+NEAREST = 1e-7
+
+
+class Lists(Batches):
+    """Batches of whole lists, each as long as the longest: ``width`` rows in a row, filled up at its end.
+
+    Lists without a relevant candidate, of which nothing can be learnt, are left out.
+
+    Args:
+        columns: name -> [n] or [n, length].
+        target: float32 [n].
+        lists: to which list each row belongs, int64 [n].
+        lists_a_batch: how many lists there are in a batch.
+    """
+
+    def __init__(
+        self, columns: Arrays, target: np.ndarray, lists: np.ndarray, lists_a_batch: int, seed: int
+    ) -> None:
+        _, list_of_row, sizes = np.unique(lists, return_inverse=True, return_counts=True)
+        self.width = int(sizes.max(initial=1))
+        relevant = np.bincount(list_of_row, weights=target, minlength=len(sizes)) > 0
+        order = np.argsort(list_of_row, kind="stable")
+        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        # One more row at the end fills lists up.
+        rows = np.full((len(sizes), self.width), len(target), np.int64)
+        rows[list_of_row[order], within] = order
+        self.rows_of_list = rows[relevant]
+        filled = {
+            name: np.concatenate([column, column[:1]]) if len(column) else column
+            for name, column in columns.items()
+        }
+        super().__init__(filled, 1, seed, np.append(target, np.float32(FILLING)))
+        self.lists_a_batch = min(lists_a_batch, max(1, len(self.rows_of_list)))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.rows_of_list) // self.lists_a_batch)
+
+    def rows_of(self, batch: int) -> np.ndarray:
+        """Numbers of the batch's rows, list after list."""
+        chosen = self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch]
+        return self.rows_of_list[chosen].ravel()
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(len(getattr(self, "rows_of_list", ())))
+
+
+class Listwise(tf.keras.Model):
+    """Columns -> the probability that a candidate is relevant, [n, 1].
+
+    The mean of the logits of several rankers, each trained for itself, calibrated by ``calibrate``.
+
+    Args:
+        rankers: models of probabilities, [n, 1].
+        width: rows of a list in training.
+    """
+
+    def __init__(self, rankers: list[tf.keras.Model], width: int) -> None:
+        super().__init__()
+        self.rankers, self.width = rankers, width
+        self.slope, self.offset = (
+            self.add_weight(
+                name, (), initializer=tf.keras.initializers.Constant(start), trainable=False
+            )
+            for name, start in (("slope", 1.0), ("offset", 0.0))
+        )
+
+    def logits(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Of each ranker, [n, rankers]."""
+        each = [ranker(columns, training=training) for ranker in self.rankers]
+        probabilities = tf.clip_by_value(tf.concat(each, axis=1), NEAREST, 1 - NEAREST)
+        return tf.math.log(probabilities) - tf.math.log(1 - probabilities)  # ONNX has no log1p
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        mean = tf.reduce_mean(self.logits(columns, training), axis=1, keepdims=True)
+        return tf.sigmoid(self.slope * mean + self.offset)
+
+    def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
+        columns, target = batch
+        with tf.GradientTape() as tape:
+            loss = list_loss(self.logits(columns, training=True), target, self.width)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {"loss": loss}
+
+    def calibrate(self, columns: Arrays, relevant: np.ndarray) -> None:
+        """Choose slope and offset for the smallest log loss on rows that were not trained on (Platt, 1999).
+
+        ``relevant``: float32 [n]; rows that are all alike change nothing.
+        """
+        if not 0 < relevant.sum() < len(relevant):
+            return
+        inputs = {name: tf.constant(column) for name, column in columns.items()}
+        logits = self.logits(inputs).numpy().mean(axis=1).astype(np.float64)
+
+        def loss(both: np.ndarray) -> float:
+            scores = np.exp(both[0]) * logits + both[1]  # the order stays: the slope is above 0
+            return float(np.mean(np.logaddexp(0, scores) - relevant * scores))
+
+        best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+        self.slope.assign(np.exp(best[0]))
+        self.offset.assign(best[1])
+
+
+def list_loss(logits: tf.Tensor, target: tf.Tensor, width: int) -> tf.Tensor:
+    """The mean loss of a list, summed over rankers; lists in a row.
+
+    ``logits``: float32 [n, rankers]; ``target``: float32 [n], ``FILLING`` in rows that are none.
+    """
+    scores = tf.reshape(logits, (-1, width, logits.shape[1]))
+    wanted = tf.reshape(target, (-1, width, 1))
+    scores -= 1e9 * tf.cast(wanted < 0, tf.float32)
+    relevant = tf.maximum(wanted, 0.0)
+    likelihood = scores - tf.reduce_logsumexp(scores, axis=1, keepdims=True)
+    found = tf.reduce_sum(likelihood * relevant, axis=1)
+    count = tf.maximum(tf.reduce_sum(relevant, axis=1), 1.0)
+    return -tf.reduce_mean(tf.reduce_sum(found / tf.sqrt(count), axis=1))
