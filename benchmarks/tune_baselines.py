@@ -34,8 +34,12 @@ from workflows.prepare import prepare
 from workflows.splits import stratified_holdout
 
 #: The values of each setting; every combination is tried.
-SPACES: dict[str, dict[str, tuple[float, ...]]] = {
-    "ItemKNN": {"neighbours": (50, 100, 200, 400), "shrinkage": (0.0, 20.0, 50.0, 100.0)},
+SPACES: dict[str, dict[str, tuple[float | bool, ...]]] = {
+    "ItemKNN": {
+        "neighbours": (50, 100, 200, 400),
+        "shrinkage": (0.0, 20.0, 50.0, 100.0),
+        "unit_users": (False, True),
+    },
     "EASE": {"penalty": (200.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)},
     "EDLAE": {"dropout": (0.1, 0.2, 0.3, 0.5), "penalty": (100.0, 200.0, 300.0, 400.0)},
     # 192 dimensions and 30 iterations gave 0.0003 more than the best of these, in twice the time.
@@ -124,7 +128,7 @@ def quality(
     return float(metrics.ndcg(lists, [np.unique(wanted[row]) for row in asked], K).mean())
 
 
-def _settings(baseline: Any, space: dict[str, tuple[float, ...]]) -> Iterator[Baseline]:
+def _settings(baseline: Any, space: dict[str, tuple[float | bool, ...]]) -> Iterator[Baseline]:
     for values in itertools.product(*space.values()):
         yield replace(baseline, **dict(zip(space, values, strict=True)))
 

@@ -19,26 +19,50 @@ COSINE_12 = 1 / np.sqrt(2 * 2)
 
 def test_item_knn_sums_cosines_of_the_users_items() -> None:
     """Without shrinkage, all neighbours: user 0 took 0 and 1, both similar to item 2."""
-    scores = ItemKNN(neighbours=3, shrinkage=0).fit(TRAINING, 4, 4, 0).scores(np.array([0, 3]))
+    scores = (
+        ItemKNN(neighbours=3, shrinkage=0, unit_users=False)
+        .fit(TRAINING, 4, 4, 0)
+        .scores(np.array([0, 3]))
+    )
     expected = [[COSINE_01, COSINE_01, COSINE_01 + COSINE_12, 0], [0, 0, 0, 0]]
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
 def test_shrinkage_weighs_what_rests_on_few_users_less() -> None:
     """Added to the denominator: 2 / (sqrt(6) + 10) of item 1 to item 0."""
-    scores = ItemKNN(neighbours=3, shrinkage=10).fit(TRAINING, 4, 4, 0).scores(np.array([0]))
+    scores = (
+        ItemKNN(neighbours=3, shrinkage=10, unit_users=False)
+        .fit(TRAINING, 4, 4, 0)
+        .scores(np.array([0]))
+    )
     assert scores[0, 0] == pytest.approx(2 / (np.sqrt(6) + 10))
+
+
+def test_a_user_of_unit_length_weighs_one_over_its_items() -> None:
+    """Users weigh 1/2, 1/3, 1/2, 1: items 0 and 1 share 5/6, of 4/3 and 5/6; the mean over pairs is 1/2."""
+    taken = ItemKNN(neighbours=3, shrinkage=0).fit(TRAINING, 4, 4, 0).scores(np.array([0]))
+    assert taken[0, 0] == pytest.approx((5 / 6) / np.sqrt(4 / 3 * 5 / 6))
+    shrunk = ItemKNN(neighbours=3, shrinkage=10).fit(TRAINING, 4, 4, 0).scores(np.array([0]))
+    assert shrunk[0, 0] == pytest.approx((5 / 6) / (np.sqrt(4 / 3 * 5 / 6) + 10 * 0.5))
 
 
 def test_only_the_nearest_items_of_an_item_count() -> None:
     """With one neighbour item 2 keeps item 0 (0.82), and item 1 (0.5) says nothing of it."""
-    scores = ItemKNN(neighbours=1, shrinkage=0).fit(TRAINING, 4, 4, 0).scores(np.array([0]))
+    scores = (
+        ItemKNN(neighbours=1, shrinkage=0, unit_users=False)
+        .fit(TRAINING, 4, 4, 0)
+        .scores(np.array([0]))
+    )
     assert scores[0, 2] == pytest.approx(COSINE_01)
 
 
 def test_of_equally_near_items_the_first_row_is_kept() -> None:
     """Items 1 and 2 are as near to item 0: with one neighbour it is item 1."""
-    scores = ItemKNN(neighbours=1, shrinkage=0).fit(TRAINING, 4, 4, 0).scores(np.array([0, 2]))
+    scores = (
+        ItemKNN(neighbours=1, shrinkage=0, unit_users=False)
+        .fit(TRAINING, 4, 4, 0)
+        .scores(np.array([0, 2]))
+    )
     np.testing.assert_allclose(scores[:, 0], [COSINE_01, 0], rtol=1e-6)
 
 
