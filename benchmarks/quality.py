@@ -3,7 +3,8 @@
     python -m benchmarks.quality [--recipe movielens-100k] [--seeds 42 43 44] [--without ablation boosted]
 
 Every figure is a mean over seeds, on the test part, which nothing was tuned on. ``funnel``: the answers of
-the whole funnel as it is served; for the recipe's own seed a real Triton is asked, too, and must answer the same.
+the whole funnel as it is served; with the recipe's own seed a real Triton is asked, too, and must answer
+the same.
 ``retrieval``: the two-tower model alone, one inner product. ``blend``: all sources, no ranker
 (``evaluation.sources``). The boosted tree ranks the same candidates by the same numbers as the DLRM. The
 ablation takes away one part of the funnel at a time, with the recipe's own seed.
@@ -36,13 +37,12 @@ METRICS = ("ndcg", "map", "precision", "recall")
 ABLATION: dict[str, dict[str, Any]] = {
     "one copy of the two-tower model": {"retriever.copies": 1},
     "no linear source": {"serving.sources": ("two-tower", "popularity")},
-    "pointwise loss": {"ranker.loss": "pointwise", "ranker.copies": 1, "ranker.batch_size": 1024},
+    "pointwise loss": {"ranker.loss": "pointwise", "ranker.batch_size": 1024},
     "no further folds": {"ranker.folds": 0},
-    "one copy of the ranker": {"ranker.copies": 1},
 }
 #: The same for numbers about user and candidate, by what their names have in common.
 LEFT_OUT = {
-    "no comparison within the list": ("_standing", "_place"),
+    "no comparison within the list": ("_standing",),
     "no co-occurrence": ("cooccurrence",),
     "no succession": ("succession",),
     "no linear model in the ranker": ("linear",),

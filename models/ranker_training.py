@@ -181,13 +181,8 @@ def _untrained_on_lists(
     batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
     numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
     steps = len(batches) * options.max_epochs
-    rankers = [
-        dlrm.build(
-            data, options.model_copy(update={"seed": options.seed + 1000 * copy}), numbers, steps
-        )
-        for copy in range(options.copies)
-    ]
-    model = Listwise(rankers, batches.width)
+    ranker = dlrm.build(data, options, numbers, steps)
+    model = Listwise(ranker, batches.width)
     model.compile(optimizer=dlrm.optimizer(options, steps))
     return model, batches
 

@@ -69,8 +69,8 @@ class Ranker(Table):
     #: positive. ``label``: an interaction, and its label, by squared error.
     target: Literal["candidates", "positives", "label"] = "candidates"
     #: ``candidates``: the numbers about user and candidate that it sees: ``retrieval_score`` and those of
-    #: ``ensemble/runtime/operators/cross_features.py``; with the ending ``_standing`` or ``_place``, how a
-    #: number compares with those of the user's other candidates (``ensemble/runtime/standings.py``).
+    #: ``ensemble/runtime/operators/cross_features.py``; with the ending ``_standing``, how a number
+    #: compares with those of the user's other candidates (``ensemble/runtime/standings.py``).
     numbers: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "retrieval_score",
         "popularity",
@@ -100,7 +100,7 @@ class Ranker(Table):
     wide_l2: Annotated[float, Field(ge=0)] = 0.0
     #: ``wide-and-deep``: add the inner product of the user's and the item's embedding.
     dot_product: bool = False
-    #: Models, each trained for itself, whose mean is the answer: of ``wide-and-deep`` the deep sides.
+    #: ``wide-and-deep``: deep sides, each trained for itself, whose mean is the answer.
     copies: Annotated[int, Field(ge=1, le=16)] = 1
     #: ``wide-and-deep``: of the deep side. ``weight_decay`` is for adamw.
     optimizer: Literal["adamw", "adagrad"] = "adamw"

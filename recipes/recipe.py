@@ -95,8 +95,6 @@ class Recipe(Table):
             raise ValueError(
                 "ranker.loss 'listwise' needs ranker.kind 'dlrm' and ranker.target 'candidates'"
             )
-        if self.ranker.copies > 1 and ranker == "dlrm" and self.ranker.loss != "listwise":
-            raise ValueError("ranker.copies of a 'dlrm' need ranker.loss 'listwise'")
         if self.ranker.folds and (ranker != "dlrm" or retriever != "masked-softmax"):
             raise ValueError(
                 "ranker.folds trains retrievers on other shares of the interactions: it needs "

@@ -6,8 +6,8 @@ user are not on the scale of another's.
 
 import numpy as np
 
-#: A ranker input of a number's name and one of these endings.
-STANDING, PLACE = "_standing", "_place"
+#: A ranker input of a number's name and this ending.
+STANDING = "_standing"
 
 
 def standing(values: np.ndarray, real: np.ndarray) -> np.ndarray:
@@ -23,25 +23,3 @@ def standing(values: np.ndarray, real: np.ndarray) -> np.ndarray:
         if spread > 1e-9 * max(1.0, np.abs(found).max()):
             stands[real] = (found - found.mean()) / spread
     return stands
-
-
-def place(values: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """log(1 + how many candidates have a larger number). [C] -> float32 [C]; arguments as ``standing``."""
-    places = np.zeros(len(values), np.float32)
-    found = values[real]
-    if len(found):
-        larger = len(found) - np.searchsorted(np.sort(found), found, side="right")
-        places[real] = np.log1p(larger)
-    return places
-
-
-#: By the ending.
-COMPARISONS = {STANDING: standing, PLACE: place}
-
-
-def compared(name: str) -> str | None:
-    """The number that an input of this name compares; None where it is no comparison."""
-    for ending in COMPARISONS:
-        if name.endswith(ending):
-            return name.removesuffix(ending)
-    return None

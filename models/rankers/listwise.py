@@ -67,39 +67,35 @@ class Lists(Batches):
 
 
 class Listwise(tf.keras.Model):
-    """Columns -> the probability that a candidate is relevant, [n, 1].
-
-    The mean of the logits of several rankers, each trained for itself, calibrated by ``calibrate``.
+    """A ranker in training on lists: columns -> the probability that a candidate is relevant, [n, 1].
 
     Args:
-        rankers: models of probabilities, [n, 1].
+        ranker: a model of probabilities, [n, 1]; ``calibrate`` makes them such again after the training.
         width: rows of a list in training.
     """
 
-    def __init__(self, rankers: list[tf.keras.Model], width: int) -> None:
+    def __init__(self, ranker: tf.keras.Model, width: int) -> None:
         super().__init__()
-        self.rankers, self.width = rankers, width
+        self.ranker, self.width = ranker, width
         self.slope, self.offset = (
-            self.add_weight(
-                name, (), initializer=tf.keras.initializers.Constant(start), trainable=False
-            )
-            for name, start in (("slope", 1.0), ("offset", 0.0))
+            self.add_weight(name, (), initializer=initializer, trainable=False)
+            for name, initializer in (("slope", "ones"), ("offset", "zeros"))
         )
 
     def logits(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Of each ranker, [n, rankers]."""
-        each = [ranker(columns, training=training) for ranker in self.rankers]
-        probabilities = tf.clip_by_value(tf.concat(each, axis=1), NEAREST, 1 - NEAREST)
+        """What the ranker's probabilities are made of, [n, 1]."""
+        answers = self.ranker(columns, training=training)
+        probabilities = tf.clip_by_value(answers, NEAREST, 1 - NEAREST)
         return tf.math.log(probabilities) - tf.math.log(1 - probabilities)  # ONNX has no log1p
 
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        mean = tf.reduce_mean(self.logits(columns, training), axis=1, keepdims=True)
-        return tf.sigmoid(self.slope * mean + self.offset)
+        return tf.sigmoid(self.slope * self.logits(columns, training) + self.offset)
 
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
         columns, target = batch
         with tf.GradientTape() as tape:
-            loss = list_loss(self.logits(columns, training=True), target, self.width)
+            logits = tf.reshape(self.logits(columns, training=True), (-1, self.width))
+            loss = list_loss(logits, tf.reshape(target, (-1, self.width)))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return {"loss": loss}
 
@@ -111,7 +107,7 @@ class Listwise(tf.keras.Model):
         if not 0 < relevant.sum() < len(relevant):
             return
         inputs = {name: tf.constant(column) for name, column in columns.items()}
-        logits = self.logits(inputs).numpy().mean(axis=1).astype(np.float64)
+        logits = self.logits(inputs).numpy().ravel().astype(np.float64)
 
         def loss(both: np.ndarray) -> float:
             scores = np.exp(both[0]) * logits + both[1]  # the order stays: the slope is above 0
@@ -122,16 +118,10 @@ class Listwise(tf.keras.Model):
         self.offset.assign(best[1])
 
 
-def list_loss(logits: tf.Tensor, target: tf.Tensor, width: int) -> tf.Tensor:
-    """The mean loss of a list, summed over rankers; lists in a row.
-
-    ``logits``: float32 [n, rankers]; ``target``: float32 [n], ``FILLING`` in rows that are none.
-    """
-    scores = tf.reshape(logits, (-1, width, logits.shape[1]))
-    wanted = tf.reshape(target, (-1, width, 1))
-    scores -= 1e9 * tf.cast(wanted < 0, tf.float32)
-    relevant = tf.maximum(wanted, 0.0)
+def list_loss(logits: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """The mean loss of a list. ``logits`` and ``target``: float32 [lists, width]; see ``FILLING``."""
+    scores = logits - 1e9 * tf.cast(target < 0, tf.float32)
+    relevant = tf.maximum(target, 0.0)
     likelihood = scores - tf.reduce_logsumexp(scores, axis=1, keepdims=True)
     found = tf.reduce_sum(likelihood * relevant, axis=1)
-    count = tf.maximum(tf.reduce_sum(relevant, axis=1), 1.0)
-    return -tf.reduce_mean(tf.reduce_sum(found / tf.sqrt(count), axis=1))
+    return -tf.reduce_mean(found / tf.sqrt(tf.maximum(tf.reduce_sum(relevant, axis=1), 1.0)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..candidate_sources import LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY
 from ..release import Release
-from ..standings import COMPARISONS, compared
+from ..standings import STANDING, standing
 from .operator import Column, Columns, Config, Operator
 
 #: The inner product of query and item, which retrieval makes; every other number is made here.
@@ -123,13 +123,13 @@ CROSS_FEATURES = {
 
 
 def is_number(name: str) -> bool:
-    """Whether a ranker input of this name is the retrieval score, a cross feature or a comparison of one."""
-    return (compared(name) or name) in (RETRIEVAL_SCORE, *CROSS_FEATURES)
+    """Whether a ranker input of this name is the retrieval score, a cross feature or the standing of one."""
+    return _base(name) in (RETRIEVAL_SCORE, *CROSS_FEATURES)
 
 
 def arrays_of(names: Sequence[str]) -> tuple[str, ...]:
     """The arrays of the release that the numbers of these names read, sorted."""
-    bases = {compared(name) or name for name in names} & CROSS_FEATURES.keys()
+    bases = {_base(name) for name in names} & CROSS_FEATURES.keys()
     return tuple(sorted({array for base in bases for array in CROSS_FEATURES[base].arrays}))
 
 
@@ -141,18 +141,19 @@ def numbers_of(
     ``retrieval_scores``: float32 [C].
     """
     bases = {RETRIEVAL_SCORE: retrieval_scores}
-    for base in dict.fromkeys(compared(name) or name for name in names):
+    for base in dict.fromkeys(map(_base, names)):
         if base != RETRIEVAL_SCORE:
             bases[base] = CROSS_FEATURES[base].compute(pairs).astype(np.float32)
     real = pairs.candidate_rows >= 0
-    found = {}
-    for name in names:
-        of = compared(name)
-        if of is None:
-            found[name] = bases[name]
-        else:
-            found[name] = COMPARISONS[name.removeprefix(of)](bases[of], real)
-    return found
+    return {
+        name: standing(bases[_base(name)], real) if name.endswith(STANDING) else bases[name]
+        for name in names
+    }
+
+
+def _base(name: str) -> str:
+    """The number whose standing an input of this name is, or which it is itself."""
+    return name.removesuffix(STANDING)
 
 
 @dataclass(frozen=True)

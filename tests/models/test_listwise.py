@@ -1,0 +1,87 @@
+"""Rankers trained on lists: the batches, the loss by hand, and probabilities that are such."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.rankers.listwise import Lists, Listwise, list_loss
+
+
+class Fixed(tf.keras.Model):
+    """A ranker whose logit is its one input times a weight that it learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = self.add_weight("weight", (), initializer="zeros")
+
+    def call(self, columns: dict[str, Any], training: bool = False) -> tf.Tensor:
+        return tf.sigmoid(self.weight * tf.reshape(columns["x"], (-1, 1)))
+
+
+def lists(size: int = 2) -> Lists:
+    # List 7 has rows 0 and 3, list 8 rows 1, 2 and 4, list 9 row 5, which is not relevant.
+    target = np.array([0, 1, 0, 1, 0, 0], np.float32)
+    return Lists({"x": np.arange(6.0)}, target, np.array([7, 8, 8, 7, 8, 9]), size, seed=1)
+
+
+def test_lists_stay_whole_and_are_filled_up() -> None:
+    """Row 6 stands for none; the list without a relevant row, of which nothing can be learnt, is left out."""
+    batches = lists()
+    assert (len(batches), batches.width) == (1, 3)
+    rows = batches.rows_of(0).reshape(-1, 3).tolist()
+    assert sorted(rows) == [[0, 3, 6], [1, 2, 4]]
+    assert batches.target[6] < 0
+
+
+def test_the_loss_is_that_of_the_relevant_ones_in_their_list() -> None:
+    """-log softmax of each relevant one over its own list, over the root of how many; filling counts not."""
+    logits = tf.constant([[1.0, 3.0, 9.0], [0.0, 2.0, 1.0]])
+    target = tf.constant([[0.0, 1.0, -1.0], [1.0, 0.0, 1.0]])
+    first = np.log(np.exp(1) + np.exp(3)) - 3
+    total = np.log(np.exp(0) + np.exp(2) + np.exp(1))
+    second = ((total - 0) + (total - 1)) / np.sqrt(2)
+    assert float(list_loss(logits, target)) == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+def test_a_step_moves_relevant_ones_up() -> None:
+    """In both lists the relevant row differs from the others by its input, which is learnt."""
+    batches = lists()
+    model = Listwise(Fixed(), batches.width)
+    model.compile(optimizer=tf.keras.optimizers.SGD(0.1))
+    columns = {"x": np.array([0.0, 5.0, 1.0, 5.0, 1.0, 0.0, 0.0], np.float32)}
+    rows = batches.rows_of(0)
+    for _ in range(5):
+        model.train_step(
+            ({"x": tf.constant(columns["x"][rows])}, tf.constant(batches.target[rows]))
+        )
+    scores = model({"x": tf.constant(columns["x"])}).numpy().ravel()
+    assert scores[3] > scores[0]
+    assert scores[1] > max(scores[2], scores[4])
+
+
+def test_calibrated_scores_are_probabilities_in_the_same_order() -> None:
+    """Logits three times too sure and of another base rate: then as many are relevant as the scores say."""
+    random = np.random.default_rng(5)
+    true = random.normal(-2, 1, 20_000)
+    relevant = (random.random(20_000) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    model = Listwise(Fixed(), 3)
+    columns = {"x": (3 * true + 4).astype(np.float32)}
+    model({"x": tf.constant(columns["x"])})
+    model.ranker.weight.assign(1.0)
+    model.calibrate(columns, relevant)
+    scores = model({"x": tf.constant(columns["x"])}).numpy().ravel()
+    assert scores.mean() == pytest.approx(relevant.mean(), abs=0.005)
+    sure = scores > 0.3
+    assert scores[sure].mean() == pytest.approx(relevant[sure].mean(), abs=0.03)
+    assert float(model.slope) == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_rows_that_are_all_alike_calibrate_nothing() -> None:
+    """Of relevant ones alone nobody learns how many there are."""
+    model = Listwise(Fixed(), 3)
+    model.calibrate({"x": np.ones(4, np.float32)}, np.ones(4, np.float32))
+    assert (float(model.slope), float(model.offset)) == (1.0, 0.0)
