@@ -36,16 +36,20 @@ METRICS = ("ndcg", "map", "precision", "recall")
 #: What is taken away, and the settings without it.
 ABLATION: dict[str, dict[str, Any]] = {
     "one copy of the two-tower model": {"retriever.copies": 1},
-    "no linear source": {"serving.sources": ("two-tower", "popularity")},
+    "no linear source": {"serving.sources": ("two-tower", "als", "popularity")},
+    "no source of alternating least squares": {
+        "serving.sources": ("two-tower", "linear", "popularity")
+    },
     "pointwise loss": {"ranker.loss": "pointwise", "ranker.batch_size": 1024},
+    "no blend in the ranker's score": {"ranker.blend": 0.0},
     "no further folds": {"ranker.folds": 0},
 }
 #: The same for numbers about user and candidate, by what their names have in common.
 LEFT_OUT = {
     "no comparison within the list": ("_standing",),
     "no co-occurrence": ("cooccurrence",),
-    "no succession": ("succession",),
     "no linear model in the ranker": ("linear",),
+    "no alternating least squares in the ranker": ("als",),
 }
 
 

@@ -12,15 +12,20 @@ RETRIEVAL, BLEND = "retrieval", "blend"
 def source_lists(trace: Trace, sources: tuple[str, ...], count: int) -> dict[str, np.ndarray]:
     """The ``count`` best candidates by each source and by their blend, int64 [users, count], -1 pads.
 
-    ``retrieval`` is the two-tower model's; another source, which may bring nothing for some users, has its
-    own name. The blend orders candidates by the sum of what the sources say of them, each in standard
-    deviations above its mean over the user's candidates; a source that did not bring a candidate says of it
-    what it says of its last. One source is its own blend, and has no ``blend``.
+    ``retrieval`` is the two-tower model's; that of another source, which may bring nothing for some users, is
+    called after it, such as ``linear source``. One that brought nothing for anybody is left out. The blend
+    orders candidates by the sum of what the sources say of them, each in standard deviations above its mean
+    over the user's candidates; a source that did not bring a candidate says of it what it says of its last.
+    One source is its own blend, and has no ``blend``.
     """
     if trace.source_ranks is None or trace.source_scores is None:
         return {RETRIEVAL: trace.candidate_rows[:, :count]}
     users = len(trace.candidate_rows)
-    lists = {_name(source): np.full((users, count), -1, np.int64) for source in (*sources, BLEND)}
+    bringing = [
+        source for column, source in enumerate(sources) if trace.source_ranks[:, :, column].any()
+    ]
+    names = [*map(_name, bringing), BLEND]
+    lists = {name: np.full((users, count), -1, np.int64) for name in names}
     for user in range(users):
         kept = np.isin(trace.retrieved_rows[user], trace.candidate_rows[user])
         kept &= trace.retrieved_rows[user] >= 0
@@ -42,4 +47,4 @@ def source_lists(trace: Trace, sources: tuple[str, ...], count: int) -> dict[str
 
 
 def _name(source: str) -> str:
-    return RETRIEVAL if source == TWO_TOWER else source
+    return RETRIEVAL if source == TWO_TOWER else f"{source} source"

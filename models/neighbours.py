@@ -1,5 +1,7 @@
-"""Which items go together: over users (Sarwar et al., "Item-based collaborative filtering", WWW 2001), or
-close to each other in users' order of time."""
+"""Which items are interacted with together: each item's nearest, by cosine over users.
+
+Method: item-based collaborative filtering (Sarwar et al., WWW 2001).
+"""
 
 from dataclasses import dataclass
 
@@ -7,9 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from models.prepared import Interactions
-
-#: Places after which closeness has fallen to 1/e, and beyond which it counts as none.
-FADES_OVER, FARTHEST = 2.0, 9
 
 
 @dataclass(frozen=True)
@@ -34,35 +33,6 @@ def item_neighbours(interactions: Interactions, users: int, items: int, count: i
     scale = sparse.diags(1.0 / np.sqrt(np.maximum(per_item, 1.0)))
     unit = (pairs @ scale).tocsc()
     similarity = (unit.T @ unit).tocsr()
-    return _largest(similarity, count)
-
-
-def item_successions(interactions: Interactions, items: int, count: int) -> Neighbours:
-    """The ``count`` items closest to each item in users' order of time; an item is not close to itself.
-
-    Closeness of two items: the sum, over users of both, of exp((1 - places between them) / ``FADES_OVER``),
-    over sqrt(interactions of one * interactions of the other). What was taken in one sitting is close.
-
-    Args:
-        interactions: a user's pairs in the order of time.
-    """
-    order = np.argsort(interactions.users, kind="stable")
-    users, taken = interactions.users[order], interactions.items[order]
-    counts = np.maximum(np.bincount(taken, minlength=items), 1).astype(np.float64)
-    total = sparse.csr_matrix((items, items))
-    for gap in range(1, FARTHEST + 1):
-        same = users[gap:] == users[:-gap]
-        one, other = taken[:-gap][same], taken[gap:][same]
-        weight = np.full(len(one), np.exp((1 - gap) / FADES_OVER))
-        total = total + sparse.csr_matrix((weight, (one, other)), (items, items))
-    scale = sparse.diags(1.0 / np.sqrt(counts))
-    closeness = (scale @ (total + total.T) @ scale).tocsr()
-    closeness.sort_indices()
-    return _largest(closeness, count)
-
-
-def _largest(similarity: sparse.csr_matrix, count: int) -> Neighbours:
-    items = similarity.shape[0]
     count = min(count, items)
     rows = np.full((items, count), -1, np.int64)
     similarities = np.zeros((items, count), np.float32)

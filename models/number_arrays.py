@@ -3,6 +3,8 @@
 import numpy as np
 
 from ensemble.runtime.candidate_sources import (
+    ALS_FACTORS,
+    ALS_FOLDING,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
@@ -10,8 +12,9 @@ from ensemble.runtime.candidate_sources import (
     TWO_TOWER,
 )
 from ensemble.runtime.operators.cross_features import arrays_of
+from models import als
 from models.linear import MOST_ITEMS, item_weights, strongest
-from models.neighbours import item_neighbours, item_successions
+from models.neighbours import item_neighbours
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.recipe import Recipe
 
@@ -32,14 +35,13 @@ def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> 
     if LINEAR_ROWS in wanted and data.item_count <= MOST_ITEMS:
         led_to = strongest(item_weights(visible, data.user_count, data.item_count), NEIGHBOURS)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
+    if ALS_FACTORS in wanted:
+        _, factors = als.factors(visible, data.user_count, data.item_count, recipe.retriever.seed)
+        arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors)}
     if "neighbour_rows.npy" in wanted:
         near = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
         arrays["neighbour_rows.npy"] = near.rows.astype(np.int32)
         arrays["neighbour_similarities.npy"] = near.similarities
-    if "successor_rows.npy" in wanted:
-        near = item_successions(visible, data.item_count, NEIGHBOURS)
-        arrays["successor_rows.npy"] = near.rows.astype(np.int32)
-        arrays["successor_weights.npy"] = near.similarities
     return arrays
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Tags
 
+from ensemble.runtime.operators.cross_features import RETRIEVAL_SCORE
+from ensemble.runtime.standings import STANDING
 from models.batches import Batches
 from models.candidate_rows import CandidateRows, all_of
 from models.fitting import Logs, Say, Validation, Watch, fit
@@ -27,6 +29,8 @@ VALIDATION_SHARE = 0.2
 UNKNOWN_EVERY = 8
 #: Rows that go through the model at once when it is only asked.
 PREDICT_ROWS = 8192
+#: What each candidate source says of a candidate beside the user's others.
+SOURCE_STANDINGS = tuple(f"{name}{STANDING}" for name in (RETRIEVAL_SCORE, "linear", "als"))
 #: Few rows are cut into at least so many batches, of no fewer than so many rows: in a handful of steps
 #: nothing is learnt.
 FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
@@ -182,7 +186,8 @@ def _untrained_on_lists(
     numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
     steps = len(batches) * options.max_epochs
     ranker = dlrm.build(data, options, numbers, steps)
-    model = Listwise(ranker, batches.width)
+    blended = [name for name in SOURCE_STANDINGS if name in inputs]
+    model = Listwise(ranker, batches.width, blended, options.blend if blended else 0.0)
     model.compile(optimizer=dlrm.optimizer(options, steps))
     return model, batches
 

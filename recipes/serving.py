@@ -17,9 +17,10 @@ class Serving(Table):
     #: How many candidates of a user are ranked.
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
     #: What brings them, in turns, each its best that is not there yet. ``two-tower``: the retriever.
-    #: ``linear``: what the user's items lead to, by a linear item-item model (EDLAE). ``popularity``: what
+    #: ``linear``: what the user's items lead to, by a linear item-item model (EDLAE). ``als``: by
+    #: factors of alternating least squares (iALS). ``popularity``: what
     #: most users took, for those without a past.
-    sources: tuple[Literal["two-tower", "linear", "popularity"], ...] = ("two-tower",)
+    sources: tuple[Literal["two-tower", "linear", "als", "popularity"], ...] = ("two-tower",)
     #: Answers per user where the request does not say.
     top_k: Positive = 10
     max_batch_size: Positive = 256

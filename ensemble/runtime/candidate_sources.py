@@ -6,6 +6,8 @@ import numpy as np
 
 #: Array files: what each item leads to most strongly, [items, n], row -1 and weight 0 where there is less.
 LINEAR_ROWS, LINEAR_WEIGHTS = "linear_rows.npy", "linear_weights.npy"
+#: Factors of alternating least squares, float32 [items, dim], and what folds a user in, [dim, dim].
+ALS_FACTORS, ALS_FOLDING = "als_factors.npy", "als_folding.npy"
 #: Interactions of each item in the training part, float32 [items].
 POPULARITY = "popularity.npy"
 
@@ -42,6 +44,39 @@ class Linear:
         return _first(np.flatnonzero(found), scores, width)
 
 
+class AlternatingLeastSquares:
+    """The inner product of an item's factors with those that a user's items ask for (``models.als``).
+
+    Brings nothing for a user without a past.
+    """
+
+    arrays = (ALS_FACTORS, ALS_FOLDING)
+
+    def __init__(self, items: int, array: Array) -> None:
+        self._factors, self._folding = array(ALS_FACTORS), array(ALS_FOLDING)
+
+    def best(
+        self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As ``Linear.best``."""
+        if not len(seen):
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        scores = self._factors @ fold_in(self._factors, self._folding, seen)
+        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
+        return _first(rows, scores, width)
+
+
+def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The factors of a user, float32 [dim]: the least squares solution for these items.
+
+    Args:
+        factors: float32 [items, dim]; ``folding``: float32 [dim, dim], of all items alike.
+        seen: int64 [S], rows of the user's items.
+    """
+    own = factors[seen].astype(np.float64)
+    return np.linalg.solve(folding + own.T @ own, own.sum(axis=0)).astype(np.float32)
+
+
 class Popularity:
     """What most users took, for a user without a past; another has better sources."""
 
@@ -64,7 +99,11 @@ class Popularity:
 
 TWO_TOWER = "two-tower"
 #: By their names in recipes. To add one: a class and a line.
-SOURCES: dict[str, type[Linear] | type[Popularity]] = {"linear": Linear, "popularity": Popularity}
+SOURCES: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity]] = {
+    "linear": Linear,
+    "als": AlternatingLeastSquares,
+    "popularity": Popularity,
+}
 
 
 def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:

@@ -12,7 +12,6 @@ from typing import ClassVar
 import numpy as np
 
 from evaluation.baselines.fitted import Factors
-from evaluation.baselines.implicit_library import implicit_model
 from evaluation.baselines.user_items import user_items
 from models.prepared import Interactions
 
@@ -31,8 +30,11 @@ class BPR:
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> Factors:
         """Stochastic gradient descent over pairs drawn by ``seed``."""
-        with implicit_model("bpr", "BayesianPersonalizedRanking") as model:
-            fitted = model(
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, "blas"):
+            fitted = BayesianPersonalizedRanking(
                 factors=self.dim,
                 learning_rate=self.learning_rate,
                 regularization=self.penalty,

@@ -7,6 +7,7 @@ square root of how many they are: between all relevant candidates alike and all 
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,21 +73,31 @@ class Listwise(tf.keras.Model):
     Args:
         ranker: a model of probabilities, [n, 1]; ``calibrate`` makes them such again after the training.
         width: rows of a list in training.
+        blended: inputs that are added up to the blend of the sources.
+        blend: how much of it is added to what the ranker has learnt without it.
     """
 
-    def __init__(self, ranker: tf.keras.Model, width: int) -> None:
+    def __init__(
+        self, ranker: tf.keras.Model, width: int, blended: Sequence[str] = (), blend: float = 0.0
+    ) -> None:
         super().__init__()
         self.ranker, self.width = ranker, width
+        self.blended, self.blend = tuple(blended), blend
         self.slope, self.offset = (
             self.add_weight(name, (), initializer=initializer, trainable=False)
             for name, initializer in (("slope", "ones"), ("offset", "zeros"))
         )
 
     def logits(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """What the ranker's probabilities are made of, [n, 1]."""
+        """What the probabilities are made of, [n, 1]; in training without the blend."""
         answers = self.ranker(columns, training=training)
         probabilities = tf.clip_by_value(answers, NEAREST, 1 - NEAREST)
-        return tf.math.log(probabilities) - tf.math.log(1 - probabilities)  # ONNX has no log1p
+        logits = tf.math.log(probabilities) - tf.math.log(1 - probabilities)  # ONNX has no log1p
+        if training or not self.blend:
+            return logits
+        return logits + self.blend * tf.add_n(
+            [tf.reshape(columns[name], (-1, 1)) for name in self.blended]
+        )
 
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         return tf.sigmoid(self.slope * self.logits(columns, training) + self.offset)

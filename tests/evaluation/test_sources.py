@@ -20,7 +20,7 @@ def test_each_source_has_its_own_order() -> None:
     """By its ranks, of what may be shown; the linear source did not have 4."""
     lists = source_lists(TRACE, ("two-tower", "linear"), 3)
     assert lists["retrieval"].tolist() == [[4, 2, 9]]
-    assert lists["linear"].tolist() == [[9, 2, -1]]
+    assert lists["linear source"].tolist() == [[9, 2, -1]]
 
 
 def test_the_blend_adds_up_standard_scores() -> None:
@@ -52,5 +52,5 @@ def test_a_source_that_brought_nothing_says_nothing() -> None:
         TRACE.source_scores,
     )
     lists = source_lists(trace, ("two-tower", "linear"), 3)
-    assert lists["linear"].tolist() == [[-1, -1, -1]]
+    assert "linear source" not in lists
     assert lists["blend"].tolist() == [[4, 2, 9]]

@@ -21,7 +21,7 @@ from recipes.recipe import Recipe
 
 COUNT = 20
 NUMBERS = (
-    *("retrieval_score", "popularity", "activity", "cooccurrence", "linear", "succession"),
+    *("retrieval_score", "popularity", "activity", "cooccurrence", "linear"),
     *("retrieval_score_standing", "linear_standing"),
 )
 
@@ -117,7 +117,7 @@ def test_cross_features_by_hand(
             "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
             "linear": sum(weights[other, item] for other in seen),
         }
-        assert set(expected) | {"succession"} == set(CROSS_FEATURES)
+        assert set(expected) == set(CROSS_FEATURES)
         for name, value in expected.items():
             assert rows.columns[name][first] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 

@@ -80,6 +80,18 @@ def test_calibrated_scores_are_probabilities_in_the_same_order() -> None:
     assert float(model.slope) == pytest.approx(1 / 3, abs=0.03)
 
 
+def test_the_blend_is_added_after_training() -> None:
+    """Twice the sum of both inputs, beside what the ranker says; while it learns, the ranker alone."""
+    model = Listwise(Fixed(), 3, ["x", "y"], 2.0)
+    columns = {"x": tf.constant([1.0, 0.0]), "y": tf.constant([0.5, 3.0])}
+    model(columns)
+    model.ranker.weight.assign(0.5)
+    np.testing.assert_allclose(model.logits(columns).numpy(), [[3.5], [6.0]], rtol=1e-5)
+    np.testing.assert_allclose(
+        model.logits(columns, training=True).numpy(), [[0.5], [0.0]], atol=1e-6
+    )
+
+
 def test_rows_that_are_all_alike_calibrate_nothing() -> None:
     """Of relevant ones alone nobody learns how many there are."""
     model = Listwise(Fixed(), 3)

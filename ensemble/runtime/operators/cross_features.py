@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..candidate_sources import LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY
+from ..candidate_sources import (
+    ALS_FACTORS,
+    ALS_FOLDING,
+    LINEAR_ROWS,
+    LINEAR_WEIGHTS,
+    POPULARITY,
+    fold_in,
+)
 from ..release import Release
 from ..standings import STANDING, standing
 from .operator import Column, Columns, Config, Operator
@@ -77,14 +84,13 @@ def linear(pairs: Pairs) -> np.ndarray:
     return _summed(pairs, LINEAR_ROWS, LINEAR_WEIGHTS)
 
 
-def succession(pairs: Pairs) -> np.ndarray:
-    """How much the candidate stands close to what was seen in other users' order of time.
-
-    Sum of closeness / sqrt(items seen); the closeness of two items is kept for the closest of each (see
-    ``models.neighbours``).
-    """
-    sums = _summed(pairs, "successor_rows.npy", "successor_weights.npy")
-    return sums / np.sqrt(max(len(pairs.seen), 1))
+def als(pairs: Pairs) -> np.ndarray:
+    """The score by alternating least squares (``models.als``), 0 for a user who has seen nothing."""
+    factors = pairs.array(ALS_FACTORS)
+    if not len(pairs.seen):
+        return np.zeros(len(pairs.candidate_rows))
+    user = fold_in(factors, pairs.array(ALS_FOLDING), pairs.seen)
+    return factors[np.maximum(pairs.candidate_rows, 0)] @ user
 
 
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
@@ -118,7 +124,7 @@ CROSS_FEATURES = {
         cooccurrence, ("neighbour_rows.npy", "neighbour_similarities.npy")
     ),
     "linear": CrossFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS)),
-    "succession": CrossFeature(succession, ("successor_rows.npy", "successor_weights.npy")),
+    "als": CrossFeature(als, (ALS_FACTORS, ALS_FOLDING)),
 }
 
 

@@ -1,14 +1,12 @@
 """iALS and BPR out of the package implicit."""
 
-import sys
-
 import numpy as np
-import pytest
 
+from ensemble.runtime.candidate_sources import fold_in
 from evaluation.baselines.bpr import BPR
 from evaluation.baselines.ials import IALS
+from models.als import Als, factors, folding
 from models.prepared import Interactions
-from recipes.errors import ShortlistError
 
 TAKEN = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 1]])
 TRAINING = Interactions(*np.nonzero(TAKEN))
@@ -38,12 +36,11 @@ def test_the_correction_adds_the_logarithm_of_how_often_an_item_occurs() -> None
     np.testing.assert_allclose(corrected - plain, np.tile(added, (4, 1)), atol=1e-5)
 
 
-@pytest.mark.parametrize("baseline", [IALS(), BPR()])
-def test_without_the_package_it_is_said_how_to_get_it(
-    baseline: IALS | BPR, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever installed without the development group reads what brings it, and what works without."""
-    for module in ("implicit.cpu.als", "implicit.cpu.bpr"):
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ShortlistError, match=r"make install.*--baselines popularity"):
-        baseline.fit(TRAINING, 4, 4, 0)
+def test_a_user_is_folded_in_as_trained() -> None:
+    """At the fixed point the items of a user give the factors that training gave, up to their length."""
+    options = Als(dim=2, penalty=0.5, confidence=3.0, iterations=300)
+    users, items = factors(TRAINING, 4, 4, 1, options)
+    for user in range(4):
+        folded = fold_in(items, folding(items, options), np.flatnonzero(TAKEN[user]))
+        # The equation was divided by confidence - 1, and its right side is that much too small.
+        np.testing.assert_allclose(folded * 3 / 2, users[user], atol=1e-3)

@@ -1,0 +1,66 @@
+"""Factors by alternating least squares over all pairs of users and items (iALS), by the package implicit.
+
+Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008; on how far
+tuning takes it: S. Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks",
+RecSys 2022. Their weight a0 of unobserved pairs, against 1 more for observed ones, is here
+``confidence = (1 + a0) / a0``; their penalty grows with the pairs of a user or an item, here it is the same
+for all, about theirs at the mean times 1 / a0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from models.prepared import Interactions
+
+
+@dataclass(frozen=True)
+class Als:
+    """``confidence``: weight of an observed pair, where another has 1; ``penalty``: L2 on the factors.
+
+    The defaults are the best of ``python -m benchmarks.tune_baselines`` on MovieLens-100K.
+    """
+
+    dim: int = 128
+    penalty: float = 40.0
+    confidence: float = 6.0
+    iterations: int = 20
+
+
+def factors(
+    interactions: Interactions, users: int, items: int, seed: int, options: Als | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [users, dim] and [items, dim], whose product is the score; the same on any number of threads.
+
+    A pair that occurs twice counts once.
+    """
+    from implicit.cpu.als import AlternatingLeastSquares
+    from threadpoolctl import threadpool_limits
+
+    options = options or Als()
+    ones = np.ones(len(interactions), np.float32)
+    pairs = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
+    pairs.data[:] = 1.0
+    # Its own threads share out the rows; BLAS's beside them would only be in each other's way.
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=options.dim,
+            regularization=options.penalty,
+            alpha=options.confidence,
+            iterations=options.iterations,
+            random_state=seed,
+        )
+        model.fit(pairs, show_progress=False)
+    return np.asarray(model.user_factors), np.asarray(model.item_factors)
+
+
+def folding(item_factors: np.ndarray, options: Als | None = None) -> np.ndarray:
+    """What ``ensemble.runtime.candidate_sources.fold_in`` adds to a user's own items, float32 [dim, dim].
+
+    The equation for a user's factors is divided by ``confidence - 1``, which keeps the order of the scores.
+    """
+    options = options or Als()
+    wide = item_factors.astype(np.float64)
+    every = wide.T @ wide + options.penalty * np.eye(item_factors.shape[1])
+    return (every / (options.confidence - 1)).astype(np.float32)
