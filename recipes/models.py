@@ -82,8 +82,8 @@ class Ranker(Table):
     #: log loss of the relevant ones among all candidates of their user (ListNet, Cao et al., ICML 2007);
     #: the scores are calibrated to probabilities afterwards.
     loss: Literal["pointwise", "listwise"] = "pointwise"
-    #: ``listwise``: how much of the unranked blend, the sum of the standings of the sources' scores, is added to
-    #: the logit once the ranker is trained. What is learnt from few interactions is then less noisy.
+    #: ``listwise``: how much of the unranked blend, the sum of the standings of the sources' scores, is
+    #: added to the logit once the ranker is trained. What few interactions taught is then less noisy.
     blend: Annotated[float, Field(ge=0)] = 0.0
     #: ``candidates``: how often a share of the training part as large as ``split.valid`` is held out anew, a
     #: retriever trained on the rest, and its candidates added to those of the valid part.
