@@ -2,9 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ensemble.runtime.nearest import nearest
 from recipes.table import Positive, PositiveFloat, Rate, Table
+
+
+#: What ``ranker.numbers`` may name; ``ensemble/runtime/operators/cross_features.py`` computes them.
+NUMBERS = ("retrieval_score", "popularity", "activity", "cooccurrence", "linear", "als")
 
 
 class Retriever(Table):
@@ -118,6 +123,17 @@ class Ranker(Table):
     patience: Annotated[int, Field(ge=0)] = 3
     log_every: Annotated[int, Field(ge=0)] = 0
     seed: int = 42
+
+    @field_validator("numbers")
+    @classmethod
+    def _numbers_are_known(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        for name in numbers:
+            if name.removesuffix("_standing") not in NUMBERS:
+                raise ValueError(
+                    f"expected names among {', '.join(NUMBERS)}, each with or without the ending "
+                    f"'_standing', and {name!r} came{nearest(name, NUMBERS)}"
+                )
+        return numbers
 
 
 class Joint(Table):

@@ -24,7 +24,7 @@ from tests.ensemble.synthetic import USERS
 def settings(release: Path) -> GraphSettings:
     """The settings that the release was exported with."""
     saved = json.loads((release / plan.NAME).read_text())["graph"]
-    lists = ("user_features", "cross_features")
+    lists = ("user_features", "cross_features", "sources")
     return GraphSettings(**saved | {name: tuple(saved[name]) for name in lists})
 
 

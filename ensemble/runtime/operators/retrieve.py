@@ -35,8 +35,8 @@ class Retrieve(Operator):
     items more as could be filtered away for this user, so that ``candidates`` remain. How many depends
     on the user alone, never on the rest of the batch.
 
-    With several ``sources`` they take turns, each with its best that is not there yet; the scores are inner
-    products all the same. ``source_ranks`` int64 and ``source_scores`` float32 [B, R, sources] then say at
+    With several ``sources`` they take turns, each with its best that may be shown and is not there yet; the
+    scores are inner products all the same. ``source_ranks`` int64 and ``source_scores`` float32 [B, R, sources] then say at
     which place of its own list, from 1, each source had the item, and its score there; 0 where it had not.
     A request that names an item to be like (``similar_to``) is answered by the two-tower model alone.
     """
@@ -124,15 +124,21 @@ class Retrieve(Operator):
         ranks = np.zeros((*rows.shape, len(sources)), np.int64)
         of_sources = np.zeros(ranks.shape, np.float32)
         for user in range(len(rows)):
-            seen = columns["seen_rows"][user]
+            seen, excluded = (columns[name][user] for name in ("seen_rows", "excluded_rows"))
             seen, width = seen[seen >= 0], int(wanted[user])
-            found = {TWO_TOWER: (nearest[user, :width], products[user, :width])}
+            merged = nearest[user, :width]
+            found = {TWO_TOWER: (merged, products[user, :width])}
             if not alone[user]:
+                # No turn is lost to what may not be shown.
+                shown = np.ones(self._size, dtype=bool)
+                shown[seen] = shown[excluded[excluded >= 0]] = False
+                if columns["allowed"][user] is not None:
+                    shown &= columns["allowed"][user]
+                kept = (merged >= 0) & shown[merged]
+                found[TWO_TOWER] = (merged[kept], products[user, :width][kept])
                 for name, source in self._further.items():
-                    found[name] = source.best(seen, width, columns["allowed"][user])
-            merged = interleave([found[name][0] for name in sources if name in found], width)
-            if alone[user]:
-                merged = nearest[user, :width]
+                    found[name] = source.best(seen, width, shown)
+                merged = interleave([found[name][0] for name in sources], width)
             rows[user, : len(merged)] = merged
             # All by the same arithmetic, whichever source brought the item.
             scores[user, : len(merged)] = self._products(query[user], merged)

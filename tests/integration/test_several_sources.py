@@ -1,0 +1,142 @@
+"""A funnel of several sources and a listwise ranker: trained, evaluated, and asked through a real Triton."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ensemble.assemble import served_in_process
+from ensemble.client import Client
+from ensemble.export import export
+from ensemble.server import running_server
+from evaluation import metrics
+from evaluation.evaluate import evaluate
+from evaluation.report import read_report
+from models.candidate_rows import Retrieval, candidate_rows
+from models.number_arrays import number_arrays
+from models.prepared import PreparedData
+from models.train import train
+from recipes.artifacts import Artifacts
+from recipes.recipe import Recipe
+from tests.models import shop
+
+NUMBERS = [
+    f"{name}{ending}"
+    for name in ("retrieval_score", "linear", "als", "cooccurrence")
+    for ending in ("", "_standing")
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
+    folder = tmp_path_factory.mktemp("several")
+    shop.write_files(folder)
+    recipe = shop.recipe(
+        folder,
+        retriever={"kind": "masked-softmax", "copies": 2, "max_epochs": 4, "patience": 0},
+        ranker={"loss": "listwise", "folds": 1, "numbers": NUMBERS, "blend": 0.3, "batch_size": 8},
+        serving={"candidates": 12, "sources": ["two-tower", "linear", "als", "popularity"]},
+    )
+    artifacts = shop.prepared(folder, recipe)
+    train(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, force=False, say=print)
+    export(recipe, artifacts, force=False, say=print)
+    return recipe, artifacts
+
+
+@pytest.fixture(scope="module")
+def client(made: tuple[Recipe, Artifacts]) -> Iterator[Client]:
+    with (
+        running_server(made[1], made[0].name) as server,
+        Client(server.address.grpc) as client,
+    ):
+        yield client
+
+
+def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], client: Client) -> None:
+    """The figures of the report are those of the server's answers, item by item."""
+    recipe, artifacts = made
+    data = PreparedData(artifacts.prepared)
+    wanted = data.interactions("test").by_user(data.user_count)
+    users = [row for row, items in enumerate(wanted) if len(items)]
+    asked = [data.raw_user_ids[row] for row in users]
+    answers = client.recommend(asked, 10).item_ids
+    with served_in_process(recipe, artifacts) as plan:
+        rows = plan.trace(asked, 10).item_rows
+    ids = np.array([*data.raw_item_ids, ""], object)
+    assert answers.tolist() == ids[rows].tolist()
+    figures = metrics.means(rows, [np.unique(wanted[row]) for row in users], 10)
+    report = read_report(artifacts.report)["systems"]
+    for name, figure in figures.items():
+        assert report["funnel"][f"{name}@10"] == pytest.approx(figure)
+    assert list(report) == [
+        *("popularity", "retrieval", "linear source", "als source", "blend", "funnel")
+    ]
+
+
+def test_each_answer_says_which_sources_had_it(client: Client) -> None:
+    """Somebody with a past gets items that two sources agree on; their ranks there count from 1."""
+    [story] = client.recommend(["c7"], explain=True).explanations
+    assert story is not None
+    sources = [item["sources"] for item in story["items"]]
+    assert {name for each in sources for name in each} >= {"two-tower", "linear", "als"}
+    assert all(facts["rank"] >= 1 for each in sources for facts in each.values())
+    assert any(len(each) > 1 for each in sources)
+
+
+def test_somebody_unknown_gets_what_is_popular(
+    made: tuple[Recipe, Artifacts], client: Client
+) -> None:
+    """Only the two-tower model and popularity bring anything, and the most popular item is among it."""
+    found = client.recommend(["nobody"], 12, explain=True)
+    [story] = found.explanations
+    assert story is not None
+    assert {name for each in story["items"] for name in each["sources"]} == {
+        "two-tower",
+        "popularity",
+    }
+    data = PreparedData(made[1].prepared)
+    counts = np.bincount(data.interactions("train", "valid").items)
+    assert data.raw_item_ids[int(counts.argmax())] in found.item_ids[0]
+
+
+def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artifacts]) -> None:
+    """Every user's candidates, their order and all numbers about them, as the served plan has them."""
+    recipe, artifacts = made
+    data = PreparedData(artifacts.prepared)
+    visible, test = data.interactions("train", "valid"), data.interactions("test")
+    users = np.unique(test.users)
+    with served_in_process(recipe, artifacts) as plan:
+        served = plan.run(plan.columns(plan.request([data.raw_user_ids[user] for user in users])))
+    queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
+    queries[users] = served["query"]
+    items = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
+    retrieval = Retrieval(queries, items, visible, number_arrays(recipe, data, visible))
+    trained = candidate_rows(recipe, data, retrieval, test)
+    codes = data.items[data.item_id.name]
+    for place, user in enumerate(users):
+        mine = trained.of_users(np.array([user])).columns
+        real = served["candidate_rows"][place] >= 0
+        assert mine["product"].tolist() == codes[served["candidate_rows"][place][real]].tolist()
+        for name in NUMBERS:
+            theirs = served[f"candidate.{name}"][place][real]
+            np.testing.assert_allclose(mine[name], theirs, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"serving": {"sources": ["linear"]}}, "expected 'two-tower' and every source once"),
+        ({"ranker": {"folds": 1}}, "retriever.kind 'masked-softmax'"),
+        ({"ranker": {"loss": "listwise", "target": "label"}}, "needs ranker.kind 'dlrm'"),
+        ({"ranker": {"numbers": ["linaer"]}}, "did you mean 'linear'"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    tmp_path: Path, tables: dict[str, dict[str, object]], message: str
+) -> None:
+    """Before any work, with what was expected."""
+    with pytest.raises(ValueError, match=message):
+        shop.recipe(tmp_path, **tables)
