@@ -7,7 +7,6 @@ from pydantic import Field, field_validator, model_validator
 from ensemble.runtime.nearest import nearest
 from recipes.table import Positive, PositiveFloat, Rate, Table
 
-
 #: What ``ranker.numbers`` may name; ``ensemble/runtime/operators/cross_features.py`` computes them.
 NUMBERS = ("retrieval_score", "popularity", "activity", "cooccurrence", "linear", "als")
 

@@ -36,8 +36,9 @@ class Retrieve(Operator):
     on the user alone, never on the rest of the batch.
 
     With several ``sources`` they take turns, each with its best that may be shown and is not there yet; the
-    scores are inner products all the same. ``source_ranks`` int64 and ``source_scores`` float32 [B, R, sources] then say at
-    which place of its own list, from 1, each source had the item, and its score there; 0 where it had not.
+    scores are inner products all the same. ``source_ranks`` int64 and ``source_scores`` float32
+    [B, R, sources] then say at which place of its own list, from 1, each source had the item, and its score
+    there; 0 where it had not.
     A request that names an item to be like (``similar_to``) is answered by the two-tower model alone.
     """
 
