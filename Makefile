@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-multi-task bench-aliccp clean
+.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-train bench-multi-task bench-aliccp clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-serving: install ## Latency and throughput of serving, beside the stock gr
 
 bench-scale: install ## Serving from ten thousand to five million items
 	$(BIN)/python -m benchmarks.scale
+
+bench-train: install ## Rows a second and seconds to the same recall, beside stock Merlin Models
+	$(BIN)/python -m benchmarks.train
 
 bench-multi-task: install ## One model for retrieval and ratings beside one for each
 	$(BIN)/python -m benchmarks.multi_task
