@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import tensorflow as tf
 from merlin.io import Dataset
+from merlin.models.tf.transforms.bias import PopularityLogitsCorrection
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
@@ -44,13 +45,20 @@ def two_tower(
     rate: float,
     embeddings: mm.EmbeddingOptions | None = None,
     metrics: bool = True,
+    counts: np.ndarray | None = None,
 ) -> Stock:
     """``TwoTowerModel`` over ids and features, in-batch negatives.
 
-    ``metrics``: its default ones (recall and NDCG of the batch), or none.
+    ``metrics``: its default ones (recall and NDCG of the batch), or none. ``counts``: how often an item
+    code is drawn, float32 [codes]; its logits are then corrected by Merlin's ``PopularityLogitsCorrection``.
     """
     schema = Schema([column for column in _schema(data) if column.name in frame])
-    options = {} if embeddings is None else {"embedding_options": embeddings}
+    options: dict[str, Any] = {}
+    if embeddings is not None:
+        options["embedding_options"] = embeddings
+    if counts is not None:
+        correction = PopularityLogitsCorrection(counts, schema=schema)
+        options["prediction_tasks"] = mm.ItemRetrievalTask(schema, post_logits=correction)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tower = mm.MLPBlock(layers, no_activation_last_layer=True)

@@ -1,10 +1,12 @@
 """Seconds to the same recall@10 on the validation part: Merlin's two-tower model and the recipe's own.
 
-On ``movielens-100k``. Stock is ``TwoTowerModel`` on ids and features with in-batch negatives, its loader, its
-``fit`` and its default metrics; batch size, rate and layers are the best of those that were tried (1024
-and 4096; 0.001, 0.003 and 0.005; [64] and [128, 64]), and its time ends with its best epoch, as if somebody
-had known beforehand. Ours is the recipe's retriever with the recipe's settings, and its time ends with the
-first epoch that is as good. Building, tracing and compiling count; measuring does not, on either side.
+On ``movielens-100k``. Stock is ``TwoTowerModel`` on ids and features with in-batch negatives, corrected by the
+log of how often an item is drawn (without, its recall stays below 0.07), its loader, its ``fit`` and its
+default metrics. It trains for as many epochs as the recipe lets ours; of the settings that were tried (batches
+of 1024; rates of 0.002, 0.005 and 0.01; layers [64] and [128, 64]) it has the best. Ours is the recipe's
+retriever with the recipe's settings, and its time ends with the first epoch that is as good as stock's last.
+Beside it: until the first that is as good as stock's best, whose time then ends with that epoch, as if
+somebody had known. Building, tracing and compiling count; measuring does not, on either side.
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -26,7 +28,7 @@ from models.retriever_training import VALIDATION_K
 from models.retrievers import head
 from recipes.recipe import Recipe
 
-STOCK_LAYERS, STOCK_BATCH, STOCK_RATE, STOCK_EPOCHS = [128, 64], 1024, 0.005, 8
+STOCK_LAYERS, STOCK_BATCH, STOCK_RATE = [128, 64], 1024, 0.005
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Race:
         self.seen = [past[user] for user in self.users]
         self.wanted = [relevant[user] for user in self.users]
 
-    def stock(self) -> Reached:
-        """Until its best epoch."""
+    def stock(self) -> list[Reached]:
+        """After each of as many epochs as the recipe lets ours train."""
         began = time.perf_counter()
         tf.keras.utils.set_random_seed(self.recipe.retriever.seed)
         made = stock.two_tower(
@@ -63,6 +65,7 @@ class Race:
             layers=STOCK_LAYERS,
             batch_size=STOCK_BATCH,
             rate=STOCK_RATE,
+            counts=self.data.item_counts(self.data.interactions("train")) + 1e-3,
         )
         users = {name: column[self.users] for name, column in self.data.users.items()}
         block = made.model.retrieval_block
@@ -72,11 +75,10 @@ class Race:
             items = block.item_block()(stock.inputs(self.data, self.data.items))
             return self._recall(queries.numpy(), items.numpy())
 
-        epochs = _trained(began, made.train, recall, STOCK_EPOCHS, enough=1.0)
-        return max(epochs, key=lambda each: each.recall)
+        return _trained(began, made.train, recall, self.recipe.retriever.max_epochs, enough=1.0)
 
-    def ours(self, enough: float) -> Reached:
-        """Until the first epoch with a recall of ``enough``."""
+    def ours(self, enough: float) -> list[Reached]:
+        """After each epoch until one has a recall of ``enough``."""
         began = time.perf_counter()
         options, data = self.recipe.retriever, self.data
         tf.keras.utils.set_random_seed(options.seed)
@@ -95,11 +97,26 @@ class Race:
             vectors = retriever.embed_queries(queries)
             return self._recall(vectors, retriever.embed_items(data.items))
 
-        return _trained(began, epoch, recall, options.max_epochs, enough)[-1]
+        return _trained(began, epoch, recall, options.max_epochs, enough)
 
     def _recall(self, queries: np.ndarray, items: np.ndarray) -> float:
         found, _ = candidates.retrieve(queries, items, self.seen, VALIDATION_K)
         return candidates.recall(found, self.wanted)
+
+
+def first(epochs: list[Reached], enough: float) -> Reached:
+    """The first epoch with a recall of ``enough``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for one in epochs:
+        if one.recall >= enough:
+            return one
+    best = max(one.recall for one in epochs)
+    raise ValueError(
+        f"expected a recall of {enough:.4f} after {len(epochs)} epochs, got {best:.4f}"
+    )
 
 
 def _trained(
