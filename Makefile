@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-multi-task bench-aliccp clean
+.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-train bench-multi-task bench-aliccp clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-scale: install ## Serving from ten thousand to five million items
 
 bench-quality: install ## The funnel beside baselines, its parts, and itself without one of them
 	$(BIN)/python -m benchmarks.quality
+
+bench-train: install ## Rows a second and seconds to the same recall, beside stock Merlin Models
+	$(BIN)/python -m benchmarks.train
 
 bench-multi-task: install ## One model for retrieval and ratings beside one for each
 	$(BIN)/python -m benchmarks.multi_task

@@ -23,7 +23,8 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
     """The model's ``train_step`` as a function that is traced once, for any number of rows.
 
     Of ``Batches`` it is given the numbers of rows, and gathers them itself: to hand over a dozen columns at
-    every step takes longer than to gather them.
+    every step takes longer than to gather them. Whole ones go through XLA where the model was compiled
+    with ``jit_compile``.
     """
     if not isinstance(batches, Batches):
         signature = tf.nest.map_structure(_any_rows, first_batch(batches))
@@ -35,7 +36,19 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
         inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
         return model.train_step((inputs, tf.gather(target, rows)))
 
-    return _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
+    any_rows = _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
+    if not model.jit_compile:
+        return any_rows
+    size = batches.batch_size
+    model({name: column[:1] for name, column in columns.items()})  # XLA cannot make variables
+    signature = tf.TensorSpec((size,), batches.order.dtype)
+
+    @tf.function(input_signature=[signature], jit_compile=True)
+    def whole(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
+        return _plain_step(model, inputs, tf.gather(target, rows))
+
+    return lambda rows: whole(rows) if len(rows) == size else any_rows(rows)
 
 
 def run_epoch(
@@ -73,6 +86,16 @@ def first_batch(batches: Any) -> Any:
 
 def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
     return step if model.run_eagerly else tf.function(step, input_signature=[signature])
+
+
+def _plain_step(
+    model: tf.keras.Model, inputs: dict[str, tf.Tensor], target: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """What ``train_step`` of Merlin does where there are no metrics; its branches have no shape for XLA."""
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(inputs, target, model(inputs, training=True))
+    model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
+    return {each.name: each.result() for each in model.compiled_loss.metrics}
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:

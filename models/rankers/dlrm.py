@@ -18,6 +18,10 @@ from models.prepared import Arrays, PreparedData
 from models.ranker_inputs import TARGET, Standardise, ranker_schema
 from recipes.models import Ranker
 
+#: Training steps from which on compiling them with XLA, some three seconds, is won back. (A list, of which
+#: only what is no padding is looked up, has no size that XLA could compile for.)
+XLA_STEPS = 1_000
+
 
 def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> mm.Model:
     """A compiled, untrained DLRM.
@@ -50,7 +54,8 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
         prediction_tasks=output,
     )
     use_pair_products(model)
-    model.compile(optimizer=optimizer(options, steps), metrics=[])
+    xla = steps >= XLA_STEPS and not any(column.is_list for column in categorical)
+    model.compile(optimizer=optimizer(options, steps), metrics=[], jit_compile=xla)
     return model
 
 
