@@ -67,7 +67,10 @@ def test_numeric_features_reach_the_ranker(trained: tuple[Recipe, Artifacts]) ->
     """Candidates that differ in their price alone differ in their score."""
     session = onnxruntime.InferenceSession(str(trained[1].models.onnx("ranker")))
     rows = {
-        each.name: np.ones((3, 1), np.float32 if "float" in each.type else np.int64)
+        # Numbers of the size that they have here: far larger ones drown the price.
+        each.name: np.zeros((3, 1), np.float32)
+        if "float" in each.type
+        else np.ones((3, 1), np.int64)
         for each in session.get_inputs()
     }
     rows["price"] = np.array([[-2.0], [0.0], [2.0]], np.float32)
@@ -81,3 +84,41 @@ def test_a_single_interaction_cannot_be_trained_on(tmp_path: Path) -> None:
     with pytest.raises(ShortlistError, match=r"at least 2 positives .* found 1"):
         train(recipe, artifacts, force=False, say=print)
     assert not artifacts.models.root.exists()
+
+
+SEVERAL = RECIPE.replace(
+    "[retriever]",
+    """[interactions]
+history_length = 9
+[serving]
+candidates = 10
+sources = ["two-tower", "linear", "als", "popularity"]
+[retriever]
+kind = "masked-softmax"
+patience = 0""",
+).replace(
+    "[ranker]",
+    """[ranker]
+loss = "listwise"
+folds = 2
+patience = 0
+numbers = ["retrieval_score", "retrieval_score_standing", "linear_standing", "als_standing"]
+blend = 0.5""",
+)
+
+
+@pytest.mark.parametrize(("customers", "valid"), [(1, 0.2), (2, 0.2), (4, 0.01), (20, 0.01)])
+def test_several_sources_of_next_to_nothing(tmp_path: Path, customers: int, valid: float) -> None:
+    """A single user, a fold in which nothing is held out: it answers with numbers, or says why not."""
+    text = SEVERAL.replace("valid = 0.01", f"valid = {valid}")
+    try:
+        recipe, artifacts = prepared(tmp_path, text, customers)
+        train(recipe, artifacts, force=False, say=print)
+    except ShortlistError as error:
+        assert "expected" in str(error) or "empty" in str(error)
+        assert not Artifacts(tmp_path / "artifacts").models.root.exists()
+        return
+    with served_in_process(recipe, artifacts) as plan:
+        answer = plan.recommend(["0", "nobody"], top_k=3)
+    assert np.isfinite(answer.scores[answer.item_ids != ""]).all()
+    assert (answer.item_ids != "").any(axis=1).all()
