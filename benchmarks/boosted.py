@@ -15,7 +15,7 @@ from models.candidate_rows import CandidateRows, Retrieval, all_of, candidate_ro
 from models.fitting import Logs
 from models.number_arrays import number_arrays
 from models.phases import candidates_to_learn_from
-from models.prepared import PreparedData
+from models.prepared import PreparedData, cardinality
 from models.ranker_inputs import ranker_schema
 from models.retriever_training import final_retriever, first_retriever
 from recipes.recipe import Recipe
@@ -85,7 +85,7 @@ def _inputs(recipe: Recipe, data: PreparedData, rows: CandidateRows) -> np.ndarr
         if values.ndim == 1:
             columns.append(values)
             continue
-        codes = np.arange(1, values.max() + 1)
+        codes = np.arange(1, cardinality(column))
         columns += [(values == code).any(axis=1) for code in codes]
     return np.stack([values.astype(np.float32) for values in columns], axis=1)
 
