@@ -1,0 +1,52 @@
+"""Recipes with other settings, beside the recipe's own artifacts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import ABLATION, LEFT_OUT
+from benchmarks.train_quality import Reached, first
+from benchmarks.variants import beside, changed
+from recipes.artifacts import Artifacts
+from recipes.load import load
+
+
+def test_settings_are_changed_and_checked_again() -> None:
+    """What is not named stays; what does not fit is refused as in a recipe's file."""
+    recipe = load("movielens-100k")
+    other = changed(recipe, {"ranker.folds": 0, "retriever.seed": 7})
+    assert (other.ranker.folds, other.retriever.seed) == (0, 7)
+    assert other.ranker.model_copy(update={"folds": recipe.ranker.folds}) == recipe.ranker
+    with pytest.raises(ValueError, match="learning_rate"):
+        changed(recipe, {"ranker.learning_rate": -1.0})
+
+
+def test_every_ablation_is_a_recipe_that_goes_without_something() -> None:
+    """Each differs from the whole recipe, and each number that is left out was there."""
+    recipe = load("movielens-100k")
+    for settings in ABLATION.values():
+        assert changed(recipe, settings) != recipe
+    for parts in LEFT_OUT.values():
+        assert any(part in number for number in recipe.ranker.numbers for part in parts)
+
+
+def test_variants_share_raw_and_prepared_data(tmp_path: Path) -> None:
+    """A folder of its own for models; what was prepared is the same files."""
+    artifacts = Artifacts(tmp_path / "films")
+    for folder in (artifacts.raw.root, artifacts.prepared.root):
+        folder.mkdir(parents=True)
+    np.save(artifacts.prepared.root / "x.npy", np.arange(3))
+    other = beside(artifacts, "without-1")
+    assert other.root == tmp_path / "films-without-1"
+    assert np.load(other.prepared.root / "x.npy").tolist() == [0, 1, 2]
+    assert not other.models.root.exists()
+    assert beside(artifacts, "without-1") == other
+
+
+def test_the_first_good_epoch_ends_a_race() -> None:
+    """The first that is good enough, not the best; where there is none, that is said."""
+    epochs = [Reached(1.0, 0.1, 1), Reached(2.0, 0.3, 2), Reached(3.0, 0.4, 3)]
+    assert first(epochs, 0.3).seconds == 2.0
+    with pytest.raises(ValueError, match=r"0\.5000 after 3 epochs, got 0\.4000"):
+        first(epochs, 0.5)
