@@ -61,9 +61,17 @@ class AlternatingLeastSquares:
         """As ``Linear.best``."""
         if not len(seen):
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        scores = self._factors @ fold_in(self._factors, self._folding, seen)
+        scores = inner_products(self._factors, fold_in(self._factors, self._folding, seen))
         rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
         return _first(rows, scores, width)
+
+
+def inner_products(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """float32 [n] of float32 [n, dim] and [dim]: each row's does not depend on the others.
+
+    BLAS shares out the rows among its threads, and rounds otherwise where a share ends.
+    """
+    return np.einsum("nd,d->n", rows, vector)
 
 
 def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..candidate_sources import (
     LINEAR_WEIGHTS,
     POPULARITY,
     fold_in,
+    inner_products,
 )
 from ..release import Release
 from ..standings import STANDING, standing
@@ -90,7 +91,7 @@ def als(pairs: Pairs) -> np.ndarray:
     if not len(pairs.seen):
         return np.zeros(len(pairs.candidate_rows))
     user = fold_in(factors, pairs.array(ALS_FOLDING), pairs.seen)
-    return factors[np.maximum(pairs.candidate_rows, 0)] @ user
+    return inner_products(factors[np.maximum(pairs.candidate_rows, 0)], user)
 
 
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from ..candidate_sources import SOURCES, TWO_TOWER, interleave
+from ..candidate_sources import SOURCES, TWO_TOWER, inner_products, interleave
 from ..catalogue import NO_ROW
 from ..release import EMBEDDINGS, Release
 from ..search import search
@@ -160,7 +160,7 @@ class Retrieve(Operator):
         real = rows >= 0
         products = np.full(len(rows), -np.inf, dtype=np.float32)
         if real.any():
-            products[real] = self._embeddings[rows[real]] @ query
+            products[real] = inner_products(self._embeddings[rows[real]], query)
             if self.config.absolute:
                 products[real] = np.abs(products[real])
         return products
