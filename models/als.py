@@ -7,6 +7,7 @@ RecSys 2022. Their weight a0 of unobserved pairs, against 1 more for observed on
 for all, about theirs at the mean times 1 / a0.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,12 @@ def factors(
 
     A pair that occurs twice counts once.
     """
-    from implicit.cpu.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
+
+    with warnings.catch_warnings():
+        # In a notebook its progress bar, which is not shown, asks for a package.
+        warnings.simplefilter("ignore")
+        from implicit.cpu.als import AlternatingLeastSquares
 
     options = options or Als()
     ones = np.ones(len(interactions), np.float32)
