@@ -13,8 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-#: Rows from which on a table is updated lazily. With fewer, a pass over all of them costs no more than
-#: finding out which were looked up (``docs/decisions/0008-training-speed.md``).
+#: Rows from which on a table is updated lazily. With fewer, a pass over all of them should cost no more than
+#: finding out which were looked up: an estimate.
 LARGE_TABLE = 100_000
 
 
