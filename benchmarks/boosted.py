@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from merlin.schema import Tags
 
-from benchmarks.variants import say
+from benchmarks.console import say
 from evaluation import metrics
-from models.candidate_rows import CandidateRows, Retrieval, all_of, candidate_rows
+from models.candidate_rows import CandidateRows, all_of, candidate_rows
 from models.fitting import Logs
-from models.number_arrays import number_arrays
-from models.phases import candidates_to_learn_from
+from models.phases import candidates_to_learn_from, retrieval_of
 from models.prepared import PreparedData, cardinality
 from models.ranker_inputs import ranker_schema
 from models.retriever_training import final_retriever, first_retriever
@@ -48,15 +47,11 @@ def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dic
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         logs = Logs(Path(folder))
         first, epochs = first_retriever(recipe, data, train, valid, logs, {}, _silent)
-        parts = candidates_to_learn_from(recipe, data, first, epochs, logs, _silent)
+        parts = candidates_to_learn_from(
+            recipe, data, first, train, valid, visible, epochs, logs, _silent
+        )
         final = final_retriever(recipe, data, visible, logs, epochs)
-    retrieval = Retrieval(
-        final.embed_queries(data.queries(visible)),
-        final.embed_items(data.items),
-        visible,
-        number_arrays(recipe, data, visible),
-        final.absolute,
-    )
+    retrieval = retrieval_of(recipe, data, final, visible)
     shown = all_of([each for part in parts for each in part])
     asked = candidate_rows(recipe, data, retrieval, test)
     order = np.argsort(shown.lists, kind="stable")

@@ -10,7 +10,8 @@ import json
 import sys
 from typing import Any
 
-from benchmarks.variants import beside, changed, report_of, say
+from benchmarks.console import say
+from benchmarks.variants import beside, changed, report_of
 from recipes.artifacts import Artifacts
 from recipes.load import load
 from recipes.recipe import Recipe

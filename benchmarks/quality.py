@@ -21,8 +21,10 @@ from rich.console import Console
 
 from benchmarks.asked import asked_through_triton
 from benchmarks.boosted import boosted_figures
-from benchmarks.variants import beside, changed, report_of, say
+from benchmarks.console import say
+from benchmarks.variants import beside, changed, report_of
 from evaluation.baselines.table import over_all_seeds
+from evaluation.metrics import METRICS
 from evaluation.report import spread_table
 from evaluation.spread import over_seeds
 from models.prepared import PreparedData
@@ -32,7 +34,6 @@ from recipes.recipe import Recipe
 from sources.ingest import ingest
 from workflows.prepare import prepare
 
-METRICS = ("ndcg", "map", "precision", "recall")
 #: What is taken away, and the settings without it.
 ABLATION: dict[str, dict[str, Any]] = {
     "one copy of the two-tower model": {"retriever.copies": 1},

@@ -29,6 +29,7 @@ from typing import Any
 
 from benchmarks.bodies import grpc_bodies
 from benchmarks.connections import Grpc
+from benchmarks.console import say
 from benchmarks.load import Load, load
 from benchmarks.made_up_embeddings import made_up
 from benchmarks.process_group import cpu_seconds, resident_mb
@@ -69,7 +70,7 @@ def main() -> int:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="shortlist-scale-")))
         sizes = [_size(stack, scratch, items) for items in wanted]
         for turn in range(-1, ROUNDS):
-            _say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
+            say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
             for size in sizes:
                 found = size.measure(SECONDS)
                 if turn >= 0:
@@ -87,13 +88,13 @@ def main() -> int:
 
 
 def _size(stack: ExitStack, scratch: Path, items: int) -> Size:
-    _say(f"make {items:,} items")
+    say(f"make {items:,} items")
     recipe = scale_recipe(items)
     artifacts = Artifacts(scratch / recipe.name)
     write_parts(artifacts, made_up(items, USERS))
-    _say("export")
+    say("export")
     began = time.perf_counter()
-    release = export(recipe, artifacts, force=False, say=_say)
+    release = export(recipe, artifacts, force=False, say=say)
     exported = time.perf_counter()
     server = stack.enter_context(running_server(artifacts, recipe.name))
     ready = time.perf_counter()
@@ -120,10 +121,6 @@ def _line(size: Size) -> dict[str, Any]:
 
 def _mb(files: list[Path]) -> float:
     return round(sum(path.stat().st_size for path in files) / 1e6, 1)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ import numpy as np
 
 from benchmarks import bodies
 from benchmarks.connections import Connection, Grpc, Http
+from benchmarks.console import say
 from benchmarks.floor import TOP_K, Floor
 from benchmarks.load import Load, load
 from benchmarks.process_group import cpu_seconds, resident_mb
@@ -83,7 +84,7 @@ class System:
 
 
 def main() -> int:
-    _say("prepare, train and export what is not up to date")
+    say("prepare, train and export what is not up to date")
     for step in ("prepare", "train", "export"):
         _run("scripts.cli", step, RECIPE)
     recipe, artifacts = load_recipe(RECIPE), Artifacts.of(RECIPE)
@@ -123,7 +124,7 @@ def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) 
         ),
     ]
     _same_scores(systems, floor)
-    _say("save the models as the example does")
+    say("save the models as the example does")
     parts = scratch / "parts"
     parts.mkdir()
     _run("benchmarks.stock_parts", RECIPE, str(parts))
@@ -139,7 +140,7 @@ def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) 
 def _started(
     stack: ExitStack, name: str, server: AbstractContextManager[Server]
 ) -> tuple[Server, float]:
-    _say(f"start {name}")
+    say(f"start {name}")
     began = time.perf_counter()
     return stack.enter_context(server), time.perf_counter() - began
 
@@ -166,7 +167,7 @@ def _measure(systems: Sequence[System], floor: Floor) -> float:
     """Fill the systems' loads, in turns; returns the floor's processor milliseconds an answer."""
     spent, answers = 0.0, 0
     for turn in range(-1, ROUNDS):
-        _say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
+        say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
         for system in systems:
             system.measure(SECONDS / 3 if turn < 0 else SECONDS)
             if turn < 0:
@@ -237,10 +238,10 @@ def _summary(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
 
 def _table(lines: Sequence[dict[str, Any]]) -> None:
     names = [name for name in lines[0] if name != "system"]
-    _say("".join(f"{name:>17}" for name in ["", *names]))
+    say("".join(f"{name:>17}" for name in ["", *names]))
     for line in lines[:-1]:
-        _say(f"{line['system']:>17}" + "".join(f"{line[name]:>17,}" for name in names))
-    _say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of processor time an answer")
+        say(f"{line['system']:>17}" + "".join(f"{line[name]:>17,}" for name in names))
+    say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of processor time an answer")
 
 
 def _run(module: str, *arguments: str) -> None:
@@ -249,10 +250,6 @@ def _run(module: str, *arguments: str) -> None:
     ended = subprocess.run([sys.executable, "-m", module, *arguments], stdout=sys.stderr)
     if ended.returncode:
         raise SystemExit(f"{module} ended with status {ended.returncode}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

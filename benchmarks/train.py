@@ -21,6 +21,7 @@ import subprocess
 import sys
 from typing import Any
 
+from benchmarks.console import say
 from benchmarks.train_quality import Race, first
 from benchmarks.train_speed import runners
 from models.prepared import PreparedData
@@ -49,7 +50,7 @@ def _speeds(rounds: int) -> dict[str, Any]:
             side.measure()
     speed = {side.name: side.rows_per_second for side in sides}
     for name, rows in speed.items():
-        _say(f"{name:<30}{rows:>12,.0f} rows/s")
+        say(f"{name:<30}{rows:>12,.0f} rows/s")
     towers = speed["two-tower, ours"]
     return {
         "two_tower_rows_vs_stock": round(towers / speed["two-tower, stock"], 2),
@@ -75,7 +76,7 @@ def _qualities(races: int) -> dict[str, Any]:
         our_seconds.append(as_good.seconds)
         recalls.append((theirs[-1].recall, best.recall, as_good.recall))
         for name, epochs in (("stock", theirs), ("ours", ours)):
-            _say(f"{name:<8}" + ", ".join(f"{e.seconds:.1f} s: {e.recall:.4f}" for e in epochs))
+            say(f"{name:<8}" + ", ".join(f"{e.seconds:.1f} s: {e.recall:.4f}" for e in epochs))
     last, best_recall, our_recall = (statistics.median(each) for each in zip(*recalls, strict=True))
     return {
         "time_to_quality_vs_stock": round(statistics.median(to_last), 2),
@@ -94,10 +95,6 @@ def _prepare(recipe: str) -> None:
     ended = subprocess.run(command, stdout=sys.stderr)
     if ended.returncode:
         raise SystemExit(f"prepare {recipe} ended with status {ended.returncode}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

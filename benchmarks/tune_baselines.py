@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.console import say
 from evaluation import metrics
 from evaluation.baselines import Baseline
 from evaluation.baselines.lists import best_unseen
@@ -72,8 +73,8 @@ def main() -> int:
     arguments = parser.parse_args()
     recipe = load(arguments.recipe)
     artifacts = Artifacts.of(recipe.name)
-    ingest(recipe, artifacts, None, _say)
-    prepare(recipe, artifacts, force=False, say=_say)
+    ingest(recipe, artifacts, None, say)
+    prepare(recipe, artifacts, force=False, say=say)
     data = PreparedData(artifacts.prepared)
     training = data.interactions("train", "valid")
     best = {}
@@ -83,7 +84,7 @@ def main() -> int:
         figure, settings = max(found, key=lambda tried: tried[0])
         best[name] = {"ndcg@10": round(figure, 4), "settings": asdict(settings)}  # type: ignore[call-overload]
         seconds = time.perf_counter() - began
-        _say(f"{name:<8} {figure:.4f} {settings}  ({len(found)} settings, {seconds:.0f} s)")
+        say(f"{name:<8} {figure:.4f} {settings}  ({len(found)} settings, {seconds:.0f} s)")
     print(json.dumps({"benchmark": "tune-baselines", "recipe": recipe.name, "best": best}))
     return 0
 
@@ -131,10 +132,6 @@ def quality(
 def _settings(baseline: Any, space: dict[str, tuple[float | bool, ...]]) -> Iterator[Baseline]:
     for values in itertools.product(*space.values()):
         yield replace(baseline, **dict(zip(space, values, strict=True)))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A recipe with other settings, trained and evaluated in a folder beside the recipe's own artifacts."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.console import say
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from models.train import train
@@ -37,7 +37,3 @@ def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     train(recipe, artifacts, force=False, say=say)
     evaluate(recipe, artifacts, force=False, say=say)
     return read_report(artifacts.report)
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -11,9 +11,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from models.prepared import Interactions
+from models.user_items import user_items
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,6 @@ def factors(
         from implicit.cpu.als import AlternatingLeastSquares
 
     options = options or Als()
-    ones = np.ones(len(interactions), np.float32)
-    pairs = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
-    pairs.data[:] = 1.0
     # Its own threads share out the rows; BLAS's beside them would only be in each other's way.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
@@ -56,7 +53,7 @@ def factors(
             iterations=options.iterations,
             random_state=seed,
         )
-        model.fit(pairs, show_progress=False)
+        model.fit(user_items(interactions, users, items), show_progress=False)
     return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from models.prepared import Interactions
+from models.user_items import user_items
 
 #: The closed form inverts a dense matrix of items by items: 3.2 GB in double precision at this many.
 MOST_ITEMS = 20_000
@@ -36,9 +37,7 @@ def item_weights(
     penalty: float = PENALTY,
 ) -> np.ndarray:
     """float32 [items, items]: the weight from an item (row) to another (column); 0 to itself."""
-    ones = np.ones(len(interactions), np.float64)
-    pairs = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
-    pairs.data[:] = 1.0  # a pair that occurs twice counts once
+    pairs = user_items(interactions, users, items).astype(np.float64)
     gram = (pairs.T @ pairs).toarray()
     counts = gram.diagonal().copy()
     gram[np.diag_indices(items)] += dropout / (1 - dropout) * counts + penalty

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from models.prepared import Interactions
+from models.user_items import user_items
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,7 @@ def item_neighbours(interactions: Interactions, users: int, items: int, count: i
 
     Similarity of two items: users of both / sqrt(users of one * users of the other).
     """
-    pairs = sparse.csr_matrix(
-        (np.ones(len(interactions), np.float32), (interactions.users, interactions.items)),
-        shape=(users, items),
-    )
-    pairs.data[:] = 1.0  # a pair that occurs twice counts once
+    pairs = user_items(interactions, users, items)
     per_item = np.asarray(pairs.sum(axis=0)).ravel()
     scale = sparse.diags(1.0 / np.sqrt(np.maximum(per_item, 1.0)))
     unit = (pairs @ scale).tocsc()

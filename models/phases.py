@@ -58,7 +58,7 @@ def train_all(
     if recipe.joint is not None:
         trained = _jointly(recipe, data, visible, logs, figures, say)
     else:
-        trained = _separately(recipe, data, train, valid, logs, figures, say)
+        trained = _separately(recipe, data, train, valid, visible, logs, figures, say)
     running.copy_logs(models.logs)
     write(recipe, data, trained, visible, models, figures, titles, say)
 
@@ -68,18 +68,20 @@ def _separately(
     data: PreparedData,
     train: Interactions,
     valid: Interactions,
+    visible: Interactions,
     logs: Logs,
     figures: dict[str, Any],
     say: Say,
 ) -> Trained:
     retriever, ranker, epochs = None, None, 0
-    visible = data.interactions("train", "valid")
     if recipe.retriever.kind != "none":
         retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
     if recipe.ranker.kind != "none":
         if recipe.ranker.target == "candidates":
             assert retriever is not None  # the recipe was checked
-            parts = candidates_to_learn_from(recipe, data, retriever, epochs, logs, say)
+            parts = candidates_to_learn_from(
+                recipe, data, retriever, train, valid, visible, epochs, logs, say
+            )
             ranker = on_candidates(recipe, data, parts, logs, figures, say)
         else:
             ranker = on_interactions(recipe, data, logs, figures, say)
@@ -90,16 +92,23 @@ def _separately(
 
 
 def candidates_to_learn_from(
-    recipe: Recipe, data: PreparedData, retriever: TwoTower, epochs: int, logs: Logs, say: Say
+    recipe: Recipe,
+    data: PreparedData,
+    retriever: TwoTower,
+    train: Interactions,
+    valid: Interactions,
+    visible: Interactions,
+    epochs: int,
+    logs: Logs,
+    say: Say,
 ) -> list[tuple[CandidateRows, CandidateRows]]:
     """What a ranker of candidates learns from: of the valid part and of each further fold, the candidates
     of known users, and of some as if nobody knew them.
 
     Args:
         retriever: trained on ``train`` alone, for ``epochs``.
+        visible: ``train`` and ``valid``, in the order of time.
     """
-    train, valid = data.interactions("train"), data.interactions("valid")
-    visible = data.interactions("train", "valid")
     parts = [_candidates(recipe, data, retriever, train, valid)]
     for fold in range(recipe.ranker.folds):
         say(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
@@ -122,6 +131,19 @@ def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactio
     )
 
 
+def retrieval_of(
+    recipe: Recipe, data: PreparedData, retriever: TwoTower, visible: Interactions
+) -> Retrieval:
+    """What a retriever that was trained on ``visible`` finds candidates with."""
+    return Retrieval(
+        retriever.embed_queries(data.queries(visible)),
+        retriever.embed_items(data.items),
+        visible,
+        number_arrays(recipe, data, visible),
+        retriever.absolute,
+    )
+
+
 def _candidates(
     recipe: Recipe,
     data: PreparedData,
@@ -129,13 +151,7 @@ def _candidates(
     visible: Interactions,
     relevant: Interactions,
 ) -> tuple[CandidateRows, CandidateRows]:
-    retrieval = Retrieval(
-        retriever.embed_queries(data.queries(visible)),
-        retriever.embed_items(data.items),
-        visible,
-        number_arrays(recipe, data, visible),
-        retriever.absolute,
-    )
+    retrieval = retrieval_of(recipe, data, retriever, visible)
     rows = candidate_rows(recipe, data, retrieval, relevant)
     query = retriever.embed_queries(data.unknown_user)
     users = np.unique(rows.users)[::UNKNOWN_EVERY]

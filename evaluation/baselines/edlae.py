@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evaluation.baselines.fitted import ItemToItem
-from evaluation.baselines.user_items import user_items
 from models.linear import MOST_ITEMS, item_weights
 from models.prepared import Interactions
+from models.user_items import user_items
 from recipes.errors import ShortlistError
 
 

@@ -64,7 +64,7 @@ class Lists(Batches):
         return self.rows_of_list[chosen].ravel()
 
     def on_epoch_end(self) -> None:
-        self.order = self.rng.permutation(len(getattr(self, "rows_of_list", ())))
+        self.order = self.rng.permutation(len(self.rows_of_list))
 
 
 class Listwise(tf.keras.Model):

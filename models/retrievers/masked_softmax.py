@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy import sparse
 
 from models.chance import generator
 from models.linear import MOST_ITEMS, factors, item_weights
@@ -25,6 +24,7 @@ from models.optimizer import AdamW
 from models.pooling import HISTORY_POWER
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
+from models.user_items import user_items
 from recipes.errors import ShortlistError
 from recipes.models import Retriever
 
@@ -39,9 +39,8 @@ class Baskets(tf.keras.utils.Sequence):
     def __init__(self, data: PreparedData, visible: Interactions, size: int, seed: int) -> None:
         super().__init__()
         codes = data.items[data.item_id.name][visible.items]
-        shape = (data.user_count, cardinality(data.item_id))
-        taken = sparse.csr_matrix((np.ones(len(codes), np.float32), (visible.users, codes)), shape)
-        taken.data[:] = 1.0
+        pairs = Interactions(visible.users, codes)
+        taken = user_items(pairs, data.user_count, cardinality(data.item_id))
         # Of a single item nothing can be both shown and hidden.
         self.taken = taken[np.diff(taken.indptr) > 1]
         if not self.taken.shape[0]:

@@ -39,6 +39,15 @@ RECIPE = Recipe.model_validate(
 )
 
 
+#: As much of the recipe as commands ask for, in a file.
+TOML = """
+name = "made-up"
+source = { kind = "parquet", interactions = "interactions.parquet" }
+columns = { user = "user_id", item = "item_id", timestamp = "time" }
+split = { kind = "random" }
+"""
+
+
 def write_artifacts(root: Path, seed: int = 7) -> Artifacts:
     """Write raw tables, prepared data and models below ``root``."""
     artifacts = Artifacts(root)

@@ -88,14 +88,19 @@ def _lives(server: Server) -> None:
         assert client.recommend(["1"], top_k=3).known_user[0]
 
 
-def _over_http(server: Server, examples: int) -> None:
-    @settings(
+def _drawing(examples: int) -> settings:
+    """So many draws, without a search for the smallest that fails."""
+    return settings(
         max_examples=examples,
         deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
+
+
+def _over_http(server: Server, examples: int) -> None:
+    @_drawing(examples)
     @given(st.lists(bodies(), min_size=TOGETHER, max_size=TOGETHER))
     def ask(drawn: list[bytes]) -> None:
         connection = http.client.HTTPConnection(server.address.http, timeout=20)
@@ -128,13 +133,7 @@ def _over_grpc(server: Server, examples: int) -> None:
     channel = grpc.insecure_channel(server.address.grpc)
     stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
 
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @_drawing(examples)
     @given(st.lists(messages(), min_size=TOGETHER, max_size=TOGETHER))
     def ask(drawn: list[service_pb2.ModelInferRequest]) -> None:
         for message in drawn:

@@ -22,6 +22,7 @@ from ensemble.server_process import SHARED_MEMORY, cause
 from ensemble.triton_installation import find_triton
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
+from tests.ensemble.processes import processes_of
 from tests.ensemble.synthetic import USERS
 
 ROOT = Path(server_module.__file__).parents[1]
@@ -41,20 +42,6 @@ def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
     target.close()
     source.close()
     return copy
-
-
-def _processes_of(group: int) -> list[int]:
-    """Ids of the living processes of a process group."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
 
 
 def _shared_memory_prefix(server: int) -> str:
@@ -83,7 +70,7 @@ def test_memory_of_all_processes_together_is_below_a_gigabyte(server: Server) ->
     """Triton and its instances together stay far below what TensorFlow alone would take."""
     with Client(server.address.grpc) as client:
         client.recommend([str(user) for user in range(64)], top_k=50)
-    processes = _processes_of(server.process.pid)
+    processes = processes_of(server.process.pid)
     assert len(processes) >= 2
     kilobytes = 0
     for process in processes:
@@ -105,11 +92,11 @@ def test_nothing_is_left_when_the_server_stops(copied: Artifacts) -> None:
     for _ in range(2):
         with running_server(copied, "made-up") as running:
             group = running.process.pid
-            assert len(_processes_of(group)) >= 2
+            assert len(processes_of(group)) >= 2
             assert read_address(copied) == running.address
             shared_memory = f"{_shared_memory_prefix(group)}*"
             assert list(SHARED_MEMORY.glob(shared_memory))
-        assert _processes_of(group) == []
+        assert processes_of(group) == []
         assert read_address(copied) is None
         assert not copied.server_address.exists()
         assert not list(SHARED_MEMORY.glob(shared_memory))
@@ -122,7 +109,7 @@ def test_nothing_is_left_after_an_exception(copied: Artifacts) -> None:
         group = running.process.pid
         raise ZeroDivisionError
     assert group
-    assert _processes_of(group) == []
+    assert processes_of(group) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -149,10 +136,10 @@ serve(Artifacts(Path({str(copied.root)!r})), "made-up", lambda line: print(line,
         assert lines[0].startswith("ready after")
         address = read_address(copied)
         assert address is not None
-        assert _processes_of(address.pid)
+        assert processes_of(address.pid)
         command.send_signal(number)
         command.wait(30)
-        assert _eventually(lambda: _processes_of(address.pid) == [])
+        assert _eventually(lambda: processes_of(address.pid) == [])
         if number != signal.SIGKILL:
             assert command.returncode == 0
             assert not copied.server_address.exists()

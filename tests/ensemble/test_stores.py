@@ -15,14 +15,7 @@ from ensemble.stores import VARIABLE, explained, opened_store, store_of
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
-from tests.ensemble.synthetic import RECIPE, write_artifacts
-
-TOML = """
-name = "made-up"
-source = { kind = "parquet", interactions = "interactions.parquet" }
-columns = { user = "user_id", item = "item_id", timestamp = "time" }
-split = { kind = "random" }
-"""
+from tests.ensemble.synthetic import RECIPE, TOML, write_artifacts
 
 
 def _with_store(url: str) -> Recipe:

@@ -13,14 +13,7 @@ import pytest
 
 from ensemble.export import export
 from scripts import cli
-from tests.ensemble.synthetic import RECIPE, write_artifacts
-
-TOML = """
-name = "made-up"
-source = { kind = "parquet", interactions = "interactions.parquet" }
-columns = { user = "user_id", item = "item_id", timestamp = "time" }
-split = { kind = "random" }
-"""
+from tests.ensemble.synthetic import RECIPE, TOML, write_artifacts
 
 
 @pytest.fixture(scope="module")

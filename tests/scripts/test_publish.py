@@ -8,13 +8,7 @@ import pytest
 
 from scripts import cli
 from tests.ensemble.several_releases import write_three_releases
-
-TOML = """
-name = "made-up"
-source = { kind = "parquet", interactions = "interactions.parquet" }
-columns = { user = "user_id", item = "item_id", timestamp = "time" }
-split = { kind = "random" }
-"""
+from tests.ensemble.synthetic import TOML
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from scipy import sparse
 from models.prepared import Interactions
 
 
-def user_items(training: Interactions, users: int, items: int) -> sparse.csr_matrix:
+def user_items(interactions: Interactions, users: int, items: int) -> sparse.csr_matrix:
     """float32 [users, items]: 1 where the user interacted with the item, however often."""
-    ones = np.ones(len(training), np.float32)
-    matrix = sparse.csr_matrix((ones, (training.users, training.items)), (users, items))
+    ones = np.ones(len(interactions), np.float32)
+    matrix = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
     matrix.data[:] = 1.0
     return matrix
