@@ -1,6 +1,7 @@
 """Quality of the served funnel beside its sources, their blend, baselines and a boosted tree, on one split.
 
     python -m benchmarks.quality [--recipe movielens-100k] [--seeds 42 43 44] [--without ablation boosted]
+    python -m benchmarks.quality --recipe gowalla --baselines popularity ItemKNN iALS
 
 Every figure is a mean over seeds, on the test part, which nothing was tuned on. ``funnel``: the answers of
 the whole funnel as it is served; with the recipe's own seed a real Triton is asked, too, and must answer
@@ -23,7 +24,7 @@ from benchmarks.asked import asked_through_triton
 from benchmarks.boosted import boosted_figures
 from benchmarks.console import say
 from benchmarks.variants import beside, changed, report_of
-from evaluation.baselines.table import over_all_seeds
+from evaluation.baselines.table import BASELINES, over_all_seeds
 from evaluation.metrics import METRICS
 from evaluation.report import spread_table
 from evaluation.spread import over_seeds
@@ -61,6 +62,7 @@ def main() -> int:
     parser.add_argument(
         "--without", nargs="*", default=[], choices=["ablation", "boosted", "triton"]
     )
+    parser.add_argument("--baselines", nargs="*", choices=list(BASELINES), default=list(BASELINES))
     arguments = parser.parse_args()
     recipe = load(arguments.recipe)
     artifacts = Artifacts.of(recipe.name)
@@ -76,7 +78,8 @@ def main() -> int:
     if "boosted" not in arguments.without:
         found = [boosted_figures(_seeded(recipe, seed), data, k) for seed in arguments.seeds]
         spreads |= over_seeds(found)
-    spreads |= over_all_seeds(data, arguments.seeds, k=k, say=say)
+    if arguments.baselines:
+        spreads |= over_all_seeds(data, arguments.seeds, k=k, names=arguments.baselines, say=say)
     _print(f"{recipe.name}, seeds {', '.join(map(str, arguments.seeds))}", spreads)
     if "ablation" not in arguments.without:
         _print("Without one part", _ablation(recipe, artifacts))

@@ -8,29 +8,16 @@ for all, about theirs at the mean times 1 / a0.
 """
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
 from models.prepared import Interactions
 from models.user_items import user_items
-
-
-@dataclass(frozen=True)
-class Als:
-    """``confidence``: weight of an observed pair, where another has 1; ``penalty``: L2 on the factors.
-
-    The defaults are the best of ``python -m benchmarks.tune_baselines`` on MovieLens-100K.
-    """
-
-    dim: int = 128
-    penalty: float = 40.0
-    confidence: float = 6.0
-    iterations: int = 20
+from recipes.models import Als
 
 
 def factors(
-    interactions: Interactions, users: int, items: int, seed: int, options: Als | None = None
+    interactions: Interactions, users: int, items: int, seed: int, options: Als
 ) -> tuple[np.ndarray, np.ndarray]:
     """float32 [users, dim] and [items, dim], whose product is the score; the same on any number of threads.
 
@@ -43,7 +30,6 @@ def factors(
         warnings.simplefilter("ignore")
         from implicit.cpu.als import AlternatingLeastSquares
 
-    options = options or Als()
     # Its own threads share out the rows; BLAS's beside them would only be in each other's way.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
@@ -57,12 +43,11 @@ def factors(
     return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 
-def folding(item_factors: np.ndarray, options: Als | None = None) -> np.ndarray:
+def folding(item_factors: np.ndarray, options: Als) -> np.ndarray:
     """What ``ensemble.runtime.candidate_sources.fold_in`` adds to a user's own items, float32 [dim, dim].
 
     The equation for a user's factors is divided by ``confidence - 1``, which keeps the order of the scores.
     """
-    options = options or Als()
     wide = item_factors.astype(np.float64)
     every = wide.T @ wide + options.penalty * np.eye(item_factors.shape[1])
     return (every / (options.confidence - 1)).astype(np.float32)

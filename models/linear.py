@@ -1,46 +1,56 @@
-"""A linear item-item model in closed form: what follows from each item that a user took.
+"""A linear item-item model: what follows from each item that a user took.
 
-EDLAE: H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020. A user's score of
-an item is the sum of the weights from the user's items to it.
+A user's score of an item is the sum of the weights from the user's items to it. In closed form by EDLAE
+(H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020); of a catalogue too large
+for that, by link propagation (``models.neighbours.linked_items``).
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
 
+from models.neighbours import Neighbours, linked_items
 from models.prepared import Interactions
 from models.user_items import user_items
+from recipes.errors import ShortlistError
+from recipes.models import Linear
 
 #: The closed form inverts a dense matrix of items by items: 3.2 GB in double precision at this many.
 MOST_ITEMS = 20_000
-#: Share of a user's items that is thought to be dropped, and the L2 penalty. Both chosen on a split inside
-#: the training part of MovieLens-100K.
-DROPOUT, PENALTY = 0.5, 200.0
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """What each item leads to: ``rows`` int64 and ``weights`` float32, both [items, count]; -1 and 0 where
-    there are fewer."""
+def strongest_weights(
+    interactions: Interactions, users: int, items: int, count: int, options: Linear
+) -> Neighbours:
+    """What each item leads to, its ``count`` largest weights by absolute value.
 
-    rows: np.ndarray
-    weights: np.ndarray
+    Raises:
+        ShortlistError: ``edlae`` is asked for, and there are too many items for it.
+    """
+    if options.kind == "propagation" or (options.kind == "auto" and items > MOST_ITEMS):
+        return linked_items(
+            interactions,
+            users,
+            items,
+            count,
+            user_power=options.user_power,
+            from_power=options.from_power,
+            to_power=options.to_power,
+        )
+    if items > MOST_ITEMS:
+        raise ShortlistError(
+            f"linear.kind 'edlae' inverts a dense matrix of items by items, for {MOST_ITEMS:,} items at "
+            f"most, and there are {items:,}. Set linear.kind = 'propagation' in the recipe."
+        )
+    return strongest(item_weights(interactions, users, items, options), count)
 
 
-def item_weights(
-    interactions: Interactions,
-    users: int,
-    items: int,
-    *,
-    dropout: float = DROPOUT,
-    penalty: float = PENALTY,
-) -> np.ndarray:
-    """float32 [items, items]: the weight from an item (row) to another (column); 0 to itself."""
+def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:
+    """float32 [items, items], by EDLAE: the weight from an item (row) to another (column); 0 to itself."""
     pairs = user_items(interactions, users, items).astype(np.float64)
     gram = (pairs.T @ pairs).toarray()
     counts = gram.diagonal().copy()
-    gram[np.diag_indices(items)] += dropout / (1 - dropout) * counts + penalty
+    dropped = options.dropout / (1 - options.dropout)
+    gram[np.diag_indices(items)] += dropped * counts + options.penalty
     inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
     weights = -inverse / inverse.diagonal()
     weights[np.diag_indices(items)] = 0

@@ -13,7 +13,7 @@ from ensemble.runtime.candidate_sources import (
 )
 from ensemble.runtime.operators.cross_features import arrays_of
 from models import als
-from models.linear import MOST_ITEMS, item_weights, strongest
+from models.linear import strongest_weights
 from models.neighbours import item_neighbours
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.recipe import Recipe
@@ -23,8 +23,7 @@ NEIGHBOURS = 200
 
 
 def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
-    """By file name, those that the recipe's sources and ranker read. A catalogue that is too large for the
-    linear model has none of it."""
+    """By file name, those that the recipe's sources and ranker read."""
     wanted = set(arrays_of(recipe.ranker.numbers)) if _reads_numbers(recipe) else set[str]()
     for name in recipe.serving.sources:
         wanted |= set(SOURCES[name].arrays) if name != TWO_TOWER else set()
@@ -32,16 +31,17 @@ def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> 
     if POPULARITY in wanted:
         counts = np.bincount(visible.items, minlength=data.item_count)
         arrays[POPULARITY] = counts.astype(np.float32)
-    if LINEAR_ROWS in wanted and data.item_count <= MOST_ITEMS:
-        led_to = strongest(item_weights(visible, data.user_count, data.item_count), NEIGHBOURS)
+    users, items = data.user_count, data.item_count
+    if LINEAR_ROWS in wanted:
+        led_to = strongest_weights(visible, users, items, NEIGHBOURS, recipe.linear)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
     if ALS_FACTORS in wanted:
-        _, factors = als.factors(visible, data.user_count, data.item_count, recipe.retriever.seed)
-        arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors)}
+        _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
+        arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors, recipe.als)}
     if "neighbour_rows.npy" in wanted:
-        near = item_neighbours(visible, data.user_count, data.item_count, NEIGHBOURS)
+        near = item_neighbours(visible, users, items, NEIGHBOURS)
         arrays["neighbour_rows.npy"] = near.rows.astype(np.int32)
-        arrays["neighbour_similarities.npy"] = near.similarities
+        arrays["neighbour_similarities.npy"] = near.weights
     return arrays
 
 

@@ -11,10 +11,6 @@ from merlin.schema import ColumnSchema
 
 from models.chance import generator
 
-#: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
-#: long history speaks louder, but not in proportion.
-HISTORY_POWER = 0.8
-
 
 class PooledEmbedding(tf.keras.layers.Layer):
     """Sum of the embeddings of a row's codes over their number to a power; code 0 is padding.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.chance import generator
-from models.pooling import HISTORY_POWER, EmbeddingTables, PooledEmbedding
+from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays
 from recipes.models import Retriever
 
@@ -43,7 +43,7 @@ def _branch(
     if Tags.CATEGORICAL not in column.tags:
         return Number()
     if Tags.SEQUENCE in column.tags:
-        return PooledEmbedding(tables.of(column), HISTORY_POWER, options.history_dropout)
+        return PooledEmbedding(tables.of(column), options.history_power, options.history_dropout)
     return PooledEmbedding(tables.of(column))
 
 

@@ -37,7 +37,10 @@ def train(
     made_from = fingerprint(
         recipe.model_dump(
             mode="json",
-            include={"retriever": True, "ranker": True, "joint": True, "serving": {"candidates"}},
+            include={
+                **dict.fromkeys(("retriever", "linear", "als", "ranker", "joint"), True),
+                "serving": {"candidates", "sources"},
+            },
         ),
         ["models", "ensemble/runtime"],
         [stamped(artifacts.prepared.stamp)],

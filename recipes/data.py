@@ -15,7 +15,9 @@ PLACE = "place"
 class Source(Table):
     """Where the raw tables come from."""
 
-    kind: Literal["movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "parquet"]
+    kind: Literal[
+        "movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "gowalla", "parquet"
+    ]
     #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
     #: be left out; they are then the ids that occur in the interactions.
     interactions: str | None = None
@@ -137,9 +139,21 @@ class Features(Table):
 class Split(Table):
     """How interactions are parted. ``valid`` is cut from the training part in the same way."""
 
-    kind: Literal["random", "stratified", "temporal", "leave-last-out"]
-    #: For ``stratified``: each of these keeps the same share in every part.
+    kind: Literal["random", "stratified", "temporal", "leave-last-out", "given"]
+    #: For ``stratified``, and the valid part of ``given``: each of these keeps the same share in every part.
     by: Literal["user", "item"] = "user"
+    #: For ``given``: the column of the interactions that is true in the test part.
+    column: str | None = None
     test: Fraction = 0.25
     valid: Annotated[float, Field(gt=0, lt=1)] = 0.1
     seed: int = 42
+
+    @model_validator(mode="after")
+    def _given_names_its_column(self) -> "Split":
+        if self.kind == "given" and self.column is None:
+            raise ValueError(
+                "kind 'given' needs `column`, the column of the interactions that is true in the test part"
+            )
+        if self.kind != "given" and self.column is not None:
+            raise ValueError("`column` is for kind 'given'")
+        return self

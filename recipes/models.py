@@ -16,9 +16,11 @@ class Retriever(Table):
 
     #: ``softmax``: inner product; an interaction against the other items of its batch.
     #: ``masked-softmax``: inner product; half of a user's history against all items.
+    #: ``sampled-softmax``: the same against the other items of its batch and some drawn at random, for a
+    #: catalogue too large to be scored whole in each step.
     #: ``log-loss``: absolute cosine as the probability of a positive, one row at a time, weighted.
     #: ``none``: no retriever; every item of a small catalogue is a candidate.
-    kind: Literal["softmax", "masked-softmax", "log-loss", "none"] = "softmax"
+    kind: Literal["softmax", "masked-softmax", "sampled-softmax", "log-loss", "none"] = "softmax"
     #: Width of the towers' outputs, and of every embedding but for ``infer_embedding_sizes``.
     embedding_dim: Positive = 64
     #: Give each column an embedding as wide as its cardinality asks for (Merlin Models' rule).
@@ -27,15 +29,18 @@ class Retriever(Table):
     cross_layers: Annotated[int, Field(ge=0, le=8)] = 0
     #: Hidden layers of both towers' MLPs; empty: the embeddings are combined by one linear layer.
     layers: tuple[Positive, ...] = ()
-    #: ``masked-softmax``: models of their own side by side in one vector, whose scores add up.
+    #: ``masked-softmax``, ``sampled-softmax``: models of their own side by side in one vector, whose scores
+    #: add up.
     copies: Annotated[int, Field(ge=1, le=16)] = 1
-    #: ``masked-softmax``: width of the linear item-item model beside them (0: none), and how much its
+    #: The same: width of the linear item-item model beside them (0: none), and how much its
     #: score counts, that of a copy being 1.
     linear_dim: Annotated[int, Field(ge=0)] = 0
     linear_weight: PositiveFloat = 3.0
-    #: ``log-loss``: items drawn at random as negatives of each positive.
+    #: ``log-loss``: items drawn at random as negatives of each positive; ``sampled-softmax``: of each batch.
     negatives: Annotated[int, Field(ge=0)] = 4
     temperature: PositiveFloat = 1.0
+    #: ``sampled-softmax``: vectors of length 1 in each copy: a score is a cosine, and items have no bias.
+    normalized: bool = False
     #: Subtract log(sampling probability) from in-batch logits (Yi et al., RecSys 2019).
     logq_correction: bool = True
     #: At least 2: an item's negatives are the other items of its batch.
@@ -48,6 +53,9 @@ class Retriever(Table):
     unknown_rate: Rate = 0.05
     #: Share of a user's history that is left out in each training step.
     history_dropout: Rate = 0.5
+    #: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
+    #: long history speaks louder, but not in proportion.
+    history_power: Annotated[float, Field(ge=0, le=1)] = 0.8
     max_epochs: Positive = 8
     #: Stop after this many epochs without a better recall on the validation part. 0: never; the last
     #: epoch's weights are the model.
@@ -56,6 +64,11 @@ class Retriever(Table):
     #: 0: after each epoch only.
     log_every: Annotated[int, Field(ge=0)] = 0
     seed: int = 42
+
+    @property
+    def masks_history(self) -> bool:
+        """Whether it learns to find what is hidden of a user's history, which is all that it knows of one."""
+        return self.kind in ("masked-softmax", "sampled-softmax")
 
     @property
     def absolute(self) -> bool:
@@ -133,6 +146,39 @@ class Ranker(Table):
                     f"'_standing', and {name!r} came{nearest(name, NUMBERS)}"
                 )
         return numbers
+
+
+class Linear(Table):
+    """The linear item-item model (``models.linear``): the source ``linear``, and the ranker's number.
+
+    The defaults were chosen on splits inside the training part, of MovieLens-100K and of Gowalla.
+    """
+
+    #: ``edlae``: in closed form, for up to ``models.linear.MOST_ITEMS`` items. ``propagation``: links from
+    #: item to user to item, weighed by how many each has; sparse. ``auto``: edlae wherever it can.
+    kind: Literal["auto", "edlae", "propagation"] = "auto"
+    #: ``edlae``: share of a user's items that is thought to be dropped, and the L2 penalty.
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    penalty: PositiveFloat = 200.0
+    #: ``propagation``: what a link is divided by: the number of the user's items, of the users of the item
+    #: that it leads from, and of the item that it leads to, to these powers.
+    user_power: Annotated[float, Field(ge=0, le=2)] = 0.6
+    from_power: Annotated[float, Field(ge=0, le=1)] = 0.5
+    to_power: Annotated[float, Field(ge=0, le=1)] = 0.3
+
+
+class Als(Table):
+    """Alternating least squares (``models.als``): the source ``als``, and the ranker's number.
+
+    The defaults are the best of ``python -m benchmarks.tune_baselines`` on MovieLens-100K.
+    """
+
+    dim: Positive = 128
+    #: L2 on the factors.
+    penalty: PositiveFloat = 40.0
+    #: Weight of an observed pair, where another has 1.
+    confidence: Annotated[float, Field(gt=1)] = 6.0
+    iterations: Positive = 20
 
 
 class Joint(Table):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from recipes.data import PLACE, POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
-from recipes.models import Joint, Ranker, Retriever
+from recipes.models import Als, Joint, Linear, Ranker, Retriever
 from recipes.serving import Serving
 from recipes.table import Positive, Table
 from recipes.tuning import Tune
@@ -40,6 +40,8 @@ class Recipe(Table):
     features: Features = Features()
     split: Split
     retriever: Retriever = Retriever()
+    linear: Linear = Linear()
+    als: Als = Als()
     ranker: Ranker = Ranker()
     joint: Joint | None = None
     evaluation: Evaluation = Evaluation()
@@ -85,20 +87,18 @@ class Recipe(Table):
             raise ValueError(
                 "retriever.kind 'none' makes every item a candidate: leave serving.sources out"
             )
-        if retriever == "masked-softmax" and not self.interactions.history_length:
-            raise ValueError(
-                "retriever.kind 'masked-softmax' needs interactions.history_length > 0"
-            )
+        if self.retriever.masks_history and not self.interactions.history_length:
+            raise ValueError(f"retriever.kind '{retriever}' needs interactions.history_length > 0")
         if self.ranker.loss == "listwise" and (
             ranker != "dlrm" or self.ranker.target != "candidates"
         ):
             raise ValueError(
                 "ranker.loss 'listwise' needs ranker.kind 'dlrm' and ranker.target 'candidates'"
             )
-        if self.ranker.folds and (ranker != "dlrm" or retriever != "masked-softmax"):
+        if self.ranker.folds and (ranker != "dlrm" or not self.retriever.masks_history):
             raise ValueError(
                 "ranker.folds trains retrievers on other shares of the interactions: it needs "
-                "ranker.kind 'dlrm' and retriever.kind 'masked-softmax'"
+                "ranker.kind 'dlrm' and retriever.kind 'masked-softmax' or 'sampled-softmax'"
             )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("ranker.target 'label' needs columns.label")

@@ -21,6 +21,7 @@ MODULES = {
     "listenbrainz": "sources.listenbrainz",
     "anime": "sources.anime",
     "aliccp": "sources.aliccp",
+    "gowalla": "sources.gowalla",
     "parquet": "sources.parquet",
 }
 

@@ -3,7 +3,7 @@
 ``random`` and ``stratified`` give the very rows of ``python_random_split`` and
 ``python_stratified_split`` of recommenders-team/recommenders for the same ratio and seed, so that
 figures can be compared. Both depend on the order of the table, which must come as it is in the
-source.
+source. ``given``: the source says what the test part is.
 """
 
 import numpy as np
@@ -25,7 +25,8 @@ def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Spli
     The test part is cut first; the valid part is then cut from what is left in the same way, with
     the next seed. ``valid`` is a share of the training part.
 
-    Raises ``ShortlistError`` where a part would be empty, or a split in time has no timestamp.
+    Raises ``ShortlistError`` where a part would be empty, a split in time has no timestamp, or a given one
+    no column that says which rows are the test part.
     """
     if split.kind in IN_TIME and columns.timestamp is None:
         raise ShortlistError(
@@ -33,7 +34,9 @@ def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Spli
             "is not given. Name the timestamp column in the recipe, or use kind 'stratified'."
         )
     parts = np.full(len(interactions), TRAIN, np.int8)
-    if split.test > 0 or split.kind == "leave-last-out":
+    if split.kind == "given":
+        parts[_given(interactions, split)] = TEST
+    elif split.test > 0 or split.kind == "leave-last-out":
         parts[_held_out(interactions, columns, split, split.test, split.seed)] = TEST
     training = np.flatnonzero(parts == TRAIN)
     rest = interactions.iloc[training]
@@ -48,13 +51,31 @@ def _held_out(
     """Mask of the rows that leave the training part."""
     if split.kind == "random":
         return random_holdout(len(table), share, seed)
-    if split.kind == "stratified":
+    if split.kind in ("stratified", "given"):
         groups = table[columns.user if split.by == "user" else columns.item]
         return stratified_holdout(groups, share, seed)
     times = table[columns.timestamp]
     if split.kind == "temporal":
         return temporal_holdout(times, share)
     return last_holdout(table[columns.user], times)
+
+
+def _given(interactions: pd.DataFrame, split: Split) -> np.ndarray:
+    """Mask of the rows that the source holds out."""
+    assert split.column is not None  # the recipe was checked
+    if split.column not in interactions.columns:
+        raise ShortlistError(
+            f"split.column '{split.column}' is not a column of the interactions. They have: "
+            f"{', '.join(interactions.columns)}. Name the one that is true in the test part."
+        )
+    column = interactions[split.column]
+    if not column.isin([True, False]).all():
+        strange = column[~column.isin([True, False])].iloc[0]
+        raise ShortlistError(
+            f"split.column '{split.column}' must be true or false (or 1 or 0) in every row, to say what the "
+            f"test part is, and {strange!r} came. Mend the table, or use split.kind 'stratified'."
+        )
+    return column.to_numpy(bool)
 
 
 def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
@@ -103,7 +124,7 @@ def last_holdout(users: pd.Series, times: pd.Series) -> np.ndarray:
 def _require_rows(parts: np.ndarray, split: Split) -> None:
     counts = np.bincount(parts, minlength=3)
     for code, name in ((TRAIN, "training"), (VALID, "valid"), (TEST, "test")):
-        wanted = code != TEST or split.test > 0 or split.kind == "leave-last-out"
+        wanted = code != TEST or split.test > 0 or split.kind in ("leave-last-out", "given")
         if counts[code] == 0 and wanted:
             raise ShortlistError(
                 f"the {name} part of the split is empty: {len(parts)} interactions were parted by "

@@ -26,7 +26,8 @@ from recipes.recipe import Recipe
 from sources.ingest import ingest
 from workflows.prepare import prepare
 
-KINDS = get_args(Split.model_fields["kind"].annotation)
+#: A split that the data give cannot be asked of other data.
+KINDS = [kind for kind in get_args(Split.model_fields["kind"].annotation) if kind != "given"]
 
 
 def main() -> int:

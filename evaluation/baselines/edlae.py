@@ -11,6 +11,7 @@ from models.linear import MOST_ITEMS, item_weights
 from models.prepared import Interactions
 from models.user_items import user_items
 from recipes.errors import ShortlistError
+from recipes.models import Linear
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,6 @@ class EDLAE:
                 f"EASE and EDLAE invert a dense matrix of items by items, for {MOST_ITEMS:,} items at "
                 f"most, and there are {items:,}. Leave both out, as with: --baselines popularity ItemKNN"
             )
-        weights = item_weights(training, users, items, dropout=self.dropout, penalty=self.penalty)
+        options = Linear(dropout=self.dropout, penalty=self.penalty)
+        weights = item_weights(training, users, items, options)
         return ItemToItem(user_items(training, users, items), weights)

@@ -1,19 +1,27 @@
 """iALS: factors of users and items by alternating least squares (``models.als``)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from evaluation.baselines.fitted import Factors
-from models.als import Als, factors
+from models.als import factors
 from models.prepared import Interactions
+from recipes.models import Als
 
 
 @dataclass(frozen=True)
-class IALS(Als):
-    """The factors as they were trained: those of a user whom they know need not be folded in."""
+class IALS:
+    """The factors as they were trained: those of a user whom they know need not be folded in.
 
+    Settings as of ``recipes.models.Als``.
+    """
+
+    dim: int = Als().dim
+    penalty: float = Als().penalty
+    confidence: float = Als().confidence
+    iterations: int = Als().iterations
     seeded: ClassVar[bool] = True
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> Factors:
         """Alternate from factors drawn by ``seed``."""
-        return Factors(*factors(training, users, items, seed, self))
+        return Factors(*factors(training, users, items, seed, Als(**asdict(self))))

@@ -12,6 +12,7 @@ from types import ModuleType
 MODULES = {
     "softmax": "models.retrievers.softmax",
     "masked-softmax": "models.retrievers.masked_softmax",
+    "sampled-softmax": "models.retrievers.sampled_softmax",
     "log-loss": "models.retrievers.log_loss",
 }
 

@@ -21,12 +21,11 @@ import tensorflow as tf
 from models.chance import generator
 from models.linear import MOST_ITEMS, factors, item_weights
 from models.optimizer import AdamW
-from models.pooling import HISTORY_POWER
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
 from models.user_items import user_items
 from recipes.errors import ShortlistError
-from recipes.models import Retriever
+from recipes.models import Linear, Retriever
 
 
 class Baskets(tf.keras.utils.Sequence):
@@ -65,11 +64,17 @@ class Baskets(tf.keras.utils.Sequence):
 
 
 class MaskedSoftmax(tf.keras.Model):
-    """Embedding tables [items, copies, dim] and biases [items, copies], trained on ``Baskets``."""
+    """Embedding tables [items, copies, dim] and biases [items, copies], trained on ``Baskets``.
+
+    ``normalized``: the towers' vectors have length 1 in each copy.
+    """
+
+    normalized = False
 
     def __init__(self, items: int, options: Retriever) -> None:
         super().__init__()
         self.dropout = options.history_dropout
+        self.history_power = options.history_power
         shape = (items, options.copies, options.embedding_dim)
         start = tf.keras.initializers.RandomNormal(stddev=0.05, seed=options.seed)
         self.embeddings = self.add_weight("embeddings", shape, initializer=start)
@@ -86,7 +91,7 @@ class MaskedSoftmax(tf.keras.Model):
         hidden = several - shown
         count = tf.reduce_sum(shown, axis=2, keepdims=True)
         query = tf.einsum("bci,icd->bcd", shown, self.embeddings)
-        query /= tf.maximum(count, 1.0) ** HISTORY_POWER
+        query /= tf.maximum(count, 1.0) ** self.history_power
         scores = tf.einsum("bcd,icd->bci", query, self.embeddings) + tf.transpose(self.bias)
         # A shown item is no answer.
         likelihood = tf.nn.log_softmax(scores - 1e9 * shown, axis=2)
@@ -119,7 +124,9 @@ class HistoryTower(tf.keras.Model):
         weights = tf.cast(codes > 0, tf.float32)
         count = tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
         summed = tf.einsum("bl,blcd->bcd", weights, tf.gather(self.trained.embeddings, codes))
-        query = summed / count[:, None, None] ** HISTORY_POWER
+        query = summed / count[:, None, None] ** self.trained.history_power
+        if self.trained.normalized:
+            query = tf.math.l2_normalize(query, axis=2)
         both = tf.concat([query, tf.ones_like(query[:, :, :1])], axis=2)
         flat = tf.reshape(both, (-1, both.shape[1] * both.shape[2]))
         if self.linear is None:
@@ -139,6 +146,8 @@ class ItemTower(tf.keras.Model):
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         codes = tf.reshape(columns[self.item], (-1,))
         vectors = tf.gather(self.trained.embeddings, codes)
+        if self.trained.normalized:
+            vectors = tf.math.l2_normalize(vectors, axis=2)
         both = tf.concat([vectors, tf.gather(self.trained.bias, codes)[:, :, None]], axis=2)
         flat = tf.reshape(both, (-1, both.shape[1] * both.shape[2]))
         if self.linear is None:
@@ -165,8 +174,15 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     Raises:
         ShortlistError: the catalogue is too large for the linear model.
     """
-    assert data.history is not None  # the recipe was checked
     model = MaskedSoftmax(cardinality(data.item_id), options)
+    return with_towers(model, data, options, visible, steps)
+
+
+def with_towers(
+    model: MaskedSoftmax, data: PreparedData, options: Retriever, visible: Interactions, steps: int
+) -> TwoTower:
+    """The model compiled, and the two towers that read its tables; arguments and errors as ``build``."""
+    assert data.history is not None  # the recipe was checked
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
     model.compile(optimizer=AdamW(rate, options.weight_decay))
     leading, led_to = _linear(data, options, visible)
@@ -185,7 +201,7 @@ def _linear(
             f"retriever.linear_dim needs a catalogue of at most {MOST_ITEMS:,} items, and this one has "
             f"{data.item_count:,}: set linear_dim = 0."
         )
-    weights = item_weights(visible, data.user_count, data.item_count)
+    weights = item_weights(visible, data.user_count, data.item_count, Linear())
     codes = data.items[data.item_id.name]
     tables = []
     for factor in factors(weights, options.linear_dim):

@@ -104,11 +104,25 @@ def aliccp(folder: Path) -> None:
     pq.write_table(pa.table(values), folder / "aliccp" / "rows.parquet")
 
 
+def gowalla(folder: Path) -> None:
+    """LightGCN's lists; every seventh pair is in the test part."""
+    parts: dict[str, dict[int, list[int]]] = {"train.txt": {}, "test.txt": {}}
+    for place, (user, item) in enumerate(pairs()):
+        part = "train.txt" if place % 7 else "test.txt"
+        parts[part].setdefault(user, []).append(item)
+    content = {
+        name: _lines([" ".join(map(str, (user, *items))) for user, items in lists.items()])
+        for name, lists in parts.items()
+    }
+    write(folder / "gowalla", content)
+
+
 FOLDERS: dict[str, Callable[[Path], str | None]] = {
     "movielens-100k": movielens,
     "lastfm-2k": lastfm,
     "anime": anime,
     "aliccp": aliccp,
+    "gowalla": gowalla,
 }
 
 

@@ -18,6 +18,7 @@ from models.number_arrays import number_arrays
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.artifacts import Artifacts
 from recipes.models import NUMBERS as KNOWN
+from recipes.models import Linear
 from recipes.recipe import Recipe
 
 COUNT = 20
@@ -102,7 +103,7 @@ def test_cross_features_by_hand(
 ) -> None:
     """Popularity, activity, co-occurrence and the linear model's weights, from the visible part alone."""
     train = data.interactions("train")
-    weights = item_weights(train, data.user_count, data.item_count)
+    weights = item_weights(train, data.user_count, data.item_count, Linear())
     buyers = [set(train.users[train.items == item].tolist()) for item in range(data.item_count)]
     for user in np.unique(rows.users)[::5].tolist():
         seen = set(train.items[train.users == user].tolist())
@@ -219,7 +220,7 @@ def test_sources_take_turns(
         asked, data, retrieval_of(asked, data, vectors), data.interactions("valid")
     )
     train = data.interactions("train")
-    weights = item_weights(train, data.user_count, data.item_count)
+    weights = item_weights(train, data.user_count, data.item_count, Linear())
     codes = data.items[data.item_id.name]
     for user in np.unique(rows.users)[::7].tolist():
         seen = set(train.items[train.users == user].tolist())

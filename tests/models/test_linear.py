@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from models.linear import DROPOUT, PENALTY, factors, item_weights, strongest
+from models import linear
+from models.linear import factors, item_weights, strongest, strongest_weights
+from models.neighbours import linked_items
 from models.prepared import Interactions
+from recipes.errors import ShortlistError
+from recipes.models import Linear
 
 USERS, ITEMS = 40, 7
+LINEAR = Linear(dropout=0.5, penalty=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +31,8 @@ def test_weights_solve_the_penalised_regression_of_each_item(
 ) -> None:
     """Each item from the others alone, least squares with the penalty that dropping items amounts to."""
     matrix = taken.astype(float)
-    weights = item_weights(interactions, USERS, ITEMS)
-    penalty = DROPOUT / (1 - DROPOUT) * matrix.sum(axis=0) + PENALTY
+    weights = item_weights(interactions, USERS, ITEMS, LINEAR)
+    penalty = 0.5 / (1 - 0.5) * matrix.sum(axis=0) + 3.0
     for item in range(ITEMS):
         others = np.delete(np.arange(ITEMS), item)
         rows = np.vstack([matrix[:, others], np.diag(np.sqrt(penalty[others]))])
@@ -39,8 +44,8 @@ def test_weights_solve_the_penalised_regression_of_each_item(
 
 def test_a_repeated_pair_counts_once(interactions: Interactions) -> None:
     """A user who comes back to an item is still one user."""
-    twice = item_weights(interactions + interactions, USERS, ITEMS)
-    np.testing.assert_allclose(twice, item_weights(interactions, USERS, ITEMS), atol=1e-7)
+    twice = item_weights(interactions + interactions, USERS, ITEMS, LINEAR)
+    np.testing.assert_allclose(twice, item_weights(interactions, USERS, ITEMS, LINEAR), atol=1e-7)
 
 
 def test_the_strongest_weights_are_kept_whatever_their_sign() -> None:
@@ -56,10 +61,36 @@ def test_the_strongest_weights_are_kept_whatever_their_sign() -> None:
 
 def test_factors_are_the_nearest_of_their_width(interactions: Interactions) -> None:
     """What two narrow tables miss of the weights is what a singular value decomposition leaves out."""
-    weights = item_weights(interactions, USERS, ITEMS)
+    weights = item_weights(interactions, USERS, ITEMS, LINEAR)
     spread = np.linalg.svd(weights.astype(np.float64), compute_uv=False)
     for dim in (1, 3):
         leading, led_to = factors(weights, dim)
         assert leading.shape == led_to.shape == (ITEMS, dim)
         missed = np.linalg.norm(weights - leading @ led_to.T)
         assert missed == pytest.approx(np.sqrt((spread[dim:] ** 2).sum()), rel=1e-4)
+
+
+def test_a_large_catalogue_has_the_weights_of_its_links(
+    interactions: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to as many items as the closed form can take it is solved; above, links are propagated."""
+    small = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
+    np.testing.assert_array_equal(
+        small.weights, strongest(item_weights(interactions, USERS, ITEMS, LINEAR), 3).weights
+    )
+    links = linked_items(
+        interactions, USERS, ITEMS, 3, user_power=0.6, from_power=0.5, to_power=0.3
+    )
+    monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
+    large = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
+    np.testing.assert_array_equal(large.rows, links.rows)
+    np.testing.assert_array_equal(large.weights, links.weights)
+
+
+def test_the_closed_form_is_refused_where_it_would_take_the_memory(
+    interactions: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe that insists on it is told what to set instead."""
+    monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
+    with pytest.raises(ShortlistError, match=r"linear\.kind = 'propagation'"):
+        strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="edlae"))

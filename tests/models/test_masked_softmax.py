@@ -5,17 +5,16 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
 from models import linear
-from models.pooling import HISTORY_POWER
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import masked_softmax
 from models.two_tower import TwoTower
 from recipes.errors import ShortlistError
-from recipes.models import Retriever
+from recipes.models import Linear, Retriever
+from tests.models.tastes import share_with_own_taste_first
 
 COPIES, DIM = 2, 5
 
@@ -52,7 +51,7 @@ def test_the_loss_is_of_the_hidden_items_among_all_but_the_shown(
             shown = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] >= model.dropout))
             hidden = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] < model.dropout))
             table = tables[:, copy]
-            scores = table @ (table[shown].sum(axis=0) / len(shown) ** HISTORY_POWER)
+            scores = table @ (table[shown].sum(axis=0) / len(shown) ** model.history_power)
             scores = (scores + bias[:, copy]).astype(np.float64)
             possible = np.setdiff1d(np.arange(items), shown)
             log_likelihood = scores[hidden] - np.log(np.exp(scores[possible]).sum())
@@ -66,7 +65,7 @@ def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarra
     tables, bias = model.embeddings.numpy(), model.bias.numpy()
     train = data.interactions("train")
     leading, led_to = linear.factors(
-        linear.item_weights(train, data.user_count, data.item_count), 3
+        linear.item_weights(train, data.user_count, data.item_count, Linear()), 3
     )
     codes = data.items[data.item_id.name]
     assert data.history is not None
@@ -76,7 +75,7 @@ def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarra
         last = past[-length:]
         for copy in range(COPIES):
             table = tables[codes, copy]
-            pooled = table[last].sum(axis=0) / max(len(last), 1) ** HISTORY_POWER
+            pooled = table[last].sum(axis=0) / max(len(last), 1) ** model.history_power
             scores[user] += table @ pooled + bias[codes, copy]
         scores[user] += weight * COPIES * (led_to @ leading[last].sum(axis=0))
     return scores
@@ -109,16 +108,7 @@ def test_it_learns_who_likes_what(data: PreparedData) -> None:
     two_tower = masked_softmax.build(data, chosen, train, 160)
     batches = masked_softmax.batches(data, chosen, ["train"])
     two_tower.model.fit(batches, epochs=40, verbose=0)
-    queries = two_tower.embed_queries(data.queries(train))
-    scores = queries @ two_tower.embed_items(data.items).T
-    past = train.by_user(data.user_count)
-    products = np.array(pq.read_table(data.files.items)["raw_id"].to_pylist()).astype(int)
-    right = []
-    for user, raw in enumerate(data.raw_user_ids):
-        own = (products - 1) // 20 == int(raw[1:]) % 2
-        unseen = ~np.isin(np.arange(data.item_count), past[user])
-        right.append(scores[user, own & unseen].mean() > scores[user, ~own & unseen].mean())
-    assert np.mean(right) > 0.9
+    assert share_with_own_taste_first(data, two_tower, train) > 0.9
 
 
 def test_batches_are_the_users_with_something_to_show_and_something_to_hide(

@@ -1,8 +1,10 @@
 """Item neighbours against cosines worked out by hand."""
 
 import numpy as np
+import pytest
 
-from models.neighbours import item_neighbours
+from models import neighbours
+from models.neighbours import item_neighbours, linked_items
 from models.prepared import Interactions
 
 
@@ -18,8 +20,8 @@ def test_hand_computed_cosines() -> None:
     assert found.rows.tolist() == [[1, 2, -1], [0, 2, -1], [1, 0, -1], [-1, -1, -1]]
     near, middle, far = 2 / np.sqrt(3 * 2), 1 / np.sqrt(2 * 1), 1 / np.sqrt(3 * 1)
     expected = [[near, far, 0], [near, middle, 0], [middle, far, 0], [0, 0, 0]]
-    np.testing.assert_allclose(found.similarities, expected, rtol=1e-6)
-    assert (found.rows.dtype, found.similarities.dtype) == (np.int64, np.float32)
+    np.testing.assert_allclose(found.weights, expected, rtol=1e-6)
+    assert (found.rows.dtype, found.weights.dtype) == (np.int64, np.float32)
 
 
 def test_an_item_is_not_its_own_neighbour() -> None:
@@ -32,11 +34,36 @@ def test_a_repeated_pair_counts_once() -> None:
     """A user who comes back to an item is still one user."""
     once = item_neighbours(pairs([0, 1], [0]), users=2, items=2, count=1)
     twice = item_neighbours(pairs([0, 1, 0, 0], [0]), users=2, items=2, count=1)
-    np.testing.assert_array_equal(once.similarities, twice.similarities)
-    np.testing.assert_allclose(once.similarities, 1 / np.sqrt(2), rtol=1e-6)
+    np.testing.assert_array_equal(once.weights, twice.weights)
+    np.testing.assert_allclose(once.weights, 1 / np.sqrt(2), rtol=1e-6)
 
 
 def test_equal_neighbours_stand_by_row_and_the_rest_is_cut() -> None:
     """Items 1 to 4 are equally near to item 0: the two first rows are kept."""
     found = item_neighbours(pairs([4, 2, 0, 3, 1]), users=1, items=5, count=2)
     assert found.rows.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]]
+
+
+def test_a_link_is_divided_by_how_many_each_of_its_ends_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Users of 2, 3 and 1 items; items of 3, 2 and 1 users. Worked out link by link, one item at a time."""
+    monkeypatch.setattr(neighbours, "ITEMS_AT_ONCE", 1)
+    found = linked_items(
+        pairs([0, 1], [0, 1, 2], [0]),
+        3,
+        3,
+        2,
+        user_power=1.0,
+        from_power=0.5,
+        to_power=0.25,
+    )
+    both, third = 1 / 2 + 1 / 3, 1 / 3
+    expected = [
+        {1: both / 3**0.5 / 2**0.25, 2: third / 3**0.5},
+        {0: both / 2**0.5 / 3**0.25, 2: third / 2**0.5},
+        {0: third / 3**0.25, 1: third / 2**0.25},
+    ]
+    for item, row in enumerate(expected):
+        assert dict(zip(found.rows[item], found.weights[item], strict=True)) == pytest.approx(row)
+    assert found.rows[2].tolist() == [1, 0]  # the stronger first

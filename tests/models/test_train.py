@@ -177,6 +177,34 @@ def test_models_that_are_up_to_date_are_kept(artifacts: Artifacts, recipe: Recip
     assert {path: path.stat().st_mtime_ns for path in after} == before
 
 
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        ("serving", {"sources": ("two-tower", "linear")}),
+        ("linear", {"penalty": 3.0}),
+        ("als", {"dim": 4}),
+    ],
+)
+def test_other_sources_of_candidates_are_another_training(
+    copied: Artifacts,
+    recipe: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    changes: dict[str, object],
+) -> None:
+    """The ranker has learnt from the candidates that they bring: models of other ones are not up to date."""
+
+    def trains(*arguments: object, **options: object) -> None:
+        raise InterruptedError("it trains")
+
+    monkeypatch.setattr("models.phases.train_all", trains)
+    changed = recipe.model_copy(
+        update={table: getattr(recipe, table).model_copy(update=dict(changes))}
+    )
+    with pytest.raises(Exception, match="it trains"):
+        train(changed, copied, force=False, say=print)
+
+
 def test_force_trains_again_and_the_seed_gives_the_same_model(
     copied: Artifacts, artifacts: Artifacts, recipe: Recipe
 ) -> None:

@@ -105,3 +105,37 @@ def test_a_split_in_time_needs_times(kind: str) -> None:
     split = Split.model_validate({"kind": kind})
     with pytest.raises(ShortlistError, match=r"columns\.timestamp"):
         split_interactions(table, Columns(user="user", item="item"), split)
+
+
+GIVEN = Split(kind="given", column="held_out", by="user", valid=0.5, seed=3)
+
+
+@pytest.mark.parametrize("dtype", [bool, int])
+def test_a_given_test_part_is_kept_and_valid_is_cut_from_the_rest(dtype: type) -> None:
+    """Whatever share it has; half of each user's other rows are for validation."""
+    held_out = pd.Series([True, False, False, False, True, True, False, False]).astype(dtype)
+    table = pd.DataFrame(
+        {"user": list("aaaaabbb"), "item": range(8), "at": range(8), "held_out": held_out}
+    )
+    parts = split_interactions(table, COLUMNS, GIVEN)
+    assert np.flatnonzero(parts == TEST).tolist() == [0, 4, 5]
+    users = table["user"][parts == VALID].tolist()
+    assert sorted(users) in (["a", "b"], ["a", "a", "b"])
+
+
+def test_a_given_part_needs_a_column_that_says_so() -> None:
+    """The column that is missing, and a value that is neither true nor false, are named."""
+    table = pd.DataFrame({"user": ["a", "b"], "item": [1, 2], "at": [1, 2]})
+    with pytest.raises(ShortlistError, match=r"'held_out' is not a column .* user, item, at"):
+        split_interactions(table, COLUMNS, GIVEN)
+    with pytest.raises(ShortlistError, match=r"must be true or false .* and 'maybe' came"):
+        split_interactions(table.assign(held_out=["maybe", True]), COLUMNS, GIVEN)
+
+
+def test_a_given_split_without_a_test_part_is_refused() -> None:
+    """A column that is false everywhere holds nothing out."""
+    table = pd.DataFrame(
+        {"user": list("aabb"), "item": range(4), "at": range(4), "held_out": False}
+    )
+    with pytest.raises(ShortlistError, match="test part of the split is empty"):
+        split_interactions(table, COLUMNS, GIVEN)

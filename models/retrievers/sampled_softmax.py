@@ -1,0 +1,107 @@
+"""The masked softmax over a sample of the items, for catalogues that are too large to score whole.
+
+What is hidden of the users of a batch competes with what is hidden of the others, and with items that are
+drawn at random from the whole catalogue (mixed negatives: J. Yang et al., "Mixed negative sampling for
+learning two-tower neural networks in recommendations", WWW 2020). Often hidden items are often among them,
+so each score is lowered by the logarithm of the probability that its item is in the sample (logQ: X. Yi et
+al., RecSys 2019).
+"""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+import numpy as np
+import tensorflow as tf
+
+from models.prepared import Interactions, PreparedData, cardinality
+from models.retrievers.masked_softmax import Baskets, MaskedSoftmax, with_towers
+from models.two_tower import TwoTower
+from recipes.models import Retriever
+
+
+class CodeLists(Baskets):
+    """The users of a batch as rows of item codes int32, padded with 0 to the longest of all rows."""
+
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.order[batch * self.size : (batch + 1) * self.size]
+        lengths = np.diff(self.taken.indptr)
+        codes = np.zeros((len(rows), lengths.max()), np.int32)
+        codes[np.arange(codes.shape[1]) < lengths[rows, None]] = self.taken[rows].indices
+        return codes, np.zeros(len(rows), np.float32)
+
+
+class SampledSoftmax(MaskedSoftmax):
+    """As ``MaskedSoftmax``, trained on ``CodeLists``.
+
+    Args:
+        taken: how many users took each item, float32 [items]. ``share``: of the users that a batch has.
+    """
+
+    def __init__(self, items: int, options: Retriever, taken: np.ndarray, share: float) -> None:
+        super().__init__(items, options)
+        self.sampled, self.temperature = options.negatives, options.temperature
+        self.normalized = options.normalized
+        # Neither hidden nor drawn, as if both came at a constant rate.
+        rate = taken * options.history_dropout * share + self.sampled / items
+        self.log_probability = tf.constant(np.log(-np.expm1(-rate) + 1e-20), tf.float32)
+
+    def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The loss of each user, [batch, copies], for a new draw of what is hidden."""
+        losses = [self._of_copy(codes, copy) for copy in range(self.copies)]
+        return tf.stack(losses, axis=1)
+
+    def _of_copy(self, codes: tf.Tensor, copy: int) -> tf.Tensor:
+        users, items = tf.shape(codes)[0], self.embeddings.shape[0]
+        known = codes > 0
+        keep = self.generator.uniform(tf.shape(codes)) >= self.dropout
+        shown, hidden = tf.where(known & keep), tf.where(known & ~keep)
+        shown_codes, hidden_codes = tf.gather_nd(codes, shown), tf.gather_nd(codes, hidden)
+        drawn = self.generator.uniform((self.sampled,), 0, items, tf.int32)
+        sample = tf.unique(tf.concat([hidden_codes, drawn], axis=0)).y
+
+        table, bias = self.embeddings[:, copy], self.bias[:, copy]
+        count = tf.math.bincount(tf.cast(shown[:, 0], tf.int32), minlength=users, maxlength=users)
+        summed = tf.math.unsorted_segment_sum(tf.gather(table, shown_codes), shown[:, 0], users)
+        query = summed / tf.maximum(tf.cast(count, tf.float32), 1.0)[:, None] ** self.history_power
+        vectors = tf.gather(table, sample)
+        if self.normalized:  # the biases then stay what they were at first, 0
+            query, vectors = tf.math.l2_normalize(query, 1), tf.math.l2_normalize(vectors, 1)
+        else:
+            query = tf.concat([query, tf.ones_like(query[:, :1])], axis=1)
+            vectors = tf.concat([vectors, tf.gather(bias, sample)[:, None]], axis=1)
+        scores = tf.matmul(query, vectors, transpose_b=True) / self.temperature
+        scores -= tf.gather(self.log_probability, sample)
+
+        place = tf.tensor_scatter_nd_update(
+            tf.fill((items,), -1), sample[:, None], tf.range(tf.size(sample))
+        )
+        shown_place = tf.gather(place, shown_codes)
+        among = tf.boolean_mask(
+            tf.stack([tf.cast(shown[:, 0], tf.int32), shown_place], axis=1), shown_place >= 0
+        )
+        # A shown item is no answer.
+        scores = tf.tensor_scatter_nd_add(scores, among, tf.fill((tf.shape(among)[0],), -1e9))
+        answer = tf.stack([tf.cast(hidden[:, 0], tf.int32), tf.gather(place, hidden_codes)], axis=1)
+        likelihood = tf.gather_nd(tf.nn.log_softmax(scores, axis=1), answer)
+        found = tf.math.unsorted_segment_sum(tf.maximum(likelihood, -1e6), hidden[:, 0], users)
+        asked = tf.math.unsorted_segment_sum(tf.ones_like(likelihood), hidden[:, 0], users)
+        return -found / tf.sqrt(tf.maximum(asked, 1.0))
+
+
+def batches(data: PreparedData, options: Retriever, parts: list[str]) -> CodeLists:
+    """Every user with two positives or more in the parts."""
+    return batches_of(data, options, data.interactions(*parts))
+
+
+def batches_of(data: PreparedData, options: Retriever, visible: Interactions) -> CodeLists:
+    """Every user with two positives or more among the interactions."""
+    return CodeLists(data, visible, options.batch_size, options.seed)
+
+
+def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+    """As ``masked_softmax.build``."""
+    items = cardinality(data.item_id)
+    codes = data.items[data.item_id.name][visible.items]
+    taken = np.bincount(codes, minlength=items)
+    users = len(np.unique(visible.users))
+    model = SampledSoftmax(items, options, taken, min(1.0, options.batch_size / users))
+    return with_towers(model, data, options, visible, steps)

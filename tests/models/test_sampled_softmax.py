@@ -1,0 +1,93 @@
+"""The masked softmax over a sample of the items: its loss worked out by hand, and what it learns."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.prepared import Interactions, PreparedData, cardinality
+from models.retrievers import sampled_softmax
+from recipes.models import Retriever
+from tests.models.tastes import share_with_own_taste_first
+
+DIM, COPIES, DRAWN = 4, 2, 5
+
+
+def options(**settings: object) -> Retriever:
+    given = {"embedding_dim": DIM, "copies": COPIES, "negatives": DRAWN, "batch_size": 16}
+    return Retriever.model_validate({"kind": "sampled-softmax", **given, **settings})
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch, normalized: bool
+) -> None:
+    """By hand: the others' hidden items and the drawn ones compete, each corrected for how often it does;
+    what is shown of a user does not."""
+    chosen = options(normalized=normalized, temperature=0.5)
+    train = data.interactions("train")
+    model = sampled_softmax.build(data, chosen, train, 10).model
+    model.bias.assign(np.random.default_rng(3).normal(size=model.bias.shape))
+    codes = np.array([[3, 4, 5, 6], [4, 7, 8, 0], [9, 3, 10, 0]], np.int32)
+    hide = np.array([[0.9, 0.1, 0.9, 0.1], [0.1, 0.9, 0.9, 0.9], [0.9, 0.1, 0.9, 0.1]])
+    drawn = np.array([12, 3, 12, 13, 14])
+
+    def uniform(shape: object, *bounds: object) -> tf.Tensor:
+        return tf.constant(drawn, tf.int32) if bounds else tf.constant(hide, tf.float32)
+
+    monkeypatch.setattr(model, "generator", SimpleNamespace(uniform=uniform))
+    losses = model(tf.constant(codes), training=True).numpy()
+
+    items = cardinality(data.item_id)
+    users = len(np.unique(train.users))
+    taken = np.bincount(data.items[data.item_id.name][train.items], minlength=items)
+    rate = taken * chosen.history_dropout * 16 / users + DRAWN / items
+    correction = np.log(1 - np.exp(-rate))
+    shown = [[3, 5], [7, 8], [9, 10]]
+    hidden = [[4, 6], [4], [3]]
+    sample = np.array([3, 4, 6, 12, 13, 14])
+    for copy in range(COPIES):
+        table, bias = model.embeddings.numpy()[:, copy], model.bias.numpy()[:, copy]
+        for user in range(3):
+            query = table[shown[user]].sum(axis=0) / len(shown[user]) ** model.history_power
+            scores = (table @ query + bias) / 0.5 - correction
+            if normalized:
+                lengths = np.linalg.norm(table, axis=1) * np.linalg.norm(query)
+                scores = table @ query / lengths / 0.5 - correction
+            among = np.setdiff1d(sample, shown[user])
+            found = scores[hidden[user]] - np.log(np.exp(scores[among]).sum())
+            expected = -found.sum() / np.sqrt(len(hidden[user]))
+            assert losses[user, copy] == pytest.approx(expected, rel=1e-3)
+
+
+def test_batches_are_the_codes_of_users_with_two_items(data: PreparedData) -> None:
+    """Padded with 0 to the longest row; a user of one item is left out, a repeated item stands once."""
+    visible = Interactions(np.array([0, 0, 0, 1, 2, 2, 2]), np.array([3, 4, 5, 5, 6, 7, 7]))
+    batches = sampled_softmax.CodeLists(data, visible, size=1, seed=0)
+    rows = np.concatenate([batches[place][0] for place in range(len(batches))])
+    codes = data.items[data.item_id.name]
+    expected = [sorted(codes[[3, 4, 5]]), sorted([0, *codes[[6, 7]]])]
+    assert sorted(sorted(row) for row in rows.tolist()) == sorted(expected)
+
+
+def test_it_learns_who_likes_what(data: PreparedData) -> None:
+    """After a few epochs the unseen items of a customer's own taste score higher, for nearly everyone."""
+    chosen = options(learning_rate=0.05)
+    tf.keras.utils.set_random_seed(1)
+    train = data.interactions("train")
+    two_tower = sampled_softmax.build(data, chosen, train, 160)
+    two_tower.model.fit(sampled_softmax.batches(data, chosen, ["train"]), epochs=40, verbose=0)
+    assert share_with_own_taste_first(data, two_tower, train) > 0.9
+
+
+def test_normalized_towers_score_by_the_cosine(data: PreparedData) -> None:
+    """Each copy's vector has length 1 on both sides, and the sum of the copies' cosines is the score."""
+    train = data.interactions("train")
+    two_tower = sampled_softmax.build(data, options(normalized=True), train, 10)
+    queries = two_tower.embed_queries(data.queries(train))
+    items = two_tower.embed_items(data.items)
+    for vectors in (queries, items):
+        copies = vectors.reshape(len(vectors), COPIES, DIM + 1)[:, :, :DIM]
+        np.testing.assert_allclose(np.linalg.norm(copies, axis=2), 1, rtol=1e-5)
+    assert np.abs(queries @ items.T).max() <= COPIES + 1e-5

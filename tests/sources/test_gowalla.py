@@ -1,0 +1,98 @@
+"""LightGCN's Gowalla: read from lists or from the graph, with the published test part marked."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recipes.errors import ShortlistError
+from recipes.load import load
+from sources import gowalla
+from sources.tables import RawTables
+from tests.sources.samples import write
+
+TRAIN = {0: [0, 2], 1: [1], 2: [0, 1]}
+LISTS = {"train.txt": b"0 0 2\n1 1\n2 0 1\n", "test.txt": b"0 1\n1 3\n2\n"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHORTLIST_DATA", raising=False)
+
+
+def graph(pairs: dict[int, list[int]], users: int, items: int) -> bytes:
+    """The symmetric adjacency matrix of users, then items, with values other than 1, as published."""
+    matrix = np.zeros((users + items, users + items))
+    for user, taken in pairs.items():
+        for item in taken:
+            matrix[user, users + item] = matrix[users + item, user] = 2.0
+    file = io.BytesIO()
+    sparse.save_npz(file, sparse.csr_matrix(matrix))
+    return file.getvalue()
+
+
+def read(folder: Path) -> RawTables:
+    return gowalla.read(load("gowalla"), folder, print)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        LISTS,
+        {"s_adj_mat.npz": graph(TRAIN, 3, 4), "test.txt": LISTS["test.txt"]},
+    ],
+    ids=["lists", "graph"],
+)
+def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes]) -> None:
+    """The training pairs, then those of the test part; whoever has no test item has no test pair."""
+    tables = read(write(tmp_path / "gowalla", files).parent)
+    assert tables.interactions.table.to_pydict() == {
+        "user_id": [0, 0, 1, 2, 2, 0, 1],
+        "item_id": [0, 2, 1, 0, 1, 1, 3],
+        "held_out": [False] * 5 + [True] * 2,
+    }
+    assert tables.users.table.to_pydict() == {"user_id": [0, 1, 2]}
+    assert tables.items.table.to_pydict() == {"item_id": [0, 1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"train.txt": b"0 0 2\n1 one\n"}, "Line 2 of train.txt"),
+        ({"test.txt": b"0\n1\n"}, "test.txt of .* holds no pair"),
+        (
+            {"train.txt": None, "s_adj_mat.npz": b"PK no matrix"},
+            "s_adj_mat.npz of .* cannot be read",
+        ),
+        (
+            {"train.txt": None, "s_adj_mat.npz": graph({0: [0], 1: [0]}, 2, 1)},
+            "do not belong together",
+        ),
+    ],
+)
+def test_damaged_files_are_named(
+    tmp_path: Path, changed: dict[str, bytes | None], said: str
+) -> None:
+    """What came, in which file and line, and where whole ones are to be had."""
+    files = {name: content for name, content in (LISTS | changed).items() if content is not None}
+    folder = write(tmp_path / "gowalla", files).parent
+    with pytest.raises(ShortlistError, match=said) as refusal:
+        read(folder)
+    assert gowalla.URL in str(refusal.value)
+
+
+def test_a_matrix_without_two_sides_is_refused(tmp_path: Path) -> None:
+    """An edge between two users, or of an item to an item, is in no graph of users and items."""
+    file = io.BytesIO()
+    sparse.save_npz(file, sparse.csr_matrix(np.ones((4, 4))))
+    content = {"s_adj_mat.npz": file.getvalue(), "test.txt": LISTS["test.txt"]}
+    with pytest.raises(ShortlistError, match="not a graph of users and items"):
+        read(write(tmp_path / "gowalla", content).parent)
+
+
+def test_without_the_files_their_address_is_given(tmp_path: Path) -> None:
+    """Nothing is downloaded: a person is told what to fetch."""
+    with pytest.raises(ShortlistError, match=r"train\.txt and test\.txt from https://github"):
+        gowalla.read(load("gowalla"), None, print)
