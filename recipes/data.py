@@ -16,8 +16,9 @@ class Source(Table):
     """Where the raw tables come from."""
 
     kind: Literal["movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "parquet"]
-    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
-    #: be left out; they are then the ids that occur in the interactions.
+    #: For ``parquet``: paths of the three tables, relative to the recipe file, each a Parquet file or a
+    #: folder of them. Users and items may be left out; they are then the ids that occur in the
+    #: interactions.
     interactions: str | None = None
     users: str | None = None
     items: str | None = None

@@ -16,7 +16,7 @@ from workflows.conditions import Condition
 from workflows.splits import split_interactions
 
 #: Rows that are worked on in one go.
-_ROWS_AT_ONCE = 1 << 19
+_ROWS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,12 @@ def _latest_of_each_pair(frame: pl.DataFrame) -> pl.Series:
     found = []
     for number in range(shares):
         some = rows.filter(share == number) if shares > 1 else rows
+        again = some.select(pl.struct("user", "item").is_duplicated()).to_series()
+        found.append(some.filter(~again)["row"])
+        some = some.filter(again)  # mostly few, and only they have to be put in order
         if "time" in some.columns:
             some = some.sort("time", maintain_order=True)
-        found.append(some.unique(["user", "item"], keep="last")["row"])
+        found.append(some.unique(["user", "item"], keep="last", maintain_order=True)["row"])
     return pl.concat(found).sort()
 
 

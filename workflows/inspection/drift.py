@@ -94,13 +94,14 @@ def _interval(low: float, high: float) -> str:
 
 def _frequent(values: pl.DataFrame) -> pl.DataFrame:
     # The value breaks ties, so that a table gives the same bins each time.
-    ordered = values.with_columns(pl.col("value").cast(pl.String)).sort(
-        ["train", "value"], descending=[True, False]
-    )
-    bins = ordered.head(_FREQUENT).select(pl.col("value").alias("bin"), "train", "test")
-    others = ordered.slice(_FREQUENT).select(*_sums())
-    if len(ordered) > _FREQUENT:
-        bins = bins.vstack(others.select(pl.lit("all others").alias("bin"), "train", "test"))
+    most = values.top_k(_FREQUENT, by=["train", "value"], reverse=[False, True])
+    most = most.sort("train", "value", descending=[True, False])
+    bins = most.select(pl.col("value").cast(pl.String).alias("bin"), "train", "test")
+    if len(values) > _FREQUENT:
+        rest = values.select(pl.lit("all others").alias("bin"), *_sums()).with_columns(
+            pl.col("train") - most["train"].sum(), pl.col("test") - most["test"].sum()
+        )
+        bins = bins.vstack(rest)
     return bins
 
 

@@ -91,9 +91,10 @@ def _facts(column: values.Column, counted: Counted) -> ColumnFacts:
     known = column.values.filter(pl.col("value").is_not_null())
     commonest = None
     if len(known):
-        most = known.sort(["rows", "value"], descending=[True, False]).row(0, named=True)
-        value = f"{most['value']:g}" if column.is_number else str(most["value"])
-        commonest = (value, most["rows"] / column.values["rows"].sum())
+        most = known.select(pl.col("rows").max()).item()
+        value = known.filter(rows=most).select(pl.col("value").min()).item()
+        shown = f"{value:g}" if column.is_number else str(value)
+        commonest = (shown, most / int(column.values["rows"].sum()))
     return ColumnFacts(
         table=column.table,
         name=column.name,

@@ -107,10 +107,12 @@ def of_side(
             value = value.cast(pl.Float64).fill_nan(None)
         raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
         rows, nulls = len(raw), raw["value"].null_count()
-        counted = ids.rename({"value": side}).join(raw, on=side, how="left")
+        # Ids that only one of the two tables has count as well: with no feature, or no interaction.
+        counted = ids.rename({"value": side}).join(raw, on=side, how="full", coalesce=True)
+        del raw
         if feature.list:
             counted = counted.explode("value", empty_as_null=True)
-            raw = raw.explode("value", empty_as_null=True)
+        values = counted.group_by("value").agg(_MERGED)
         yield Column(
             table="users" if side == "user" else "items",
             name=name,
@@ -119,6 +121,6 @@ def of_side(
             type=str(types[name]),
             rows=rows,
             nulls=nulls,
-            distinct=raw["value"].drop_nulls().n_unique(),
-            values=counted.group_by("value").agg(_MERGED),
+            distinct=len(values) - values["value"].null_count(),
+            values=values.filter(pl.col("rows") > 0),
         )
