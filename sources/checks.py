@@ -56,6 +56,11 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
 
 
 def _column(table: RawTable, name: str, key: str) -> pa.ChunkedArray:
+    _type(table, name, key)
+    return table.column(name)
+
+
+def _type(table: RawTable, name: str, key: str) -> pa.DataType:
     known = table.schema.names
     if known.count(name) != 1:
         what = "no column" if name not in known else "more than one column"
@@ -63,7 +68,7 @@ def _column(table: RawTable, name: str, key: str) -> pa.ChunkedArray:
             f"{table.origin} has {what} '{name}', which the recipe names as {key}. "
             f"Its columns are: {', '.join(known)}.{nearest(name, known)}"
         )
-    return table.column(name)
+    return table.schema.field(name).type
 
 
 def _wrong_type(table: RawTable, name: str, expected: str, hint: str = "") -> ShortlistError:
@@ -144,13 +149,12 @@ def _check_number(table: RawTable, name: str | None, key: str) -> None:
 
 
 def _check_title(table: RawTable, name: str) -> None:
-    _column(table, name, "columns.title")
-    if not pa.types.is_string(table.column(name).type):
+    if not pa.types.is_string(_type(table, name, "columns.title")):
         raise _wrong_type(table, name, "a string, because the recipe names it as columns.title")
 
 
 def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> None:
-    kind = _column(table, name, key).type
+    kind = _type(table, name, key)
     if feature.kind in ("numeric", "bucket"):
         if not _is_number(kind):
             raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")

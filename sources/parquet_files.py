@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,9 +26,8 @@ class ParquetFiles:
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._files = [_open(path) for path in files]
-        self._paths = list(files)
-        self.schema = _common_schema(self._paths, [file.schema_arrow for file in self._files])
+        self._files = [_look_at(path) for path in files]
+        self.schema = _common_schema(self._files)
         self.num_rows = sum(file.metadata.num_rows for file in self._files)
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -45,28 +45,42 @@ class ParquetFiles:
 
     def place(self, row: int) -> str:
         """In which row group of which file a row lies; ``row`` counts through all files."""
-        for path, file in zip(self._paths, self._files, strict=True):
+        for file in self._files:
             before = row
-            for group in range(file.num_row_groups):
+            for group in range(file.metadata.num_row_groups):
                 if row < (rows := file.metadata.row_group(group).num_rows):
-                    return f"row {before} (counted from 0) of {path.name}, in row group {group}"
+                    return (
+                        f"row {before} (counted from 0) of {file.path.name}, in row group {group}"
+                    )
                 row -= rows
         raise IndexError(row)
 
     def _read(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-        for path, file in zip(self._paths, self._files, strict=True):
-            for group in range(file.num_row_groups):
-                rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns)
-                try:
-                    yield from rows
-                except _UNREADABLE as error:
-                    names = columns or file.schema_arrow.names
-                    raise _damaged(path, file, group, names, error) from error
+        for each in self._files:
+            with pq.ParquetFile(
+                each.path, metadata=each.metadata, page_checksum_verification=True
+            ) as file:
+                for group in range(each.metadata.num_row_groups):
+                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns)
+                    try:
+                        yield from rows
+                    except _UNREADABLE as error:
+                        names = columns or each.schema.names
+                        raise _damaged(each.path, file, group, names, error) from error
 
 
-def _open(path: Path) -> pq.ParquetFile:
+class _File(NamedTuple):
+    """A file that is closed again: there may be more of them than a process may hold open."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    schema: pa.Schema
+
+
+def _look_at(path: Path) -> _File:
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        with pq.ParquetFile(path) as file:
+            return _File(path, file.metadata, plain(file.schema_arrow))
     except PermissionError as error:
         raise ShortlistError(
             f"{path} may not be read: permission denied. Let the user who runs this read it."
@@ -94,10 +108,10 @@ def _damaged(
     )
 
 
-def _common_schema(paths: list[Path], schemas: list[pa.Schema]) -> pa.Schema:
-    first, common = paths[0], plain(schemas[0])
+def _common_schema(files: list[_File]) -> pa.Schema:
+    first, common = files[0].path, files[0].schema
     problems = []
-    for path, schema in zip(paths[1:], map(plain, schemas[1:]), strict=True):
+    for path, _, schema in files[1:]:
         problems += [
             f"{path.name} lacks column '{name}'"
             for name in common.names

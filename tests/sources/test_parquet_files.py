@@ -1,6 +1,7 @@
 """Folders of Parquet files: one table out of several files, or each difference named."""
 
 import datetime
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: P
     expected = {name: values * 2 for name, values in shop.ORDERS.items()}
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == expected
     assert pq.read_schema(artifacts.raw.interactions).field("quantity").type == pa.int64()
+
+
+def test_there_may_be_more_files_than_a_process_may_hold_open(tmp_path: Path) -> None:
+    """Files are opened one after the other."""
+    names = [f"part-{number:03}" for number in range(100)]
+    recipe = _shop(tmp_path, **dict.fromkeys(names, shop.ORDERS))
+    artifacts = Artifacts(tmp_path / "artifacts")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 50, hard))
+    try:
+        ingest(recipe, artifacts, None, print)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert pq.read_metadata(artifacts.raw.interactions).num_rows == 400
 
 
 def test_users_that_are_left_out_are_those_of_all_files(tmp_path: Path) -> None:

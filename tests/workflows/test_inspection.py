@@ -1,10 +1,12 @@
 """Inspecting raw data: what is counted, and what is refused."""
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from recipes.artifacts import PARTS, Artifacts
@@ -13,6 +15,7 @@ from recipes.recipe import Recipe
 from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.counted import counted_interactions
 from workflows.inspection.facts import ColumnFacts, Inspection
+from workflows.inspection.findings import remarks
 from workflows.inspection.inspect import inspect
 from workflows.prepare import prepare
 
@@ -113,6 +116,75 @@ def test_a_part_of_the_run_that_is_missing_is_named_with_its_command(tmp_path: P
     """Without raw tables there is nothing to inspect."""
     with pytest.raises(ShortlistError, match="shortlist prepare ratings"):
         inspect(ratings_recipe(), Artifacts(tmp_path))
+
+
+MOMENT = datetime.datetime(2024, 2, 29, 22, 30, tzinfo=datetime.UTC)
+ZONED = pa.timestamp("ms", tz="America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (pa.array([int(MOMENT.timestamp())], pa.int64()), MOMENT),
+        (pa.array([MOMENT.replace(tzinfo=None)], pa.timestamp("ns")), MOMENT),
+        (pa.array([MOMENT], ZONED), MOMENT),
+        (
+            pa.array([MOMENT.date()], pa.date32()),
+            datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC),
+        ),
+    ],
+)
+def test_time_is_read_from_every_type_that_it_may_have(
+    tmp_path: Path, times: pa.Array, first: datetime.datetime
+) -> None:
+    """Seconds, a moment with and without a zone, and a day; all 800 interactions are at once."""
+    at = pa.concat_arrays([times] * 800)
+    recipe = ratings_recipe(split={"kind": "random", "test": 0.25, "valid": 0.2})
+    span = inspect(recipe, write_raw(tmp_path, interactions={"at": at})).span
+    assert span is not None
+    assert (span.first, span.last) == (first.timestamp(), first.timestamp())
+    assert sum(map(sum, span.along)) == 800
+
+
+def test_a_day_is_compared_as_the_preparation_does(tmp_path: Path) -> None:
+    """A condition on a column of days: from the second of March on."""
+    days = [datetime.date(2024, 3, 1 + number // 400) for number in range(800)]
+    artifacts = write_raw(tmp_path, interactions={"at": pa.array(days, pa.date32())})
+    recipe = ratings_recipe(interactions={"filter": "at >= '2024-03-02'"})
+    assert counted_interactions(recipe, artifacts.raw).filtered == 400
+
+
+def test_a_split_that_fails_is_one_of_the_reasons(tmp_path: Path) -> None:
+    """Each user once: the last one out leaves nothing to train on, and it is told why."""
+    recipe = ratings_recipe(split={"kind": "leave-last-out"})
+    users = {"user": [f"u{number}" for number in range(800)]}
+    found = inspect(recipe, write_raw(tmp_path, interactions=users))
+    assert found.parts == {"train": 800, "valid": 0, "test": 0}
+    no_split, no_user_twice = found.refusals
+    assert no_split.startswith("There is no split: the valid part of the split is empty")
+    assert "no user is met twice" in no_user_twice
+    assert found.cold == ()
+
+
+def test_many_values_are_told_with_the_memory_that_they_take() -> None:
+    """Ten million urls, embedded in 64 numbers of four bytes each."""
+    urls = ColumnFacts(
+        table="items",
+        name="url",
+        key="features.item.url",
+        type="String",
+        is_number=False,
+        rows=20_000_000,
+        nulls=0,
+        distinct=10_000_000,
+        commonest=None,
+        drift=None,
+        auc=None,
+        determines=None,
+    )
+    (remark,) = remarks(ratings_recipe(), [urls], [], None)
+    assert "has 10,000,000 values: an embedding of 64 numbers for each takes 2.6 GB" in remark
+    assert "Raise frequency_threshold of features.item.url" in remark
 
 
 def _outcome(value: Callable[[int], int]) -> dict[str, Any]:

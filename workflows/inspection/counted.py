@@ -13,10 +13,10 @@ from recipes.artifacts import Raw
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from workflows.conditions import Condition
-from workflows.splits import split_interactions
+from workflows.splits import TRAIN, split_interactions
 
 #: Rows that are worked on in one go.
-_ROWS_AT_ONCE = 1 << 21
+_ROWS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Counted:
     repeated: int
     #: Units of ``time`` in a second.
     per_second: float
+    #: Why there are no parts, and all rows are taken for training; None where there are.
+    unparted: str | None
 
 
 def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
@@ -44,7 +46,7 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
 
     The table is streamed; what stays in memory are some 40 bytes an interaction.
 
-    Raises ``ShortlistError`` where no row is left, a part is empty or a condition does not fit.
+    Raises ``ShortlistError`` where no row is left, or a condition does not fit.
     """
     frame, per_second = _numbers(recipe, raw)
     rows = len(frame)
@@ -77,7 +79,8 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
         labels = frame["label"].unique().sort()
         if len(labels) == 2:
             frame = frame.with_columns(positive=pl.col("label") == labels[1])
-    return Counted(_with_parts(recipe, frame), rows, filtered, repeated, per_second)
+    frame, unparted = _with_parts(recipe, frame)
+    return Counted(frame, rows, filtered, repeated, per_second, unparted)
 
 
 def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
@@ -135,7 +138,7 @@ def _latest_of_each_pair(frame: pl.DataFrame) -> pl.Series:
     return pl.concat(found).sort()
 
 
-def _with_parts(recipe: Recipe, frame: pl.DataFrame) -> pl.DataFrame:
+def _with_parts(recipe: Recipe, frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
     columns = recipe.columns
     numbers = {
         columns.user: frame["user"].to_physical().to_numpy(),
@@ -143,5 +146,8 @@ def _with_parts(recipe: Recipe, frame: pl.DataFrame) -> pl.DataFrame:
     }
     if columns.timestamp is not None:
         numbers[columns.timestamp] = frame["time"].to_numpy()
-    parts = split_interactions(pd.DataFrame(numbers, copy=False), columns, recipe.split)
-    return frame.with_columns(part=pl.Series(parts, dtype=pl.Int8))
+    try:
+        parts = split_interactions(pd.DataFrame(numbers, copy=False), columns, recipe.split)
+    except ShortlistError as error:
+        return frame.with_columns(part=pl.lit(TRAIN, pl.Int8)), str(error)
+    return frame.with_columns(part=pl.Series(parts, dtype=pl.Int8)), None

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sources.tables import TableName
 from workflows.inspection.drift import Drift
-from workflows.inspection.values import TableName
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ _MANY_VALUES = 1_000_000
 def refusals(recipe: Recipe, counted: Counted, columns: Sequence[ColumnFacts]) -> Iterator[str]:
     """Reasons not to train on these data, each with the column, what was seen and what to do."""
     rows = len(counted.frame)
+    if counted.unparted is not None:
+        yield f"There is no split: {counted.unparted}"
     for column in columns:
         if column.key == "columns.label" and column.distinct == 1:
             value = column.commonest[0] if column.commonest else "null"

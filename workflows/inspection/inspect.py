@@ -23,8 +23,8 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
     Nothing is refused here but what cannot be looked at: ``Inspection.refusals`` are the caller's to
     raise, after it has shown the rest.
 
-    Raises ``ShortlistError`` where no interaction counts, a part of the split is empty, a condition does
-    not fit, or the page cannot be written.
+    Raises ``ShortlistError`` where no interaction counts, a condition does not fit, or the page cannot be
+    written.
     """
     for path in (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items):
         need(path, "prepare", recipe.given_as)

@@ -10,10 +10,9 @@ import polars as pl
 from recipes.artifacts import Raw
 from recipes.data import Feature
 from recipes.recipe import Recipe
+from sources.tables import TableName
 from workflows.inspection.counted import id_of
 from workflows.splits import TEST, TRAIN
-
-TableName = Literal["interactions", "users", "items"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,8 @@ class Column:
 
     ``values``: a row a value, null among them: ``value``; ``rows`` (interactions that have it) and of
     those ``train``, ``test``, ``positives`` and ``train_positives``; ``lowest`` and ``highest`` label.
-    What the recipe does not name (label, positives) is null. Of a list each element is a value.
+    Without a label these are null, and positives are 0 where nothing tells them. Of a list each element
+    is a value.
     """
 
     table: TableName
