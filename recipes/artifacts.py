@@ -133,6 +133,11 @@ class Artifacts:
         return Raw(self.root / "raw")
 
     @property
+    def inspection(self) -> Path:
+        """What ``shortlist inspect`` found in the raw tables, as one HTML page."""
+        return self.root / "inspection.html"
+
+    @property
     def prepared(self) -> Prepared:
         return Prepared(self.root / "prepared")
 

@@ -18,8 +18,9 @@ class Source(Table):
     kind: Literal[
         "movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "gowalla", "parquet"
     ]
-    #: For ``parquet``: paths of the three tables, relative to the recipe file. Users and items may
-    #: be left out; they are then the ids that occur in the interactions.
+    #: For ``parquet``: paths of the three tables, relative to the recipe file, each a Parquet file or a
+    #: folder of them. Users and items may be left out; they are then the ids that occur in the
+    #: interactions.
     interactions: str | None = None
     users: str | None = None
     items: str | None = None

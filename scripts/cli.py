@@ -18,6 +18,7 @@ from recipes.errors import ShortlistError
 COMMANDS = {
     "demo": "all of it on MovieLens-100K, from download to answers",
     "doctor": "check this machine, and say what to mend",
+    "inspect": "look at a recipe's raw data, and refuse what would train to nonsense",
     "prepare": "read a recipe's data, encode it and split it",
     "train": "train the retriever and the ranker",
     "tune": "search for the best settings of a stage",
@@ -38,7 +39,7 @@ _DESCRIPTION = """\
 From a recipe to ranked recommendations out of a Triton server.
 
 A recipe is a TOML file that names data, features and models. Its commands in order:
-prepare, train, evaluate, export, serve, recommend. To see all of it once: shortlist demo"""
+inspect, prepare, train, evaluate, export, serve, recommend. To see all of it once: shortlist demo"""
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 

@@ -1,6 +1,7 @@
 """What every source's tables must hold, said in terms of the file and the recipe."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +10,7 @@ from recipes.data import Feature
 from recipes.errors import ShortlistError
 from recipes.load import nearest
 from recipes.recipe import Recipe
-from sources.tables import RawTable, RawTables
+from sources.tables import RawTable, RawTables, is_list
 
 Say = Callable[[str], None]
 
@@ -25,8 +26,7 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
             numbers in one table and text in another.
     """
     columns = recipe.columns
-    interactions = _plain(tables.interactions)
-    users, items = _plain(tables.users), _plain(tables.items)
+    interactions, users, items = tables.interactions, tables.users, tables.items
     for table in (interactions, users, items):
         if table.table.num_rows == 0:
             raise ShortlistError(
@@ -48,47 +48,33 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
     ):
         for name, feature in side.items():
             _check_feature(table, name, f"{key}.{name}", feature)
+            _tell_where_nothing_is_known(table, name, f"{key}.{name}", say)
     for column, table in ((columns.user, users), (columns.item, items)):
         _check_once_each(table, column)
         _compare_ids(interactions, table, column, say)
     return RawTables(interactions, users, items)
 
 
-def _plain(table: RawTable) -> RawTable:
-    """Dictionary-encoded columns decoded, large strings and lists as ordinary ones."""
-    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.table.schema]
-    return RawTable(table.name, table.origin, table.table.cast(pa.schema(fields)))
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if _is_list(kind):
-        return pa.list_(_plain_type(kind.value_type))
-    return kind
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
 def _column(table: RawTable, name: str, key: str) -> pa.ChunkedArray:
-    known = table.table.column_names
+    _type(table, name, key)
+    return table.column(name)
+
+
+def _type(table: RawTable, name: str, key: str) -> pa.DataType:
+    known = table.schema.names
     if known.count(name) != 1:
         what = "no column" if name not in known else "more than one column"
         raise ShortlistError(
             f"{table.origin} has {what} '{name}', which the recipe names as {key}. "
             f"Its columns are: {', '.join(known)}.{nearest(name, known)}"
         )
-    return table.table.column(name)
+    return table.schema.field(name).type
 
 
 def _wrong_type(table: RawTable, name: str, expected: str, hint: str = "") -> ShortlistError:
-    came = table.table.column(name).type
+    came = table.schema.field(name).type
+    if pa.types.is_null(came):
+        hint = " It holds no value at all: give it some, or leave it out of the recipe."
     return ShortlistError(
         f"Column '{name}' of {table.origin} must be {expected}, and it is {came}.{hint}"
     )
@@ -100,7 +86,7 @@ def _refuse_nulls(table: RawTable, name: str, is_null: pa.ChunkedArray, what: st
         first = pc.index(is_null, True).as_py()
         raise ShortlistError(
             f"Column '{name}' of {table.origin} must not have {what}, and {count} of "
-            f"{table.table.num_rows} rows have; the first is row {first} (counted from 0). "
+            f"{table.table.num_rows} rows have; the first is {table.place(first)}. "
             "Drop these rows, or give them a value."
         )
 
@@ -117,10 +103,21 @@ def _with_ids(table: RawTable, name: str, key: str) -> RawTable:
         missing = pc.or_(ids.is_null(), pc.equal(pc.fill_null(ids, ""), ""))
         _refuse_nulls(table, name, missing, "null or empty ids")
     else:
-        hint = " A null among integers makes them floating point." if _is_float(ids.type) else ""
+        hint = _float_hint(table, ids) if _is_float(ids.type) else ""
         raise _wrong_type(table, name, "an integer or a string", hint)
-    index = table.table.column_names.index(name)
-    return RawTable(table.name, table.origin, table.table.set_column(index, name, ids))
+    schema = table.schema.set(table.schema.get_field_index(name), pa.field(name, ids.type))
+    return replace(table, schema=schema)
+
+
+def _float_hint(table: RawTable, ids: pa.ChunkedArray) -> str:
+    missing = ids.is_null(nan_is_null=True)
+    if not (count := pc.sum(missing).as_py()):
+        return " Write these numbers as integers."
+    first = table.place(pc.index(missing, True).as_py())
+    return (
+        f" A null among integers makes them floating point: {count} of {len(ids)} rows have none, "
+        f"the first is {first}. Drop these rows, and write the others as integers."
+    )
 
 
 def _is_float(kind: pa.DataType) -> bool:
@@ -152,13 +149,12 @@ def _check_number(table: RawTable, name: str | None, key: str) -> None:
 
 
 def _check_title(table: RawTable, name: str) -> None:
-    _column(table, name, "columns.title")
-    if not pa.types.is_string(table.table.column(name).type):
+    if not pa.types.is_string(_type(table, name, "columns.title")):
         raise _wrong_type(table, name, "a string, because the recipe names it as columns.title")
 
 
 def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> None:
-    kind = _column(table, name, key).type
+    kind = _type(table, name, key)
     if feature.kind in ("numeric", "bucket"):
         if not _is_number(kind):
             raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")
@@ -167,7 +163,7 @@ def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> No
         if not pa.types.is_string(kind):
             raise _wrong_type(table, name, f"a string, because {key} is of kind 'text'")
         return
-    if feature.list != _is_list(kind):
+    if feature.list != is_list(kind):
         expected = "a list" if feature.list else "one value a row"
         hint = "" if feature.list else f" If a row holds several values, say list = true in {key}."
         raise _wrong_type(table, name, f"{expected}, because {key} says so", hint)
@@ -181,8 +177,17 @@ def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> No
         raise _wrong_type(table, name, "text, integers, numbers or booleans to be a category")
 
 
+def _tell_where_nothing_is_known(table: RawTable, name: str, key: str, say: Say) -> None:
+    column = table.column(name)
+    if pc.all(column.is_null(nan_is_null=_is_float(column.type))).as_py():
+        say(
+            f"column '{name}' of {table.origin} ({key}) holds no value at all: it tells the models "
+            "nothing"
+        )
+
+
 def _check_once_each(table: RawTable, name: str) -> None:
-    counts = table.table.column(name).value_counts()
+    counts = table.column(name).value_counts()
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
         example = twice[0]["values"].as_py()
@@ -193,7 +198,7 @@ def _check_once_each(table: RawTable, name: str) -> None:
 
 
 def _compare_ids(interactions: RawTable, table: RawTable, name: str, say: Say) -> None:
-    used, known = interactions.table.column(name), table.table.column(name)
+    used, known = interactions.column(name), table.column(name)
     if used.type != known.type:
         raise ShortlistError(
             f"Column '{name}' is {used.type} in {interactions.origin} and {known.type} in "

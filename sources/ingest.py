@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipes.artifacts import Artifacts, Raw
@@ -12,6 +13,7 @@ from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, write_stamp
 from recipes.recipe import Recipe
 from sources.checks import checked
+from sources.tables import RawTable
 
 #: Which module reads which kind: ``read(recipe, data_dir, say) -> RawTables`` and
 #: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
@@ -24,6 +26,9 @@ MODULES = {
     "gowalla": "sources.gowalla",
     "parquet": "sources.parquet",
 }
+
+#: Rows of a row group of the raw tables, a batch more or less.
+_ROW_GROUP = 1 << 20
 
 
 def ingest(
@@ -58,16 +63,32 @@ def ingest(
     try:
         with atomic_directory(raw.root) as folder:
             new = Raw(folder)
-            pq.write_table(read.interactions.table, new.interactions)
-            pq.write_table(read.users.table, new.users)
-            pq.write_table(read.items.table, new.items)
+            _write(read.interactions, new.interactions)
+            _write(read.users, new.users)
+            _write(read.items, new.items)
             write_stamp(new.stamp, current)
     except OSError as error:
+        denied = isinstance(error, PermissionError)
+        remedy = "Let the user who runs this write there" if denied else "Free disk space"
         raise ShortlistError(
-            f"{raw.root} could not be written: {error}. What was there before is as it was. Free "
-            "disk space, or set SHORTLIST_ARTIFACTS to another place, and run it again."
+            f"{raw.root} could not be written: {error}. What was there before is as it was. "
+            f"{remedy}, or set SHORTLIST_ARTIFACTS to another place, and run it again."
         ) from error
     say(
         f"{read.interactions.table.num_rows:,} interactions, {read.users.table.num_rows:,} users, "
         f"{read.items.table.num_rows:,} items in {raw.root}"
     )
+
+
+def _write(table: RawTable, path: Path) -> None:
+    """Row group by row group, so that a table that lies in files is never in memory as a whole."""
+    with pq.ParquetWriter(path, table.schema) as writer:
+        waiting, rows = [], 0
+        for batch in table.batches():
+            waiting.append(batch)
+            rows += batch.num_rows
+            if rows >= _ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting, rows = [], 0
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting))

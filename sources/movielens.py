@@ -82,9 +82,9 @@ def tables(files: Files) -> RawTables:
 
 def titles_as_items(tables: RawTables) -> RawTables:
     """Films of one title become one item, whose id is the title; the first gives the features."""
-    films = tables.items.table
+    films = tables.items.in_memory()
     titles = dict(zip(films["item_id"].to_pylist(), films["title"].to_pylist(), strict=True))
-    interactions = tables.interactions.table
+    interactions = tables.interactions.in_memory()
     rated = pa.array([titles[film] for film in interactions["item_id"].to_pylist()], pa.string())
     place = interactions.column_names.index("item_id")
     interactions = interactions.set_column(place, "title", rated)

@@ -17,7 +17,7 @@ from scripts import cli
 #: Without what the newcomer's first look at a command must not wait for.
 HEAVY = (
     "tensorflow", "nvtabular", "merlin", "pandas", "dask", "pyarrow", "numpy", "pydantic", "rich",
-    "requests",
+    "requests", "polars", "scipy",
 )  # fmt: skip
 WRITTEN = [name for name in cli.COMMANDS if Path(cli.__file__).with_name(f"{name}.py").exists()]
 

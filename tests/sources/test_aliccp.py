@@ -60,17 +60,17 @@ def _rows(**changed: list[object]) -> pa.Table:
 def test_official_files_are_joined_by_the_key_of_common_features(tmp_path: Path) -> None:
     """A row is a shown item; of an item's rows the first tells its features; what lacks is 0."""
     read = _read(write(tmp_path, SAMPLE))
-    assert read.interactions.table.to_pydict() == {
+    assert read.interactions.in_memory().to_pydict() == {
         "user_id": [7, 8, 7],
         "item_id": [40, 41, 41],
         "click": [0, 1, 1],
         "conversion": [0, 1, 0],
     }
-    assert read.users.table.to_pylist() == [
+    assert read.users.in_memory().to_pylist() == [
         dict(zip(aliccp.USER, [7, 1, 2, 3, 4, 5, 6, 0, 9], strict=True)),
         dict(zip(aliccp.USER, [8, 11, 12, 1, 2, 1, 1, 1, 0], strict=True)),
     ]
-    assert read.items.table.to_pydict() == {
+    assert read.items.in_memory().to_pydict() == {
         "item_id": [40, 41],
         "item_category": [4, 5],
         "item_shop": [400, 50],
@@ -86,8 +86,8 @@ def test_the_test_part_follows_and_has_its_own_common_features(tmp_path: Path, f
     """Both parts are read wherever they were unpacked; a key means another user in each."""
     write(tmp_path / folder, SAMPLE | TEST_PART)
     read = _read(tmp_path)
-    assert read.interactions.table["user_id"].to_pylist() == [7, 8, 7, 9]
-    assert read.interactions.table["item_id"].to_pylist() == [40, 41, 41, 42]
+    assert read.interactions.in_memory()["user_id"].to_pylist() == [7, 8, 7, 9]
+    assert read.interactions.in_memory()["item_id"].to_pylist() == [40, 41, 41, 42]
 
 
 def test_parquet_files_of_the_columns_will_do(tmp_path: Path) -> None:
@@ -96,14 +96,14 @@ def test_parquet_files_of_the_columns_will_do(tmp_path: Path) -> None:
     more = _rows(click=[1, 1], user_id=[5, 1]).append_column("position", [[3, 3]])
     pq.write_table(more.select(more.column_names[::-1]), tmp_path / "a.parquet")
     read = _read(tmp_path)
-    assert read.interactions.table.to_pydict() == {
+    assert read.interactions.in_memory().to_pydict() == {
         "user_id": [5, 1, 1, 2],
         "item_id": [1, 2, 1, 2],
         "click": [1, 1, 0, 1],
         "conversion": [1, 2, 1, 2],
     }
-    assert read.users.table["user_id"].to_pylist() == [5, 1, 2]
-    assert set(read.items.table.schema.types) == {pa.int64()}
+    assert read.users.in_memory()["user_id"].to_pylist() == [5, 1, 2]
+    assert set(read.items.in_memory().schema.types) == {pa.int64()}
 
 
 def test_the_recipe_takes_them(tmp_path: Path) -> None:

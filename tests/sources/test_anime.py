@@ -48,12 +48,12 @@ def _read(folder: Path | None) -> RawTables:
 def test_ratings_are_those_of_anime_that_lack_nothing(tmp_path: Path) -> None:
     """Anime 4 has no genre, so it and its rating are left out; the others keep their order."""
     read = _read(write(tmp_path, SAMPLE))
-    assert read.interactions.table.to_pydict() == {
+    assert read.interactions.in_memory().to_pydict() == {
         "user_id": [8, 7, 8],
         "item_id": [2, 1, 3],
         "rating": [10, 6, 1],
     }
-    assert read.items.table.to_pydict() == {
+    assert read.items.in_memory().to_pydict() == {
         "item_id": [3, 1, 5, 2],
         "name": ["Teacup Saga", "Robot Café", "Duck's & Drakes", "The Lake"],
         "genres": [
@@ -71,7 +71,7 @@ def test_ratings_are_those_of_anime_that_lack_nothing(tmp_path: Path) -> None:
 def test_a_users_context_is_what_was_watched_and_not_rated(tmp_path: Path) -> None:
     """User 7 watched 2, 3 and 5: thrice drama, twice slice of life, and the alphabet decides."""
     read = _read(write(tmp_path, SAMPLE))
-    assert read.users.table.to_pydict() == {
+    assert read.users.in_memory().to_pydict() == {
         "user_id": [7, 8],
         "favourite_genres": ["Drama Slice of Life Kids", None],
         "favourite_type": ["TV", None],
@@ -86,9 +86,9 @@ def test_a_rating_changes_no_context_but_by_leaving_it(tmp_path: Path) -> None:
     two = _read(write(tmp_path / "two", SAMPLE | {"anime_ratings.dat": changed}))
     rated = RATINGS + b"7\t5\t10\n"
     three = _read(write(tmp_path / "three", SAMPLE | {"anime_ratings.dat": rated}))
-    assert one.interactions.table != two.interactions.table
-    assert one.users.table == two.users.table
-    assert three.users.table.to_pylist()[0] == {
+    assert one.interactions.in_memory() != two.interactions.in_memory()
+    assert one.users.in_memory() == two.users.in_memory()
+    assert three.users.in_memory().to_pylist()[0] == {
         "user_id": 7,
         "favourite_genres": "Drama Slice of Life",
         "favourite_type": "TV",
@@ -100,16 +100,21 @@ def test_columns_have_their_types_even_where_all_is_missing(tmp_path: Path) -> N
     """Where everybody rated all that was watched, contexts are null, of type string and float64."""
     history = b"User_ID\tAnime_ID\tFeedback\n7\t1\t1\n7\t4\t1\n8\t2\t1\n8\t3\t1\n"
     read = _read(write(tmp_path, SAMPLE | {"anime_history.dat": history}))
-    assert read.users.table.schema.types == [pa.int64(), pa.string(), pa.string(), pa.float64()]
-    assert read.users.table["favourite_genres"].null_count == 2
-    assert read.items.table.schema.field("genres").type == pa.list_(pa.string())
+    assert read.users.in_memory().schema.types == [
+        pa.int64(),
+        pa.string(),
+        pa.string(),
+        pa.float64(),
+    ]
+    assert read.users.in_memory()["favourite_genres"].null_count == 2
+    assert read.items.in_memory().schema.field("genres").type == pa.list_(pa.string())
 
 
 def test_rows_with_a_missing_number_are_left_out(tmp_path: Path) -> None:
     """An empty rating drops its row, and the other ids stay whole numbers."""
     ratings = RATINGS.replace(b"7\t1\t6", b"7\t1\t")
     read = _read(write(tmp_path, SAMPLE | {"anime_ratings.dat": ratings}))
-    assert read.interactions.table.to_pydict() == {
+    assert read.interactions.in_memory().to_pydict() == {
         "user_id": [8, 8],
         "item_id": [2, 3],
         "rating": [10, 1],

@@ -48,13 +48,13 @@ def read(folder: Path) -> RawTables:
 def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes]) -> None:
     """The training pairs, then those of the test part; whoever has no test item has no test pair."""
     tables = read(write(tmp_path / "gowalla", files).parent)
-    assert tables.interactions.table.to_pydict() == {
+    assert tables.interactions.in_memory().to_pydict() == {
         "user_id": [0, 0, 1, 2, 2, 0, 1],
         "item_id": [0, 2, 1, 0, 1, 1, 3],
         "held_out": [False] * 5 + [True] * 2,
     }
-    assert tables.users.table.to_pydict() == {"user_id": [0, 1, 2]}
-    assert tables.items.table.to_pydict() == {"item_id": [0, 1, 2, 3]}
+    assert tables.users.in_memory().to_pydict() == {"user_id": [0, 1, 2]}
+    assert tables.items.in_memory().to_pydict() == {"item_id": [0, 1, 2, 3]}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Ingest: a person's own tables arrive whole and checked, or not at all."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -228,6 +229,62 @@ def test_a_full_disk_is_told_and_leaves_the_old_tables(tmp_path: Path) -> None:
     assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
 
 
+_PR_CAPBSET_DROP = 24
+
+
+def _without_privileges() -> None:
+    """Root passes by permissions with CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH; take them away."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def _ingest_without_privileges(folder: Path) -> str:
+    """What a process says that has only the permissions of files."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from recipes.artifacts import Artifacts\n"
+        "from recipes.errors import ShortlistError\n"
+        "from recipes.load import load\n"
+        "from sources.ingest import ingest\n"
+        "folder = Path(sys.argv[1])\n"
+        "try:\n"
+        "    recipe = load(str(folder / 'shop.toml'))\n"
+        "    ingest(recipe, Artifacts(folder / 'artifacts'), None, print)\n"
+        "except ShortlistError as error:\n"
+        "    print('told:', error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=_without_privileges,
+    )
+    return ended.stdout
+
+
+def test_a_folder_that_may_not_be_written_is_told_and_keeps_the_old_tables(tmp_path: Path) -> None:
+    """No permission to write: the folder, the reason and what to do."""
+    artifacts, _ = _ingest(tmp_path)
+    shop.write(tmp_path, orders=_changed(shop.ORDERS, quantity=[4, 4, 4, 4]))
+    artifacts.root.chmod(0o500)
+    said = _ingest_without_privileges(tmp_path)
+    artifacts.root.chmod(0o700)
+    assert f"told: {artifacts.raw.root} could not be written: [Errno 13]" in said
+    assert "Let the user who runs this write there, or set SHORTLIST_ARTIFACTS" in said
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+    assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    """No permission to read is not taken for a damaged file."""
+    shop.write(tmp_path)
+    (tmp_path / "customers.parquet").chmod(0o000)
+    said = _ingest_without_privileges(tmp_path)
+    assert "customers.parquet may not be read: permission denied. Let the user who" in said
+
+
 def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
     """SIGKILL after the first new table was written: the old three are still the ones in place."""
     artifacts, _ = _ingest(tmp_path)
@@ -238,12 +295,12 @@ def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
         "import sources.ingest as module\n"
         "from recipes.artifacts import Artifacts\n"
         "from recipes.load import load\n"
-        "write = module.pq.write_table\n"
+        "write = module._write\n"
         "def write_and_wait(table, path):\n"
         "    write(table, path)\n"
         "    print('written', flush=True)\n"
         "    time.sleep(60)\n"
-        "module.pq.write_table = write_and_wait\n"
+        "module._write = write_and_wait\n"
         "folder = Path(sys.argv[1])\n"
         "recipe = load(str(folder / 'shop.toml'))\n"
         "module.ingest(recipe, Artifacts(folder / 'artifacts'), None, lambda line: None)\n"

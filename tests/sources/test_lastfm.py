@@ -51,7 +51,7 @@ def _left(tmp_path: Path) -> list[str]:
 def test_the_tables_hold_what_the_files_say(tmp_path: Path) -> None:
     """Rows and artists keep their order, and a listener is known by the first row."""
     read = _read(write(tmp_path / "lastfm-2k", SAMPLE).parent)
-    assert read.interactions.table.schema == pa.schema(
+    assert read.interactions.in_memory().schema == pa.schema(
         {
             "user_id": pa.int64(),
             "item_id": pa.int64(),
@@ -59,13 +59,13 @@ def test_the_tables_hold_what_the_files_say(tmp_path: Path) -> None:
             "weight": pa.float64(),
         }
     )
-    assert read.interactions.table.drop_columns("weight").to_pydict() == {
+    assert read.interactions.in_memory().drop_columns("weight").to_pydict() == {
         "user_id": [4, 2, 2],
         "item_id": [60, 51, 60],
         "plays": [1, 13883, 3],
     }
-    assert read.users.table.to_pydict() == {"user_id": [4, 2]}
-    assert read.items.table.to_pydict() == {
+    assert read.users.in_memory().to_pydict() == {"user_id": [4, 2]}
+    assert read.items.in_memory().to_pydict() == {
         "item_id": [51, 60, 77],
         "name": ["The Café Robots", 'NULL "and" void', "Nobody's"],
     }
@@ -92,7 +92,7 @@ def test_they_are_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with serving(Site({"/lastfm.zip": archive})) as site:
         monkeypatch.setattr(lastfm, "URL", f"{site.url}/lastfm.zip")
         for _ in range(2):
-            assert _read(None).interactions.table["plays"].to_pylist() == [1, 13883, 3]
+            assert _read(None).interactions.in_memory()["plays"].to_pylist() == [1, 13883, 3]
         assert site.asked == [("/lastfm.zip", None)]
     assert _left(tmp_path) == ["hetrec2011-lastfm-2k.zip"]
 
@@ -108,7 +108,7 @@ def test_a_download_that_breaks_off_is_no_data_set(
             _read(None)
         assert ADDRESS in str(raised.value)
         assert _left(tmp_path) == ["hetrec2011-lastfm-2k.zip.part"]
-        assert _read(None).users.table.num_rows == 2
+        assert _read(None).users.in_memory().num_rows == 2
     assert _left(tmp_path) == ["hetrec2011-lastfm-2k.zip"]
 
 

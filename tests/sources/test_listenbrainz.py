@@ -42,15 +42,15 @@ FORMS = {
 def test_listens_are_counted_however_they_are_packed(tmp_path: Path, name: str) -> None:
     """Plays of a song are one row a user, with the latest time, in the order of first listens."""
     tables = _read(tmp_path, name, FORMS[name])
-    assert tables.interactions.table.to_pydict() == {
+    assert tables.interactions.in_memory().to_pydict() == {
         "user_id": ["zoë", "bob", "bob"],
         "item_id": ["the ducks - on the lake", "café robots - bolts", "the ducks - on the lake"],
         "plays": [2, 1, 1],
         "weight": [pytest.approx(1 + math.log(2)), 1.0, 1.0],
         "last_listened": [300, 100, 400],
     }
-    assert tables.users.table.to_pydict() == {"user_id": ["zoë", "bob"]}
-    assert tables.items.table.to_pydict() == {
+    assert tables.users.in_memory().to_pydict() == {"user_id": ["zoë", "bob"]}
+    assert tables.items.in_memory().to_pydict() == {
         "item_id": ["the ducks - on the lake", "café robots - bolts"],
         "track": ["On the Lake", "Bolts"],
         "artist": ["The Ducks", "Café Robots"],
@@ -62,9 +62,15 @@ def test_the_types_are_those_that_a_recipe_expects(tmp_path: Path) -> None:
     """Ids are strings, counts and times int64, weights float64."""
     tables = _read(tmp_path, "dump.listens", MARCH)
     text, number = pa.string(), pa.int64()
-    assert tables.interactions.table.schema.types == [text, text, number, pa.float64(), number]
-    assert tables.users.table.schema.types == [text]
-    assert tables.items.table.schema.types == [text] * 4
+    assert tables.interactions.in_memory().schema.types == [
+        text,
+        text,
+        number,
+        pa.float64(),
+        number,
+    ]
+    assert tables.users.in_memory().schema.types == [text]
+    assert tables.items.in_memory().schema.types == [text] * 4
 
 
 def test_a_folder_is_all_files_of_listens_in_it(tmp_path: Path) -> None:
@@ -76,7 +82,7 @@ def test_a_folder_is_all_files_of_listens_in_it(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("no listen")
     (tmp_path / "dump" / "COPYING").write_text("CC0")
     tables = read(recipe(tmp_path, "dump"), None, print)
-    assert tables.interactions.table["plays"].to_pylist() == [2, 1, 1]
+    assert tables.interactions.in_memory()["plays"].to_pylist() == [2, 1, 1]
 
 
 def test_the_api_spells_a_listen_in_another_way(tmp_path: Path) -> None:
@@ -85,8 +91,8 @@ def test_the_api_spells_a_listen_in_another_way(tmp_path: Path) -> None:
     of_the_api |= {"user_id": 17, "listened_at": 500}
     del of_the_api["timestamp"], of_the_api["user_name"]
     tables = _read(tmp_path, "dump.json", lines(of_the_api))
-    assert tables.interactions.table["user_id"].to_pylist() == ["17"]
-    assert tables.interactions.table["last_listened"].to_pylist() == [500]
+    assert tables.interactions.in_memory()["user_id"].to_pylist() == ["17"]
+    assert tables.interactions.in_memory()["last_listened"].to_pylist() == [500]
 
 
 def test_a_file_that_is_added_is_read_at_the_next_run(tmp_path: Path) -> None:

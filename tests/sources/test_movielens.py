@@ -80,20 +80,20 @@ def test_titles_are_written_as_they_are_spoken(title: str, spoken: tuple[str, in
 def test_both_forms_give_the_same_tables(content: dict[str, bytes]) -> None:
     """Whichever place the files came from, the same rows in the same order follow."""
     read = tables(Files("here", content))
-    assert read.interactions.table.to_pydict() == {
+    assert read.interactions.in_memory().to_pydict() == {
         "user_id": [3, 1, 2],
         "item_id": [1, 4, 1],
         "rating": [5, 2, 3],
         "timestamp": [881250949, 891717742, 878887116],
     }
-    assert read.users.table.to_pydict() == {
+    assert read.users.in_memory().to_pydict() == {
         "user_id": [1, 2, 3],
         "age": [24, 53, 7],
         "gender": ["M", "F", "M"],
         "occupation": ["writer", "other", "student"],
         "zip_code": ["85711", "0A1B2", "00501"],
     }
-    assert read.items.table.to_pydict() == {
+    assert read.items.in_memory().to_pydict() == {
         "item_id": [1, 2, 3, 4],
         "title": [
             "The Caf\u00e9 of Robots (1980)",
@@ -148,8 +148,8 @@ def test_line_ends_of_another_system_do_not_matter(tmp_path: Path) -> None:
     """A copy that went through Windows holds the same ratings."""
     content = {name: data.replace(b"\n", b"\r\n") for name, data in GROUPLENS.items()}
     read = tables(find(write(tmp_path / "data", content), print))
-    assert read.interactions.table.num_rows == 3
-    assert read.users.table["zip_code"].to_pylist() == ["85711", "0A1B2", "00501"]
+    assert read.interactions.in_memory().num_rows == 3
+    assert read.users.in_memory()["zip_code"].to_pylist() == ["85711", "0A1B2", "00501"]
 
 
 def test_the_wheel_is_taken_where_grouplens_does_not_answer(

@@ -108,5 +108,5 @@ def test_the_real_data_set_has_1664_titles(movielens: tuple[Recipe, Artifacts]) 
         RawTable("items", "", pq.read_table(raw.items)),
     )
     by_title = titles_as_items(tables)
-    assert by_title.items.table.num_rows == 1_664
-    assert by_title.interactions.table.num_rows == 100_000
+    assert by_title.items.in_memory().num_rows == 1_664
+    assert by_title.interactions.in_memory().num_rows == 100_000

@@ -1,0 +1,151 @@
+"""One table in one Parquet file or several: read a column or some rows at a time, or refused."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recipes.errors import ShortlistError
+from sources.tables import plain
+
+_ROWS_AT_ONCE = 1 << 17
+_UNREADABLE = (pa.ArrowException, OSError)
+
+
+class ParquetFiles:
+    """The rows of ``files`` one after another: a ``sources.tables.Rows`` with plain types.
+
+    Files need not have their columns in one order; an integer may be narrower in one of them than in
+    another, and a column without any value untyped.
+
+    Raises:
+        ShortlistError: a file is no Parquet, or has not the columns of the first one (at once, with all
+            differences); a row group is damaged (when it is read, with its number and column).
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = [_look_at(path) for path in files]
+        self.schema = _common_schema(self._files)
+        self.num_rows = sum(file.metadata.num_rows for file in self._files)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column of all files, whole."""
+        kind = self.schema.field(name).type
+        chunks = [batch.column(0).cast(kind) for batch in self._read([name])]
+        return pa.chunked_array(chunks, kind)
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, file by file."""
+        names = self.schema.names
+        for batch in self._read(None):
+            ordered = batch if batch.schema.names == names else batch.select(names)
+            yield ordered.cast(self.schema)
+
+    def place(self, row: int) -> str:
+        """In which row group of which file a row lies; ``row`` counts through all files."""
+        for file in self._files:
+            before = row
+            for group in range(file.metadata.num_row_groups):
+                if row < (rows := file.metadata.row_group(group).num_rows):
+                    return (
+                        f"row {before} (counted from 0) of {file.path.name}, in row group {group}"
+                    )
+                row -= rows
+        raise IndexError(row)
+
+    def _read(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        for each in self._files:
+            with pq.ParquetFile(
+                each.path, metadata=each.metadata, page_checksum_verification=True
+            ) as file:
+                for group in range(each.metadata.num_row_groups):
+                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns)
+                    try:
+                        yield from rows
+                    except _UNREADABLE as error:
+                        names = columns or each.schema.names
+                        raise _damaged(each.path, file, group, names, error) from error
+
+
+class _File(NamedTuple):
+    """A file that is closed again: there may be more of them than a process may hold open."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    schema: pa.Schema
+
+
+def _look_at(path: Path) -> _File:
+    try:
+        with pq.ParquetFile(path) as file:
+            return _File(path, file.metadata, plain(file.schema_arrow))
+    except PermissionError as error:
+        raise ShortlistError(
+            f"{path} may not be read: permission denied. Let the user who runs this read it."
+        ) from error
+    except _UNREADABLE as error:
+        raise ShortlistError(
+            f"{path} cannot be read as Parquet: {error}. "
+            "Expected a complete Parquet file; write it again."
+        ) from error
+
+
+def _damaged(
+    path: Path, file: pq.ParquetFile, group: int, names: list[str], error: Exception
+) -> ShortlistError:
+    """Names the first column that cannot be read by itself."""
+    where = f"row group {group} of {file.num_row_groups} (counted from 0)"
+    for name in names:
+        try:
+            file.read_row_group(group, columns=[name])
+        except _UNREADABLE as found:
+            where, error = f"column '{name}' in {where}", found
+            break
+    return ShortlistError(
+        f"{path} cannot be read as Parquet: {where} is damaged: {error}. Write the file again."
+    )
+
+
+def _common_schema(files: list[_File]) -> pa.Schema:
+    first, common = files[0].path, files[0].schema
+    problems = []
+    for path, _, schema in files[1:]:
+        problems += [
+            f"{path.name} lacks column '{name}'"
+            for name in common.names
+            if name not in schema.names
+        ]
+        problems += [
+            f"{path.name} has a column '{name}' more"
+            for name in schema.names
+            if name not in common.names
+        ]
+        for name in set(common.names) & set(schema.names):
+            here, there = schema.field(name).type, common.field(name).type
+            both = _common_type(here, there)
+            if both is None:
+                problems.append(f"column '{name}' is {here} in {path.name}, and {there} before")
+            else:
+                common = common.set(common.get_field_index(name), pa.field(name, both))
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in sorted(problems))
+        raise ShortlistError(
+            f"The files of {first.parent} are not of one table, beginning with {first.name}:\n"
+            f"{lines}\nExpected the same columns with the same types in each (times in one time zone, "
+            "such as UTC). Write those files again, or move them elsewhere."
+        )
+    return common
+
+
+def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """A type that holds the values of both as they are; None where there is none."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    unsigned = pa.uint64()
+    if pa.types.is_integer(one) and pa.types.is_integer(other) and unsigned not in (one, other):
+        return pa.int64()
+    return None

@@ -1,0 +1,49 @@
+"""The command `shortlist inspect`."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scripts.cli import main
+from tests.readme_shop import write_shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The README's shop, and artifacts that lie beside it."""
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
+    return write_shop(tmp_path)
+
+
+def test_good_data_are_shown_and_drawn(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's shop: exit code 0, tables in the terminal, the page where it says."""
+    assert main(["inspect", str(shop)]) == 0
+    shown = capsys.readouterr()
+    assert "interactions that count" in shown.out
+    page = shop.parent / "artifacts" / "shop" / "inspection.html"
+    assert f"the same with pictures: {page}" in shown.out
+    assert page.exists()
+    assert shown.err == ""
+
+
+def test_nonsense_is_shown_and_then_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1 with each reason on a line of its own, after the tables that show why."""
+    orders = pq.read_table(shop.parent / "orders.parquet")
+    orders = orders.set_column(0, "customer", pa.array(range(len(orders))))
+    orders = orders.append_column("bought", pa.array([1] * len(orders)))
+    pq.write_table(orders, shop.parent / "orders.parquet")
+    text = shop.read_text().replace("[columns]", '[columns]\nlabel = "bought"')
+    shop.write_text(text)
+    assert main(["inspect", str(shop)]) == 1
+    shown = capsys.readouterr()
+    assert "interactions that count" in shown.out
+    first, *reasons = shown.err.splitlines()
+    assert first == "shortlist: these data would train to nonsense:"
+    assert [reason.split(" has ")[0].split(" is ")[0] for reason in reasons] == [
+        "  - There",
+        "  - Column 'customer' (columns.user)",
+        "  - Column 'bought' (columns.label)",
+    ]
+    assert (shop.parent / "artifacts" / "shop" / "inspection.html").exists()

@@ -1,0 +1,258 @@
+"""Folders of Parquet files: one table out of several files, or each difference named."""
+
+import datetime
+import resource
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.load import load
+from recipes.recipe import Recipe
+from sources.ingest import ingest
+from tests.sources import shop
+
+
+def _shop(folder: Path, **files: Any) -> Recipe:
+    """The shop with a folder of orders; ``files`` are what lies in it, a table by the file's name."""
+    recipe = shop.RECIPE.replace("orders.parquet", "orders")
+    shop.write(folder)
+    (folder / "orders").mkdir(exist_ok=True)
+    for name, table in files.items():
+        pq.write_table(pa.table(table), folder / "orders" / f"{name}.parquet", row_group_size=2)
+    (folder / "shop.toml").write_text(recipe)
+    return load(str(folder / "shop.toml"))
+
+
+def _refused(folder: Path, **files: Any) -> str:
+    artifacts = Artifacts(folder / "artifacts")
+    with pytest.raises(ShortlistError) as raised:
+        ingest(_shop(folder, **files), artifacts, None, print)
+    assert not artifacts.root.exists() or not any(artifacts.root.iterdir())
+    return str(raised.value)
+
+
+def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """Rows follow each other; columns may stand in another order, and integers be narrower."""
+    more = {name: shop.ORDERS[name] for name in reversed(shop.ORDERS)}
+    narrow = pa.table(more)
+    place = narrow.column_names.index("quantity")
+    narrow = narrow.set_column(place, "quantity", narrow["quantity"].cast(pa.int8()))
+    artifacts = Artifacts(tmp_path / "artifacts")
+    recipe = _shop(tmp_path, b=narrow, a=shop.ORDERS)
+    (tmp_path / "orders" / "_SUCCESS").touch()
+    (tmp_path / "orders" / ".c.parquet").write_bytes(b"half a file of somebody who writes")
+    ingest(recipe, artifacts, None, print)
+    expected = {name: values * 2 for name, values in shop.ORDERS.items()}
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == expected
+    assert pq.read_schema(artifacts.raw.interactions).field("quantity").type == pa.int64()
+
+
+def test_there_may_be_more_files_than_a_process_may_hold_open(tmp_path: Path) -> None:
+    """Files are opened one after the other."""
+    names = [f"part-{number:03}" for number in range(100)]
+    recipe = _shop(tmp_path, **dict.fromkeys(names, shop.ORDERS))
+    artifacts = Artifacts(tmp_path / "artifacts")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 50, hard))
+    try:
+        ingest(recipe, artifacts, None, print)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert pq.read_metadata(artifacts.raw.interactions).num_rows == 400
+
+
+def test_users_that_are_left_out_are_those_of_all_files(tmp_path: Path) -> None:
+    """Ids are gathered over the whole folder."""
+    recipe = _shop(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"customer": [1, 2, 3, 4]})
+    source = recipe.source.model_copy(update={"users": None})
+    features = recipe.features.model_copy(update={"user": {}})
+    recipe = recipe.model_copy(update={"source": source, "features": features})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None, print)
+    assert pq.read_table(artifacts.raw.users)["customer"].to_pylist() == [7, 9, 8, 1, 2, 3, 4]
+
+
+def test_a_new_file_makes_the_tables_new(tmp_path: Path) -> None:
+    """What arrived in the folder since is read; nothing new is told as such."""
+    artifacts, said = Artifacts(tmp_path / "artifacts"), list[str]()
+    recipe = _shop(tmp_path, a=shop.ORDERS)
+    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None, said.append)
+    assert said[-1].endswith("is up to date")
+    ingest(_shop(tmp_path, b=shop.ORDERS), artifacts, None, said.append)
+    assert pq.read_metadata(artifacts.raw.interactions).num_rows == 8
+
+
+def test_every_difference_between_files_is_named(tmp_path: Path) -> None:
+    """Missing, extra and retyped columns of all files at once, each with its file."""
+    orders = {name: values for name, values in shop.ORDERS.items() if name != "ordered_at"}
+    message = _refused(
+        tmp_path,
+        a=shop.ORDERS,
+        b=orders,
+        c=shop.ORDERS | {"coupon": ["x"] * 4},
+        d=shop.ORDERS | {"quantity": ["1", "2", "1", "3"]},
+    )
+    for complaint in (
+        "orders are not of one table, beginning with a.parquet",
+        "b.parquet lacks column 'ordered_at'",
+        "c.parquet has a column 'coupon' more",
+        "column 'quantity' is string in d.parquet, and int64 before",
+        "Write those files again, or move them elsewhere",
+    ):
+        assert complaint in message
+
+
+def test_times_in_different_zones_are_told(tmp_path: Path) -> None:
+    """One file in UTC, one in local time: which hour is meant is not to be guessed."""
+    orders = pa.table(shop.ORDERS)
+    place = orders.column_names.index("ordered_at")
+    zoned = [
+        orders.set_column(
+            place, "ordered_at", orders["ordered_at"].cast(pa.timestamp("us", tz=zone))
+        )
+        for zone in ("UTC", "Europe/Zurich")
+    ]
+    message = _refused(tmp_path, a=zoned[0], b=zoned[1])
+    assert "column 'ordered_at' is timestamp[us, tz=Europe/Zurich] in b.parquet" in message
+    assert "tz=UTC] before" in message
+    assert "times in one time zone, such as UTC" in message
+
+
+def test_a_column_without_any_value_in_one_file_takes_the_type_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """Writers give such a column no type; before and after it, the others decide."""
+    customers = tmp_path / "customers"
+    customers.mkdir()
+    recipe = _shop(tmp_path, a=shop.ORDERS)
+    for name, cities in (("a", [None]), ("b", ["Bern"]), ("c", [None])):
+        table = {"customer": [ord(name)], "age": [20], "city": cities}
+        pq.write_table(pa.table(table), customers / f"{name}.parquet")
+    source = recipe.source.model_copy(update={"users": str(customers)})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(recipe.model_copy(update={"source": source}), artifacts, None, print)
+    users = pq.read_table(artifacts.raw.users)
+    assert users["city"].to_pylist() == [None, "Bern", None]
+    assert users.schema.field("city").type == pa.string()
+
+
+def test_a_null_id_is_named_with_file_and_row_group(tmp_path: Path) -> None:
+    """The row that a person has to look for, counted within its file."""
+    message = _refused(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"customer": [7, 7, 9, None]})
+    assert "Column 'customer' of" in message
+    assert (
+        "1 of 8 rows have; the first is row 3 (counted from 0) of b.parquet, in row group 1"
+        in message
+    )
+
+
+def test_ids_that_a_null_made_floating_point_are_named_with_their_row(tmp_path: Path) -> None:
+    """What came, why, where the null is and what to do."""
+    floats = shop.ORDERS | {"customer": [7.0, 7.0, 9.0, None]}
+    message = _refused(tmp_path, a=floats)
+    for complaint in (
+        "must be an integer or a string, and it is double",
+        "1 of 4 rows have none, the first is row 3 (counted from 0) of a.parquet, in row group 1",
+        "write the others as integers",
+    ):
+        assert complaint in message
+    whole = shop.ORDERS | {"customer": [7.0, 7.0, 9.0, 8.0]}
+    assert "Write these numbers as integers." in _refused(tmp_path, a=whole)
+
+
+def test_a_damaged_row_group_is_named_with_file_and_column(tmp_path: Path) -> None:
+    """One byte of one page is another: the checksum tells, and the old tables stay."""
+    artifacts = Artifacts(tmp_path / "artifacts")
+    recipe = _shop(tmp_path, a=shop.ORDERS)
+    ingest(recipe, artifacts, None, print)
+    path = tmp_path / "orders" / "b.parquet"
+    table, options = pa.table(shop.ORDERS), {"use_dictionary": False, "write_page_checksum": True}
+    pq.write_table(table, path, row_group_size=2, **options)
+    place = pq.ParquetFile(path).metadata.row_group(1).column(3)
+    content = bytearray(path.read_bytes())
+    content[place.data_page_offset + place.total_compressed_size - 1] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ShortlistError) as raised:
+        ingest(recipe, artifacts, None, print)
+    where = "b.parquet cannot be read as Parquet: column 'quantity' in row group 1 of 2"
+    assert where in str(raised.value)
+    assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
+
+
+def test_damage_in_a_column_that_the_recipe_does_not_name_stops_the_writing(tmp_path: Path) -> None:
+    """Nobody checks that column; found when it is copied, it leaves no half table behind."""
+    path = tmp_path / "orders" / "a.parquet"
+    recipe = _shop(tmp_path, a=shop.ORDERS | {"note": ["long enough"] * 4})
+    note = pq.ParquetFile(path).metadata.row_group(0).column(4)
+    content = bytearray(path.read_bytes())
+    begin = note.dictionary_page_offset
+    content[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    artifacts = Artifacts(tmp_path / "artifacts")
+    with pytest.raises(ShortlistError, match=r"column 'note' in row group 0 of 2 .* is damaged"):
+        ingest(recipe, artifacts, None, print)
+    assert list(artifacts.root.iterdir()) == []
+
+
+def test_a_folder_without_a_parquet_file_is_told(tmp_path: Path) -> None:
+    """An empty folder, or one with folders in it, is not taken for an empty table."""
+    message = _refused(tmp_path)
+    assert "names as source.interactions, holds no file whose name ends in .parquet" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "complaint"),
+    [
+        ("customer", pa.nulls(4), "an integer or a string, and it is null"),
+        ("ordered_at", pa.nulls(4), "an integer (seconds) or a datetime, and it is null"),
+        ("quantity", pa.nulls(4), "a number, and it is null"),
+        ("customer", pa.nulls(4, pa.int64()), "null ids, and 4 of 4 rows have"),
+    ],
+)
+def test_a_column_without_any_value_is_refused_where_values_are_needed(
+    tmp_path: Path, column: str, values: pa.Array, complaint: str
+) -> None:
+    """Ids, times and labels: with a type or without one."""
+    assert complaint in _refused(tmp_path, a=shop.ORDERS | {column: values})
+
+
+def test_a_feature_without_any_value_is_told(tmp_path: Path) -> None:
+    """With a type it may pass, and a person is told; without one it cannot be read as anything."""
+    said: list[str] = []
+    empty = shop.CUSTOMERS | {"age": [None] * 3, "city": pa.nulls(3, pa.string())}
+    empty["age"] = pa.array([float("nan"), None, None])
+    recipe = shop.write(tmp_path, customers=empty)
+    ingest(recipe, Artifacts(tmp_path / "artifacts"), None, said.append)
+    told = [line for line in said if "holds no value at all" in line]
+    assert [line.split(" of ")[0] for line in told] == ["column 'age'", "column 'city'"]
+    recipe = shop.write(tmp_path, customers=shop.CUSTOMERS | {"city": pa.nulls(3)})
+    with pytest.raises(ShortlistError, match=r"'city' .* it is null\. It holds no value at all"):
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+
+
+def test_lists_with_nulls_in_them_pass_as_they_are(tmp_path: Path) -> None:
+    """A null element, a null list and an empty one are three things."""
+    tags = [["kitchen", None], None, []]
+    recipe = shop.write(tmp_path, products=shop.PRODUCTS | {"tags": tags})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None, print)
+    assert pq.read_table(artifacts.raw.items)["tags"].to_pylist() == tags
+
+
+def test_a_zoned_time_keeps_its_moment(tmp_path: Path) -> None:
+    """All files in one zone other than UTC: the raw table has the same moments."""
+    moment = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
+    orders = shop.ORDERS | {
+        "ordered_at": pa.array([moment] * 4, pa.timestamp("us", tz="America/New_York"))
+    }
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(_shop(tmp_path, a=orders, b=orders), artifacts, None, print)
+    times = pq.read_table(artifacts.raw.interactions)["ordered_at"].to_pylist()
+    assert times == [moment] * 8

@@ -1,0 +1,75 @@
+"""Who interacts how often, when, with what outcome, and whom the training part does not know."""
+
+import numpy as np
+import polars as pl
+
+from recipes.recipe import Recipe
+from workflows.inspection.counted import Counted
+from workflows.inspection.facts import Activity, Balance, Cold, Span
+from workflows.splits import TEST, TRAIN, VALID
+
+_STRETCHES = 48
+#: Outcomes that are shown; of more the most frequent ones.
+_OUTCOMES = 12
+
+
+def cold(name: str, ids: pl.DataFrame) -> Cold:
+    """Of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
+    tested = ids.filter(pl.col("test") > 0)
+    unknown = tested.filter(pl.col("train") == 0)
+    return Cold(
+        name=name,
+        ids=len(unknown),
+        of_ids=len(tested),
+        rows=int(unknown["test"].sum()),
+        of_rows=int(tested["test"].sum()),
+    )
+
+
+def activity(name: str, ids: pl.DataFrame) -> Activity:
+    """Of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
+    rows = np.sort(ids["rows"].to_numpy())
+    top = rows[-max(1, len(rows) // 100) :]
+    doubling = np.bincount(np.floor(np.log2(rows)).astype(np.int64))
+    return Activity(
+        name=name,
+        least=int(rows[0]),
+        median=float(np.median(rows)),
+        most=int(rows[-1]),
+        top_share=float(top.sum() / rows.sum()),
+        by_doubling=tuple(map(int, doubling)),
+    )
+
+
+def balances(recipe: Recipe, counted: Counted, labels: pl.DataFrame | None) -> tuple[Balance, ...]:
+    """Of the label (``values.by_value`` of it), and of being a positive where a condition says so."""
+    found = []
+    if labels is not None:
+        most = labels.sort(["rows", "value"], descending=[True, False]).head(_OUTCOMES)
+        shown = [
+            (f"{value:g}", rows)
+            for value, rows in most.sort("value").select("value", "rows").rows()
+        ]
+        if rest := int(labels["rows"].sum()) - int(most["rows"].sum()):
+            shown.append(("all others", rest))
+        found.append(Balance("label", tuple(shown)))
+    if (condition := recipe.interactions.positive) is not None:
+        positives = int(counted.frame["positive"].sum())
+        outcomes = (("positive", positives), ("negative", len(counted.frame) - positives))
+        found.append(Balance(condition, outcomes))
+    return tuple(found)
+
+
+def span(counted: Counted) -> Span | None:
+    """None where the recipe names no timestamp."""
+    if "time" not in counted.frame.columns:
+        return None
+    times = counted.frame["time"].to_numpy() / counted.per_second
+    parts = counted.frame["part"].to_numpy()
+    first, last = float(times.min()), float(times.max())
+    ends = np.linspace(first, last, _STRETCHES + 1) if last > first else _STRETCHES
+    along = [
+        np.histogram(times[parts == part], ends, (first, last + 1))[0]
+        for part in (TRAIN, VALID, TEST)
+    ]
+    return Span(first, last, tuple(tuple(map(int, counts)) for counts in along))

@@ -1,0 +1,121 @@
+"""An inspection as tables for a terminal."""
+
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from workflows.inspection.facts import ColumnFacts, Inspection, Span
+
+
+def tables(found: Inspection) -> Group:
+    """Rows, columns, outcomes, time, cold ids, and remarks; ``found.refusals`` are not among them."""
+    parts: list[RenderableType] = [
+        _table(f"{found.recipe}: rows", rows_of(found)),
+        _columns(found),
+        *(
+            _table(f"Outcomes: {balance.of}", shares(dict(balance.outcomes)))
+            for balance in found.balances
+        ),
+        _table("Interactions each has", activity_of(found)),
+    ]
+    if found.cold:
+        parts.append(_table("Cold: of the test part, not in the training part", cold_of(found)))
+    if found.span is not None:
+        parts.append(f"time: {period(found.span)}")
+    parts += [f"! {remark}" for remark in found.remarks]
+    return Group(*parts)
+
+
+def rows_of(found: Inspection) -> dict[str, str]:
+    """What there is, what counts and how it is parted: name and number."""
+    rows = {name: f"{count:,}" for name, count in found.tables.items()}
+    if found.filtered != found.tables["interactions"]:
+        rows["interactions that the filter keeps"] = f"{found.filtered:,}"
+    fate = "kept" if found.repeats_are_kept else "of each pair the latest counts"
+    rows["repeated pairs of user and item"] = f"{found.repeated:,} ({fate})"
+    rows["interactions that count"] = f"{found.counted:,}"
+    return rows | {f"of them {part}": f"{count:,}" for part, count in found.parts.items()}
+
+
+def shares(counts: dict[str, int]) -> dict[str, str]:
+    """Each number with its share of all."""
+    total = sum(counts.values())
+    return {name: f"{count:,} ({count / total:.1%})" for name, count in counts.items()}
+
+
+def activity_of(found: Inspection) -> dict[str, str]:
+    """A line for users and one for items."""
+    return {
+        each.name: f"{each.least:,} to {each.most:,}, median {each.median:,.0f}; the busiest 1% have "
+        f"{each.top_share:.1%} of all"
+        for each in found.activity
+    }
+
+
+def cold_of(found: Inspection) -> dict[str, str]:
+    """A line for users and one for items."""
+    return {
+        each.name: f"{each.ids:,} of {each.of_ids:,}, with {each.rows:,} of {each.of_rows:,} "
+        "interactions"
+        for each in found.cold
+    }
+
+
+def period(span: Span) -> str:
+    """From when to when, and how long."""
+    days = (span.last - span.first) / 86_400
+    return f"{_moment(span.first)} to {_moment(span.last)} (UTC), {days:,.1f} days"
+
+
+def day(seconds: float) -> str:
+    """The day of a moment, or the second itself in a year that no calendar of Python's has."""
+    return _moment(seconds, "%Y-%m-%d")
+
+
+def _moment(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds:,.0f}"
+
+
+#: What ``column_row`` says, in its order.
+COLUMN_HEADER = ("column", "type", "null", "distinct", "commonest", "PSI", "AUC")
+
+
+def column_row(column: ColumnFacts) -> tuple[str, ...]:
+    """A column's figures as text."""
+    commonest = ""
+    if column.commonest is not None:
+        value, share = column.commonest
+        commonest = f"{value if len(value) <= 24 else value[:23] + '…'} ({share:.1%})"
+    drift = "" if column.drift is None else f"{column.drift.index:.3f} {column.drift.verdict}"
+    return (
+        column.name,
+        column.type,
+        f"{column.nulls / column.rows:.1%}",
+        f"{column.distinct:,}",
+        commonest,
+        drift,
+        "" if column.auc is None else f"{column.auc:.3f}",
+    )
+
+
+def _columns(found: Inspection) -> Table:
+    table = Table(title="Columns; PSI: drift from train to test; AUC: alone, on the positives")
+    for name in COLUMN_HEADER:
+        right = name in ("null", "distinct", "AUC")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for column in found.columns:
+        table.add_row(*column_row(column))
+    return table
+
+
+def _table(title: str, rows: dict[str, str]) -> Table:
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

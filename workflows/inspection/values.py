@@ -1,0 +1,126 @@
+"""How many interactions each value of a column has, by part and by outcome."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from recipes.artifacts import Raw
+from recipes.data import Feature
+from recipes.recipe import Recipe
+from sources.tables import TableName
+from workflows.inspection.counted import id_of
+from workflows.splits import TEST, TRAIN
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that the recipe names.
+
+    ``values``: a row a value, null among them: ``value``; ``rows`` (interactions that have it) and of
+    those ``train``, ``test``, ``positives`` and ``train_positives``; ``lowest`` and ``highest`` label.
+    Without a label these are null, and positives are 0 where nothing tells them. Of a list each element
+    is a value.
+    """
+
+    table: TableName
+    name: str
+    #: What the recipe calls it, such as ``features.user.age``.
+    key: str
+    #: Numbers have an order; of other values only the frequent ones are told apart.
+    is_number: bool
+    #: Type, rows and null rows of the raw column, and how many values are in it.
+    type: str
+    rows: int
+    nulls: int
+    distinct: int
+    values: pl.DataFrame
+
+
+#: What ``Column.values`` says of a value, out of what it says of finer ones.
+_SUMS = ("rows", "train", "test", "positives", "train_positives")
+_MERGED = (
+    *(pl.col(name).sum() for name in _SUMS),
+    pl.col("lowest").min(),
+    pl.col("highest").max(),
+)
+
+
+def of_interactions(
+    recipe: Recipe, counts: Mapping[str, pl.DataFrame], raw: Raw
+) -> Iterator[Column]:
+    """User, item, label and weight, as the recipe names them; ``counts``: ``by_value`` of each."""
+    types = pl.scan_parquet(raw.interactions).collect_schema()
+    for part, values in counts.items():
+        name = getattr(recipe.columns, part)
+        yield Column(
+            table="interactions",
+            name=name,
+            key=f"columns.{part}",
+            is_number=part in ("label", "weight"),
+            type=str(types[name]),
+            rows=int(values["rows"].sum()),
+            nulls=0,  # nothing that is null has come this far (sources/checks.py)
+            distinct=len(values),
+            values=values,
+        )
+
+
+def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Counts of interactions by the values of one of their columns."""
+    frame = frame.with_columns(
+        pl.lit(None, kind).alias(column)
+        for column, kind in (("positive", pl.Boolean), ("label", pl.Float64))
+        if column not in frame.columns
+    )
+    positive, label = pl.col("positive"), pl.col("label")
+    return frame.group_by(pl.col(name).alias("value")).agg(
+        rows=pl.len().cast(pl.Int64),
+        train=(pl.col("part") == TRAIN).sum().cast(pl.Int64),
+        test=(pl.col("part") == TEST).sum().cast(pl.Int64),
+        positives=positive.cast(pl.Int64).sum(),
+        train_positives=(positive & (pl.col("part") == TRAIN)).cast(pl.Int64).sum(),
+        lowest=label.min(),
+        highest=label.max(),
+    )
+
+
+def of_side(
+    recipe: Recipe, side: Literal["user", "item"], path: Path, ids: pl.DataFrame
+) -> Iterator[Column]:
+    """The features of a users or items table.
+
+    Args:
+        ids: ``by_value`` of the id; its sums over the ids of a value are the value's.
+    """
+    table = pl.scan_parquet(path)
+    types = table.collect_schema()
+    identity = getattr(recipe.columns, side)
+    features: dict[str, Feature] = getattr(recipe.features, side)
+    for name, feature in features.items():
+        raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
+        is_number = feature.kind in ("numeric", "bucket")
+        value = pl.col(name)
+        if is_number:
+            value = value.cast(pl.Float64).fill_nan(None)
+        raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
+        rows, nulls = len(raw), raw["value"].null_count()
+        # Ids that only one of the two tables has count as well: with no feature, or no interaction.
+        counted = ids.rename({"value": side}).join(raw, on=side, how="full", coalesce=True)
+        del raw
+        if feature.list:
+            counted = counted.explode("value", empty_as_null=True)
+        values = counted.group_by("value").agg(_MERGED)
+        yield Column(
+            table="users" if side == "user" else "items",
+            name=name,
+            key=f"features.{side}.{name}",
+            is_number=is_number,
+            type=str(types[name]),
+            rows=rows,
+            nulls=nulls,
+            distinct=len(values) - values["value"].null_count(),
+            values=values.filter(pl.col("rows") > 0),
+        )
