@@ -34,7 +34,7 @@ def run_workers(command: Sequence[str], count: int) -> int:
         raise ShortlistError(
             f"{VARIABLE} is set, which makes this process a worker itself: unset it, or leave --workers out."
         )
-    addresses = _free_addresses(count)
+    addresses = free_addresses(count)
     with ExitStack() as stack:
         errors: list[IO[bytes]] = []
         processes: list[subprocess.Popen[bytes]] = []
@@ -74,7 +74,8 @@ def _start(
     )
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
+    """Addresses of this machine on which nobody listens now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
