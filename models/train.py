@@ -53,7 +53,8 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
         [stamped(artifacts.prepared.stamp)],
     )
     if warm_start:
-        need(artifacts.models.stamp, "train", recipe.given_as)
+        if is_chief():
+            need(artifacts.models.stamp, "train", recipe.given_as)
     elif not force and _are_fresh(artifacts.models, made_from):
         say(f"{artifacts.models.root} is up to date")
         return
@@ -118,9 +119,8 @@ def _progress(folder: Path, made_from: str, say: Say) -> Iterator[Path]:
 def _are_fresh(models: Models, made_from: str) -> bool:
     if not several():
         return is_fresh(models.stamp, made_from)
-    from models.collectives import (
-        from_chief,
-    )  # TensorFlow, which one that is alone need not load for this
+    # It loads TensorFlow, which one that is alone need not do for this.
+    from models.collectives import from_chief
 
     return from_chief(lambda: is_fresh(models.stamp, made_from))
 

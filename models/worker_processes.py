@@ -44,11 +44,13 @@ def run_workers(command: Sequence[str], count: int) -> int:
             processes.append(_start(command, addresses, rank, errors[rank]))
         while True:
             statuses = [process.poll() for process in processes]
+            if statuses[0] is not None and statuses[0] > 0:
+                return statuses[0]  # it has said why
             for rank, status in enumerate(statuses):
-                if status and (rank or status < 0):
+                if status:
                     raise ShortlistError(_what_happened(rank, count, status, errors[rank]))
-            if statuses[0] or None not in statuses:
-                return statuses[0] or 0
+            if None not in statuses:
+                return 0
             time.sleep(POLL_SECONDS)
 
 

@@ -13,7 +13,7 @@ from models.batches import Batches
 from models.loop import ahead, compiled_step, first_batch, run_epoch
 from models.optimizer import AdamW
 
-COLUMNS = {
+COLUMNS: dict[str, np.ndarray] = {
     "code": np.array([1, 2, 0, 2, 1, 1, 0, 2, 2, 1], np.int64),
     "size": np.linspace(-1.0, 2.0, 10, dtype=np.float32)[:, None],
 }

@@ -151,7 +151,7 @@ def test_two_workers_make_what_one_process_makes(trained: Trained) -> None:
     figures = [json.loads(models.training.read_text()) for models in (one, two)]
     for model in ("retriever", "ranker"):
         losses = [[epoch["loss"] for epoch in each[model]["validation"]] for each in figures]
-        np.testing.assert_allclose(*losses, rtol=1e-4)
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     embeddings = [
         np.stack(pq.read_table(models.item_embeddings)["embedding"].to_numpy())
         for models in (one, two)
