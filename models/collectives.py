@@ -22,7 +22,7 @@ def averaged(pairs: Iterable[tuple[Any, tf.Variable]]) -> list[tuple[Any, tf.Var
     if not several():
         return list(pairs)
     pairs = [pair for pair in pairs if pair[0] is not None]
-    gradients = [tf.math.scalar_mul(1 / worker().count, gradient) for gradient, _ in pairs]
+    gradients = [_filled(tf.math.scalar_mul(1 / worker().count, each)) for each, _ in pairs]
     return list(zip(_summed(gradients), (variable for _, variable in pairs), strict=True))
 
 
@@ -96,6 +96,14 @@ def copy_from_chief(root: tf.train.Checkpoint) -> None:
         if isinstance(part, tf.Variable) and (part.dtype.is_floating or part.dtype.is_integer):
             value = part.value()
             part.assign(_summed_now(value if is_chief() else tf.zeros_like(value)))
+
+
+def _filled(gradient: Any) -> Any:
+    """Slices with one more, of zeros: TensorFlow cannot add up slices of which no worker has any."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    values = tf.pad(gradient.values, [[0, 1], *([[0, 0]] * (gradient.values.shape.rank - 1))])
+    return tf.IndexedSlices(values, tf.pad(gradient.indices, [[0, 1]]), gradient.dense_shape)
 
 
 def _summed(values: Any) -> Any:
