@@ -1,6 +1,5 @@
 """One Triton process: started, watched until ready, and stopped with all that it started."""
 
-import ctypes
 import os
 import re
 import signal
@@ -8,16 +7,16 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from recipes.child_process import dies_with
 from recipes.errors import ShortlistError
 
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 10.0
 SHARED_MEMORY = Path("/dev/shm")
-_PR_SET_PDEATHSIG = 1
 #: Triton logs a model's exception with its newlines spelled as backslash and n.
 _LOAD_FAILURE = r"failed to load '[^']*' version \d+: (?:Internal: )?(.+?)(?:\\n\\nAt:|\"?\n)"
 
@@ -36,7 +35,7 @@ def start(
             env=dict(environment),
             # Its own process group: Ctrl-C reaches this process, which stops Triton in its turn.
             start_new_session=True,
-            preexec_fn=_dies_with(os.getpid()),
+            preexec_fn=dies_with(os.getpid()),
         )
 
 
@@ -88,15 +87,3 @@ def cause(log: Path) -> str:
             return str(complaints[-1]).strip()
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it said nothing."
-
-
-def _dies_with(parent: int) -> Callable[[], None]:
-    """For the child to call: be asked to stop (SIGTERM) when the parent dies, however it dies."""
-    libc = ctypes.CDLL(None)  # before the fork: the child should do as little as it can
-
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
-
-    return ask

@@ -16,6 +16,7 @@ import tensorflow as tf
 from merlin.schema import Schema
 
 from models.prepared import Arrays, list_length
+from models.workers import share
 from recipes.data import POSITIVE
 
 
@@ -79,8 +80,8 @@ class Batches(tf.keras.utils.Sequence):
         return -(-self.rows // self.batch_size)
 
     def rows_of(self, batch: int) -> np.ndarray:
-        """Numbers of the batch's rows."""
-        return self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        """Numbers of the batch's rows, of several workers this one's."""
+        return share(self.order[batch * self.batch_size : (batch + 1) * self.batch_size])
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
         rows = self.rows_of(batch)

@@ -11,6 +11,8 @@ import random
 import numpy as np
 import tensorflow as tf
 
+from models.workers import worker
+
 # Dropout then draws from generators too.
 tf.keras.backend.experimental.enable_tf_random_generator()
 
@@ -21,9 +23,12 @@ def generator() -> tf.random.Generator:
 
 
 def reseed(model: tf.keras.Model, seed: int, epoch: int) -> None:
-    """Set every generator of a model's layers to where ``epoch`` of a training with ``seed`` begins."""
+    """Set every generator of a model's layers to where ``epoch`` of a training with ``seed`` begins.
+
+    Each worker has its own numbers, the chief those of one that is alone.
+    """
     for number, each in enumerate(_generators(model)):
-        draws = np.random.SeedSequence([seed, epoch, number]).generate_state(1)
+        draws = np.random.SeedSequence([seed, epoch, number, worker().rank]).generate_state(1)
         each.reset_from_seed(int(draws[0]))
 
 

@@ -15,8 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.chance import reseed
+from models.collectives import agree, copy_from_chief, from_chief
 from models.loop import compiled_step, run_epoch
 from models.progress import Progress
+from models.workers import is_chief
 from recipes.errors import ShortlistError
 
 Say = Callable[[str], None]
@@ -28,17 +30,19 @@ tf.get_logger().setLevel("ERROR")
 
 #: The file of a training's last or best weights, arrays in Keras's order.
 WEIGHTS = "weights.npz"
+#: The checkpoint of its best epoch so far.
+BEST = Path("checkpoint") / "best"
 
 
 @dataclass(frozen=True)
 class Logs:
-    """Where a training leaves its logs, checkpoint and weights.
+    """Where a training leaves its logs, checkpoint and weights; without ``folder`` it leaves nothing.
 
     ``former``: the same of an earlier run, whose weights it begins with. ``progress``: where it writes how
     far it has come, to go on there after a kill.
     """
 
-    folder: Path
+    folder: Path | None = None
     former: Path | None = None
     progress: Path | None = None
 
@@ -46,7 +50,7 @@ class Logs:
         """The part of one training of a run."""
         former = None if self.former is None else self.former / training
         progress = None if self.progress is None else self.progress / training
-        return Logs(self.folder / training, former, progress)
+        return Logs(None if self.folder is None else self.folder / training, former, progress)
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
@@ -129,7 +133,8 @@ class Validation(tf.keras.callbacks.Callback):
             self.watch(epoch, figures[self.name])
 
     def _measured(self) -> dict[str, float]:
-        return {self.name: self.measure(), **{name: one() for name, one in self.also.items()}}
+        figures = {self.name: self.measure, **self.also}
+        return from_chief(lambda: {name: float(one()) for name, one in figures.items()})
 
     def write_steps(self, folder: Path) -> None:
         """The figures of the measured steps for TensorBoard."""
@@ -157,20 +162,21 @@ def fit(
     and in the model) and training stops after ``patience`` epochs without a better one.
     ``further``: callbacks that come after the validation. The weights are written below ``logs`` too, for
     a later run to begin with. With ``logs.progress`` a training that was killed goes on at its last finished
-    epoch, and one that had ended is not done again.
+    epoch, and one that had ended is not done again. Of several workers the chief has the logs, and says
+    what the others begin, go on and end with.
 
     Raises:
         ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
+    agree(len(batches) if isinstance(batches, tf.keras.utils.Sequence) else 0, "number of batches")
     seed = random.getrandbits(32)
     step = compiled_step(model, batches)
     if logs.former is not None:
         _begin_with(model, batches, logs.former / WEIGHTS)
     remembering = [*([] if validation is None else [validation]), *further]
-    board = tf.keras.callbacks.TensorBoard(str(logs.folder), write_graph=False, profile_batch=0)
     callbacks = tf.keras.callbacks.CallbackList(
-        [FiniteLoss(), *remembering, board],
-        add_progbar=sys.stdout.isatty(),
+        [FiniteLoss(), *remembering, *_board(logs.folder)],
+        add_progbar=is_chief() and sys.stdout.isatty(),
         model=model,
         verbose=1,
         epochs=epochs,
@@ -178,12 +184,15 @@ def fit(
     )
     model.stop_training = False
     callbacks.on_train_begin()
-    progress = Progress(logs.progress, model, batches, remembering)
+    state = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+    progress = Progress(logs.progress, state, batches, remembering)
     progress.restore(step)
     if progress.kept is not None:
-        _set_weights(model, logs.folder / WEIGHTS)
+        if logs.folder is not None:
+            _set_weights(model, logs.folder / WEIGHTS)
+        copy_from_chief(state)
         return progress.kept
-    checkpoint = str(logs.folder / "checkpoint" / "best")
+    copy_from_chief(state)
     early = validation if patience > 0 else None
     epoch = progress.epochs
     while epoch < epochs and not (early and epoch - early.best_epoch >= patience):
@@ -192,25 +201,33 @@ def fit(
         callbacks.on_epoch_begin(epoch)
         callbacks.on_epoch_end(epoch, run_epoch(step, batches, callbacks))
         epoch += 1
-        if early is not None and early.best_epoch == epoch:
-            model.save_weights(checkpoint)
+        if early is not None and early.best_epoch == epoch and logs.folder is not None:
+            model.save_weights(str(logs.folder / BEST))
         progress.save(epoch)
     callbacks.on_train_end()
-    if validation is not None:
-        validation.write_steps(logs.folder / "validation")
-    kept = epochs
-    if early is not None:
-        model.load_weights(checkpoint).expect_partial()
-        kept = early.best_epoch
-    np.savez(logs.folder / WEIGHTS, *[weight.numpy() for weight in model.weights])
+    if logs.folder is not None:
+        if validation is not None:
+            validation.write_steps(logs.folder / "validation")
+        if early is not None:
+            model.load_weights(str(logs.folder / BEST)).expect_partial()
+        np.savez(logs.folder / WEIGHTS, *[weight.numpy() for weight in model.weights])
+    copy_from_chief(state)
+    kept = epochs if early is None else early.best_epoch
     progress.finish(kept)
     return kept
+
+
+def _board(folder: Path | None) -> list[tf.keras.callbacks.Callback]:
+    if folder is None:
+        return []
+    return [tf.keras.callbacks.TensorBoard(str(folder), write_graph=False, profile_batch=0)]
 
 
 def _begin_with(model: tf.keras.Model, batches: Any, path: Path) -> None:
     """Give ``model`` the weights of a file; the optimizer begins anew, as its learning rate does."""
     model(batches[0][0])  # builds the weights
-    _set_weights(model, path)
+    if is_chief():
+        _set_weights(model, path)
 
 
 def _set_weights(model: tf.keras.Model, path: Path) -> None:

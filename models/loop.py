@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from models.batches import Batches
+from models.collectives import mean
+from models.workers import several
 
 #: A batch as ``ahead`` gives it -> the figures so far of the epoch, the loss among them.
 Step = Callable[[Any], dict[str, tf.Tensor]]
@@ -24,7 +26,7 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
 
     Of ``Batches`` it is given the numbers of rows, and gathers them itself: to hand over a dozen columns at
     every step takes longer than to gather them. Whole ones go through XLA where the model was compiled
-    with ``jit_compile``.
+    with ``jit_compile``, unless several workers share the training: XLA cannot ask the others.
     """
     if not isinstance(batches, Batches):
         signature = tf.nest.map_structure(_any_rows, first_batch(batches))
@@ -37,7 +39,7 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
         return model.train_step((inputs, tf.gather(target, rows)))
 
     any_rows = _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
-    if not model.jit_compile:
+    if not model.jit_compile or several():
         return any_rows
     size = batches.batch_size
     model({name: column[:1] for name, column in columns.items()})  # XLA cannot make variables
@@ -54,13 +56,13 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
 def run_epoch(
     step: Step, batches: Any, callbacks: tf.keras.callbacks.CallbackList
 ) -> dict[str, float]:
-    """Train on every batch; returns the last step's figures."""
+    """Train on every batch; returns the last step's figures, the mean of all workers'."""
     figures: dict[str, Any] = {}
     for number, batch in enumerate(ahead(batches)):
         callbacks.on_train_batch_begin(number)
         figures = step(batch)
         callbacks.on_train_batch_end(number, figures)
-    return {name: float(figure) for name, figure in figures.items()}
+    return mean({name: float(figure) for name, figure in figures.items()})
 
 
 def ahead(batches: Any) -> Iterator[Any]:
@@ -85,7 +87,12 @@ def first_batch(batches: Any) -> Any:
 
 
 def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
-    return step if model.run_eagerly else tf.function(step, input_signature=[signature])
+    if model.run_eagerly:
+        return step
+    compiled = tf.function(step, input_signature=[signature])
+    if several():
+        compiled.get_concrete_function()  # makes every variable, which the workers must have alike
+    return compiled
 
 
 def _plain_step(

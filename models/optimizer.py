@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.collectives import averaged
+
 #: Rows from which on a table is updated lazily. With fewer, a pass over all of them should cost no more than
 #: finding out which were looked up: an estimate.
 LARGE_TABLE = 100_000
@@ -32,6 +34,9 @@ class AdamW(tf.keras.optimizers.AdamW):
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, jit_compile=False)
         self.large_table = large_table
+
+    def aggregate_gradients(self, pairs: Any) -> Any:
+        return averaged(pairs)
 
     def update_step(self, gradient: Any, variable: tf.Variable) -> None:
         """Apply the gradient of one variable, a tensor or ``IndexedSlices`` of rows, some of them twice."""

@@ -20,32 +20,28 @@ from models.candidate_rows import CandidateRows, Retrieval, candidate_rows, unkn
 from models.fitting import Logs, Say
 from models.number_arrays import number_arrays
 from models.prepared import Interactions, PreparedData
-from models.progress import Running
 from models.ranker_training import UNKNOWN_EVERY, TrainedRanker, on_candidates, on_interactions
 from models.retriever_training import final_retriever, first_retriever, fold_retriever
 from models.two_tower import TwoTower
-from models.writing import Trained, write
-from recipes.artifacts import Models, Prepared
+from models.workers import several
+from models.writing import Trained
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
 
 def train_all(
-    recipe: Recipe,
-    prepared: Prepared,
-    models: Models,
-    titles: dict[str, str],
-    say: Say,
-    running: Running,
-    former: Models | None = None,
-) -> None:
-    """Train what the recipe asks for and write everything that ``models`` names.
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+) -> Trained:
+    """Train what the recipe asks for; ``figures`` are given what is to be known of the training.
 
-    ``titles``: what to call items in pictures, by raw id. ``running``: where the trainings keep logs and
-    progress. ``former``: models whose weights each training
-    begins with.
+    Raises:
+        ShortlistError: there is too little to learn from, or several workers cannot share this training.
     """
-    data = PreparedData(prepared)
+    if recipe.joint is not None and several():
+        raise ShortlistError(
+            "a recipe with a [joint] table is trained by one process: its loss is no mean over the rows of a "
+            "batch, which several workers could share. Train without --workers and TF_CONFIG."
+        )
     train, valid = data.interactions("train"), data.interactions("valid")
     visible = data.interactions("train", "valid")
     if len(train) < 2:
@@ -53,14 +49,10 @@ def train_all(
             f"expected at least 2 positives in the training part, found {len(train)}: an item is "
             "learnt against those of other interactions. Give more, or lower split.test and valid."
         )
-    figures: dict[str, Any] = {"seed": recipe.retriever.seed}
-    logs = Logs(running.logs, None if former is None else former.logs, running.progress)
+    figures["seed"] = recipe.retriever.seed
     if recipe.joint is not None:
-        trained = _jointly(recipe, data, visible, logs, figures, say)
-    else:
-        trained = _separately(recipe, data, train, valid, visible, logs, figures, say)
-    running.copy_logs(models.logs)
-    write(recipe, data, trained, visible, models, figures, titles, say)
+        return _jointly(recipe, data, visible, logs, figures, say)
+    return _separately(recipe, data, train, valid, visible, logs, figures, say)
 
 
 def _separately(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from models.collectives import from_chief
 from models.loop import Step, first_batch
 from recipes.atomic import atomic_file
 
@@ -24,21 +25,22 @@ _GIVEN = {"params", "model", "validation_data"}
 
 
 class Progress:
-    """The state of one training in ``folder``; without one nothing is kept.
+    """The state of one training in ``folder``; without one nothing is kept, nor read but from the chief.
 
-    ``remembering``: callbacks whose plain attributes (numbers, texts, lists and dicts of them) go on too.
+    ``state``: weights and what the optimizer keeps of them. ``remembering``: callbacks whose plain attributes
+    (numbers, texts, lists and dicts of them) go on too.
     """
 
     def __init__(
         self,
         folder: Path | None,
-        model: tf.keras.Model,
+        state: tf.train.Checkpoint,
         batches: Any,
         remembering: Sequence[tf.keras.callbacks.Callback],
     ) -> None:
         self.folder = folder
-        self.model, self.batches, self.remembering = model, batches, remembering
-        self.found: dict[str, Any] = self._read()
+        self.state, self.batches, self.remembering = state, batches, remembering
+        self.found: dict[str, Any] = from_chief(self._read)
 
     @property
     def epochs(self) -> int:
@@ -52,7 +54,7 @@ class Progress:
 
     def restore(self, step: Step) -> None:
         """Set model, optimizer, batches and callbacks to the end of the last finished epoch."""
-        if not self.epochs or self.folder is None:
+        if not self.epochs:
             return
         # A step makes every variable there is; what it did to them is written over.
         step(first_batch(self.batches))
@@ -60,8 +62,9 @@ class Progress:
             vars(callback).update(remembered)
         if self.kept is not None:
             return
-        path = self.folder / self.found["state"]
-        self._checkpoint().read(str(path)).assert_existing_objects_matched()
+        if self.folder is not None:
+            path = self.folder / self.found["state"]
+            self.state.read(str(path)).assert_existing_objects_matched()
         if self.found["random"] is not None:
             self.batches.rng.bit_generator.state = self.found["random"]
             self.batches.on_epoch_end()
@@ -72,7 +75,7 @@ class Progress:
         state = f"epoch-{epochs}"
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._checkpoint().write(str(self.folder / state))
+            self.state.write(str(self.folder / state))
             self._write(
                 {
                     "epochs": epochs,
@@ -89,9 +92,6 @@ class Progress:
         if self.folder is None or not self.found:
             return
         self._write(self.found | {"kept": kept, "state": None})
-
-    def _checkpoint(self) -> tf.train.Checkpoint:
-        return tf.train.Checkpoint(model=self.model, optimizer=self.model.optimizer)
 
     def _read(self) -> dict[str, Any]:
         if self.folder is None or not (self.folder / "progress.json").exists():

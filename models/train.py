@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from models.workers import has_lost_another, is_chief, joined, several
 from recipes.artifacts import Artifacts, Models
 from recipes.atomic import atomic_directory
 from recipes.errors import ShortlistError
@@ -29,10 +31,18 @@ def train(
     Models that are up to date are kept unless ``force`` or ``warm_start``: begin with the weights of the
     models that are there.
 
+    Where ``TF_CONFIG`` names several workers this is one of them (``models.workers``); the chief decides what
+    there is to do, and alone speaks and writes.
+
     Raises:
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
-            begin with, or they do not fit.
+            begin with, or they do not fit; another worker has ended, or has other code or data.
     """
+    with joined(say):
+        _train(recipe, artifacts, force, say if is_chief() else _nothing, warm_start)
+
+
+def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_start: bool) -> None:
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
         recipe.model_dump(
@@ -46,25 +56,39 @@ def train(
         [stamped(artifacts.prepared.stamp)],
     )
     if warm_start:
-        need(artifacts.models.stamp, "train", recipe.given_as)
-    elif not force and is_fresh(artifacts.models.stamp, made_from):
+        if is_chief():
+            need(artifacts.models.stamp, "train", recipe.given_as)
+    elif not force and _are_fresh(artifacts.models, made_from):
         say(f"{artifacts.models.root} is up to date")
         return
 
-    from models.fitting import file_errors
+    from models.collectives import agree
+    from models.fitting import Logs, file_errors
     from models.phases import train_all
+    from models.prepared import PreparedData
     from models.progress import Running
+    from models.writing import write
 
+    agree(made_from, "code, recipe and prepared data")
+    data = PreparedData(artifacts.prepared)
+    figures: dict[str, Any] = {}
     former = artifacts.models if warm_start else None
+    former_logs = None if former is None else former.logs
+    if not is_chief():
+        train_all(recipe, data, Logs(None, former_logs), figures, say)
+        return
     try:
         with (
             file_errors(artifacts.root),
-            _progress(artifacts.training, made_from + _weights(former), say) as running,
+            _progress(artifacts.training, made_from + _weights(former), say) as left,
             atomic_directory(artifacts.models.root) as folder,
         ):
             names = titles(recipe, artifacts)
-            models = Models(folder)
-            train_all(recipe, artifacts.prepared, models, names, say, Running(running), former)
+            models, running = Models(folder), Running(left)
+            logs = Logs(running.logs, former_logs, running.progress)
+            trained = train_all(recipe, data, logs, figures, say)
+            running.copy_logs(models.logs)
+            write(recipe, data, trained, models, figures, names, say)
             write_stamp(models.stamp, made_from)
     except OSError as error:
         raise ShortlistError(
@@ -77,7 +101,8 @@ def train(
 def _progress(folder: Path, made_from: str, say: Say) -> Iterator[Path]:
     """The folder of a training that runs, with what a killed one of the same fingerprint left in it.
 
-    It is removed at the end, and where the training failed, which it would do again.
+    It is removed at the end, and where the training failed, which it would do again; not where another
+    worker was lost.
     """
     stamp = folder / "stamp.json"
     if is_fresh(stamp, made_from):
@@ -87,10 +112,24 @@ def _progress(folder: Path, made_from: str, say: Say) -> Iterator[Path]:
         write_stamp(stamp, made_from)
     try:
         yield folder
-    except Exception:
-        shutil.rmtree(folder, ignore_errors=True)
+    except Exception as error:
+        if not has_lost_another(error):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder)
+
+
+def _are_fresh(models: Models, made_from: str) -> bool:
+    if not several():
+        return is_fresh(models.stamp, made_from)
+    # It loads TensorFlow, which one that is alone need not do for this.
+    from models.collectives import from_chief
+
+    return from_chief(lambda: is_fresh(models.stamp, made_from))
+
+
+def _nothing(line: str) -> None:
+    """What a worker says that is not the chief."""
 
 
 def _weights(former: Models | None) -> str:

@@ -13,7 +13,7 @@ from models.curves import draw_curves
 from models.fitting import Say
 from models.number_arrays import number_arrays
 from models.onnx_export import export
-from models.prepared import Interactions, PreparedData
+from models.prepared import PreparedData
 from models.projector import write_projector
 from models.ranker_training import TrainedRanker
 from models.two_tower import TwoTower
@@ -31,7 +31,6 @@ def write(
     recipe: Recipe,
     data: PreparedData,
     trained: Trained,
-    visible: Interactions,
     models: Models,
     figures: dict[str, Any],
     titles: dict[str, str],
@@ -40,9 +39,10 @@ def write(
     """SavedModels, ONNX, item embeddings, cross feature arrays and the training's figures.
 
     ``titles``: what to call items in pictures, by raw id.
-    ``visible``: the positives that a served user's history and the cross features are made of.
     """
     retriever, ranker = trained
+    # What a served user's history and the cross features are made of.
+    visible = data.interactions("train", "valid")
     parts: list[tuple[str, Any, dict[str, np.ndarray]]] = []
     if retriever is not None:
         queries = data.queries(visible, np.arange(min(SAMPLE_ROWS, data.user_count)))

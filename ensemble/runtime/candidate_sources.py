@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .inner_products import inner_products
+
 #: Array files: what each item leads to most strongly, [items, n], row -1 and weight 0 where there is less.
 LINEAR_ROWS, LINEAR_WEIGHTS = "linear_rows.npy", "linear_weights.npy"
 #: Factors of alternating least squares, float32 [items, dim], and what folds a user in, [dim, dim].
@@ -64,14 +66,6 @@ class AlternatingLeastSquares:
         scores = inner_products(self._factors, fold_in(self._factors, self._folding, seen))
         rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
         return _first(rows, scores, width)
-
-
-def inner_products(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """float32 [n] of float32 [n, dim] and [dim]: each row's does not depend on the others.
-
-    BLAS shares out the rows among its threads, and rounds otherwise where a share ends.
-    """
-    return np.einsum("nd,d->n", rows, vector)
 
 
 def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.ndarray:

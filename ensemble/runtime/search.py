@@ -6,6 +6,7 @@ import faiss
 import numpy as np
 
 from .catalogue import NO_ROW
+from .inner_products import inner_products
 
 #: An approximate index names so many times the items that are wanted; their embeddings decide.
 NAMED_PER_WANTED = 5
@@ -41,7 +42,7 @@ def search(
     for place, query in enumerate(queries):
         _, [named] = index.search(query[None], NAMED_PER_WANTED * width, params=parameters)
         named = named[named >= 0]
-        products = embeddings[named] @ query
+        products = inner_products(embeddings[named], query)
         if len(named) > width:  # a partition first: all of them need no sorting
             top = np.argpartition(-products, width - 1)[:width]
             named, products = named[top], products[top]

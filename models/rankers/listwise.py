@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from models.batches import Batches
 from models.prepared import Arrays
+from models.workers import share
 
 #: The target of a row that only fills a list up.
 FILLING = -1.0
@@ -59,8 +60,8 @@ class Lists(Batches):
         return -(-len(self.rows_of_list) // self.lists_a_batch)
 
     def rows_of(self, batch: int) -> np.ndarray:
-        """Numbers of the batch's rows, list after list."""
-        chosen = self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch]
+        """Numbers of the batch's rows, list after list, of several workers this one's."""
+        chosen = share(self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch])
         return self.rows_of_list[chosen].ravel()
 
     def on_epoch_end(self) -> None:

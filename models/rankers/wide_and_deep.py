@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
+from models.collectives import averaged
 from models.optimizer import AdamW
 from models.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData, cardinality
@@ -125,9 +126,10 @@ class TwoOptimizers(tf.keras.optimizers.Optimizer):
         self._learning_rate = self._build_learning_rate(0.0)
 
     def apply_gradients(self, grads_and_vars: Any, **kwargs: Any) -> tf.Variable:
-        pairs = list(grads_and_vars)
-        self.wide.apply_gradients([pair for pair in pairs if _is_wide(pair[1])])
-        self.deep.apply_gradients([pair for pair in pairs if not _is_wide(pair[1])])
+        pairs = averaged(grads_and_vars)
+        for optimizer, wide in ((self.wide, True), (self.deep, False)):
+            own = [pair for pair in pairs if _is_wide(pair[1]) == wide]
+            optimizer.apply_gradients(own, skip_gradients_aggregation=True)
         return self.iterations.assign_add(1)
 
     def get_config(self) -> dict[str, Any]:

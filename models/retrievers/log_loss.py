@@ -20,6 +20,7 @@ from models.pooling import EmbeddingTables
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
 from models.towers import tower
 from models.two_tower import TwoTower
+from models.workers import share
 from recipes.models import Retriever
 
 #: Probabilities are kept this far from 0 and 1, where the log loss is infinite.
@@ -51,9 +52,11 @@ class LabelledPairs(tf.keras.utils.Sequence):
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray, np.ndarray]:
         chosen = self.order[batch * self.size : (batch + 1) * self.size]
+        # Of several workers each draws for all of them, and so what one alone would draw.
+        drawn = self.rng.integers(self.data.item_count, size=(len(chosen), self.negatives))
+        chosen, drawn = share(chosen), share(drawn)
         users, own = self.rows.users[chosen], self.rows.items[chosen]
         positive = self.rows.positive[chosen]
-        drawn = self.rng.integers(self.data.item_count, size=(len(chosen), self.negatives))
         free = ~np.isin(self._pair(users[:, None], drawn), self.taken) & positive[:, None]
         items = np.concatenate([own[:, None], drawn], axis=1)
         label = np.zeros(items.shape, np.float32)

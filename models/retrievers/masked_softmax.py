@@ -24,6 +24,7 @@ from models.optimizer import AdamW
 from models.prepared import Interactions, PreparedData, cardinality
 from models.two_tower import TwoTower
 from models.user_items import user_items
+from models.workers import share
 from recipes.errors import ShortlistError
 from recipes.models import Linear, Retriever
 
@@ -56,7 +57,7 @@ class Baskets(tf.keras.utils.Sequence):
         return -(-self.taken.shape[0] // self.size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.order[batch * self.size : (batch + 1) * self.size]
+        rows = share(self.order[batch * self.size : (batch + 1) * self.size])
         return self.taken[rows].toarray(), np.zeros(len(rows), np.float32)
 
     def on_epoch_end(self) -> None:

@@ -7,6 +7,8 @@ hit, is no negative. This is the loss of Merlin Models' ``ContrastiveOutput``, a
 differs is the way to it. Merlin compares every row with every other. Here an item that is in the batch n
 times goes through its tower once and counts as n columns, and a few rows at a time meet all items: what
 they score is used for loss and gradient while it is in the processor's cache, and kept nowhere.
+
+Of several workers each meets the items of all, as one process would: the vectors are gathered.
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -20,11 +22,13 @@ import tensorflow as tf
 from merlin.schema import Schema
 
 from models.batches import Batches, read_columns
+from models.collectives import gathered, own_part
 from models.optimizer import AdamW
 from models.pooling import EmbeddingTables
 from models.prepared import Interactions, PreparedData
 from models.towers import tower
 from models.two_tower import TwoTower
+from models.workers import several
 from recipes.models import Retriever
 
 #: Rows of the batch whose scores of all its items are held at once.
@@ -95,12 +99,15 @@ class InBatchSoftmax(tf.keras.Model):
 
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         codes = tf.reshape(columns[self.item], (-1,))
-        different, place, count = tf.unique_with_counts(codes)
-        row = tf.range(tf.shape(codes)[0])
-        first = tf.math.unsorted_segment_min(row, place, tf.shape(different)[0])
+        different, place, count, first = _different(codes)
         shown = {name: tf.gather(columns[name], first) for name in self.items}
         queries = self.query_tower(columns, training=training) / self.temperature
         vectors = self.candidate_tower(shown, training=training)
+        if several():
+            # The items of all workers' rows: of one that several have, the first one's vector counts.
+            of_rows = gathered(tf.gather(vectors, place))
+            different, place, count, first = _different(gathered(codes))
+            vectors, place = tf.gather(of_rows, first), own_part(place)
         bias = -tf.gather(self.log_q, different)
         return softmax_loss(queries, vectors, bias, place, tf.cast(count, tf.float32))
 
@@ -111,6 +118,13 @@ class InBatchSoftmax(tf.keras.Model):
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         self.mean_loss.update_state(loss)
         return {"loss": self.mean_loss.result()}
+
+
+def _different(codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The different codes of [rows]; of each row which it is; of each how often, and its first row."""
+    different, place, count = tf.unique_with_counts(codes)
+    row = tf.range(tf.shape(codes)[0])
+    return different, place, count, tf.math.unsorted_segment_min(row, place, tf.shape(different)[0])
 
 
 def softmax_loss(

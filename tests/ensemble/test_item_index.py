@@ -9,6 +9,7 @@ import pytest
 from ensemble.export import export
 from ensemble.item_index import build_index, exact_rows, recall
 from ensemble.runtime import manifest, plan
+from ensemble.runtime.inner_products import inner_products
 from ensemble.runtime.search import search
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import RECIPE, write_artifacts
@@ -51,6 +52,18 @@ def test_a_query_is_answered_alike_alone_and_among_others() -> None:
         alone = search(index, embeddings, queries[place : place + 1], 20)
         assert np.array_equal(alone[0][0], together[0][place])
         assert np.array_equal(alone[1][0], together[1][place])
+
+
+def test_the_products_of_named_items_do_not_depend_on_each_other() -> None:
+    """Bit for bit what each item has by itself, so that nothing hangs on how many threads share them out."""
+    embeddings = _embeddings(64)
+    index = build_index(embeddings, "approximate").faiss_index
+    scores, rows = search(index, embeddings, embeddings[:20], 100)
+    alone = [
+        [inner_products(embeddings[[row]], query)[0] for row in found]
+        for found, query in zip(rows, embeddings[:20], strict=True)
+    ]
+    np.testing.assert_array_equal(scores, alone)
 
 
 @pytest.mark.parametrize("kind", ["exact", "approximate"])

@@ -55,3 +55,34 @@ def trained_once(optimizer: tf.keras.optimizers.Optimizer) -> np.ndarray:
     slices = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant(ROWS.shape))
     optimizer.apply_gradients([(slices, table)])
     return table.numpy()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+def test_a_large_table_whose_rows_are_all_looked_up_is_updated_as_by_keras(decay: float) -> None:
+    """Where every step sees every row, one of them twice, there is nothing to be lazy about: over five steps
+    with a falling rate all rows stay where Keras puts them."""
+    rate = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 6, 0.0)
+    optimizers = [
+        AdamW(rate, decay, large_table=4),
+        tf.keras.optimizers.AdamW(rate, weight_decay=decay, jit_compile=False),
+    ]
+    tables = [tf.Variable(ROWS) for _ in optimizers]
+    random = np.random.default_rng(3)
+    for _ in range(5):
+        rows = np.append(random.permutation(4), 2)
+        values = random.normal(size=(5, 2)).astype(np.float32)
+        for optimizer, table in zip(optimizers, tables, strict=True):
+            slices = tf.IndexedSlices(
+                tf.constant(values), tf.constant(rows), tf.constant(ROWS.shape)
+            )
+            optimizer.apply_gradients([(slices, table)])
+    np.testing.assert_allclose(tables[0], tables[1], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_no_table_is_never_lazy() -> None:
+    """A vector as long as a large table loses its weight decay everywhere, whatever the gradient's rows."""
+    vector = tf.Variable([1.0, 1.0, 1.0, 1.0])
+    slices = tf.IndexedSlices(tf.constant([2.0]), tf.constant([1]), tf.constant([4]))
+    AdamW(0.1, 0.5, large_table=4).apply_gradients([(slices, vector)])
+    # The first step of Adam is the rate, in the direction of the gradient.
+    np.testing.assert_allclose(vector, [0.95, 0.85, 0.95, 0.95], rtol=1e-5)

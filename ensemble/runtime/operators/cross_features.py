@@ -13,8 +13,8 @@ from ..candidate_sources import (
     LINEAR_WEIGHTS,
     POPULARITY,
     fold_in,
-    inner_products,
 )
+from ..inner_products import inner_products
 from ..release import Release
 from ..standings import STANDING, standing
 from .operator import Column, Columns, Config, Operator

@@ -6,8 +6,9 @@ from typing import Any
 import faiss
 import numpy as np
 
-from ..candidate_sources import SOURCES, TWO_TOWER, inner_products, interleave
+from ..candidate_sources import SOURCES, TWO_TOWER, interleave
 from ..catalogue import NO_ROW
+from ..inner_products import inner_products
 from ..release import EMBEDDINGS, Release
 from ..search import search
 from .operator import Column, Columns, Config, Operator
