@@ -4,11 +4,14 @@ Positives are retrieved items that the user did go on to interact with; negative
 that the user did not. Numbers about user and candidate come from the very code that serves them.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER, interleave
+from ensemble.runtime.inner_products import inner_products
 from ensemble.runtime.operators.cross_features import Places, arrays_of, is_number, numbers_of
 from models import candidates
 from models.prepared import Arrays, Interactions, PreparedData
@@ -115,8 +118,8 @@ def _labelled(
     retrieval: Retrieval,
     relevant: Interactions,
 ) -> CandidateRows:
-    rows, scores = _retrieved(recipe, queries, seen, retrieval)
     wanted = relevant.by_user(data.user_count)
+    rows, scores = _retrieved(recipe, queries, seen, retrieval)
     arrays = retrieval.arrays
     names = [
         name for name in recipe.ranker.numbers if all(each in arrays for each in arrays_of([name]))
@@ -124,11 +127,12 @@ def _labelled(
     numbers = {name: np.zeros(rows.shape, np.float32) for name in names}
     labels = np.zeros(rows.shape, np.float32)
     places = Places(data.item_count, arrays.__getitem__)
-    for position, user in enumerate(users):
-        pairs = places.pairs(rows[position], seen[position])
-        for name, values in numbers_of(names, pairs, scores[position]).items():
-            numbers[name][position] = values
-        labels[position] = np.isin(rows[position], wanted[user])
+    with _small_work():
+        for position, user in enumerate(users):
+            pairs = places.pairs(rows[position], seen[position])
+            for name, values in numbers_of(names, pairs, scores[position]).items():
+                numbers[name][position] = values
+            labels[position] = np.isin(rows[position], wanted[user])
 
     real = rows.ravel() >= 0
     item_rows = rows.ravel()[real]
@@ -157,13 +161,22 @@ def _retrieved(
     if not further:
         return nearest, products
     rows, scores = np.full_like(nearest, -1), np.full_like(products, -np.inf)
-    for user, taken in enumerate(seen):
-        allowed = np.ones(len(items), bool)
-        allowed[taken] = False
-        lists = {name: source.best(taken, count, allowed)[0] for name, source in further.items()}
-        lists[TWO_TOWER] = nearest[user]
-        merged = interleave([lists[name] for name in names], nearest.shape[1])
-        rows[user, : len(merged)] = merged
-        found = items[merged] @ queries[user]
-        scores[user, : len(merged)] = np.abs(found) if retrieval.absolute else found
+    with _small_work():
+        for user, taken in enumerate(seen):
+            allowed = np.ones(len(items), bool)
+            allowed[taken] = False
+            lists = {
+                name: source.best(taken, count, allowed)[0] for name, source in further.items()
+            }
+            lists[TWO_TOWER] = nearest[user]
+            merged = interleave([lists[name] for name in names], nearest.shape[1])
+            rows[user, : len(merged)] = merged
+            found = inner_products(items[merged], queries[user])
+            scores[user, : len(merged)] = np.abs(found) if retrieval.absolute else found
     return rows, scores
+
+
+def _small_work() -> AbstractContextManager[object]:
+    """For one user after the other, where BLAS's threads would wait for each other more than they work."""
+    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    return limits
