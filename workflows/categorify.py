@@ -10,6 +10,7 @@ import dask.dataframe as dd
 import numpy as np
 import nvtabular.ops
 import pandas as pd
+import pyarrow as pa
 from merlin.dag import ColumnSelector
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL
@@ -41,7 +42,7 @@ class Categorify(nvtabular.ops.Categorify):
                 found = pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
             # by value first: a stable sort leaves equal counts in that order
             found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
-            write_vocabulary(Path(path), name, found[name], found[size])
+            write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
         super().fit_finalize(categories)
 
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
@@ -60,9 +61,15 @@ class Categorify(nvtabular.ops.Categorify):
         return pd.DataFrame(encoded)
 
 
-def write_vocabulary(path: Path, name: str, values: pd.Series, sizes: Any) -> None:
+def vocabulary_path(folder: Path, name: str) -> Path:
+    """Where NVTabular lays a column's vocabulary down, below the workflow's folder."""
+    return folder / "categories" / f"unique.{name}.parquet"
+
+
+def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> None:
     """Values in code order and how often each was seen, in the form that ``Categorify`` reads."""
-    vocabulary = pd.DataFrame({name: values, f"{name}_size": np.asarray(sizes, np.int64)})
+    plain = values.to_pandas() if len(values) else np.empty(0, object)
+    vocabulary = pd.DataFrame({name: plain, f"{name}_size": np.asarray(sizes, np.int64)})
     vocabulary.index = pd.RangeIndex(FIRST_KNOWN, FIRST_KNOWN + len(vocabulary))
     vocabulary.to_parquet(path, compression=None)
 

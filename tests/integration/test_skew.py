@@ -25,9 +25,10 @@ from recipes.artifacts import Artifacts, Raw
 from recipes.data import POSITIVE
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
-from workflows.graph import PART
 from workflows.prepare import prepare
+from workflows.selection import PART
 from workflows.tables import read_tables
+from workflows.with_nvtabular import pandas_side
 
 RECIPE = shop_recipe(
     vocabulary={"user_frequency_threshold": 20, "item_frequency_threshold": 2},
@@ -200,7 +201,9 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         price=pa.array([None, 0.1, 1.0, -3.0], pa.float32()),
     )
     tables = read_tables(RECIPE, raw)
-    rows = tables.interactions.merge(tables.users, on="customer").merge(tables.items, on="sku")
+    users, items = pandas_side(tables.users), pandas_side(tables.items)
+    interactions = tables.interactions.collect().to_pandas()
+    rows = interactions.merge(users, on="customer").merge(items, on="sku")
     with dask.config.set({"dataframe.convert-string": False}):
         workflow = Workflow.load(prepared.prepared.workflow)
         encoded = workflow.transform(rows.assign(**{PART: 0, POSITIVE: 1.0}))
