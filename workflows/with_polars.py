@@ -15,7 +15,6 @@ import polars as pl
 import pyarrow as pa
 from nvtabular import Workflow
 
-from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
 from recipes.artifacts import PARTS, Prepared
 from recipes.data import POSITIVE, Feature
 from workflows.buckets import bucket_codes
@@ -29,6 +28,7 @@ from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
 from workflows.tables import Tables
+from workflows.vocabularies import codes_of, counted
 
 #: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
 AT_A_TIME = 2
@@ -138,20 +138,6 @@ def _several(graph: FeatureGraph, table: pl.DataFrame, name: str, length: int) -
 
 def _nested(name: str, values: np.ndarray, offsets: np.ndarray) -> pl.Series:
     return pl.Series(name, pa.LargeListArray.from_arrays(offsets.astype(np.int64), values))
-
-
-def counted(table: pl.LazyFrame, name: str, size: pl.Expr) -> pl.LazyFrame:
-    """The values of a column that are not null, by ``size`` descending and then by value.
-
-    Columns: ``name`` and ``size``, int64.
-    """
-    sizes = table.drop_nulls(name).group_by(name).agg(size.cast(pl.Int64).alias("size"))
-    return sizes.sort("size", name, descending=[True, False])
-
-
-def codes_of(vocabulary: pl.Series) -> Lookup:
-    """NVTabular's codes of the values of a vocabulary in code order."""
-    return Lookup(vocabulary, first=FIRST_KNOWN, unknown=OUT_OF_VOCABULARY, null=NULL)
 
 
 def _fitted(graph: FeatureGraph, name: str, vocabulary: pl.DataFrame) -> Lookup:
