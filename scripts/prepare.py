@@ -49,14 +49,17 @@ def run(arguments: Namespace) -> None:
 
     ingest(recipe, artifacts, arguments.data_dir, say, force=arguments.force)
 
+    from scripts.console import rows_bar
     from workflows.prepare import prepare
 
-    prepare(
-        recipe,
-        artifacts,
-        force=arguments.force,
-        engine=arguments.engine,
-        workers=arguments.workers,
-        scheduler=arguments.scheduler,
-        say=say,
-    )
+    with rows_bar() as progress:
+        prepare(
+            recipe,
+            artifacts,
+            force=arguments.force,
+            engine=arguments.engine,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            say=say,
+            progress=progress,
+        )

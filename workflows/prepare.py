@@ -1,6 +1,7 @@
 """Raw tables -> encoded train, valid and test rows, users and items, and the compiled encoding."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from recipes.artifacts import Artifacts, Prepared
@@ -12,8 +13,12 @@ from recipes.recipe import Recipe
 from workflows.engines import Engine, chosen_engine
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from workflows.selection import Say
     from workflows.tables import Tables
+
+Progress = Callable[[int, int], None]
 
 
 def prepare(
@@ -25,13 +30,14 @@ def prepare(
     workers: int = 1,
     scheduler: str | None = None,
     say: "Say",
+    progress: Progress = lambda done, total: None,
 ) -> None:
     """Read ``artifacts.raw``, write ``artifacts.prepared`` (``recipes.artifacts`` names the files).
 
     The new output takes the old one's place at the very end: whatever goes wrong before leaves the
     old one as it was. Output that is up to date is kept unless ``force``.
     ``engine`` (see ``workflows.engines``), ``workers`` and ``scheduler`` (``workflows.cluster``) do
-    not change the output.
+    not change the output. ``progress`` is told how many of all rows are on their way.
 
     Raises ``ShortlistError`` for data that cannot be prepared, and where it cannot be written.
     """
@@ -50,7 +56,7 @@ def prepare(
             computing(workers, scheduler, gpu=with_engine == "cudf"),
             atomic_directory(artifacts.prepared.root) as folder,
         ):
-            _prepare(recipe, tables, Prepared(folder), with_engine, say)
+            _prepare(recipe, tables, Prepared(folder), with_engine, say, progress)
             write_stamp(Prepared(folder).stamp, made_from)
     except OSError as error:
         raise ShortlistError(
@@ -74,7 +80,12 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
 
 
 def _prepare(
-    recipe: Recipe, tables: "Tables", prepared: Prepared, engine: Engine, say: "Say"
+    recipe: Recipe,
+    tables: "Tables",
+    prepared: Prepared,
+    engine: Engine,
+    say: "Say",
+    progress: Progress,
 ) -> None:
     from workflows import with_nvtabular, with_polars
     from workflows.encoding import compile_encoding
@@ -89,7 +100,8 @@ def _prepare(
     rows = with_parts(recipe, rows, say)
     graph = FeatureGraph(recipe, prepared.workflow)
     with RawParts(tables, columns, prepared) as raw:
-        partitions = in_partitions(rows, columns.user, columns.timestamp)
+        dealt = in_partitions(rows, columns.user, columns.timestamp)
+        partitions = _told(dealt, len(rows), progress)
         both = ((partition, raw.write(partition)) for partition in partitions)
         if engine == "polars":
             numbered = (encodable(columns, partition) for partition, _ in both)
@@ -101,3 +113,13 @@ def _prepare(
     compile_encoding(graph, tables.kinds, prepared.encoding)
     workflow.save(prepared.workflow)
     say(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")
+
+
+def _told(
+    partitions: "Iterator[pl.DataFrame]", total: int, progress: Progress
+) -> "Iterator[pl.DataFrame]":
+    done = 0
+    for partition in partitions:
+        yield partition
+        done += len(partition)
+        progress(done, total)
