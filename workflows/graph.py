@@ -23,8 +23,9 @@ from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
 from workflows.history import History
-from workflows.normalize import Normalize
+from workflows.normalize import MinMax, Normalize
 from workflows.selection import PART
+from workflows.shape import Shape
 from workflows.splits import IN_TIME
 from workflows.tables import Tables
 
@@ -105,6 +106,11 @@ class FeatureGraph:
         self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
         self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
         self.normalize = Normalize(out_dtype=np.float32)
+        self.min_max = MinMax(out_dtype=np.float32)
+
+    def scaling(self, feature: Feature) -> Normalize:
+        """The operator that scales a numeric feature."""
+        return self.min_max if feature.scale == "min-max" else self.normalize
 
     def rows(self) -> Workflow:
         """Joined interactions -> ids, every feature, history, timestamp, targets and ``PART``."""
@@ -158,7 +164,10 @@ class FeatureGraph:
             if feature.kind == "bucket":
                 nodes.append([name] >> self.buckets)
             elif feature.kind == "numeric":
-                nodes.append([name] >> self.fill[name] >> self.normalize)
+                number = [name] >> self.fill[name]
+                if feature.clip or feature.log:
+                    number = number >> Shape(feature)
+                nodes.append(number >> self.scaling(feature))
             elif feature.several:
                 nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:

@@ -3,6 +3,7 @@
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 import math
+from functools import reduce
 from typing import Any
 
 import dask
@@ -23,20 +24,41 @@ class Normalize(nvtabular.ops.Normalize):
         parts = [dask.delayed(_part)(frame, names) for frame in ddf[names].to_delayed()]
         return dask.delayed(_merged)(parts, names)
 
-    def fit_finalize(self, fitted: dict[str, tuple[float, float]]) -> None:
-        for name, (mean, std) in fitted.items():
-            self.means[name], self.stds[name] = mean, std
+    def fit_finalize(self, summaries: dict[str, "_Summary"]) -> None:
+        for name, summary in summaries.items():
+            self.means[name], self.stds[name] = self.of_summary(summary)
+
+    def fitted(self, values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+        """What is subtracted and divided by, of float64 [n] that occur int64 [n] times each."""
+        return self.of_summary(_summary(values, counts))
+
+    @staticmethod
+    def of_summary(summary: "_Summary") -> tuple[float, float]:
+        """Mean and standard deviation (n - 1)."""
+        total, mean, spread, least, greatest = summary
+        if least == greatest:
+            return least, 0.0  # exactly: its mean may be off by rounding
+        return mean, math.sqrt(spread / (total - 1)) if total > 1 else 0.0
 
 
-def moments(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation (n - 1) of float64 [n] that occur int64 [n] times each."""
-    return _finished(_summary(values, counts))
+class MinMax(Normalize):
+    """The training part from 0 to 1; a column that never varies becomes 0.
+
+    NVTabular's ``NormalizeMinMax`` would make 0.5 of a number that never varies and NaN of 0.
+    """
+
+    @staticmethod
+    def of_summary(summary: "_Summary") -> tuple[float, float]:
+        """The least number and its distance from the greatest."""
+        *_, least, greatest = summary
+        return least, greatest - least
 
 
 def normalized(values: np.ndarray, mean: float, std: float) -> np.ndarray:
     """float32 [n] of float64 [n], as ``Normalize`` gives them."""
-    centred = values - mean
-    return (centred / std if std > 0 else centred).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # infinite values are refused later, by name
+        centred = values - mean
+        return (centred / std if std > 0 else centred).astype(np.float32)
 
 
 #: Count, mean, sum of squared differences from it, least, greatest.
@@ -66,14 +88,9 @@ def _part(frame: Any, names: list[str]) -> dict[str, _Summary]:
     return found
 
 
-def _merged(parts: list[dict[str, _Summary]], names: list[str]) -> dict[str, tuple[float, float]]:
-    fitted = {}
-    for name in names:
-        whole: _Summary = (0.0, 0.0, 0.0, math.inf, -math.inf)
-        for part in parts:
-            whole = _together(whole, part[name])
-        fitted[name] = _finished(whole)
-    return fitted
+def _merged(parts: list[dict[str, _Summary]], names: list[str]) -> dict[str, _Summary]:
+    nothing: _Summary = (0.0, 0.0, 0.0, math.inf, -math.inf)
+    return {name: reduce(_together, [part[name] for part in parts], nothing) for name in names}
 
 
 def _together(one: _Summary, other: _Summary) -> _Summary:
@@ -85,10 +102,3 @@ def _together(one: _Summary, other: _Summary) -> _Summary:
     mean = one[1] + apart * other[0] / total
     spread = one[2] + other[2] + apart * apart * one[0] * other[0] / total
     return total, mean, spread, min(one[3], other[3]), max(one[4], other[4])
-
-
-def _finished(whole: _Summary) -> tuple[float, float]:
-    total, mean, spread, least, greatest = whole
-    if least == greatest:
-        return least, 0.0  # exactly: its mean may be off by rounding
-    return mean, math.sqrt(spread / (total - 1)) if total > 1 else 0.0

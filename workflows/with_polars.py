@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 from nvtabular import Workflow
 
+from ensemble.runtime.encoding import shaped
 from recipes.artifacts import PARTS, Prepared
 from recipes.data import POSITIVE, Feature
 from workflows.buckets import bucket_codes
@@ -22,7 +23,7 @@ from workflows.categorify import vocabulary_path, write_vocabulary
 from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
 from workflows.lookup import Lookup
-from workflows.normalize import moments, normalized
+from workflows.normalize import normalized
 from workflows.partitions import arrow_table, encodable, write_partition, write_side
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
@@ -106,9 +107,11 @@ def encoded_side(
             values = table[column].to_numpy()
             encoded.append(pl.Series(column, bucket_codes(values, feature.boundaries)))
         elif feature.kind == "numeric":
-            values = table[column].fill_null(feature.fill).to_numpy()
-            mean, std = moments(values, counts)
-            graph.normalize.means[column], graph.normalize.stds[column] = mean, std
+            filled = table[column].fill_null(feature.fill).to_numpy()
+            values = shaped(filled, feature.clip, feature.log)
+            scaling = graph.scaling(feature)
+            mean, std = scaling.fitted(values, counts)
+            scaling.means[column], scaling.stds[column] = mean, std
             encoded.append(pl.Series(column, normalized(values, mean, std)))
         elif feature.several:
             encoded.append(_several(graph, weighted, column, feature.max_length))

@@ -38,6 +38,7 @@ RECIPE = shop_recipe(
             "height": {"kind": "categorical"},
             "floor": {"kind": "categorical"},
             "same": {"kind": "numeric"},
+            "income": {"kind": "numeric", "clip": [-5.0, 1e6], "log": True, "scale": "min-max"},
         },
         "item": SHOP["features"]["item"],
     },
@@ -54,6 +55,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         "height": pa.array([0.1, 1e-7, -0.0, 0.0, 3.0, None, 1e22, 0.1, 1 / 3, 2.5, 1e16]),
         "floor": pa.array([-2, None, 3, 0, 1, -2, 3, 3, 0, None, 2**31 - 1], pa.int32()),
         "same": [2.0] * 11,
+        "income": [0.1, None, -7.0, 1e9, 3.0, -0.0, 12.5, 1e-9, 77.7, 1 / 3, 5e5],
     }
     for name, values in odd.items():
         users = users.append_column(name, pa.array(values))
@@ -190,6 +192,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         height=[0.1 + 1e-17, 0.2, None, -0.0],
         floor=pa.array([-2, 99, None, 3], pa.int32()),
         same=[2.0, None, 3.0, -2.0],
+        income=[1e12, None, -1e12, 0.7],
     )
     write_table(
         raw.items,

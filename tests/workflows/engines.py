@@ -60,6 +60,10 @@ def features(draw: st.DrawFn, prefix: str, rows: int) -> dict[str, tuple[dict, p
             dtype = pa.float64()
         if kind == "numeric" and draw(st.booleans()):
             options["fill"] = draw(st.sampled_from([0.1, -2.0]))
+        if kind == "numeric":
+            options["clip"] = draw(st.sampled_from([None, [-2.0, 0.1], [0.0, 1e5]]))
+            options["log"] = draw(st.booleans())
+            options["scale"] = draw(st.sampled_from(["standard", "min-max"]))
         if kind == "bucket":
             options["boundaries"] = [-3.0, 0.1]
         values = draw(st.lists(value, min_size=rows, max_size=rows))
