@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-train bench-multi-task bench-aliccp clean
+.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-train bench-multi-task bench-aliccp bench-etl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-multi-task: install ## One model for retrieval and ratings beside one for 
 
 bench-aliccp: install ## Seconds and memory of each step at four million rows
 	$(BIN)/python -m benchmarks.aliccp
+
+bench-etl: install ## Data preparation beside NVTabular and hand-written Polars
+	$(BIN)/python -m benchmarks.etl
 
 clean: ## Remove artifacts and caches (the environment and downloaded data stay)
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis

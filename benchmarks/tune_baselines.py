@@ -20,7 +20,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.console import say
 from evaluation import metrics
@@ -112,7 +111,7 @@ def search(
 
 def hold_out(training: Interactions, seed: int) -> tuple[Interactions, Interactions]:
     """What is left of the training part, and the tenth that is held out of it."""
-    held = stratified_holdout(pd.Series(training.items), HELD_OUT, seed)
+    held = stratified_holdout(training.items, HELD_OUT, seed)
     return (
         Interactions(training.users[~held], training.items[~held]),
         Interactions(training.users[held], training.items[held]),

@@ -98,7 +98,7 @@ class Feature(Table):
 
     ``categorical``: a code per distinct value (``list``: several values a row);
     ``text``: a code per distinct word of a text, in lower case, as a list;
-    ``numeric``: missing values filled with ``fill``, then normalised to mean 0 and variance 1;
+    ``numeric``: missing values filled with ``fill``, then ``clip``, ``log`` and ``scale``;
     ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
     """
 
@@ -109,6 +109,12 @@ class Feature(Table):
     max_length: Positive = 16
     boundaries: tuple[float, ...] = ()
     fill: float = 0.0
+    #: The least and the greatest number there may be; what is beyond them becomes them.
+    clip: tuple[float, float] | None = None
+    #: log(1 + x), and of a negative number -log(1 - x).
+    log: bool = False
+    #: ``standard``: mean 0 and variance 1; ``min-max``: the training part lies between 0 and 1.
+    scale: Literal["standard", "min-max"] = "standard"
 
     @property
     def several(self) -> bool:
@@ -127,6 +133,10 @@ class Feature(Table):
             raise ValueError("`list` is for kind 'categorical'")
         if self.kind not in ("categorical", "text") and self.frequency_threshold > 1:
             raise ValueError("`frequency_threshold` is for kinds 'categorical' and 'text'")
+        if self.kind != "numeric" and (self.clip or self.log or self.scale != "standard"):
+            raise ValueError("`clip`, `log` and `scale` are for kind 'numeric'")
+        if self.clip and self.clip[0] >= self.clip[1]:
+            raise ValueError("`clip` must be two numbers in ascending order, such as [0, 1000]")
         return self
 
 

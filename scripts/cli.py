@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: it failed, and the reason was said; 2: usage; 130: Ctrl-C."""
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = parser_for(given).parse_args(given)
+    # nothing else will run in this process; not so where tests call it.
+    arguments.own_process = argv is None
     try:
         return arguments.run(arguments) or 0
     except ShortlistError as error:

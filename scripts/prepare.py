@@ -6,17 +6,25 @@ Examples:
   shortlist prepare movielens-100k
   shortlist prepare movielens-100k --data-dir ~/data
   shortlist prepare ./shop.toml --workers 4
+  shortlist prepare ./shop.toml --engine dask
 """
 
 from argparse import ArgumentParser, Namespace
 
 from scripts.arguments import add_data_dir, add_force, add_recipe, opened, whole_number
+from workflows.engines import ENGINES
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_recipe(parser)
     add_data_dir(parser)
     add_force(parser)
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what does the work; the output is the same (default: cudf where there is a GPU, "
+        "dask with --workers or --scheduler, else polars)",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
@@ -33,19 +41,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
+    if arguments.own_process:
+        import workflows.without_tensorflow  # noqa: F401  seconds of importing less
     recipe, artifacts = opened(arguments)
     from scripts.console import say
     from sources.ingest import ingest
 
     ingest(recipe, artifacts, arguments.data_dir, say, force=arguments.force)
 
+    from scripts.console import rows_bar
     from workflows.prepare import prepare
 
-    prepare(
-        recipe,
-        artifacts,
-        force=arguments.force,
-        workers=arguments.workers,
-        scheduler=arguments.scheduler,
-        say=say,
-    )
+    with rows_bar() as progress:
+        prepare(
+            recipe,
+            artifacts,
+            force=arguments.force,
+            engine=arguments.engine,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            say=say,
+            progress=progress,
+        )

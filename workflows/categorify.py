@@ -10,9 +10,10 @@ import dask.dataframe as dd
 import numpy as np
 import nvtabular.ops
 import pandas as pd
+import pyarrow as pa
 from merlin.dag import ColumnSelector
 
-from ensemble.runtime.codes import NULL
+from ensemble.runtime.codes import FIRST_KNOWN, NULL
 
 
 class Categorify(nvtabular.ops.Categorify):
@@ -20,7 +21,8 @@ class Categorify(nvtabular.ops.Categorify):
 
     Only values that are not null reach NVTabular 23.8 on pandas. Otherwise a partition that is all
     null fails (``dropna().iloc[0]``), a null in a list is coded 2, integers beside a null in a list
-    become floats, and a column without one value at fit leaves no vocabulary file behind.
+    become floats, and a column without one value at fit leaves no vocabulary file behind. The order
+    of equal counts is that of a sort whose ties depend on the CPU: vocabularies are sorted again.
     """
 
     def fit(self, col_selector: ColumnSelector, ddf: dd.DataFrame) -> Any:
@@ -33,9 +35,14 @@ class Categorify(nvtabular.ops.Categorify):
 
     def fit_finalize(self, categories: dict[str, str]) -> None:
         for name, path in categories.items():
-            if not Path(path).exists():
-                empty = pd.DataFrame({name: pd.Series([], dtype=object)})
-                empty.to_parquet(path)
+            size = f"{name}_size"
+            found = pd.DataFrame({name: pd.Series([], dtype=object), size: 0})
+            if Path(path).exists():
+                # of a column without values there may be one row: a null without a size
+                found = pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
+            # by value first: a stable sort leaves equal counts in that order
+            found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
+            write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
         super().fit_finalize(categories)
 
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
@@ -52,6 +59,19 @@ class Categorify(nvtabular.ops.Categorify):
                 codes[present] = found[name].to_numpy()
             encoded[name] = codes if lengths is None else _nested(codes, lengths)
         return pd.DataFrame(encoded)
+
+
+def vocabulary_path(folder: Path, name: str) -> Path:
+    """Where NVTabular lays a column's vocabulary down, below the workflow's folder."""
+    return folder / "categories" / f"unique.{name}.parquet"
+
+
+def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> None:
+    """Values in code order and how often each was seen, in the form that ``Categorify`` reads."""
+    plain = values.to_pandas() if len(values) else np.empty(0, object)
+    vocabulary = pd.DataFrame({name: plain, f"{name}_size": np.asarray(sizes, np.int64)})
+    vocabulary.index = pd.RangeIndex(FIRST_KNOWN, FIRST_KNOWN + len(vocabulary))
+    vocabulary.to_parquet(path, compression=None)
 
 
 def is_list(column: pd.Series) -> bool:

@@ -21,13 +21,6 @@ PRELOAD = "workflows.without_tensorflow"
 SETTINGS = {"dataframe.convert-string": False}
 
 
-def gpu_is_present() -> bool:
-    """The one place that decides: a CUDA device and cuDF. Data frames are then cuDF's."""
-    from merlin.core.compat import HAS_GPU, cudf
-
-    return bool(HAS_GPU) and cudf is not None
-
-
 class MakeReady(WorkerPlugin):
     """For workers that someone else started: those there are, and those to come.
 
@@ -41,11 +34,11 @@ class MakeReady(WorkerPlugin):
 
 
 @contextmanager
-def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
+def computing(workers: int, scheduler: str | None, gpu: bool = False) -> Iterator[Client | None]:
     """While the block runs, Merlin and ``dask.compute`` work there; yields the client, if any.
 
     ``scheduler``: address of a running one, whose workers can import this project. Otherwise
-    ``workers`` above 1 starts as many processes here, one per GPU where there are GPUs.
+    ``workers`` above 1 starts as many processes here, one per GPU if ``gpu``.
     Raises ``ShortlistError`` where the scheduler cannot be reached.
     """
     clean_worker_cache()  # vocabularies of an earlier fit, kept by path
@@ -54,7 +47,7 @@ def computing(workers: int, scheduler: str | None) -> Iterator[Client | None]:
             with dask.config.set(scheduler="synchronous"), _merlin_uses(None):
                 yield None
             return
-        with _cluster(workers, scheduler) as cluster, _client(cluster) as client:
+        with _cluster(workers, scheduler, gpu) as cluster, _client(cluster) as client:
             if scheduler is not None:
                 client.register_plugin(MakeReady())
             with _merlin_uses(client):
@@ -85,11 +78,11 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
-def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
+def _cluster(workers: int, scheduler: str | None, gpu: bool) -> Iterator[Any]:
     if scheduler is not None:
         yield scheduler
         return
-    if gpu_is_present():
+    if gpu:
         from dask_cuda import LocalCUDACluster
 
         with LocalCUDACluster(n_workers=workers, preload=[PRELOAD]) as cluster:

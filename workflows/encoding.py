@@ -74,14 +74,16 @@ def _encoder(
 
 
 def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]:
-    mean, std = graph.normalize.means[name], graph.normalize.stds[name]
-    if not math.isfinite(mean):
+    scaling = graph.scaling(feature)
+    mean, std = scaling.means[name], scaling.stds[name]
+    if not (math.isfinite(mean) and math.isfinite(std)):
         raise ShortlistError(
-            f"the mean of '{name}' is {mean}: the column holds infinite values, or numbers too "
-            "large to add up. Clean it in the table, or make it kind 'bucket'."
+            f"the mean of '{name}' is {mean}, its spread {std}: the column holds infinite values, or "
+            "numbers too large to add up. Clean it in the table, give it `clip`, or make it kind "
+            "'bucket'."
         )
-    # NVTabular leaves a column that does not vary undivided.
-    spread = std if math.isfinite(std) and std > 0 else 1.0
+    # a column that does not vary is left undivided
+    spread = std if std > 0 else 1.0
     return {
         "name": name,
         "kind": "numeric",
@@ -89,6 +91,8 @@ def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]
         "mean": mean,
         "std": spread,
         "fill": feature.fill,
+        "clip": feature.clip,
+        "log": feature.log,
     }
 
 

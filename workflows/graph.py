@@ -1,6 +1,5 @@
 """The recipe's feature list as NVTabular graphs. This file is meant to be read beside a recipe.
 
-interactions >> Filter                                             -> which interactions count
 interactions >> JoinExternal(users) >> JoinExternal(items)         -> rows with every raw column
 rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
 """
@@ -12,67 +11,78 @@ from pathlib import Path
 import merlin.dtypes as md
 import numpy as np
 import pandas as pd
+import polars as pl
 from merlin.dag import ColumnSelector, Node
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
-from nvtabular.ops import AddTags, FillMissing, Filter, JoinExternal, ListSlice, Normalize
+from nvtabular.ops import AddTags, FillMissing, JoinExternal, ListSlice
 
 from recipes.data import POSITIVE, Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
-from workflows.cluster import gpu_is_present
-from workflows.conditions import Condition
 from workflows.history import History
+from workflows.normalize import MinMax, Normalize
+from workflows.selection import PART
+from workflows.shape import Shape
 from workflows.splits import IN_TIME
 from workflows.tables import Tables
 
-#: Which part of the split a row belongs to (``workflows.splits``); not written.
-PART = "__part"
 #: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
 WEIGHT = "weight"
-
 
 _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
 
 
-def filter_interactions(condition: Condition, interactions: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the interactions for which the recipe's condition holds, in their order."""
-    workflow = Workflow(list(interactions.columns) >> Filter(condition))
-    rows = workflow.transform(Dataset(interactions, cpu=True, npartitions=1)).to_ddf().compute()
-    return rows[list(interactions.columns)].reset_index(drop=True)
-
-
-def join_workflow(recipe: Recipe, tables: Tables, columns: list[str]) -> Workflow:
-    """Interactions with the raw features of their user and item beside them."""
-    user, item = recipe.columns.user, recipe.columns.item
-    users = _joining(tables.users, user, tables.kinds)
-    items = _joining(tables.items, item, tables.kinds)
+def join_workflow(
+    recipe: Recipe,
+    sides: tuple[pd.DataFrame, pd.DataFrame],
+    kinds: dict[str, str],
+    columns: list[str],
+    gpu: bool,
+) -> Workflow:
+    """Interactions with the raw features of their user and item (``sides``) beside them."""
+    users, items = (
+        _joining(table, key, kinds, gpu)
+        for table, key in zip(sides, (recipe.columns.user, recipe.columns.item), strict=True)
+    )
     return Workflow(columns >> users >> items)
 
 
-def _joining(table: pd.DataFrame, key: str, kinds: dict[str, str]) -> JoinExternal:
-    join = JoinExternal(table_dataset(table, kinds), on=key, columns_ext=list(table.columns))
+def _joining(table: pd.DataFrame, key: str, kinds: dict[str, str], gpu: bool) -> JoinExternal:
+    join = JoinExternal(table_dataset(table, kinds, gpu), on=key, columns_ext=list(table.columns))
     # read it here and now: a worker would do so for each partition, as a computation within one
-    join.cpu = not gpu_is_present()
+    join.cpu = not gpu
     _ = join._ext
     return join
 
 
-def table_dataset(table: pd.DataFrame, kinds: dict[str, str]) -> Dataset:
+def table_dataset(table: pd.DataFrame, kinds: dict[str, str], gpu: bool) -> Dataset:
     """A users or items table with its schema, which Merlin cannot tell from a list of nulls."""
-    schema = Schema(
-        [
-            ColumnSchema(
-                name,
-                dtype=_DTYPES[kinds.get(name, "float")],
-                dims=(None, (0, None)) if is_list(table[name]) else (None,),
-            )
-            for name in table.columns
-        ]
-    )
-    return Dataset(table, schema=schema, cpu=not gpu_is_present(), npartitions=1)
+    schema = Schema([_raw_column(name, kinds, is_list(table[name])) for name in table.columns])
+    return Dataset(table, schema=schema, cpu=not gpu, npartitions=1)
+
+
+def _raw_column(name: str, kinds: dict[str, str], several: bool) -> ColumnSchema:
+    dims = (None, (0, None)) if several else (None,)
+    return ColumnSchema(name, dtype=_DTYPES[kinds.get(name, "float")], dims=dims)
+
+
+def joined_schema(partition: pl.Schema, tables: Tables) -> Schema:
+    """What ``join_workflow`` makes of a partition of the interactions."""
+    own = [name for name in partition if name not in tables.kinds]
+    sides = [
+        _raw_column(name, tables.kinds, isinstance(dtype, pl.List))
+        for table in (tables.users, tables.items)
+        for name, dtype in table.schema.items()
+    ]
+    plain = [ColumnSchema(name, dtype=_numpy(partition[name]), dims=(None,)) for name in own]
+    return Schema(sides + plain)
+
+
+def _numpy(dtype: pl.DataType) -> np.dtype:
+    return pl.Series([], dtype=dtype).to_numpy().dtype
 
 
 class FeatureGraph:
@@ -96,6 +106,11 @@ class FeatureGraph:
         self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
         self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
         self.normalize = Normalize(out_dtype=np.float32)
+        self.min_max = MinMax(out_dtype=np.float32)
+
+    def scaling(self, feature: Feature) -> Normalize:
+        """The operator that scales a numeric feature."""
+        return self.min_max if feature.scale == "min-max" else self.normalize
 
     def rows(self) -> Workflow:
         """Joined interactions -> ids, every feature, history, timestamp, targets and ``PART``."""
@@ -149,7 +164,10 @@ class FeatureGraph:
             if feature.kind == "bucket":
                 nodes.append([name] >> self.buckets)
             elif feature.kind == "numeric":
-                nodes.append([name] >> self.fill[name] >> self.normalize)
+                number = [name] >> self.fill[name]
+                if feature.clip or feature.log:
+                    number = number >> Shape(feature)
+                nodes.append(number >> self.scaling(feature))
             elif feature.several:
                 nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:

@@ -2,7 +2,7 @@
 
 Import this module before anything of ``nvtabular`` or ``merlin``, in every process (Dask workers
 preload it, see ``workflows.cluster``). Importing it is cheap: it loads neither TensorFlow nor Merlin.
-It registers a finder that gives moved modules under their old names and mends four modules right
+It registers a finder that gives moved modules under their old names and mends two modules right
 after they are imported.
 
 Each shim names the upstream line that needs it. When that line is gone, delete the shim.
@@ -94,35 +94,9 @@ def _serialize_metrics_as_metrics(module: ModuleType) -> None:
     aggregator.from_config = classmethod(from_config)
 
 
-def _sort_equal_counts_stably(module: ModuleType) -> None:
-    """nvtabular/ops/categorify.py:1320 orders by count with a sort whose ties depend on the CPU.
-
-    The values are sorted before (line 1304), so a stable sort gives: count descending, then value.
-    """
-    import pandas as pd
-
-    class StableFrame(pd.DataFrame):
-        @property
-        def _constructor(self) -> type["StableFrame"]:
-            return StableFrame
-
-        def sort_values(self, *args: Any, **kwargs: Any) -> Any:
-            kwargs.setdefault("kind", "stable")
-            return super().sort_values(*args, **kwargs)
-
-    write_uniques = module._write_uniques
-
-    def stable_write_uniques(dfs: list[Any], *args: Any, **kwargs: Any) -> Any:
-        stable = [StableFrame(df) if isinstance(df, pd.DataFrame) else df for df in dfs]
-        return write_uniques(stable, *args, **kwargs)
-
-    module._write_uniques = stable_write_uniques  # type: ignore[attr-defined]
-
-
 _MENDED_MODULES: dict[str, Callable[[ModuleType], None]] = {
     "tensorflow.python": _restore_to_dlpack,
     "merlin.models.tf.metrics.topk": _serialize_metrics_as_metrics,
-    "nvtabular.ops.categorify": _sort_equal_counts_stably,
 }
 
 

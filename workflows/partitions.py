@@ -1,139 +1,120 @@
 """Interactions in partitions that hold whole users, in the order of time: in, and out again."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import dask
-import dask.dataframe as dd
 import numpy as np
-import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from merlin.io import Dataset
-from merlin.schema import ColumnSchema, Schema
-from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
-from recipes.artifacts import PARTS
-from workflows.cluster import gpu_is_present
-from workflows.graph import PART
-from workflows.splits import TEST
+from recipes.artifacts import PARTS, Prepared
+from recipes.data import PLACE, POSITIVE, Columns
+from workflows.selection import PART
+from workflows.tables import Tables
 
-#: Rows per partition, about: the unit of work of a Dask worker and what it holds in memory.
+#: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.
 ROWS_PER_PARTITION = 250_000
+#: How all of it is written. Statistics let a reader skip row groups.
+PARQUET = {"compression": "zstd", "compression_level": 1, "write_statistics": True}
+ROWS_PER_GROUP = 100_000
 
 
-def in_partitions(
-    interactions: pd.DataFrame, user: str, timestamp: str | None
-) -> list[pd.DataFrame]:
+def in_partitions(rows: pl.DataFrame, user: str, timestamp: str | None) -> Iterator[pl.DataFrame]:
     """Frames of about ``ROWS_PER_PARTITION`` rows: whole users, their rows in the order of time.
 
-    Users are dealt out in turn, so that a partition is a sample of all of them. How many partitions
-    there are depends on the data alone: the output is the same on any number of workers.
+    Users (by row of their table) are dealt out in turn, so that a partition is a sample of all of
+    them. How many partitions there are depends on the data alone: the output is the same on any
+    engine and any number of workers. ``PLACE`` numbers the rows through all of them.
     """
-    codes = pd.factorize(interactions[user], sort=True)[0]
-    count = max(1, round(len(interactions) / ROWS_PER_PARTITION))
-    keys = [codes, codes % count]
-    if timestamp is not None:
-        keys.insert(0, interactions[timestamp].to_numpy())
-    order = np.lexsort(keys)  # stable: equal times keep the order of the table
-    ends = np.searchsorted((codes % count)[order], np.arange(count), side="right")
-    bounds = zip(np.concatenate([[0], ends[:-1]]), ends, strict=True)
-    return [interactions.iloc[order[a:b]].reset_index(drop=True) for a, b in bounds]
+    ids = rows[user].to_numpy()
+    # those without interactions are passed over
+    codes = (np.cumsum(np.bincount(ids) > 0) - 1).astype(np.uint32)[ids]
+    count = max(1, min(round(len(rows) / ROWS_PER_PARTITION), int(codes.max()) + 1))
+    dealt = (codes % count).astype(np.uint16 if count <= 1 << 16 else np.uint32)
+    order = np.argsort(dealt, kind="stable").astype(np.uint32)
+    ends = np.cumsum(np.bincount(dealt, minlength=count))
+    del dealt
+    begin = 0
+    for end in ends:
+        chosen = order[begin:end]
+        keys = [codes[chosen]]
+        if timestamp is not None:
+            keys.insert(0, rows[timestamp].gather(chosen).to_numpy())
+        inside = chosen[np.lexsort(keys)]  # stable: equal times keep the order of the table
+        place = pl.Series(PLACE, np.arange(begin, end))
+        yield rows[inside].with_columns(place)
+        begin = end
 
 
-def as_datasets(frames: list[pd.DataFrame], folder: Path) -> tuple[Dataset, Dataset]:
-    """All rows, and those of the training part, as data sets for NVTabular.
-
-    The partitions are laid down in ``folder``: workers read them instead of being sent them.
-    """
-    folder.mkdir()
-    paths = []
-    for number, frame in enumerate(frames):
-        paths.append(folder / f"{number}.parquet")
-        frame.to_parquet(paths[-1])
-    gpu = gpu_is_present()
-    meta = _read(paths[0], False, gpu).iloc[:0]
-    everything = dd.from_map(_read, paths, training_only=False, gpu=gpu, meta=meta)
-    training = dd.from_map(_read, paths, training_only=True, gpu=gpu, meta=meta)
-    return Dataset(everything, cpu=not gpu), Dataset(training, cpu=not gpu)
+def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
+    """Times as integer seconds (UTC), numbers as float32: what models and data loaders take."""
+    timestamp = columns.timestamp
+    if timestamp is not None and partition.schema[timestamp].is_temporal():
+        partition = partition.with_columns(pl.col(timestamp).dt.epoch("s"))
+    numbers = [name for name in (columns.label, columns.weight, POSITIVE) if name is not None]
+    return partition.drop(PLACE, strict=False).with_columns(pl.col(numbers).cast(pl.Float32))
 
 
-def _read(path: Path, training_only: bool, gpu: bool) -> Any:
-    frame = pd.read_parquet(path)
-    if training_only:
-        frame = frame[frame[PART] != TEST].reset_index(drop=True)
-    if not gpu:
-        return frame
-    import cudf
+class RawParts(ExitStack):
+    """Writes the parted interactions with their raw ids, in the row order of the encoded ones."""
 
-    return cudf.from_pandas(frame)
+    def __init__(self, tables: Tables, columns: Columns, prepared: Prepared) -> None:
+        super().__init__()
+        self._sides = {columns.user: tables.users, columns.item: tables.items}
+        self._paths = [prepared.raw_interactions(part) for part in PARTS]
+        self._writers: list[pq.ParquetWriter] = []
+
+    def write(self, partition: pl.DataFrame) -> pl.DataFrame:
+        """The partition with raw ids, as it was written."""
+        raw = partition.with_columns(
+            table[name].gather(partition[name]) for name, table in self._sides.items()
+        )
+        written = arrow_table(raw.drop(PART))
+        if not self._writers:
+            for path in self._paths:
+                path.parent.mkdir(exist_ok=True)
+                writer = pq.ParquetWriter(path, written.schema, **PARQUET)
+                self._writers.append(self.enter_context(writer))
+        parts = raw[PART].to_numpy()
+        for code, writer in enumerate(self._writers):
+            writer.write_table(written.filter(parts == code), ROWS_PER_GROUP)
+        return raw
 
 
-def write_parts(encoded: Dataset, folders: dict[str, Path]) -> None:
-    """Write the rows of each of ``PARTS`` below its folder, with the schema."""
-    schema = tidy(encoded.schema.excluding_by_name([PART]))
-    places = [folders[part] for part in PARTS]
-    for folder in places:
-        folder.mkdir(parents=True)
-        write_schema(schema, folder)
-    arrow = arrow_schema(schema)
-    partitions = enumerate(encoded.to_ddf().to_delayed())
-    dask.compute(
-        *[dask.delayed(_write)(frame, number, places, arrow) for number, frame in partitions]
-    )
-
-
-def _write(frame: Any, number: int, folders: list[Path], schema: pa.Schema) -> None:
-    host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
-    parts = host[PART].to_numpy()
+def write_partition(encoded: pa.Table, parts: np.ndarray, number: int, folders: list[Path]) -> None:
+    """Write the rows of each of ``PARTS`` below its folder."""
     for code, folder in enumerate(folders):
-        rows = host.loc[parts == code, schema.names]
+        rows = encoded.filter(parts == code)
         # a data set must have one file; further ones only where they hold something
         if len(rows) or number == 0:
-            table = pa.Table.from_pandas(rows, schema, preserve_index=False)
-            pq.write_table(table, folder / f"part_{number:05}.parquet")
+            write_table(rows, folder / f"part_{number:05}.parquet")
 
 
-def arrow_schema(schema: Schema) -> pa.Schema:
-    """Column types as written: int64 codes, float32 numbers, lists of them."""
-    fields = []
-    for column in schema:
-        kind = pa.from_numpy_dtype(column.dtype.to_numpy)
-        fields.append((column.name, pa.list_(kind) if column.is_list else kind))
-    return pa.schema(fields)
+def write_side(codes: pa.Table, ids: pl.Series, path: Path) -> None:
+    """Write an encoded users or items table, a row per id, sorted by raw id.
+
+    Columns: ``raw_id`` (string), the id's code under its name, then the features. An id that is not
+    in the vocabulary has code 2, and its features all the same.
+    """
+    raw = arrow_table(ids.cast(pl.String).to_frame())[ids.name]
+    write_table(codes.add_column(0, "raw_id", raw), path)
 
 
-def tidy(schema: Schema) -> Schema:
-    """Without NVTabular's own notes, such as the path that a vocabulary was written to."""
-    kept = ("domain", "value_count")
-    return Schema(
-        [
-            ColumnSchema(
-                column.name,
-                tags=column.tags,
-                properties={
-                    key: column.properties[key] for key in kept if key in column.properties
-                },
-                dtype=column.dtype.without_shape,
-                dims=_dims(column),
-            )
-            for column in schema
-        ]
-    )
+def write_table(table: pa.Table, path: Path) -> None:
+    """One Parquet file, in row groups of ``ROWS_PER_GROUP``."""
+    pq.write_table(table, path, row_group_size=ROWS_PER_GROUP, **PARQUET)
 
 
-def _dims(column: ColumnSchema) -> tuple:
-    if not column.is_list:
-        return (None,)
-    counts = column.properties["value_count"]
-    return (None, (counts["min"], counts["max"]))
+def arrow_table(frame: pl.DataFrame) -> pa.Table:
+    """Ordinary strings and lists, for readers that know no others."""
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    fields = [pa.field(field.name, _ordinary(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
-def write_schema(schema: Schema, folder: Path) -> None:
-    """``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files."""
-    metadata = TensorflowMetadata.from_merlin_schema(schema)
-    for feature in metadata.proto_schema.feature:
-        feature.annotation.tag.sort()  # tags are a set: the same file on every run
-    metadata.to_proto_text_file(str(folder))
+def _ordinary(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_list(kind):
+        return pa.list_(_ordinary(kind.value_type))
+    return pa.string() if pa.types.is_large_string(kind) else kind

@@ -8,6 +8,7 @@ source. ``given``: the source says what the test part is.
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from recipes.data import Columns, Split
 from recipes.errors import ShortlistError
@@ -19,7 +20,7 @@ TRAIN, VALID, TEST = 0, 1, 2
 IN_TIME = ("temporal", "leave-last-out")
 
 
-def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
+def split_interactions(interactions: pl.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     """A part per row: int8 [rows], ``TRAIN``, ``VALID`` or ``TEST``.
 
     The test part is cut first; the valid part is then cut from what is left in the same way, with
@@ -39,28 +40,29 @@ def split_interactions(interactions: pd.DataFrame, columns: Columns, split: Spli
     elif split.test > 0 or split.kind == "leave-last-out":
         parts[_held_out(interactions, columns, split, split.test, split.seed)] = TEST
     training = np.flatnonzero(parts == TRAIN)
-    rest = interactions.iloc[training]
+    rest = interactions[training]
     parts[training[_held_out(rest, columns, split, split.valid, split.seed + 1)]] = VALID
     _require_rows(parts, split)
     return parts
 
 
 def _held_out(
-    table: pd.DataFrame, columns: Columns, split: Split, share: float, seed: int
+    table: pl.DataFrame, columns: Columns, split: Split, share: float, seed: int
 ) -> np.ndarray:
     """Mask of the rows that leave the training part."""
     if split.kind == "random":
         return random_holdout(len(table), share, seed)
     if split.kind in ("stratified", "given"):
-        groups = table[columns.user if split.by == "user" else columns.item]
+        groups = table[columns.user if split.by == "user" else columns.item].to_numpy()
         return stratified_holdout(groups, share, seed)
-    times = table[columns.timestamp]
+    assert columns.timestamp is not None  # asked above
+    times = table[columns.timestamp].to_numpy()
     if split.kind == "temporal":
         return temporal_holdout(times, share)
-    return last_holdout(table[columns.user], times)
+    return last_holdout(table[columns.user].to_numpy(), times)
 
 
-def _given(interactions: pd.DataFrame, split: Split) -> np.ndarray:
+def _given(interactions: pl.DataFrame, split: Split) -> np.ndarray:
     """Mask of the rows that the source holds out."""
     assert split.column is not None  # the recipe was checked
     if split.column not in interactions.columns:
@@ -69,13 +71,14 @@ def _given(interactions: pd.DataFrame, split: Split) -> np.ndarray:
             f"{', '.join(interactions.columns)}. Name the one that is true in the test part."
         )
     column = interactions[split.column]
-    if not column.isin([True, False]).all():
-        strange = column[~column.isin([True, False])].iloc[0]
+    numbers = column.cast(pl.Float64, strict=False)
+    if not (says := numbers.is_in([0.0, 1.0]).fill_null(False)).all():
         raise ShortlistError(
             f"split.column '{split.column}' must be true or false (or 1 or 0) in every row, to say what the "
-            f"test part is, and {strange!r} came. Mend the table, or use split.kind 'stratified'."
+            f"test part is, and {column.filter(~says)[0]!r} came. Mend the table, or use split.kind "
+            "'stratified'."
         )
-    return column.to_numpy(bool)
+    return (numbers == 1.0).to_numpy()
 
 
 def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
@@ -86,7 +89,7 @@ def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
     return mask
 
 
-def stratified_holdout(groups: pd.Series, share: float, seed: int) -> np.ndarray:
+def stratified_holdout(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Within each group, the rows that draw the highest numbers.
 
     A number is drawn per row in table order; the round((1 - share) * size) lowest of a group stay,
@@ -102,18 +105,18 @@ def stratified_holdout(groups: pd.Series, share: float, seed: int) -> np.ndarray
     return rank > np.round((1 - share) * sizes[codes])
 
 
-def temporal_holdout(times: pd.Series, share: float) -> np.ndarray:
+def temporal_holdout(times: np.ndarray, share: float) -> np.ndarray:
     """The latest rows of the whole table; equal times in table order."""
-    order = np.argsort(times.to_numpy(), kind="stable")
+    order = np.argsort(times, kind="stable")
     mask = np.zeros(len(times), bool)
     mask[order[int(np.round((1 - share) * len(times))) :]] = True
     return mask
 
 
-def last_holdout(users: pd.Series, times: pd.Series) -> np.ndarray:
+def last_holdout(users: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Each user's latest row, of users that have another one; equal times in table order."""
     codes = pd.factorize(users)[0]
-    order = np.lexsort((times.to_numpy(), codes))
+    order = np.lexsort((times, codes))
     ends = np.cumsum(np.bincount(codes)) - 1
     last = order[ends]
     mask = np.zeros(len(codes), bool)

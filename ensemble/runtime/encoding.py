@@ -118,12 +118,18 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Numeric:
-    """Missing values filled, then normalised."""
+    """Missing values filled, then clipped, logarithms taken, and scaled.
+
+    ``mean`` and ``std``: what is subtracted and divided by, for the scale min-max the least number
+    of the training part and its distance from the greatest.
+    """
 
     name: str
     mean: float
     std: float
     fill: float
+    clip: tuple[float, float] | None = None
+    log: bool = False
 
     shape = ()
     array_dtype = "float32"
@@ -131,9 +137,17 @@ class Numeric:
     def encode(self, values: Sequence[Any]) -> np.ndarray:
         """float32 [N]"""
         numbers = _numbers(values)
-        centred = np.where(np.isnan(numbers), self.fill, numbers) - self.mean
+        filled = np.where(np.isnan(numbers), self.fill, numbers)
+        centred = shaped(filled, self.clip, self.log) - self.mean
         # NVTabular leaves a column that never varies undivided.
         return (centred / self.std if self.std > 0 else centred).astype(np.float32)
+
+
+def shaped(values: np.ndarray, clip: tuple[float, float] | None, log: bool) -> np.ndarray:
+    """float64 [N] before it is scaled, when trained and when served."""
+    if clip is not None:
+        values = np.clip(values, *clip)
+    return np.copysign(np.log1p(np.abs(values)), values) if log else values
 
 
 Encoder = Categorical | Bucket | Numeric
@@ -197,7 +211,12 @@ def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
             return Bucket(entry["name"], np.array(entry["boundaries"], dtype=np.float64))
         case "numeric":
             return Numeric(
-                entry["name"], float(entry["mean"]), float(entry["std"]), float(entry["fill"])
+                entry["name"],
+                float(entry["mean"]),
+                float(entry["std"]),
+                float(entry["fill"]),
+                tuple(entry["clip"]) if entry.get("clip") else None,
+                entry.get("log", False),
             )
         case kind:
             raise ValueError(f"encoding.json: unknown kind {kind!r} of {entry['name']!r}")

@@ -1,6 +1,7 @@
 """Raw values become the codes and numbers of the workflow."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,13 @@ def test_numbers_are_filled_then_normalised() -> None:
     assert Numeric("price", 10.0, 4.0, 2.0).encode([10, 12, None]).tolist() == [0.0, 0.5, -2.0]
     assert Numeric("price", 10.0, 0.0, 2.0).encode([13]).tolist() == [3.0]
     assert Numeric("price", 10.0, 4.0, 2.0).encode([10]).dtype == np.float32
+
+
+def test_numbers_are_clipped_before_logarithms_are_taken() -> None:
+    """log(1 + x) of what the bounds leave, on either side of zero; only then the scale."""
+    number = Numeric("price", 1.0, 2.0, 0.0, clip=(-3.0, math.e - 1), log=True)
+    expected = [0.0, 0.0, -0.5, (-math.log(4) - 1) / 2]
+    assert number.encode([100, math.e - 1, None, -9]).tolist() == pytest.approx(expected)
 
 
 def test_no_rows_is_no_error() -> None:

@@ -36,5 +36,5 @@ def test_the_stratified_split_holds_out_the_packages_rows(answers: dict[str, Any
     """By user and by item, with groups of a single row among them."""
     groups = table()[f"{by}ID"]
     assert (groups.value_counts() == 1).any()
-    held = stratified_holdout(groups, 1 - RATIO, SEED)
+    held = stratified_holdout(groups.to_numpy(), 1 - RATIO, SEED)
     assert np.flatnonzero(held).tolist() == answers["test_rows"][by]

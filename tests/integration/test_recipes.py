@@ -1,6 +1,8 @@
 """Each recipe that comes with the project, the whole way on small made-up data, out of a real Triton."""
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from recipes.recipe import Recipe
 from sources import movielens_files
 from sources.ingest import ingest
 from tests.integration.made_up import FOLDERS, ITEMS
+from tests.workflows.engines import assert_same
 from workflows.prepare import prepare
 
 #: What makes a training short; everything else is as the recipe has it.
@@ -79,6 +82,14 @@ def test_the_report_holds_every_figure_that_the_recipe_asks_for(made: Made) -> N
         values = [value for row in table["rows"].values() for value in row.values()]
         assert values
         assert np.isfinite(values).all()
+
+
+def test_nvtabular_prepares_the_same(made: Made, tmp_path: Path) -> None:
+    """What Polars made of the recipe's data, NVTabular makes of it on Dask."""
+    there = Artifacts(tmp_path)
+    shutil.copytree(made.artifacts.raw.root, there.raw.root)
+    prepare(made.recipe, there, force=False, engine="dask", say=print)
+    assert_same(made.artifacts, there)
 
 
 def test_triton_recommends_and_scores_pairs(made: Made) -> None:

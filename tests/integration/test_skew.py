@@ -25,9 +25,10 @@ from recipes.artifacts import Artifacts, Raw
 from recipes.data import POSITIVE
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
-from workflows.graph import PART
 from workflows.prepare import prepare
+from workflows.selection import PART
 from workflows.tables import read_tables
+from workflows.with_nvtabular import pandas_side
 
 RECIPE = shop_recipe(
     vocabulary={"user_frequency_threshold": 20, "item_frequency_threshold": 2},
@@ -37,6 +38,7 @@ RECIPE = shop_recipe(
             "height": {"kind": "categorical"},
             "floor": {"kind": "categorical"},
             "same": {"kind": "numeric"},
+            "income": {"kind": "numeric", "clip": [-5.0, 1e6], "log": True, "scale": "min-max"},
         },
         "item": SHOP["features"]["item"],
     },
@@ -53,6 +55,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         "height": pa.array([0.1, 1e-7, -0.0, 0.0, 3.0, None, 1e22, 0.1, 1 / 3, 2.5, 1e16]),
         "floor": pa.array([-2, None, 3, 0, 1, -2, 3, 3, 0, None, 2**31 - 1], pa.int32()),
         "same": [2.0] * 11,
+        "income": [0.1, None, -7.0, 1e9, 3.0, -0.0, 12.5, 1e-9, 77.7, 1 / 3, 5e5],
     }
     for name, values in odd.items():
         users = users.append_column(name, pa.array(values))
@@ -189,6 +192,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         height=[0.1 + 1e-17, 0.2, None, -0.0],
         floor=pa.array([-2, 99, None, 3], pa.int32()),
         same=[2.0, None, 3.0, -2.0],
+        income=[1e12, None, -1e12, 0.7],
     )
     write_table(
         raw.items,
@@ -200,7 +204,9 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         price=pa.array([None, 0.1, 1.0, -3.0], pa.float32()),
     )
     tables = read_tables(RECIPE, raw)
-    rows = tables.interactions.merge(tables.users, on="customer").merge(tables.items, on="sku")
+    users, items = pandas_side(tables.users), pandas_side(tables.items)
+    interactions = tables.interactions.collect().to_pandas()
+    rows = interactions.merge(users, on="customer").merge(items, on="sku")
     with dask.config.set({"dataframe.convert-string": False}):
         workflow = Workflow.load(prepared.prepared.workflow)
         encoded = workflow.transform(rows.assign(**{PART: 0, POSITIVE: 1.0}))

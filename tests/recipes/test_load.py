@@ -106,6 +106,14 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
             ("[10, 50]", "[10, inf]"),
             ["features.item.price.boundaries[1]: expected a finite number"],
         ),
+        (
+            ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\nclip = [5, 5]'),
+            ["features.item.price: ", "`clip` must be two numbers in ascending order"],
+        ),
+        (
+            ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
+            ["`clip`, `log` and `scale` are for kind 'numeric'"],
+        ),
         (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
         (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),
         (('user = "customer"\n', ""), ["columns.user: this key is missing"]),

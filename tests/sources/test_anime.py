@@ -165,15 +165,17 @@ def test_bad_files_are_refused_whole(
 @pytest.mark.data
 def test_the_real_data_set(tmp_path: Path) -> None:
     """Anime with at least 111 ratings: 305,028 ratings of 997, and names in plain letters."""
-    from workflows.prepare import without_rare
+    from workflows.selection import select, without_rare
+    from workflows.tables import read_tables
 
     said: list[str] = []
     if local(anime.DATASET, None, said.append) is None:
         pytest.skip(f"the anime are not here: SHORTLIST_DATA names no folder with them {said}")
     recipe, artifacts = load("anime"), Artifacts(tmp_path / "artifacts")
     ingest(recipe, artifacts, None, said.append)
-    rated = without_rare(recipe, pq.read_table(artifacts.raw.interactions).to_pandas(), print)
-    assert (len(rated), rated["item_id"].nunique()) == (305_028, 997)
+    tables = read_tables(recipe, artifacts.raw)
+    kept, rated = without_rare(recipe, tables, select(recipe, tables, print), print)
+    assert (len(rated), len(kept.items)) == (305_028, 997)
     items = pq.read_table(artifacts.raw.items)
     assert items.num_rows == 7_387
     assert not any("&#039;" in name for name in items["name"].to_pylist())

@@ -35,7 +35,7 @@ def files_that_differ(one: Path, other: Path) -> list[str]:
 def one_process(shop: Artifacts, shop_recipe: Build, monkeypatch: pytest.MonkeyPatch) -> Artifacts:
     """The shop, prepared in this process in four partitions."""
     monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", 75)
-    prepare(shop_recipe(), shop, force=False, say=print)
+    prepare(shop_recipe(), shop, force=False, engine="dask", say=print)
     assert len(list(shop.prepared.interactions("train").glob("*.parquet"))) == 4
     return shop
 
@@ -76,15 +76,16 @@ def test_a_scheduler_that_is_not_there_is_named(shop: Artifacts, shop_recipe: Bu
 
 def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
     """Five users in two partitions: dealt out in turn, rows by time, equal times by row."""
-    import pandas as pd
+    import polars as pl
 
     from workflows import partitions
 
-    frame = pd.DataFrame({"user": list("edcbaedcba"), "at": [9] * 5 + [9, 1, 9, 1, 9]})
-    frame["row"] = range(10)
+    users = [8, 6, 4, 2, 0, 8, 6, 4, 2, 0]
+    frame = pl.DataFrame({"user": users, "at": [9] * 5 + [9, 1, 9, 1, 9], "row": range(10)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(partitions, "ROWS_PER_PARTITION", 5)
         first, second = partitions.in_partitions(frame, "user", "at")
-    assert first["user"].tolist() == list("aaccee")
-    assert first["row"].tolist() == [4, 9, 2, 7, 0, 5]
-    assert second["row"].tolist() == [8, 3, 6, 1]
+    assert first["user"].to_list() == [0, 0, 4, 4, 8, 8]
+    assert first["row"].to_list() == [4, 9, 2, 7, 0, 5]
+    assert second["row"].to_list() == [8, 3, 6, 1]
+    assert second["place"].to_list() == [6, 7, 8, 9]

@@ -33,7 +33,7 @@ def say(line):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if largest_file:
-    import workflows.sides  # what is imported may be compiled and written
+    import workflows.with_polars, workflows.with_nvtabular  # what is imported may be compiled and written
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 try:
     prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, say=say)

@@ -1,22 +1,18 @@
 """The interactions that count, as a few numbers each, with the part that each falls into."""
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import polars as pl
-import pyarrow.parquet as pq
 
 from recipes.artifacts import Raw
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from workflows.conditions import Condition
+from workflows.selection import latest_rows
 from workflows.splits import TRAIN, split_interactions
 
-#: Rows that are worked on in one go.
-_ROWS_AT_ONCE = 1 << 20
+#: The column of a given split, as it is called here.
+_HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True)
@@ -51,13 +47,10 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
     frame, per_second = _numbers(recipe, raw)
     rows = len(frame)
     wanted = recipe.interactions
-    if wanted.positive is not None:
-        holds = _mask("interactions.positive", wanted.positive, raw.interactions)
-        frame = frame.with_columns(positive=holds)
-    if wanted.filter is not None:
-        frame = frame.filter(_mask("interactions.filter", wanted.filter, raw.interactions))
+    frame = frame.filter("kept").drop("kept")
     filtered = len(frame)
-    latest = _latest_of_each_pair(frame)
+    time = "time" if recipe.columns.timestamp else None
+    latest = latest_rows(frame, "user", "item", time)
     repeated = filtered - len(latest)
     if not wanted.repeats:
         frame = frame[latest]
@@ -91,6 +84,12 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
     for name, column in (("label", columns.label), ("weight", columns.weight)):
         if column is not None:
             chosen[name] = pl.col(column).cast(pl.Float64)
+    if (given := recipe.split.column) is not None and given in types:
+        chosen[_HELD_OUT] = pl.col(given)
+    chosen["kept"] = pl.lit(True)
+    for name, key in (("kept", "filter"), ("positive", "positive")):
+        if (text := getattr(recipe.interactions, key)) is not None:
+            chosen[name] = Condition(f"interactions.{key}", text, types).expression
     per_second = 1.0
     if columns.timestamp is not None:
         chosen["time"] = pl.col(columns.timestamp).to_physical().cast(pl.Int64)
@@ -108,46 +107,18 @@ def id_of(column: str, types: pl.Schema) -> pl.Expr:
     return pl.col(column).cast(pl.Categorical if text else pl.Int64)
 
 
-def _mask(key: str, text: str, path: Path) -> pl.Series:
-    file = pq.ParquetFile(path)
-    names = file.schema_arrow.names
-    condition = Condition(key, text, names)
-    named = sorted(set(names) & set(re.findall(r"\w+", text)))
-    masks = [
-        condition(batch.to_pandas(date_as_object=False)).to_numpy()
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=named)
-    ]
-    return pl.Series(np.concatenate(masks) if masks else [], dtype=pl.Boolean)
-
-
-def _latest_of_each_pair(frame: pl.DataFrame) -> pl.Series:
-    """Row numbers, ascending: of a user's interactions with an item the latest, or else the last."""
-    rows = frame.select("user", "item", *({"time"} & set(frame.columns))).with_row_index("row")
-    # A user's pairs are that user's alone: some users after the others take little memory.
-    shares = len(frame) // _ROWS_AT_ONCE + 1
-    share = pl.col("user").to_physical().cast(pl.Int64) % shares
-    found = []
-    for number in range(shares):
-        some = rows.filter(share == number) if shares > 1 else rows
-        again = some.select(pl.struct("user", "item").is_duplicated()).to_series()
-        found.append(some.filter(~again)["row"])
-        some = some.filter(again)  # mostly few, and only they have to be put in order
-        if "time" in some.columns:
-            some = some.sort("time", maintain_order=True)
-        found.append(some.unique(["user", "item"], keep="last", maintain_order=True)["row"])
-    return pl.concat(found).sort()
-
-
 def _with_parts(recipe: Recipe, frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
     columns = recipe.columns
     numbers = {
-        columns.user: frame["user"].to_physical().to_numpy(),
-        columns.item: frame["item"].to_physical().to_numpy(),
+        columns.user: frame["user"].to_physical(),
+        columns.item: frame["item"].to_physical(),
     }
     if columns.timestamp is not None:
-        numbers[columns.timestamp] = frame["time"].to_numpy()
+        numbers[columns.timestamp] = frame["time"]
+    if recipe.split.column is not None and _HELD_OUT in frame.columns:
+        numbers[recipe.split.column] = frame[_HELD_OUT]
     try:
-        parts = split_interactions(pd.DataFrame(numbers, copy=False), columns, recipe.split)
+        parts = split_interactions(pl.DataFrame(numbers), columns, recipe.split)
     except ShortlistError as error:
         return frame.with_columns(part=pl.lit(TRAIN, pl.Int8)), str(error)
     return frame.with_columns(part=pl.Series(parts, dtype=pl.Int8)), None

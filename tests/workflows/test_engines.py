@@ -1,0 +1,129 @@
+"""One feature list, whichever engine: the same files, and workflows that stand for each other."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, Phase, given, reject, settings
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
+from tests.workflows.engines import assert_same, prepared_by, random_recipe, shops
+from tests.workflows.shop import write_shop
+from workflows.engines import chosen_engine
+from workflows.prepare import prepare
+
+Build = Callable[..., Recipe]
+
+
+@given(shop=shops())
+# a failure is not shrunk: every step of that is two preparations
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=(Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+def test_any_tables_and_features_come_out_the_same(
+    shop: tuple[Recipe, dict[str, pa.Table]],
+) -> None:
+    """Nulls, empty strings, NaN, empty lists, huge integers, repeated pairs: Polars as NVTabular."""
+    recipe, tables = shop
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workflows.partitions.ROWS_PER_PARTITION", 10)
+        one = prepared_by("polars", recipe, tables, Path(folder))
+        try:
+            other = prepared_by("dask", recipe, tables, Path(folder))
+        except TypeError as error:  # see test_nvtabular_wants_a_value_in_a_list
+            if "dtype mapping for `None`" not in str(error):
+                raise
+            reject()
+        if isinstance(one, str) or isinstance(other, str):
+            assert one == other  # both refuse, for one reason
+        else:
+            assert_same(one, other)
+
+
+def test_nvtabular_wants_a_value_in_a_list(tmp_path: Path) -> None:
+    """Lists that are all empty have no type for Merlin, which asks for one; Polars has their type."""
+    tables = {
+        "interactions": pa.table(
+            {"who": [1, 2, 3] * 4, "what": [1, 2] * 6, "at": [0] * 12, "stars": [1] * 12}
+        ),
+        "users": pa.table({"who": [1, 2, 3]}),
+        "items": pa.table({"what": [1, 2], "i0": pa.array([[], []], pa.list_(pa.string()))}),
+    }
+    recipe = random_recipe(
+        features={"item": {"i0": {"kind": "categorical", "list": True}}},
+        interactions={"repeats": True},
+    )
+    artifacts = prepared_by("polars", recipe, tables, tmp_path)
+    assert pd.read_parquet(artifacts.prepared.items)["i0"].map(len).tolist() == [0, 0]
+    with pytest.raises(TypeError, match="dtype mapping for `None`"):
+        prepared_by("dask", recipe, tables, tmp_path)
+
+
+def test_the_made_up_shop_comes_out_the_same(tmp_path: Path, shop_recipe: Build) -> None:
+    """Every kind of feature at once, over several partitions."""
+    both = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workflows.partitions.ROWS_PER_PARTITION", 75)
+        for engine in ("polars", "dask"):
+            artifacts = Artifacts(tmp_path / engine)
+            write_shop(artifacts.raw)
+            prepare(shop_recipe(), artifacts, force=False, engine=engine, say=print)
+            both.append(artifacts)
+    assert_same(*both)
+
+
+def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
+    shop: Artifacts, shop_recipe: Build
+) -> None:
+    """NVTabular loads it and gives, of the raw rows, what Polars wrote of them."""
+    prepare(shop_recipe(), shop, force=False, engine="polars", say=print)
+    import workflows.merlin_compat  # noqa: F401  isort: skip
+    from nvtabular import Workflow
+
+    from workflows.cluster import computing
+    from workflows.selection import PART
+    from workflows.tables import read_tables
+    from workflows.with_nvtabular import pandas_side
+
+    tables = read_tables(shop_recipe(), shop.raw)
+    raw = pd.read_parquet(shop.prepared.raw_interactions("test"))
+    rows = raw.merge(pandas_side(tables.users), on="customer", how="left")
+    rows = rows.merge(pandas_side(tables.items), on="sku", how="left")
+    with computing(1, None):
+        workflow = Workflow.load(shop.prepared.workflow)
+        encoded = workflow.transform(rows.assign(**{PART: 2}))
+    files = sorted(shop.prepared.interactions("test").glob("*.parquet"))
+    written = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    for name in set(written) - {"sku_history", "positive", "tags", "sizes"}:
+        assert encoded[name].tolist() == written[name].tolist(), name
+    for name in ("tags", "sizes"):
+        assert [list(one) for one in encoded[name]] == [list(one) for one in written[name]], name
+
+
+def test_polars_does_not_take_workers() -> None:
+    """It is one process: the message says what to leave out, or which engine to ask for."""
+    with pytest.raises(ShortlistError, match=r"one process.*--engine dask"):
+        chosen_engine("polars", 2, None)
+
+
+def test_the_engine_follows_from_the_machine_and_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A GPU: cudf; workers or a scheduler: dask; else polars; what is asked for goes before."""
+    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: False)
+    assert chosen_engine(None, 1, None) == "polars"
+    assert chosen_engine(None, 2, None) == chosen_engine(None, 1, "tcp://a:1") == "dask"
+    assert chosen_engine("dask", 1, None) == "dask"
+    with pytest.raises(ShortlistError, match=r"CUDA device.*--extra gpu"):
+        chosen_engine("cudf", 1, None)
+    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    assert chosen_engine(None, 1, None) == chosen_engine(None, 2, None) == "cudf"
+    assert chosen_engine("polars", 1, None) == "polars"

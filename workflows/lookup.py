@@ -1,0 +1,92 @@
+"""From values to their places in a list of values: the one look-up of the engine ``polars``."""
+
+import numpy as np
+import polars as pl
+
+#: A table over the whole range of integers may be this many times as long as there are values.
+_SPARSE = 8
+#: And this long in any case.
+_SMALL = 1 << 16
+
+
+class Lookup:
+    """Call it with a series for the place of each value among ``values``, plus ``first``.
+
+    Args:
+        values: [N], each once and none null: integers, floats, booleans or strings.
+        first: what the first of them becomes.
+        unknown: what becomes of any other value.
+        null: what becomes of a null.
+        dtype: of the result.
+
+    Integers that lie close together are looked up in a table, other numbers by binary search, and
+    strings by their hash; which of it makes no difference to the result.
+    """
+
+    def __init__(
+        self,
+        values: pl.Series,
+        *,
+        first: int = 0,
+        unknown: int = 0,
+        null: int = 0,
+        dtype: type[np.generic] = np.int64,
+    ) -> None:
+        self.dtype = values.dtype
+        self.null = null
+        self.unknown = unknown
+        self.first = first
+        self.places = np.arange(first, first + len(values), dtype=dtype)
+        self.strings: pl.Enum | None = None
+        self.table: np.ndarray | None = None
+        if self.dtype == pl.String:
+            self.strings = pl.Enum(values)
+            return
+        numbers = _numbers(values)
+        if len(numbers) and numbers.dtype.kind in "iu":
+            low, length = numbers.min(), int(numbers.max()) - int(numbers.min()) + 1
+            if length <= max(_SPARSE * len(numbers), _SMALL):
+                self.low, self.length = low, np.uint64(length)
+                self.table = np.full(length + 1, unknown, dtype)
+                self.table[numbers - low] = self.places
+                return
+        order = np.argsort(numbers, kind="stable")
+        self.sorted, self.places = numbers[order], self.places[order]
+
+    def __call__(self, values: pl.Series) -> pl.Series:
+        """Places [M] of M values of the same type; nulls may be among them."""
+        missing = values.is_null().to_numpy() if values.null_count() else None
+        if self.strings is not None:
+            found = values.cast(self.strings, strict=False).to_physical()
+            known = found.cast(pl.Int64) + self.first
+            places = known.fill_null(self.unknown).to_numpy().astype(self.places.dtype)
+        else:
+            places = self._number(_numbers(values))
+        if missing is not None:
+            places = np.where(missing, self.places.dtype.type(self.null), places)
+        return pl.Series(values.name, places)
+
+    def _number(self, numbers: np.ndarray) -> np.ndarray:
+        if self.table is not None:
+            # what is below the lowest becomes a very large number: beyond the table like the rest
+            offsets = (numbers - self.low).view(np.uint64)
+            np.minimum(offsets, self.length, out=offsets)
+            return self.table[offsets.view(np.int64)]
+        if not len(self.sorted):
+            return np.full(len(numbers), self.unknown, self.places.dtype)
+        at = np.searchsorted(self.sorted, numbers)
+        at[at == len(self.sorted)] = 0
+        unknown = self.places.dtype.type(self.unknown)
+        return np.where(self.sorted[at] == numbers, self.places[at], unknown)
+
+    def of(self, name: str) -> pl.Expr:
+        """The places of a column, in a lazy plan."""
+        dtype = pl.Series(np.empty(0, self.places.dtype)).dtype
+        values = pl.col(name).cast(self.dtype)
+        return values.map_batches(self, return_dtype=dtype, is_elementwise=True)
+
+
+def _numbers(values: pl.Series) -> np.ndarray:
+    """Numbers of 8 bytes each; a null is 0."""
+    numbers = values.cast(pl.Int64) if values.dtype == pl.Boolean else values
+    return (numbers.fill_null(0) if numbers.null_count() else numbers).to_numpy()

@@ -1,0 +1,41 @@
+"""Numbers clipped and their logarithms taken, in float64."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from typing import Any
+
+import numpy as np
+from merlin.schema import Tags
+from nvtabular.ops import Operator
+
+from ensemble.runtime.encoding import shaped
+from recipes.data import Feature
+
+
+class Shape(Operator):
+    """``clip`` and ``log`` of a numeric feature.
+
+    NVTabular's ``Clip`` and ``LogOp`` would do, but ``LogOp`` computes in float32, writes into its
+    input, and gives minus infinity or NaN from -1 on.
+    """
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        self.clip = feature.clip
+        self.log = feature.log
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        numbers = type(df)()
+        for name in col_selector.names:
+            column = df[name].astype("float64")
+            host = column if isinstance(column.values, np.ndarray) else column.to_pandas()
+            numbers[name] = shaped(host.to_numpy(), self.clip, self.log)
+        return numbers
+
+    @property
+    def output_dtype(self) -> type:
+        return np.float64
+
+    @property
+    def output_tags(self) -> list[Tags]:
+        return [Tags.CONTINUOUS]
