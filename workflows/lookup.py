@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 
-#: A table over the whole range of integers may be this many times as long as there are values.
-_SPARSE = 8
-#: And this long in any case.
-_SMALL = 1 << 16
+
+def _table_fits(length: int, values: int) -> bool:
+    """Whether a table over a range of integers is worth its memory: 128 MB, or 64 bytes a value."""
+    return length <= max(min(64 * values, 1 << 24), 8 * values, 1 << 16)
 
 
 class Lookup:
@@ -44,11 +44,12 @@ class Lookup:
             return
         numbers = _numbers(values)
         if len(numbers) and numbers.dtype.kind in "iu":
-            low, length = numbers.min(), int(numbers.max()) - int(numbers.min()) + 1
-            if length <= max(_SPARSE * len(numbers), _SMALL):
-                self.low, self.length = low, np.uint64(length)
-                self.table = np.full(length + 1, unknown, dtype)
-                self.table[numbers - low] = self.places
+            length = int(numbers.max()) - int(numbers.min()) + 1
+            if _table_fits(length, len(numbers)):
+                # one place more at either end, for what is beyond it
+                self.before = numbers.min(keepdims=True) - 1
+                self.table = np.full(length + 2, unknown, dtype)
+                self.table[numbers - self.before] = self.places
                 return
         order = np.argsort(numbers, kind="stable")
         self.sorted, self.places = numbers[order], self.places[order]
@@ -68,10 +69,8 @@ class Lookup:
 
     def _number(self, numbers: np.ndarray) -> np.ndarray:
         if self.table is not None:
-            # what is below the lowest becomes a very large number: beyond the table like the rest
-            offsets = (numbers - self.low).view(np.uint64)
-            np.minimum(offsets, self.length, out=offsets)
-            return self.table[offsets.view(np.int64)]
+            # differences wrap at 64 bits, and none comes to lie within the table by that
+            return self.table.take((numbers - self.before).view(np.int64), mode="clip")
         if not len(self.sorted):
             return np.full(len(numbers), self.unknown, self.places.dtype)
         at = np.searchsorted(self.sorted, numbers)
