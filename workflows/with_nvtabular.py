@@ -88,10 +88,14 @@ def pandas_side(table: pl.DataFrame) -> pd.DataFrame:
 
 def _lists(column: pa.LargeListArray) -> pd.Series:
     lists = np.empty(len(column), object)
-    # pandas would make floats of integers that stand beside a null
+    # pandas would make floats of integers that stand beside a null, and signed ones of unsigned
     has_nulls = column.flatten().null_count > 0
+    unsigned = column.type.value_type == pa.uint64()
     for row, values in enumerate(column.to_pylist() if has_nulls else column.to_pandas()):
-        lists[row] = values
+        if has_nulls and unsigned:
+            lists[row] = [None if value is None else np.uint64(value) for value in values]
+        else:
+            lists[row] = values
     return pd.Series(lists)
 
 

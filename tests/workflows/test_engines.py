@@ -127,3 +127,23 @@ def test_the_engine_follows_from_the_machine_and_the_command(
     monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
     assert chosen_engine(None, 1, None) == chosen_engine(None, 2, None) == "cudf"
     assert chosen_engine("polars", 1, None) == "polars"
+
+
+def test_unsigned_values_in_lists_stay_unsigned_beside_a_null(tmp_path: Path) -> None:
+    """A vocabulary has the type of its column, whether or not a value is missing."""
+    tables = {
+        "interactions": pa.table(
+            {"who": [1, 2, 3] * 4, "what": [1, 2] * 6, "at": [0] * 12, "stars": [1] * 12}
+        ),
+        "users": pa.table({"who": [1, 2, 3]}),
+        "items": pa.table(
+            {"what": [1, 2], "i0": pa.array([[5, None], [1 << 63]], pa.list_(pa.uint64()))}
+        ),
+    }
+    recipe = random_recipe(
+        features={"item": {"i0": {"kind": "categorical", "list": True}}},
+        interactions={"repeats": True},
+    )
+    assert_same(
+        *(prepared_by(engine, recipe, tables, tmp_path / engine) for engine in ("polars", "dask"))
+    )
