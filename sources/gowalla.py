@@ -5,10 +5,10 @@ check-ins of SNAP (E. Cho, S. Myers, J. Leskovec, KDD 2011), users and places wi
 
 Tables:
     interactions: user_id int64, item_id int64, held_out bool
-    users: user_id int64
+    users: user_id int64, places int64
     items: item_id int64
 
-``held_out``: the pair belongs to the published test part.
+``held_out``: the pair belongs to the published test part. ``places``: how many the user has in the others.
 """
 
 import io
@@ -54,10 +54,14 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     training = _lists(files, TRAIN) if TRAIN in files.content else _graph(files, test)
     users, items = np.concatenate([training, test]).T
     held_out = np.arange(len(users)) >= len(training)
+    known, places = np.unique(users[~held_out], return_counts=True)
+    everyone = np.unique(users)
+    visited = np.zeros(len(everyone), np.int64)
+    visited[np.searchsorted(everyone, known)] = places
     interactions = {"user_id": users, "item_id": items, "held_out": held_out}
     return RawTables(
         RawTable("interactions", files.origin, pa.table(interactions)),
-        RawTable("users", files.origin, pa.table({"user_id": np.unique(users)})),
+        RawTable("users", files.origin, pa.table({"user_id": everyone, "places": visited})),
         RawTable("items", files.origin, pa.table({"item_id": np.unique(items)})),
     )
 

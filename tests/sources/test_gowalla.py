@@ -53,7 +53,7 @@ def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes])
         "item_id": [0, 2, 1, 0, 1, 1, 3],
         "held_out": [False] * 5 + [True] * 2,
     }
-    assert tables.users.in_memory().to_pydict() == {"user_id": [0, 1, 2]}
+    assert tables.users.in_memory().to_pydict() == {"user_id": [0, 1, 2], "places": [2, 1, 2]}
     assert tables.items.in_memory().to_pydict() == {"item_id": [0, 1, 2, 3]}
 
 
