@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-train bench-multi-task bench-aliccp bench-etl clean
+.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ bench-scale: install ## Serving from ten thousand to five million items
 
 bench-quality: install ## The funnel beside baselines, its parts, and itself without one of them
 	$(BIN)/python -m benchmarks.quality
+
+bench-gowalla: install ## The same on Gowalla, which SHORTLIST_DATA holds; an hour and more
+	$(BIN)/python -m benchmarks.quality --recipe gowalla --without ablation boosted \
+	  --baselines popularity ItemKNN
 
 bench-train: install ## Rows a second and seconds to the same recall, beside stock Merlin Models
 	$(BIN)/python -m benchmarks.train
