@@ -1,6 +1,6 @@
 """The recipe aliccp at scale: seconds and peak memory of each step, each in a process of its own.
 
-    python benchmarks/aliccp.py [--rows 4000000]
+    python -m benchmarks.aliccp [--rows 4000000] [--catalogue 0]
 
 Rows are those that ``shortlist prepare aliccp`` finds: the real files where they are given, else made up
 (then clicks are a coin, and the figures of quality say nothing about quality). Prints a table to stderr
@@ -27,10 +27,16 @@ STEPS = ("prepare", "train", "evaluate", "export")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=4_000_000, help="rows to make up")
-    rows = parser.parse_args().rows
-    name = f"aliccp-{rows}"
+    parser.add_argument("--catalogue", type=int, default=0, help="items and users to make up")
+    arguments = parser.parse_args()
+    rows, catalogue = arguments.rows, arguments.catalogue
+    name = f"aliccp-{rows}-{catalogue}" if catalogue else f"aliccp-{rows}"
     text = (FOLDER / "aliccp.toml").read_text(encoding="utf-8")
-    for key, value in (("name", f'"{name}"'), ("rows", str(rows))):
+    for key, value in (
+        ("name", f'"{name}"'),
+        ("rows", str(rows)),
+        ("catalogue", str(catalogue)),
+    ):
         text, changed = re.subn(rf"^{key} = \S+", f"{key} = {value}", text, flags=re.MULTILINE)
         assert changed == 1, f"recipes/aliccp.toml has {changed} lines of {key}"
     measured = {}
@@ -46,6 +52,7 @@ def main() -> int:
     result = {
         "benchmark": "aliccp",
         "rows": rows,
+        "catalogue": catalogue,
         "steps": measured,
         "peak_gb": max(found["peak_gb"] for found in measured.values()),
         "retrieval": report["systems"]["retrieval"],

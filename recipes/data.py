@@ -28,6 +28,8 @@ class Source(Table):
     titles_as_items: bool = False
     #: For ``aliccp``: how many interactions to make up where the real files are not there.
     rows: Positive = 100_000
+    #: And of how many items and users; 0: of as many as Merlin's generator happens to draw, some thousands.
+    catalogue: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _parquet_names_its_files(self) -> "Source":
@@ -48,8 +50,10 @@ class Source(Table):
     def _options_fit_the_kind(self) -> "Source":
         if self.titles_as_items and self.kind != "movielens-100k":
             raise ValueError("`titles_as_items` is for kind 'movielens-100k'")
-        if self.rows != type(self).model_fields["rows"].default and self.kind != "aliccp":
-            raise ValueError("`rows` is for kind 'aliccp'")
+        for name in ("rows", "catalogue"):
+            default = type(self).model_fields[name].default
+            if getattr(self, name) != default and self.kind != "aliccp":
+                raise ValueError(f"`{name}` is for kind 'aliccp'")
         return self
 
 

@@ -68,7 +68,7 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     if folder is None:
         rows = recipe.source.rows
         say(f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)")
-        return _tables(_synthetic(rows), f"{rows:,} synthetic rows")
+        return _tables(_synthetic(rows, recipe.source.catalogue), f"{rows:,} synthetic rows")
     say(f"reading Ali-CCP of {folder}")
     official = any(folder.rglob("sample_skeleton_train.csv"))
     found = _official(folder) if official else _parquet(folder)
@@ -103,10 +103,11 @@ def _tables(rows: pa.Table, origin: str) -> RawTables:
     )
 
 
-def _synthetic(rows: int) -> pa.Table:
+def _synthetic(rows: int, catalogue: int) -> pa.Table:
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         file = Path(folder) / "rows.parquet"
-        command = [sys.executable, "-m", "sources.aliccp_synthetic", str(rows), str(file)]
+        numbers = [str(rows), str(catalogue)]
+        command = [sys.executable, "-m", "sources.aliccp_synthetic", *numbers, str(file)]
         root = Path(__file__).parent.parent
         ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if ended.returncode:

@@ -148,6 +148,23 @@ def test_rows_are_made_up_where_no_files_are(
     assert pq.read_table(artifacts.raw.interactions)["user_id"].to_pylist() == [7, 8, 7]
 
 
+def test_a_catalogue_of_any_size_can_be_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly all of the items and users that are asked for occur, the first items most often."""
+    monkeypatch.delenv("SHORTLIST_DATA", raising=False)
+    made_up = _made_up(4000)
+    source = made_up.source.model_copy(update={"catalogue": 300})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(made_up.model_copy(update={"source": source}), artifacts, None, print)
+    rows = pq.read_table(artifacts.raw.interactions).to_pandas()
+    for name in ("item_id", "user_id"):
+        assert 290 <= rows[name].nunique() <= 300
+        assert rows[name].between(0, 299).all()
+    counts = rows["item_id"].value_counts()
+    assert counts[counts.index < 30].sum() > 3 * counts[counts.index >= 270].sum()
+
+
 def test_a_generator_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here Python does not find its library: its own words come with the way out."""
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
