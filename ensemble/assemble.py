@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ensemble.item_index import build_index, exact_rows, recall
 from ensemble.onnx_graph import optimise
@@ -53,7 +54,8 @@ LIBRARIES = (
 
 @contextmanager
 def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Plan]:
-    """The whole funnel as it would be served, assembled in a temporary folder.
+    """The whole funnel as it would be served, assembled in a temporary folder; like the server, with one
+    thread for each product of matrices, which are small.
 
     Raises:
         ShortlistError: a part is missing or does not fit the others.
@@ -64,7 +66,8 @@ def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Pla
             fill_feature_store(recipe, artifacts, store)
         release = Path(folder) / "release"
         assemble(recipe, artifacts, release, store)
-        yield plan.load(release, store)
+        with threadpool_limits(1, "blas"):
+            yield plan.load(release, store)
         store.close()
 
 
