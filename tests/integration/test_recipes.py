@@ -73,9 +73,9 @@ def test_the_report_holds_every_figure_that_the_recipe_asks_for(made: Made) -> N
     """Popularity and funnel over the whole catalogue, and a table for each further protocol."""
     recipe, report = made.recipe, made.report
     assert {"popularity", "funnel"} <= set(report["systems"])
+    k = max(recipe.evaluation.k)
     for figures in report["systems"].values():
-        k = max(made.recipe.evaluation.k)
-    assert all(0 <= figures[f"{name}@{k}"] <= 1 for name in ("ndcg", "map", "recall"))
+        assert all(0 <= figures[f"{name}@{k}"] <= 1 for name in ("ndcg", "map", "recall"))
     both = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
     assert ("retrieval" in report["systems"]) == both
     assert len(report["protocols"]) >= len(recipe.evaluation.protocols)
