@@ -16,7 +16,6 @@ rated all that they watched have none.
 """
 
 import html
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +26,7 @@ import pyarrow as pa
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from sources.files import Dataset, Files, local
+from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables, TableName
 from sources.text_table import read_table
 
@@ -95,11 +95,6 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
         _table("users", files, _contexts(rated, watched, items)),
         _table("items", files, items),
     )
-
-
-def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
-    return [os.environ.get("SHORTLIST_DATA", "")]
 
 
 def _rows(files: Files, name: str, types: dict[str, pa.DataType], names: list[str]) -> pd.DataFrame:

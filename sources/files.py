@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.errors import ShortlistError
+from recipes.recipe import Recipe
 
 Say = Callable[[str], None]
 
@@ -33,6 +34,11 @@ class Files:
 
     origin: str
     content: Mapping[str, bytes]
+
+
+def inputs(recipe: Recipe) -> list[str]:
+    """What the tables depend on beside the recipe: where local files would be taken from."""
+    return [os.environ.get("SHORTLIST_DATA", "")]
 
 
 def given_folder(data_dir: Path | None) -> Path | None:

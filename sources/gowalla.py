@@ -12,7 +12,6 @@ Tables:
 """
 
 import io
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow as pa
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from sources.files import Dataset, Files, local
+from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables
 
 TRAIN, TEST, GRAPH = "train.txt", "test.txt", "s_adj_mat.npz"
@@ -54,21 +54,14 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     training = _lists(files, TRAIN) if TRAIN in files.content else _graph(files, test)
     users, items = np.concatenate([training, test]).T
     held_out = np.arange(len(users)) >= len(training)
-    known, places = np.unique(users[~held_out], return_counts=True)
-    everyone = np.unique(users)
-    visited = np.zeros(len(everyone), np.int64)
-    visited[np.searchsorted(everyone, known)] = places
+    everyone, row = np.unique(users, return_inverse=True)
+    places = np.bincount(row[~held_out], minlength=len(everyone))
     interactions = {"user_id": users, "item_id": items, "held_out": held_out}
     return RawTables(
         RawTable("interactions", files.origin, pa.table(interactions)),
-        RawTable("users", files.origin, pa.table({"user_id": everyone, "places": visited})),
+        RawTable("users", files.origin, pa.table({"user_id": everyone, "places": places})),
         RawTable("items", files.origin, pa.table({"item_id": np.unique(items)})),
     )
-
-
-def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
-    return [os.environ.get("SHORTLIST_DATA", "")]
 
 
 def _lists(files: Files, name: str) -> np.ndarray:

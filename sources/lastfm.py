@@ -12,7 +12,6 @@ Tables:
 as they are would hear the few most devoted listeners alone.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from sources.download import UnreachableError, download
 from sources.files import Dataset, Files, in_archive, local
+from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables
 from sources.text_table import read_table
 
@@ -67,11 +67,6 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
         RawTable("users", files.origin, pa.table({"user_id": pc.unique(listens["userID"])})),
         RawTable("items", files.origin, artists.rename_columns(["item_id", "name"])),
     )
-
-
-def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
-    return [os.environ.get("SHORTLIST_DATA", "")]
 
 
 def play_weight(plays: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,7 +11,6 @@ Interactions keep the order of ``u.data``. With ``titles_as_items`` the title ta
 """
 
 import io
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ import pyarrow.csv
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from sources.files import Files
+from sources.files import inputs as inputs
 from sources.movielens_files import DATASET, find, ratings
 from sources.tables import RawTable, RawTables
 
@@ -51,11 +51,6 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
             f"The users, films or genres of MovieLens-100K in {files.origin} are damaged or cut "
             f"off ({type(error).__name__}: {error}). {DATASET.by_hand}"
         ) from error
-
-
-def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
-    return [os.environ.get("SHORTLIST_DATA", "")]
 
 
 def tables(files: Files) -> RawTables:

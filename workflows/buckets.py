@@ -5,11 +5,11 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from merlin.schema import Tags
 from nvtabular.ops import Operator
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL
+from workflows.floats import floats_of
 
 
 class BucketCodes(Operator):
@@ -26,11 +26,7 @@ class BucketCodes(Operator):
     def transform(self, col_selector: Any, df: Any) -> Any:
         codes = type(df)()
         for name in col_selector.names:
-            if isinstance(df, pd.DataFrame):
-                codes[name] = bucket_codes(df[name].to_numpy(np.float64), self.boundaries[name])
-            else:
-                host = df[name].astype("float64").to_pandas().to_numpy()
-                codes[name] = bucket_codes(host, self.boundaries[name])
+            codes[name] = bucket_codes(floats_of(df[name]), self.boundaries[name])
         return codes
 
     @property

@@ -11,6 +11,8 @@ import numpy as np
 import nvtabular.ops
 from merlin.dag import ColumnSelector
 
+from workflows.floats import floats_of
+
 
 class Normalize(nvtabular.ops.Normalize):
     """Mean 0 and variance 1 over the training part; a column that never varies becomes 0.
@@ -80,10 +82,7 @@ def _summary(values: np.ndarray, counts: np.ndarray) -> _Summary:
 def _part(frame: Any, names: list[str]) -> dict[str, _Summary]:
     found = {}
     for name in names:
-        column = frame[name].astype("float64")
-        values = (
-            column if isinstance(column.values, np.ndarray) else column.to_pandas()
-        ).to_numpy()
+        values = floats_of(frame[name])
         found[name] = _summary(values, np.ones(len(values), np.int64))
     return found
 

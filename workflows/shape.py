@@ -10,6 +10,7 @@ from nvtabular.ops import Operator
 
 from ensemble.runtime.encoding import shaped
 from recipes.data import Feature
+from workflows.floats import floats_of
 
 
 class Shape(Operator):
@@ -27,9 +28,7 @@ class Shape(Operator):
     def transform(self, col_selector: Any, df: Any) -> Any:
         numbers = type(df)()
         for name in col_selector.names:
-            column = df[name].astype("float64")
-            host = column if isinstance(column.values, np.ndarray) else column.to_pandas()
-            numbers[name] = shaped(host.to_numpy(), self.clip, self.log)
+            numbers[name] = shaped(floats_of(df[name]), self.clip, self.log)
         return numbers
 
     @property

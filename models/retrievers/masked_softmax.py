@@ -56,8 +56,12 @@ class Baskets(tf.keras.utils.Sequence):
     def __len__(self) -> int:
         return -(-self.taken.shape[0] // self.size)
 
+    def rows_of(self, batch: int) -> np.ndarray:
+        """Numbers of the batch's users, of several workers this one's."""
+        return share(self.order[batch * self.size : (batch + 1) * self.size])
+
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = share(self.order[batch * self.size : (batch + 1) * self.size])
+        rows = self.rows_of(batch)
         return self.taken[rows].toarray(), np.zeros(len(rows), np.float32)
 
     def on_epoch_end(self) -> None:

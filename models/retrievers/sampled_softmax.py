@@ -15,7 +15,6 @@ import tensorflow as tf
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers.masked_softmax import Baskets, MaskedSoftmax, with_towers
 from models.two_tower import TwoTower
-from models.workers import share
 from recipes.models import Retriever
 
 
@@ -23,7 +22,7 @@ class CodeLists(Baskets):
     """The users of a batch as rows of item codes int32, padded with 0 to the longest of all rows."""
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = share(self.order[batch * self.size : (batch + 1) * self.size])
+        rows = self.rows_of(batch)
         lengths = np.diff(self.taken.indptr)
         codes = np.zeros((len(rows), lengths.max()), np.int32)
         codes[np.arange(codes.shape[1]) < lengths[rows, None]] = self.taken[rows].indices

@@ -2,10 +2,12 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -204,29 +206,17 @@ def test_a_full_disk_is_told_and_leaves_the_old_tables(tmp_path: Path) -> None:
     many = {name: values * 50_000 for name, values in shop.ORDERS.items()}
     many["quantity"] = list(range(200_000))
     shop.write(tmp_path, orders=many)
-    program = (
-        "import resource, signal, sys\n"
-        "from pathlib import Path\n"
-        "from recipes.artifacts import Artifacts\n"
-        "from recipes.errors import ShortlistError\n"
-        "from recipes.load import load\n"
-        "from sources.ingest import ingest\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "folder = Path(sys.argv[1])\n"
-        "try:\n"
-        "    recipe = load(str(folder / 'shop.toml'))\n"
-        "    ingest(recipe, Artifacts(folder / 'artifacts'), None, print)\n"
-        "except ShortlistError as error:\n"
-        "    print('told:', error)\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert "could not be written" in ended.stdout
-    assert "Free disk space" in ended.stdout
+    said = _ingest_elsewhere(tmp_path, _with_small_files)
+    assert "could not be written" in said
+    assert "Free disk space" in said
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
     assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
+
+
+def _with_small_files() -> None:
+    """Writing beyond so many bytes is an error, and not the end of the process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 _PR_CAPBSET_DROP = 24
@@ -238,8 +228,8 @@ def _without_privileges() -> None:
         ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
-def _ingest_without_privileges(folder: Path) -> str:
-    """What a process says that has only the permissions of files."""
+def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
+    """What a process says that ``beforehand`` has taken something from."""
     program = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -259,7 +249,7 @@ def _ingest_without_privileges(folder: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=_without_privileges,
+        preexec_fn=beforehand,
     )
     return ended.stdout
 
@@ -269,7 +259,7 @@ def test_a_folder_that_may_not_be_written_is_told_and_keeps_the_old_tables(tmp_p
     artifacts, _ = _ingest(tmp_path)
     shop.write(tmp_path, orders=_changed(shop.ORDERS, quantity=[4, 4, 4, 4]))
     artifacts.root.chmod(0o500)
-    said = _ingest_without_privileges(tmp_path)
+    said = _ingest_elsewhere(tmp_path, _without_privileges)
     artifacts.root.chmod(0o700)
     assert f"told: {artifacts.raw.root} could not be written: [Errno 13]" in said
     assert "Let the user who runs this write there, or set SHORTLIST_ARTIFACTS" in said
@@ -281,7 +271,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     """No permission to read is not taken for a damaged file."""
     shop.write(tmp_path)
     (tmp_path / "customers.parquet").chmod(0o000)
-    said = _ingest_without_privileges(tmp_path)
+    said = _ingest_elsewhere(tmp_path, _without_privileges)
     assert "customers.parquet may not be read: permission denied. Let the user who" in said
 
 
