@@ -6,6 +6,7 @@ loader's schema with the model's; both are avoided by handing over finished arra
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from merlin.schema import Schema
 from models.prepared import Arrays, list_length
 from models.workers import share
 from recipes.data import POSITIVE
+
+#: Numbers of rows, int [batch] -> the inputs of these rows by name.
+Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
 def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
@@ -89,3 +93,77 @@ class Batches(tf.keras.utils.Sequence):
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(self.rows)
+
+    def numbers(self) -> Arrays:
+        """The columns that are no codes, float32 [n]."""
+        return _numbers(self.columns)
+
+    def in_graph(self) -> Gather:
+        """The columns as constants of TensorFlow -> what gathers the inputs of some rows of them."""
+        columns = _constants(self.columns)
+        return lambda rows: {name: tf.gather(column, rows) for name, column in columns.items()}
+
+
+class Pairs(Batches):
+    """Batches of user rows and item rows whose columns stand in two tables, a row per user and per item.
+
+    What many interactions have in common is held once.
+
+    Args:
+        users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
+        target: float32 [n].
+    """
+
+    def __init__(
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        of_user: Arrays,
+        of_item: Arrays,
+        batch_size: int,
+        seed: int,
+        target: np.ndarray,
+    ) -> None:
+        super().__init__({"user": users, "item": items}, batch_size, seed, target)
+        self.of_user, self.of_item = of_user, of_item
+
+    def inputs(self, rows: np.ndarray | slice) -> Arrays:
+        """The columns of some of the pairs."""
+        users, items = self.columns["user"][rows], self.columns["item"][rows]
+        inputs = {name: column[users] for name, column in self.of_user.items()}
+        return inputs | {name: column[items] for name, column in self.of_item.items()}
+
+    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+        rows = self.rows_of(batch)
+        return self.inputs(rows), self.target[rows]
+
+    def numbers(self) -> Arrays:
+        users, items = self.columns["user"], self.columns["item"]
+        numbers = {name: column[users] for name, column in _numbers(self.of_user).items()}
+        return numbers | {name: column[items] for name, column in _numbers(self.of_item).items()}
+
+    def in_graph(self) -> Gather:
+        pair = super().in_graph()
+        of_user, of_item = _constants(self.of_user), _constants(self.of_item)
+
+        def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            own = pair(rows)
+            inputs = {name: tf.gather(column, own["user"]) for name, column in of_user.items()}
+            return inputs | {
+                name: tf.gather(column, own["item"]) for name, column in of_item.items()
+            }
+
+        return gathered
+
+
+def _numbers(columns: Arrays) -> Arrays:
+    return {name: column for name, column in columns.items() if column.dtype.kind == "f"}
+
+
+def _constants(columns: Arrays) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(_narrow(column)) for name, column in columns.items()}
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column

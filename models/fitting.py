@@ -2,6 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+import gc
 import math
 import random
 import sys
@@ -168,6 +169,7 @@ def fit(
     Raises:
         ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
+    gc.collect()  # of an earlier training: model, moments and rows refer to each other
     agree(len(batches) if isinstance(batches, tf.keras.utils.Sequence) else 0, "number of batches")
     seed = random.getrandbits(32)
     step = compiled_step(model, batches)

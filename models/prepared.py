@@ -8,7 +8,8 @@ from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
@@ -170,20 +171,16 @@ class PreparedData:
         return reduce(operator.add, map(self._labelled, parts))
 
     def _labelled(self, part: str) -> Labelled:
-        table = pq.read_table(self.files.raw_interactions(part))
+        label = self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]).column_names
+        weight = self.schema.select_by_tag(WEIGHT).column_names
+        own = [self.user_id.name, self.item_id.name, *label, *weight, POSITIVE, PLACE]
+        table = pq.read_table(self.files.raw_interactions(part), columns=own)
         ones = np.ones(len(table), np.float32)
-        label, weight = (
-            table[columns.first.name].to_numpy().astype(np.float32) if len(columns) else ones
-            for columns in (
-                self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]),
-                self.schema.select_by_tag(WEIGHT),
-            )
-        )
         return Labelled(
             self._rows(table, self.user_id.name, self.files.users),
             self._rows(table, self.item_id.name, self.files.items),
-            label,
-            weight,
+            table[label[0]].to_numpy().astype(np.float32) if label else ones,
+            table[weight[0]].to_numpy().astype(np.float32) if weight else ones,
             table[POSITIVE].to_numpy(),
             table[PLACE].to_numpy(),
         )
@@ -193,9 +190,11 @@ class PreparedData:
         columns = {name: column[users] for name, column in self.users.items()}
         return columns | {name: column[items] for name, column in self.items.items()}
 
-    def _rows(self, table: "pq.Table", name: str, side: Path) -> np.ndarray:
-        raw_ids = pd.Index(pq.read_table(side, columns=["raw_id"])["raw_id"].to_pandas())
-        return raw_ids.get_indexer(table[name].cast("string").to_pandas()).astype(np.int64)
+    def _rows(self, table: pa.Table, name: str, side: Path) -> np.ndarray:
+        """Of raw ids the rows in their table, int64 [n]."""
+        raw_ids = pq.read_table(side, columns=["raw_id"])["raw_id"].combine_chunks()
+        rows = pc.index_in(table[name].cast(pa.string()), raw_ids)
+        return rows.to_numpy().astype(np.int64)
 
     def queries(self, visible: Interactions, rows: np.ndarray | None = None) -> Arrays:
         """Query tower inputs of users, [n] or [n, length], with ``visible`` as their past.
