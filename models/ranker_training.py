@@ -148,13 +148,7 @@ def _rows(data: PreparedData, options: Ranker, rows: Labelled) -> tuple[Arrays, 
     """Inputs and targets of interactions, and of some users' once more as if nobody knew them."""
     columns, target = data.pair_columns(rows.users, rows.items), _target(rows, options)
     again = rows.users % UNKNOWN_EVERY == 0
-    unknown = {name: column[again] for name, column in columns.items()}
-    count = int(again.sum())
-    unknown |= {
-        name: np.repeat(value, count, axis=0)
-        for name, value in data.unknown_user.items()
-        if name in columns
-    }
+    unknown = data.pair_columns_of_unknown(rows.users[again], rows.items[again])
     both = {name: np.concatenate([column, unknown[name]]) for name, column in columns.items()}
     return _inputs(both, data, options, []), np.concatenate([target, target[again]])
 

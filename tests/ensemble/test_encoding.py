@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime.encoding import Bucket, Categorical, Encoding, Numeric, spell
+from ensemble.runtime.encoding import Categorical, Encoding, spell
+from ensemble.runtime.number_features import Bucket, Numeric
 
 COLOURS = Categorical("colour", "string", {"red": 3, "blue": 4})
 TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
