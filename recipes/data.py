@@ -158,6 +158,11 @@ class Feature(Table):
         """Whether the models get a number, and no code."""
         return self.kind in ("numeric", "count", "age", "target")
 
+    @property
+    def is_derived(self) -> bool:
+        """Whether the number depends on the interactions (``workflows.derived``)."""
+        return self.kind in ("count", "age", "target")
+
     def columns(self, name: str) -> tuple[str, ...]:
         """The raw columns that a feature of this name is made of."""
         if self.kind == "count":

@@ -6,7 +6,6 @@ number. What depends on the interaction as well, a target that is taken out of f
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,8 +29,8 @@ from workflows.times import in_seconds
 
 @dataclass(frozen=True)
 class Derived:
-    """``tables``: with a number for each derived feature; ``newest``: of the interactions of the training
-    part, in seconds, where they have times; ``targets``: by the feature's name."""
+    """``tables``: with a number for each derived feature; ``newest``: time of the newest interaction of the
+    training part, in seconds, where a feature may need it; ``targets``: by the feature's name."""
 
     tables: Tables
     newest: int | None
@@ -51,6 +50,8 @@ def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
     Raises ``ShortlistError`` where a target does not vary.
     """
     columns = recipe.columns
+    if not any(feature.is_derived for feature in recipe.features.both.values()):
+        return Derived(tables, None, {})
     training = rows.filter(pl.col(PART) != TEST)
     seconds = None if columns.timestamp is None else in_seconds(training[columns.timestamp])
     newest = None if seconds is None else int(seconds.max())  # type: ignore[arg-type]
@@ -107,7 +108,9 @@ def _targets(recipe: Recipe, name: str, training: pl.DataFrame) -> np.ndarray:
     return targets
 
 
-def encoded_means(graph: FeatureGraph, targets: Mapping[str, TargetStatistics]) -> dict[str, Any]:
+def encoded_means(
+    graph: FeatureGraph, targets: Mapping[str, TargetStatistics]
+) -> dict[str, np.ndarray]:
     """The means of each target as the fitted graph encodes them, float32 [categories, folds + 1]."""
     features, found = graph.recipe.features.both, {}
     for name, each in targets.items():

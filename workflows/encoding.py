@@ -105,17 +105,12 @@ def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]
 
 
 def _target(name: str, target: TargetStatistics, folder: Path) -> dict[str, Any]:
-    categories = target.categories
-    dtypes = [kind_of(dtype) for dtype in categories.schema.values()]
+    dtypes = [kind_of(dtype) for dtype in target.categories.schema.values()]
     seen = target.counts.sum(axis=1) > 0
+    categories, means = target.categories.filter(seen), target.means[seen, -1].tolist()
     statistics = [
-        [[None if value is None else spell(value, dtype) for value, dtype in pairs], mean]
-        for pairs, mean in (
-            (zip(values, dtypes, strict=True), mean)
-            for values, mean in zip(
-                categories.filter(seen).iter_rows(), target.means[seen, -1].tolist(), strict=True
-            )
-        )
+        [[_spelled(*each) for each in zip(values, dtypes, strict=True)], mean]
+        for values, mean in zip(categories.iter_rows(), means, strict=True)
     ]
     path = f"statistics/{name}.json"
     (folder / "statistics").mkdir(exist_ok=True)
@@ -127,6 +122,10 @@ def _target(name: str, target: TargetStatistics, folder: Path) -> dict[str, Any]
         "statistics": path,
         "otherwise": target.overall,
     }
+
+
+def _spelled(value: Any, dtype: str) -> str | None:
+    return None if value is None else spell(value, dtype)
 
 
 def fitted_vocabulary(graph: FeatureGraph, name: str, kind: str) -> Vocabulary:

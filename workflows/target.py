@@ -4,10 +4,10 @@ The mean is drawn towards that of all interactions, more so the fewer a category
 "A preprocessing scheme for high-cardinality categorical attributes in classification and prediction
 problems", SIGKDD Explorations 3(1), 2001; the weight is that of NVTabular's ``TargetEncoding``.
 
-That operator deals single rows to folds by chance, and takes the overall mean from all of them. Here what
-a row of the training part is told comes from the folds that it is not in, the overall mean too, and folds
-are of whole users for a feature of items, of whole items for one of users: a ranker that compares a
-user's candidates sees numbers that know nothing of what that user did.
+That operator deals single rows to folds, and takes the overall mean from all of them. Here what a row of
+the training part is told comes from the folds that it is not in, the overall mean too, and folds are of
+whole users for a feature of items, of whole items for one of users. So every pair has a fold, also those
+that a ranker is trained on without their being rows.
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,9 @@ def target_statistics(
     sums = np.bincount(cells, targets, len(categories) * folds).reshape(shape)
     seen, total = _without_each(counts), _without_each(sums)
     overall = _ratio(total.sum(axis=0), seen.sum(axis=0), 0.0)
-    means = _ratio(total + smoothing * overall, seen + smoothing, overall)
+    means = np.where(
+        seen > 0, _ratio(total + smoothing * overall, seen + smoothing, overall), overall
+    )
     # equal means differ in their last bits, and scaling would make something of that
     means, overall = (numbers.astype(np.float32).astype(np.float64) for numbers in (means, overall))
     return TargetStatistics(own, other, categories, of_row, counts, means, float(overall[-1]))

@@ -100,17 +100,41 @@ class Categorical(OfOneColumn):
         return NULL if is_null(value) else self.code(spell(value, self.dtype))
 
 
+#: Values of several columns as they are spelled, None for a null.
+Values = tuple[str | None, ...]
+
+
+class Statistics(Mapping[Values, float]):
+    """A number by values, read from a JSON list of both when it is first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _numbers(self) -> dict[Values, float]:
+        pairs = json.loads(self._path.read_text(encoding="utf-8"))
+        return {tuple(values): number for values, number in pairs}
+
+    def __getitem__(self, values: Values) -> float:
+        return self._numbers[values]
+
+    def __iter__(self) -> Iterator[Values]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
 @dataclass(frozen=True)
 class Target:
     """The statistic of the values of ``columns`` together, as ``number`` goes on with it.
 
-    ``statistics``: by the values as they are spelled, None for a null; ``otherwise``: of the values that no
-    interaction of the training part had.
+    ``otherwise``: of the values that no interaction of the training part had.
     """
 
     columns: tuple[str, ...]
     dtypes: tuple[str, ...]
-    statistics: Mapping[tuple[str | None, ...], float] = field(repr=False)
+    statistics: Mapping[Values, float] = field(repr=False)
     otherwise: float
     number: Numeric
 
@@ -129,7 +153,7 @@ class Target:
         ]
         return self.number.of_numbers(np.array(found, np.float64).reshape(len(found)))
 
-    def _key(self, values: tuple[Any, ...]) -> tuple[str | None, ...]:
+    def _key(self, values: tuple[Any, ...]) -> Values:
         return tuple(
             None if is_null(value) else spell(value, dtype)
             for value, dtype in zip(values, self.dtypes, strict=True)
@@ -205,11 +229,10 @@ def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
         case "age":
             return Age(entry["column"], float(entry["reference"]), _numeric(entry))
         case "target":
-            text = (folder / entry["statistics"]).read_text(encoding="utf-8")
             return Target(
                 tuple(entry["columns"]),
                 tuple(entry["dtypes"]),
-                {tuple(values): statistic for values, statistic in json.loads(text)},
+                Statistics(folder / entry["statistics"]),
                 float(entry["otherwise"]),
                 _numeric(entry),
             )
