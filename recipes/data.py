@@ -214,6 +214,18 @@ class Features(Table):
     user: dict[str, Feature] = {}
     item: dict[str, Feature] = {}
 
+    @model_validator(mode="after")
+    def _counts_have_names_of_their_own(self) -> "Features":
+        for side in (self.user, self.item):
+            read = {column for name, each in side.items() for column in each.columns(name)}
+            for name, feature in side.items():
+                if feature.kind == "count" and name in read:
+                    raise ValueError(
+                        f"'{name}' of kind 'count' has the name of a column that another feature is "
+                        "made of: call it otherwise"
+                    )
+        return self
+
     @property
     def both(self) -> dict[str, Feature]:
         """Those of either side."""

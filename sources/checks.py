@@ -175,8 +175,9 @@ def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> No
         return
     if feature.list != is_list(kind):
         expected = "a list" if feature.list else "one value a row"
-        several = feature.kind == "categorical" and not feature.list
-        hint = f" If a row holds several values, say list = true in {key}." * several
+        hint = f" If a row holds several values, say list = true in {key}."
+        if feature.list or feature.kind != "categorical":
+            hint = ""
         raise _wrong_type(table, name, f"{expected}, because {key} says so", hint)
     value = kind.value_type if feature.list else kind
     if not (

@@ -106,7 +106,7 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     def number(value: Any) -> float:
         try:
             return float("nan") if value is None else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return float("nan")
 
     return np.array([number(value) for value in values], dtype=np.float64).reshape(len(values))

@@ -12,17 +12,13 @@ def seconds_of(value: Any) -> float:
 
     What names no zone is UTC. NaN for what is missing or no time.
     """
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return float("nan")
-    if isinstance(value, datetime):
-        # of a missing time pandas makes one that differs from itself
-        return float(timegm(value.utctimetuple())) if value == value else float("nan")
-    if isinstance(value, date):
-        return float(timegm(value.timetuple()))
     try:
-        return float("nan") if value is None else float(value)
-    except (TypeError, ValueError):
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if value is None or value != value:  # pandas' missing time is a datetime too
+            return float("nan")
+        if isinstance(value, datetime):
+            return float(timegm(value.utctimetuple()))
+        return float(timegm(value.timetuple()) if isinstance(value, date) else value)
+    except (TypeError, ValueError, OverflowError):
         return float("nan")

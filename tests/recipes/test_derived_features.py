@@ -80,6 +80,13 @@ def test_they_need_what_they_are_made_of(
         recipe_of(feature, **tables)
 
 
+def test_a_count_does_not_take_the_name_of_a_column() -> None:
+    """Both would be one raw value of a user."""
+    features = {"item": {"sold": {"kind": "count"}, "rate": {"kind": "target", "of": "sold"}}}
+    with pytest.raises(ValidationError, match="'sold' of kind 'count' has the name of a column"):
+        recipe_of({"kind": "count"}, features=features)
+
+
 def test_a_count_of_all_times_needs_no_time() -> None:
     """Without `days` nothing is compared with the newest interaction."""
     columns = {"user": "customer", "item": "product"}
