@@ -173,7 +173,7 @@ def _write_plan(
         absolute=recipe.retriever.absolute,
         sources=recipe.serving.sources,
         ranks=recipe.ranker.kind != "none",
-        user_features=tuple(each.name for each in parts.encoding.user_features),
+        user_features=parts.encoding.user_columns,
         item_arrays=item_arrays,
         cross_features=parts.cross_features,
         ranker_feeds=parts.ranker_feeds,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ensemble.json_lines import parsed, raw_id
 from ensemble.runtime.encoding import is_null
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.nearest import nearest
+from ensemble.runtime.times import seconds_of
+from recipes.data import Feature
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
@@ -45,7 +48,7 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: says what was expected and what came.
     """
-    known = recipe.features.user
+    known = given_features(recipe)
     values: dict[str, Any] = {}
     for name, value in features.items():
         if name not in known:
@@ -53,23 +56,36 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(
                 f"expected features out of: {expected}; got {name!r}{nearest(name, known)}"
             )
-        values[name] = None if is_null(value) else value
-        expected = _expected(known[name].kind, known[name].list, values[name])
+        if is_null(value):
+            values[name] = None
+            continue
+        if known[name].kind == "age" and isinstance(value, date):
+            value = int(seconds_of(value))
+        values[name] = value
+        expected = _expected(known[name].kind, known[name].list, value)
         if expected:
             raise ValueError(f"expected {expected} for {name}, got {value!r}")
     return values
 
 
+def given_features(recipe: Recipe) -> dict[str, Feature]:
+    """What may be given of a user, by name: raw columns, and counts where one knows better."""
+    columns = {**recipe.features.columns("user"), **recipe.features.counts("user")}
+    return {name: feature for name, feature in columns.items() if name != recipe.columns.user}
+
+
 def _expected(kind: str, is_list: bool, value: Any) -> str:
     """What should have come in the place of ``value``; nothing where it may stand."""
-    if value is None:
-        return ""
+    if kind == "age":
+        return (
+            "seconds since 1970 or a time such as 2024-01-31" if is_null(seconds_of(value)) else ""
+        )
     if is_list:
         fits = isinstance(value, list) and all(
             isinstance(each, str | int | float) for each in value
         )
         return "" if fits else "a list of texts or numbers"
-    if kind in ("numeric", "bucket"):
+    if kind in ("numeric", "bucket", "count"):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if fits else "a number"
     return "" if isinstance(value, str | int | float) else "a text or a number"
@@ -88,7 +104,7 @@ def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:
     if not path.is_file():
         raise ShortlistError(f"There is no file {path}.")
     column = recipe.columns.user
-    fields, unit = [column, *recipe.features.user], "row" if path.suffix == ".parquet" else "line"
+    fields, unit = [column, *given_features(recipe)], "row" if path.suffix == ".parquet" else "line"
     rows: Iterator[Any] = _rows(path) if unit == "row" else _lines(path)
     try:
         for number, row in enumerate(rows, start=1):

@@ -71,7 +71,7 @@ class Batches(tf.keras.utils.Sequence):
     ) -> None:
         super().__init__()
         self.columns = columns
-        self.rows = len(next(iter(columns.values())))
+        self.rows = len(next(iter(columns.values())) if target is None else target)
         self.target = np.zeros(self.rows, np.float32) if target is None else target
         self.batch_size = min(batch_size, self.rows)
         self.whole_batches = whole_batches
@@ -111,6 +111,7 @@ class Pairs(Batches):
 
     Args:
         users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
+        of_both: columns that stand in neither, [n].
         target: float32 [n].
     """
 
@@ -120,38 +121,37 @@ class Pairs(Batches):
         items: np.ndarray,
         of_user: Arrays,
         of_item: Arrays,
+        of_both: Arrays,
         batch_size: int,
         seed: int,
         target: np.ndarray,
     ) -> None:
-        super().__init__({"user": users, "item": items}, batch_size, seed, target)
-        self.of_user, self.of_item = of_user, of_item
-
-    def inputs(self, rows: np.ndarray | slice) -> Arrays:
-        """The columns of some of the pairs."""
-        users, items = self.columns["user"][rows], self.columns["item"][rows]
-        inputs = {name: column[users] for name, column in self.of_user.items()}
-        return inputs | {name: column[items] for name, column in self.of_item.items()}
+        super().__init__(of_both, batch_size, seed, target)
+        self.tables = ((users, of_user), (items, of_item))
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+        inputs, target = super().__getitem__(batch)
         rows = self.rows_of(batch)
-        return self.inputs(rows), self.target[rows]
+        for own, table in self.tables:
+            inputs |= {name: column[own[rows]] for name, column in table.items()}
+        return inputs, target
 
     def numbers(self) -> Arrays:
-        users, items = self.columns["user"], self.columns["item"]
-        numbers = {name: column[users] for name, column in _numbers(self.of_user).items()}
-        return numbers | {name: column[items] for name, column in _numbers(self.of_item).items()}
+        numbers = super().numbers()
+        for own, table in self.tables:
+            numbers |= {name: column[own] for name, column in _numbers(table).items()}
+        return numbers
 
     def in_graph(self) -> Gather:
-        pair = super().in_graph()
-        of_user, of_item = _constants(self.of_user), _constants(self.of_item)
+        of_both = super().in_graph()
+        tables = [(tf.constant(own), _constants(table)) for own, table in self.tables]
 
         def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            own = pair(rows)
-            inputs = {name: tf.gather(column, own["user"]) for name, column in of_user.items()}
-            return inputs | {
-                name: tf.gather(column, own["item"]) for name, column in of_item.items()
-            }
+            inputs = of_both(rows)
+            for own, table in tables:
+                place = tf.gather(own, rows)
+                inputs |= {name: tf.gather(column, place) for name, column in table.items()}
+            return inputs
 
         return gathered
 

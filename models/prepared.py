@@ -16,9 +16,10 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 from ensemble.runtime.codes import OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import Encoding
+from models.out_of_fold import OutOfFold
 from recipes.artifacts import Prepared
 from recipes.data import PLACE, POSITIVE
-from workflows.graph import WEIGHT
+from workflows.graph import FOR_RANKER, WEIGHT
 
 Arrays = dict[str, np.ndarray]
 
@@ -97,12 +98,17 @@ class PreparedData:
     @property
     def query_schema(self) -> Schema:
         """What the query tower sees: user id, user features, history."""
-        return self.schema.select_by_tag(Tags.USER)
+        return _of_tower(self.schema, Tags.USER)
 
     @property
     def candidate_schema(self) -> Schema:
         """What the candidate tower sees: item id and item features."""
-        return self.schema.select_by_tag(Tags.ITEM)
+        return _of_tower(self.schema, Tags.ITEM)
+
+    @property
+    def pair_schema(self) -> Schema:
+        """What only the ranker sees: features that depend on user and item (``models.out_of_fold``)."""
+        return self.schema.select_by_tag(FOR_RANKER)
 
     @property
     def user_id(self) -> ColumnSchema:
@@ -138,15 +144,24 @@ class PreparedData:
         """Raw item ids in row order."""
         return [str(one) for one in pq.read_table(self.files.items)["raw_id"].to_pylist()]
 
-    @cached_property
+    @property
     def unknown_user(self) -> Arrays:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
+        return {name: self._nothing_known[name] for name in self.query_schema.column_names}
+
+    @cached_property
+    def _nothing_known(self) -> Arrays:
         encoding = Encoding.load(self.files.encoding)
         columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
-        columns |= {each.name: each.encode([None]) for each in encoding.user_features}
+        for each in encoding.user_features:
+            columns[each.name] = each.encode(*[[None]] * len(each.columns))
         if self.history is not None:
             columns[self.history.name] = encoding.encode_history([[]])
         return columns
+
+    @cached_property
+    def _out_of_fold(self) -> OutOfFold:
+        return OutOfFold.read(self.files)
 
     @property
     def unknown_item(self) -> Arrays:
@@ -186,9 +201,29 @@ class PreparedData:
         )
 
     def pair_columns(self, users: np.ndarray, items: np.ndarray) -> Arrays:
-        """The features and ids of user rows and item rows, both [n], beside each other; no history."""
+        """The features and ids of user rows and item rows, both [n], beside each other; no history.
+
+        Columns of ``pair_schema`` are those of training pairs.
+        """
         columns = {name: column[users] for name, column in self.users.items()}
-        return columns | {name: column[items] for name, column in self.items.items()}
+        columns |= {name: column[items] for name, column in self.items.items()}
+        return columns | self.of_both(users, items)
+
+    def pair_columns_of_unknown(self, users: np.ndarray, items: np.ndarray) -> Arrays:
+        """The same as if nobody knew the users."""
+        return self._as_unknown(self.pair_columns(users, items), len(users))
+
+    def of_both(self, users: np.ndarray, items: np.ndarray, known: bool = True) -> Arrays:
+        """The columns of ``pair_schema`` for training pairs, [n]; ``known``: whether the users are."""
+        columns = self._out_of_fold.of_pairs(users, items)
+        return columns if known else self._as_unknown(columns, len(users))
+
+    def _as_unknown(self, columns: Arrays, rows: int) -> Arrays:
+        return columns | {
+            name: np.repeat(value, rows, axis=0)
+            for name, value in self._nothing_known.items()
+            if name in columns
+        }
 
     def _rows(self, table: pa.Table, name: str, side: Path) -> np.ndarray:
         """Of raw ids the rows in their table, int64 [n]."""
@@ -215,6 +250,11 @@ class PreparedData:
         """Interactions per item code, float32 [cardinality]."""
         codes = self.items[self.item_id.name][visible.items]
         return np.bincount(codes, minlength=cardinality(self.item_id)).astype(np.float32)
+
+
+def _of_tower(schema: Schema, side: Tags) -> Schema:
+    columns = schema.select_by_tag(side)
+    return columns.excluding_by_name(columns.select_by_tag(FOR_RANKER).column_names)
 
 
 def cardinality(column: ColumnSchema) -> int:

@@ -159,12 +159,19 @@ def _pairs(data: PreparedData, options: Ranker, rows: Labelled) -> Pairs:
     }
     of_item = {name: column for name, column in data.items.items() if name in names}
     again = np.flatnonzero(rows.users % UNKNOWN_EVERY == 0)
+    of_both = data.of_both(rows.users, rows.items)
+    of_unknown = data.of_both(rows.users[again], rows.items[again], known=False)
+    of_both = {
+        name: np.concatenate([column, of_unknown[name]])
+        for name, column in of_both.items()
+        if name in names
+    }
     users = np.concatenate([rows.users, np.full(len(again), data.user_count)]).astype(np.int32)
     items = np.concatenate([rows.items, rows.items[again]]).astype(np.int32)
     target = _target(rows, options)
     target = np.concatenate([target, target[again]])
     size = _batch_size(options, len(target))
-    return Pairs(users, items, of_user, of_item, size, options.seed, target)
+    return Pairs(users, items, of_user, of_item, of_both, size, options.seed, target)
 
 
 def _target(rows: Labelled, options: Ranker) -> np.ndarray:

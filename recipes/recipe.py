@@ -65,10 +65,9 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _the_ranker_has_categories(self) -> "Recipe":
-        features = [*self.features.user.values(), *self.features.item.values()]
         if self.ranker.kind == "none" or self.ranker.ids:
             return self
-        if all(feature.kind == "numeric" for feature in features):
+        if all(feature.is_number for feature in self.features.both.values()):
             raise ValueError(
                 "ranker.ids = false leaves the ranker without a category: give a feature of kind "
                 "'categorical' or 'bucket', or set ranker.ids = true"
@@ -112,15 +111,33 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _crosses_are_of_categories(self) -> "Recipe":
-        features = {**self.features.user, **self.features.item}
         known = [self.columns.user, self.columns.item]
-        known += [name for name, feature in features.items() if feature.kind != "numeric"]
+        known += [name for name, feature in self.features.both.items() if not feature.is_number]
         for pair in self.ranker.crosses:
             for name in pair:
                 if name not in known:
                     raise ValueError(
                         f"ranker.crosses names '{name}', and categories are: {', '.join(known)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _derived_features_have_what_they_need(self) -> "Recipe":
+        for name, feature in self.features.both.items():
+            if self.columns.timestamp is None and (feature.kind == "age" or feature.days):
+                which = "kind 'age'" if feature.kind == "age" else "`days`"
+                raise ValueError(f"{which} of feature '{name}' needs columns.timestamp")
+            if feature.kind != "target":
+                continue
+            if self.columns.label is None and self.interactions.positive is None:
+                raise ValueError(
+                    f"kind 'target' of feature '{name}' needs columns.label or interactions.positive"
+                )
+            if self.ranker.kind == "none" or self.joint is not None:
+                raise ValueError(
+                    f"kind 'target' of feature '{name}' is for a ranker of its own: give a [ranker] "
+                    "that is not 'none', without [joint], or leave the feature out"
+                )
         return self
 
     @model_validator(mode="after")

@@ -31,6 +31,8 @@ from workflows.tables import Tables
 
 #: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
 WEIGHT = "weight"
+#: Tag of what depends on user and item, so that no tower can have it.
+FOR_RANKER = "for_ranker"
 
 _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
 
@@ -42,9 +44,9 @@ def join_workflow(
     columns: list[str],
     gpu: bool,
 ) -> Workflow:
-    """Interactions with the raw features of their user and item (``sides``) beside them."""
+    """Interactions, with ``columns``, and the other raw features of their user and item (``sides``)."""
     users, items = (
-        _joining(table, key, kinds, gpu)
+        _joining(table.drop(columns=set(columns) & set(table.columns) - {key}), key, kinds, gpu)
         for table, key in zip(sides, (recipe.columns.user, recipe.columns.item), strict=True)
     )
     return Workflow(columns >> users >> items)
@@ -109,7 +111,7 @@ class FeatureGraph:
         self.min_max = MinMax(out_dtype=np.float32)
 
     def scaling(self, feature: Feature) -> Normalize:
-        """The operator that scales a numeric feature."""
+        """The operator that scales a feature that is a number."""
         return self.min_max if feature.scale == "min-max" else self.normalize
 
     def rows(self) -> Workflow:
@@ -163,11 +165,13 @@ class FeatureGraph:
         for name, feature in features.items():
             if feature.kind == "bucket":
                 nodes.append([name] >> self.buckets)
-            elif feature.kind == "numeric":
+            elif feature.is_number:
                 number = [name] >> self.fill[name]
                 if feature.clip or feature.log:
                     number = number >> Shape(feature)
-                nodes.append(number >> self.scaling(feature))
+                number = number >> self.scaling(feature)
+                for_ranker = feature.kind == "target"
+                nodes.append(number >> AddTags([FOR_RANKER]) if for_ranker else number)
             elif feature.several:
                 nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:

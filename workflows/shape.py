@@ -8,7 +8,7 @@ import numpy as np
 from merlin.schema import Tags
 from nvtabular.ops import Operator
 
-from ensemble.runtime.encoding import shaped
+from ensemble.runtime.number_features import shaped
 from recipes.data import Feature
 from workflows.floats import floats_of
 

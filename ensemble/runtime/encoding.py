@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY, PADDING
+from .number_features import Age, Bucket, Numeric, OfOneColumn
 from .words import words
 
 
@@ -59,7 +60,7 @@ class Vocabulary(Mapping[str, int]):
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(OfOneColumn):
     """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words."""
 
     name: str
@@ -99,58 +100,67 @@ class Categorical:
         return NULL if is_null(value) else self.code(spell(value, self.dtype))
 
 
+#: Values of several columns as they are spelled, None for a null.
+Values = tuple[str | None, ...]
+
+
+class Statistics(Mapping[Values, float]):
+    """A number by values, read from a JSON list of both when it is first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _numbers(self) -> dict[Values, float]:
+        pairs = json.loads(self._path.read_text(encoding="utf-8"))
+        return {tuple(values): number for values, number in pairs}
+
+    def __getitem__(self, values: Values) -> float:
+        return self._numbers[values]
+
+    def __iter__(self) -> Iterator[Values]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
 @dataclass(frozen=True)
-class Bucket:
-    """The number of the interval that ``boundaries`` cut, as a category."""
+class Target:
+    """The statistic of the values of ``columns`` together, as ``number`` goes on with it.
 
-    name: str
-    boundaries: np.ndarray
-
-    shape = ()
-    array_dtype = "int64"
-
-    def encode(self, values: Sequence[Any]) -> np.ndarray:
-        """int64 [N]"""
-        numbers = _numbers(values)
-        codes = FIRST_KNOWN + np.searchsorted(self.boundaries, numbers, side="right")
-        return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Numeric:
-    """Missing values filled, then clipped, logarithms taken, and scaled.
-
-    ``mean`` and ``std``: what is subtracted and divided by, for the scale min-max the least number
-    of the training part and its distance from the greatest.
+    ``otherwise``: of the values that no interaction of the training part had.
     """
 
-    name: str
-    mean: float
-    std: float
-    fill: float
-    clip: tuple[float, float] | None = None
-    log: bool = False
+    columns: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    statistics: Mapping[Values, float] = field(repr=False)
+    otherwise: float
+    number: Numeric
 
     shape = ()
     array_dtype = "float32"
 
-    def encode(self, values: Sequence[Any]) -> np.ndarray:
-        """float32 [N]"""
-        numbers = _numbers(values)
-        filled = np.where(np.isnan(numbers), self.fill, numbers)
-        centred = shaped(filled, self.clip, self.log) - self.mean
-        # NVTabular leaves a column that never varies undivided.
-        return (centred / self.std if self.std > 0 else centred).astype(np.float32)
+    @property
+    def name(self) -> str:
+        return self.number.name
+
+    def encode(self, *columns: Sequence[Any]) -> np.ndarray:
+        """float32 [N] of N values of each column."""
+        found = [
+            self.statistics.get(self._key(values), self.otherwise)
+            for values in zip(*columns, strict=True)
+        ]
+        return self.number.of_numbers(np.array(found, np.float64).reshape(len(found)))
+
+    def _key(self, values: tuple[Any, ...]) -> Values:
+        return tuple(
+            None if is_null(value) else spell(value, dtype)
+            for value, dtype in zip(values, self.dtypes, strict=True)
+        )
 
 
-def shaped(values: np.ndarray, clip: tuple[float, float] | None, log: bool) -> np.ndarray:
-    """float64 [N] before it is scaled, when trained and when served."""
-    if clip is not None:
-        values = np.clip(values, *clip)
-    return np.copysign(np.log1p(np.abs(values)), values) if log else values
-
-
-Encoder = Categorical | Bucket | Numeric
+Encoder = Categorical | Bucket | Numeric | Age | Target
 
 
 @dataclass(frozen=True)
@@ -185,6 +195,11 @@ class Encoding:
             history_length=history["length"] if history else 0,
         )
 
+    @property
+    def user_columns(self) -> tuple[str, ...]:
+        """The raw columns that the user's features are encoded from, each once."""
+        return tuple(dict.fromkeys(name for each in self.user_features for name in each.columns))
+
     def encode_history(self, interactions: Iterable[Sequence[str]]) -> np.ndarray:
         """int64 [B, history_length]: the most recent items, oldest first, padded on the right."""
         recent = [
@@ -210,25 +225,27 @@ def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
         case "bucket":
             return Bucket(entry["name"], np.array(entry["boundaries"], dtype=np.float64))
         case "numeric":
-            return Numeric(
-                entry["name"],
-                float(entry["mean"]),
-                float(entry["std"]),
-                float(entry["fill"]),
-                tuple(entry["clip"]) if entry.get("clip") else None,
-                entry.get("log", False),
+            return _numeric(entry)
+        case "age":
+            return Age(entry["column"], float(entry["reference"]), _numeric(entry))
+        case "target":
+            return Target(
+                tuple(entry["columns"]),
+                tuple(entry["dtypes"]),
+                Statistics(folder / entry["statistics"]),
+                float(entry["otherwise"]),
+                _numeric(entry),
             )
         case kind:
             raise ValueError(f"encoding.json: unknown kind {kind!r} of {entry['name']!r}")
 
 
-def _numbers(values: Sequence[Any]) -> np.ndarray:
-    """float64 [N], NaN where a value is missing or no number."""
-
-    def number(value: Any) -> float:
-        try:
-            return float("nan") if value is None else float(value)
-        except (TypeError, ValueError):
-            return float("nan")
-
-    return np.array([number(value) for value in values], dtype=np.float64).reshape(len(values))
+def _numeric(entry: dict[str, Any]) -> Numeric:
+    return Numeric(
+        entry["name"],
+        float(entry["mean"]),
+        float(entry["std"]),
+        float(entry["fill"]),
+        tuple(entry["clip"]) if entry.get("clip") else None,
+        entry.get("log", False),
+    )

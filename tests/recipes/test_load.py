@@ -112,7 +112,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
-            ["`clip`, `log` and `scale` are for kind 'numeric'"],
+            ["`clip`, `log` and `scale` are for kinds 'numeric', 'count'"],
         ),
         (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
         (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),

@@ -13,6 +13,7 @@ from recipes.recipe import Recipe
 from sources.tables import TableName
 from workflows.inspection.counted import id_of
 from workflows.splits import TEST, TRAIN
+from workflows.times import in_seconds
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,12 @@ def of_side(
     table = pl.scan_parquet(path)
     types = table.collect_schema()
     identity = getattr(recipe.columns, side)
-    features: dict[str, Feature] = getattr(recipe.features, side)
-    for name, feature in features.items():
+    for name, key, feature in _raw_columns(getattr(recipe.features, side)):
+        if name == identity:
+            continue  # the interactions have it, too
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
-        is_number = feature.kind in ("numeric", "bucket")
-        value = pl.col(name)
+        is_number = feature.kind in ("numeric", "bucket", "age")
+        value = in_seconds(raw[name]) if feature.kind == "age" else raw[name]
         if is_number:
             value = value.cast(pl.Float64).fill_nan(None)
         raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
@@ -116,7 +118,7 @@ def of_side(
         yield Column(
             table="users" if side == "user" else "items",
             name=name,
-            key=f"features.{side}.{name}",
+            key=f"features.{side}.{key}",
             is_number=is_number,
             type=str(types[name]),
             rows=rows,
@@ -124,3 +126,13 @@ def of_side(
             distinct=len(values) - values["value"].null_count(),
             values=values.filter(pl.col("rows") > 0),
         )
+
+
+def _raw_columns(features: Mapping[str, Feature]) -> Iterator[tuple[str, str, Feature]]:
+    """Each raw column once, with the first feature that is made of it and that one's name."""
+    seen = set()
+    for key, feature in features.items():
+        for name in feature.columns(key):
+            if name not in seen:
+                seen.add(name)
+                yield name, key, feature

@@ -25,7 +25,7 @@ class EncodeUser(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        features = (f"raw.{each.name}" for each in self._encoding.user_features)
+        features = (f"raw.{name}" for name in self._encoding.user_columns)
         return ("user_id", "known_user", *features, "raw.interactions")
 
     @property
@@ -55,7 +55,8 @@ class EncodeUser(Operator):
             f"user.{encoding.user.name}": np.where(known, codes, OUT_OF_VOCABULARY).astype(np.int64)
         }
         for each in encoding.user_features:
-            encoded[f"user.{each.name}"] = each.encode(columns[f"raw.{each.name}"].tolist())
+            raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
+            encoded[f"user.{each.name}"] = each.encode(*raw_values)
         raw = columns["raw.interactions"]
         interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:
