@@ -1,6 +1,7 @@
 """Training batches: what is read, and in which order it comes."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ def pairs() -> Pairs:
 
 
 #: What each of them is, written out.
-WRITTEN_OUT = {
+WRITTEN_OUT: dict[str, Any] = {
     "rate": [0.1, 0.2, 0.3],
     "group": [8, 7, 8],
     "age": [1.5, 0.5, 1.5],
