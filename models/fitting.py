@@ -2,7 +2,6 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-import gc
 import math
 import random
 import sys
@@ -19,6 +18,7 @@ from models.chance import reseed
 from models.collectives import agree, copy_from_chief, from_chief
 from models.loop import compiled_step, run_epoch
 from models.progress import Progress
+from models.released import released
 from models.workers import is_chief
 from recipes.errors import ShortlistError
 
@@ -147,6 +147,7 @@ class Validation(tf.keras.callbacks.Callback):
                     tf.summary.scalar(f"step_{name}", figures[name], int(figures["step"]))
 
 
+@released()
 def fit(
     model: tf.keras.Model,
     batches: Any,
@@ -169,7 +170,6 @@ def fit(
     Raises:
         ShortlistError: the loss is no number, or the former run's weights do not fit.
     """
-    gc.collect()  # of an earlier training: model, moments and rows refer to each other
     agree(len(batches) if isinstance(batches, tf.keras.utils.Sequence) else 0, "number of batches")
     seed = random.getrandbits(32)
     step = compiled_step(model, batches)
