@@ -89,9 +89,9 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
     from nvtabular import Workflow
 
     from workflows.cluster import computing
+    from workflows.join import pandas_side
     from workflows.selection import PART
     from workflows.tables import read_tables
-    from workflows.with_nvtabular import pandas_side
 
     tables = read_tables(shop_recipe(), shop.raw)
     raw = pd.read_parquet(shop.prepared.raw_interactions("test"))
