@@ -16,6 +16,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, ListSlice
 
+from recipes.artifacts import Preparing
 from recipes.data import POSITIVE, Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
@@ -36,15 +37,15 @@ _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boole
 
 
 def join_workflow(
-    recipe: Recipe, tables: Tables, folder: Path, columns: list[str], gpu: bool
+    recipe: Recipe, tables: Tables, preparing: Preparing, columns: list[str], gpu: bool
 ) -> Workflow:
     """Interactions with the raw features of their user and item beside them.
 
-    Those tables are written below ``folder``, for the processes that join them.
+    Those tables are laid down for the processes that join them.
     """
     nodes = ColumnSelector(columns)
     for table, key in ((tables.users, recipe.columns.user), (tables.items, recipe.columns.item)):
-        path = folder / f"by_{key}.parquet"
+        path = preparing.side(key)
         write_table(arrow_table(table), path)
         nodes = nodes >> Join(path, key, side_schema(table, tables.kinds), gpu)
     return Workflow(nodes)

@@ -2,8 +2,7 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +15,46 @@ from merlin.core.dispatch import convert_data
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from recipes.artifacts import PARTS, Prepared
+from recipes.artifacts import PARTS, Preparing
+from recipes.atomic import atomic_file
 from workflows.graph import FeatureGraph, join_workflow, side_schema
 from workflows.join import pandas_side
-from workflows.partitions import arrow_table, write_partition, write_side, write_table
+from workflows.partitions import Written, arrow_table, write_partition, write_side, write_table
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
 
+#: Numbered frames, but for these numbers.
+Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
+
 
 def encode(
     graph: FeatureGraph,
     tables: Tables,
-    partitions: Iterable[pl.DataFrame],
-    prepared: Prepared,
+    partitions: Partitions,
+    preparing: Preparing,
+    written: Written,
     gpu: bool,
 ) -> Workflow:
     """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
 
-    ``partitions``: the interactions with raw ids, see ``workflows.partitions``. They are laid down
-    beside the output: workers read them instead of being sent them.
+    ``partitions`` gives the interactions with raw ids, but for the numbers that it is given. They are laid
+    down beside the output: workers read them instead of being sent them. Those that are ``written``
+    count in the fit and are not encoded again.
     """
-    scratch = prepared.root / "scratch"
-    scratch.mkdir()
-    paths = []
-    for number, partition in enumerate(partitions):
-        paths.append(scratch / f"{number}.parquet")
-        write_table(arrow_table(partition), paths[-1])
-    rows, training = _datasets(paths, gpu)
-    join = join_workflow(graph.recipe, tables, scratch, list(rows.schema.column_names), gpu)
+    paths = _laid(partitions, preparing.laid)
+    training = _dataset(paths, True, gpu)
+    join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
     workflow.fit(_once(join.transform(training)))
-    encoded = workflow.transform(join.transform(rows))
-    _write_parts(encoded, [prepared.interactions(part) for part in PARTS])
-    shutil.rmtree(scratch)
+    prepared = preparing.output
+    # one at least: Dask knows no data without a partition
+    left = [number for number in range(len(paths)) if number not in written] or [0]
+    encoded = workflow.transform(
+        join.transform(_dataset([paths[each] for each in left], False, gpu))
+    )
+    _write_parts(encoded, [prepared.interactions(part) for part in PARTS], left, written)
 
     names = graph.recipe.columns
     for side, table, name, path in (
@@ -63,12 +67,21 @@ def encode(
     return workflow
 
 
-def _datasets(paths: list[Path], gpu: bool) -> tuple[Dataset, Dataset]:
-    """All rows, and those of the training part."""
+def _laid(partitions: Partitions, folder: Path) -> list[Path]:
+    """A file for each partition, by number; what an interrupted run laid down is not made again."""
+    folder.mkdir(exist_ok=True)
+    laid = {int(path.stem) for path in folder.glob("*.parquet")}
+    for number, partition in partitions(laid):
+        with atomic_file(folder / f"{number}.parquet") as temporary:
+            write_table(arrow_table(partition), temporary)
+        laid.add(number)
+    return [folder / f"{number}.parquet" for number in sorted(laid)]
+
+
+def _dataset(paths: list[Path], training_only: bool, gpu: bool) -> Dataset:
     meta = _read(paths[0], False, gpu).iloc[:0]
-    everything = dd.from_map(_read, paths, training_only=False, gpu=gpu, meta=meta)
-    training = dd.from_map(_read, paths, training_only=True, gpu=gpu, meta=meta)
-    return Dataset(everything, cpu=not gpu), Dataset(training, cpu=not gpu)
+    rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
+    return Dataset(rows, cpu=not gpu)
 
 
 def _read(path: Path, training_only: bool, gpu: bool) -> Any:
@@ -92,24 +105,33 @@ def _once(rows: Dataset) -> Dataset:
     return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
 
 
-def _write_parts(encoded: Dataset, folders: list[Path]) -> None:
+def _write_parts(
+    encoded: Dataset, folders: list[Path], numbers: list[int], written: Written
+) -> None:
     schema = tidy(encoded.schema.excluding_by_name([PART]))
     for folder in folders:
-        folder.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
         write_schema(schema, folder)
     arrow = arrow_schema(schema)
     # fused with the encoding, so that no encoded rows travel from one worker to another
-    dask.compute(encoded.to_ddf().map_partitions(_write, folders, arrow, meta=_NOTHING))
+    rows = encoded.to_ddf()
+    dask.compute(rows.map_partitions(_write, folders, arrow, numbers, written, meta=_NOTHING))
 
 
 _NOTHING = pd.Series([], dtype=int)
 
 
 def _write(
-    frame: Any, folders: list[Path], schema: pa.Schema, partition_info: dict[str, int]
+    frame: Any,
+    folders: list[Path],
+    schema: pa.Schema,
+    numbers: list[int],
+    written: Written,
+    partition_info: dict[str, int],
 ) -> pd.Series:
-    host = _on_host(frame)
-    write_partition(_arrow(host, schema), host[PART].to_numpy(), partition_info["number"], folders)
+    host, number = _on_host(frame), numbers[partition_info["number"]]
+    write_partition(_arrow(host, schema), host[PART].to_numpy(), number, folders)
+    written.add(number)
     return _NOTHING
 
 

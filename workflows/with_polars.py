@@ -24,7 +24,7 @@ from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
 from workflows.lookup import Lookup
 from workflows.normalize import normalized
-from workflows.partitions import arrow_table, encodable, write_partition, write_side
+from workflows.partitions import Written, arrow_table, encodable, write_partition, write_side
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
@@ -39,13 +39,14 @@ def encode(
     graph: FeatureGraph,
     tables: Tables,
     rows: pl.DataFrame,
-    partitions: Iterable[pl.DataFrame],
+    partitions: Iterable[tuple[int, pl.DataFrame]],
     prepared: Prepared,
+    written: Written,
 ) -> Workflow:
     """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
 
-    ``rows``: all interactions; ``partitions``: the same, see ``workflows.partitions``. In both, users
-    and items are rows of their tables.
+    ``rows``: all interactions; ``partitions``: those that are not yet ``written``, numbered (see
+    ``workflows.partitions``). In both, users and items are rows of their tables.
     """
     recipe, columns = graph.recipe, graph.recipe.columns
     training = rows[PART].to_numpy() != TEST
@@ -62,19 +63,20 @@ def encode(
     arrow = arrow_schema(schema)
     folders = [prepared.interactions(part) for part in PARTS]
     for folder in folders:
-        folder.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
         write_schema(schema, folder)
 
-    def write(partition: pl.DataFrame, number: int) -> None:
+    def write(number: int, partition: pl.DataFrame) -> None:
         encoded = _encoded(graph, sides, partition, arrow)
         write_partition(encoded, partition[PART].to_numpy(), number, folders)
+        written.add(number)
 
     pending: list[Future[None]] = []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for number, partition in enumerate(partitions):
+        for number, partition in partitions:
             if len(pending) == AT_A_TIME:  # no more of them in memory than that
                 pending.pop(0).result()
-            pending.append(pool.submit(write, partition, number))
+            pending.append(pool.submit(write, number, partition))
         for each in pending:
             each.result()
     for side, table, name, path in zip(
