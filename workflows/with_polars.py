@@ -29,7 +29,7 @@ from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
 from workflows.tables import Tables
-from workflows.vocabularies import codes_of, counted
+from workflows.vocabularies import codes_of, collected, counted
 
 #: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
 AT_A_TIME = 2
@@ -127,7 +127,7 @@ _SIZE = "__size"
 
 def _categorical(graph: FeatureGraph, table: pl.DataFrame, name: str) -> pl.Series:
     values = table.select(name, _SIZE).filter(pl.col(_SIZE) > 0)
-    vocabulary = counted(values.lazy(), name, pl.col(_SIZE).sum()).collect()
+    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
     return _fitted(graph, name, vocabulary)(table[name])
 
 
@@ -136,7 +136,7 @@ def _several(graph: FeatureGraph, table: pl.DataFrame, name: str, length: int) -
     sizes = lists[name].list.len().to_numpy()
     flat = lists.explode(name, empty_as_null=False)
     values = flat.filter(pl.col(_SIZE) > 0)
-    vocabulary = counted(values.lazy(), name, pl.col(_SIZE).sum()).collect()
+    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
     codes = _fitted(graph, name, vocabulary)(flat[name])
     return _nested(name, codes.to_numpy(), np.concatenate([[0], np.cumsum(sizes)]))
 
