@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipes.data import PLACE, POSITIVE, Columns
+from recipes.plain_types import plain
 from workflows.tables import Tables
 
 #: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.
@@ -110,13 +111,6 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def arrow_table(frame: pl.DataFrame) -> pa.Table:
-    """Ordinary strings and lists, for readers that know no others."""
+    """With ordinary strings and lists, for readers that know no others."""
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    fields = [pa.field(field.name, _ordinary(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields))
-
-
-def _ordinary(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_list(kind):
-        return pa.list_(_ordinary(kind.value_type))
-    return pa.string() if pa.types.is_large_string(kind) else kind
+    return table.cast(plain(table.schema))

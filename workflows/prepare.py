@@ -97,7 +97,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
     runtime = [f"ensemble/runtime/{name}.py" for name in ("codes", "encoding", "words")]
-    code = ["workflows", *runtime]
+    code = ["workflows", "recipes/plain_types.py", *runtime]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 
