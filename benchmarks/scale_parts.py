@@ -39,15 +39,16 @@ def write_parts(artifacts: Artifacts, made: MadeUp) -> None:
         [f"i{item}" for item in range(items)],
     )
     random = np.random.default_rng(1)
-    for folder in (artifacts.raw.root, artifacts.prepared.root / "raw"):
+    parts = [artifacts.prepared.raw_interactions(part) for part in ("train", "valid")]
+    for folder in (artifacts.raw.root, *parts):
         folder.mkdir(parents=True)
     pq.write_table(pa.table({"user_id": user_ids}), artifacts.raw.users)
     seen = [item_ids[row] for row in random.integers(items, size=20 * users)]
     table = pa.table({"user_id": np.repeat(user_ids, 20), "item_id": seen})
     table = table.append_column(POSITIVE, pa.array(np.ones(len(seen), bool)))
     pq.write_table(table.drop_columns([POSITIVE]), artifacts.raw.interactions)
-    pq.write_table(table, artifacts.prepared.raw_interactions("train"))
-    pq.write_table(table.slice(0, 0), artifacts.prepared.raw_interactions("valid"))
+    for folder, rows in zip(parts, (table, table.slice(0, 0)), strict=True):
+        pq.write_table(rows, folder / "part_00000.parquet")
 
     prices = [f"p{price}" for price in range(PRICES)]
     priced = random.integers(3, 3 + PRICES, items)

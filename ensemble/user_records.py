@@ -92,17 +92,17 @@ def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> d
 
 
 def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
+    parts = [artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS]
     inputs = [
         artifacts.raw.users,
         artifacts.raw.interactions,
         artifacts.prepared.encoding / "encoding.json",
-        *(artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS),
     ]
     if recipe.features.counts("user"):
         inputs.append(artifacts.prepared.counts("user"))
-    for path in inputs:
+    for path in inputs + parts:
         need(path, "prepare", recipe.given_as)
-    return inputs
+    return inputs + [file for part in parts for file in sorted(part.glob("*.parquet"))]
 
 
 def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:

@@ -1,10 +1,7 @@
 """The ``train`` stage: prepared data in, towers, ranker and item embeddings out."""
 
 import hashlib
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from models.workers import has_lost_another, is_chief, joined, several
@@ -14,6 +11,7 @@ from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, stamped, write_stamp
 from recipes.inputs import need
 from recipes.recipe import Recipe
+from recipes.unfinished import unfinished
 from sources.titles import titles
 
 Say = Callable[[str], None]
@@ -80,7 +78,9 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
     try:
         with (
             file_errors(artifacts.root),
-            _progress(artifacts.training, made_from + _weights(former), say) as left,
+            unfinished(
+                artifacts.training, made_from + _weights(former), "training", say, has_lost_another
+            ) as left,
             atomic_directory(artifacts.models.root) as folder,
         ):
             names = titles(recipe, artifacts)
@@ -95,28 +95,6 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
             f"{artifacts.models.root} could not be written: {error}. What was there before is as it "
             "was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and train again."
         ) from error
-
-
-@contextmanager
-def _progress(folder: Path, made_from: str, say: Say) -> Iterator[Path]:
-    """The folder of a training that runs, with what a killed one of the same fingerprint left in it.
-
-    It is removed at the end, and where the training failed, which it would do again; not where another
-    worker was lost.
-    """
-    stamp = folder / "stamp.json"
-    if is_fresh(stamp, made_from):
-        say(f"going on with the training that was interrupted (delete {folder} to begin anew)")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        write_stamp(stamp, made_from)
-    try:
-        yield folder
-    except Exception as error:
-        if not has_lost_another(error):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder)
 
 
 def _are_fresh(models: Models, made_from: str) -> bool:

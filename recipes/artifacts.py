@@ -62,8 +62,8 @@ class Prepared:
         return self.root / part
 
     def raw_interactions(self, part: str) -> Path:
-        """The same rows with raw ids, one Parquet file."""
-        return self.root / "raw" / f"{part}.parquet"
+        """Folder of the same rows with raw ids, a file for each of the encoded ones."""
+        return self.root / "raw" / part
 
     def counts(self, side: str) -> Path:
         """Features of kind ``count`` of every ``user`` or ``item`` under its raw id, where there are any."""
@@ -83,6 +83,32 @@ class Prepared:
     def items(self) -> Path:
         """Encoded features of every item, sorted by raw id: the row number is the index row."""
         return self.root / "items.parquet"
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """What a preparation that runs, or was interrupted, has written so far."""
+
+    root: Path
+
+    @property
+    def output(self) -> Prepared:
+        """What will take the place of ``Artifacts.prepared``."""
+        return Prepared(self.root / "output")
+
+    @property
+    def written(self) -> Path:
+        """Folder with an empty file for each partition whose rows are written, encoded and raw."""
+        return self.root / "written"
+
+    @property
+    def laid(self) -> Path:
+        """Partitions laid down for other processes to encode."""
+        return self.root / "laid"
+
+    def side(self, key: str) -> Path:
+        """The raw users or items table (``key``: its id), laid down for other processes to join."""
+        return self.root / f"by_{key}.parquet"
 
 
 @dataclass(frozen=True)
@@ -149,6 +175,16 @@ class Artifacts:
     @property
     def prepared(self) -> Prepared:
         return Prepared(self.root / "prepared")
+
+    @property
+    def preparing(self) -> Preparing:
+        """Gone when the preparation has ended."""
+        return Preparing(self.root / "preparing")
+
+    @property
+    def preparing_lock(self) -> Path:
+        """Held by the one command that prepares; says which."""
+        return self.root / "preparing.lock"
 
     @property
     def models(self) -> Models:

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from recipes.data import Feature
 from recipes.errors import ShortlistError
 from recipes.load import nearest
+from recipes.plain_types import is_list
 from recipes.recipe import Recipe
-from sources.tables import RawTable, RawTables, is_list
+from sources.tables import RawTable, RawTables
 
 Say = Callable[[str], None]
 

@@ -53,7 +53,8 @@ def ingest(
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
     tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
-    current = fingerprint({**tables, "data_dir": str(data_dir)}, ["sources"], source.inputs(recipe))
+    code = ["sources", "recipes/plain_types.py"]
+    current = fingerprint({**tables, "data_dir": str(data_dir)}, code, source.inputs(recipe))
     raw = artifacts.raw
     written = (raw.interactions, raw.users, raw.items)
     if not force and is_fresh(raw.stamp, current) and all(path.exists() for path in written):

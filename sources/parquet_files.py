@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipes.errors import ShortlistError
-from sources.tables import plain
+from recipes.plain_types import plain
 
 _ROWS_AT_ONCE = 1 << 17
 _UNREADABLE = (pa.ArrowException, OSError)

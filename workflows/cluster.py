@@ -19,6 +19,13 @@ from recipes.errors import ShortlistError
 PRELOAD = "workflows.without_tensorflow"
 #: Otherwise dask makes Arrow strings of object columns, and of lists their printed form.
 SETTINGS = {"dataframe.convert-string": False}
+#: Of workers that are started here. Dask has malloc hand memory back to the kernel at once, and NVTabular
+#: copies whole columns at each step: new pages took as long as the work itself. Nor do they sample their
+#: stack a hundred times a second, which took a fifth of it.
+UNHINDERED = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+}
 
 
 class MakeReady(WorkerPlugin):
@@ -88,13 +95,16 @@ def _cluster(workers: int, scheduler: str | None, gpu: bool) -> Iterator[Any]:
         with LocalCUDACluster(n_workers=workers, preload=[PRELOAD]) as cluster:
             yield cluster
         return
-    with LocalCluster(
-        n_workers=workers,
-        processes=True,
-        threads_per_worker=1,
-        dashboard_address=None,
-        preload=[PRELOAD],
-    ) as cluster:
+    with (
+        dask.config.set(UNHINDERED),
+        LocalCluster(
+            n_workers=workers,
+            processes=True,
+            threads_per_worker=1,
+            dashboard_address=None,
+            preload=[PRELOAD],
+        ) as cluster,
+    ):
         yield cluster
 
 

@@ -23,6 +23,11 @@ def gpu_is_present() -> bool:
     return bool(HAS_GPU) and cudf is not None
 
 
+def polars_engine() -> Literal["gpu", "auto"]:
+    """What the engine ``polars`` counts with: a CUDA device, where the package cudf-polars is there too."""
+    return "gpu" if find_spec("cudf_polars") is not None and gpu_is_present() else "auto"
+
+
 def chosen_engine(asked: Engine | None, workers: int, scheduler: str | None) -> Engine:
     """``asked``, or else what the machine and the command call for.
 

@@ -1,6 +1,6 @@
 """The recipe's feature list as NVTabular graphs. This file is meant to be read beside a recipe.
 
-interactions >> JoinExternal(users) >> JoinExternal(items)         -> rows with every raw column
+interactions >> Join(users) >> Join(items)                         -> rows with every raw column
 rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
 """
 
@@ -10,20 +10,21 @@ from pathlib import Path
 
 import merlin.dtypes as md
 import numpy as np
-import pandas as pd
 import polars as pl
 from merlin.dag import ColumnSelector, Node
-from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
-from nvtabular.ops import AddTags, FillMissing, JoinExternal, ListSlice
+from nvtabular.ops import AddTags, FillMissing, ListSlice
 
+from recipes.artifacts import Preparing
 from recipes.data import POSITIVE, Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
-from workflows.categorify import Categorify, is_list
+from workflows.categorify import Categorify
 from workflows.history import History
+from workflows.join import Join
 from workflows.normalize import MinMax, Normalize
+from workflows.partitions import arrow_table, write_table
 from workflows.selection import PART
 from workflows.shape import Shape
 from workflows.splits import IN_TIME
@@ -38,32 +39,24 @@ _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boole
 
 
 def join_workflow(
-    recipe: Recipe,
-    sides: tuple[pd.DataFrame, pd.DataFrame],
-    kinds: dict[str, str],
-    columns: list[str],
-    gpu: bool,
+    recipe: Recipe, tables: Tables, preparing: Preparing, columns: list[str], gpu: bool
 ) -> Workflow:
-    """Interactions, with ``columns``, and the other raw features of their user and item (``sides``)."""
-    users, items = (
-        _joining(table.drop(columns=set(columns) & set(table.columns) - {key}), key, kinds, gpu)
-        for table, key in zip(sides, (recipe.columns.user, recipe.columns.item), strict=True)
-    )
-    return Workflow(columns >> users >> items)
+    """Interactions, with ``columns``, and the other raw features of their user and item.
+
+    Those tables are laid down for the processes that join them.
+    """
+    nodes = ColumnSelector(columns)
+    for table, key in ((tables.users, recipe.columns.user), (tables.items, recipe.columns.item)):
+        path, further = preparing.side(key), table.drop(set(columns) & set(table.columns) - {key})
+        write_table(arrow_table(further), path)
+        nodes = nodes >> Join(path, key, side_schema(further, tables.kinds), gpu)
+    return Workflow(nodes)
 
 
-def _joining(table: pd.DataFrame, key: str, kinds: dict[str, str], gpu: bool) -> JoinExternal:
-    join = JoinExternal(table_dataset(table, kinds, gpu), on=key, columns_ext=list(table.columns))
-    # read it here and now: a worker would do so for each partition, as a computation within one
-    join.cpu = not gpu
-    _ = join._ext
-    return join
-
-
-def table_dataset(table: pd.DataFrame, kinds: dict[str, str], gpu: bool) -> Dataset:
-    """A users or items table with its schema, which Merlin cannot tell from a list of nulls."""
-    schema = Schema([_raw_column(name, kinds, is_list(table[name])) for name in table.columns])
-    return Dataset(table, schema=schema, cpu=not gpu, npartitions=1)
+def side_schema(table: pl.DataFrame, kinds: dict[str, str]) -> Schema:
+    """Of a raw users or items table; Merlin cannot tell it from a list of nulls."""
+    columns = table.schema.items()
+    return Schema([_raw_column(name, kinds, isinstance(dtype, pl.List)) for name, dtype in columns])
 
 
 def _raw_column(name: str, kinds: dict[str, str], several: bool) -> ColumnSchema:
@@ -74,13 +67,9 @@ def _raw_column(name: str, kinds: dict[str, str], several: bool) -> ColumnSchema
 def joined_schema(partition: pl.Schema, tables: Tables) -> Schema:
     """What ``join_workflow`` makes of a partition of the interactions."""
     own = [name for name in partition if name not in tables.kinds]
-    sides = [
-        _raw_column(name, tables.kinds, isinstance(dtype, pl.List))
-        for table in (tables.users, tables.items)
-        for name, dtype in table.schema.items()
-    ]
+    sides = [side_schema(table, tables.kinds) for table in (tables.users, tables.items)]
     plain = [ColumnSchema(name, dtype=_numpy(partition[name]), dims=(None,)) for name in own]
-    return Schema(sides + plain)
+    return sum(sides, Schema()) + Schema(plain)
 
 
 def _numpy(dtype: pl.DataType) -> np.dtype:

@@ -1,7 +1,6 @@
 """Interactions in partitions that hold whole users, in the order of time: in, and out again."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.artifacts import PARTS, Prepared
 from recipes.data import PLACE, POSITIVE, Columns
-from workflows.selection import PART
+from recipes.plain_types import plain
 from workflows.tables import Tables
 
 #: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.
@@ -21,12 +19,33 @@ PARQUET = {"compression": "zstd", "compression_level": 1, "write_statistics": Tr
 ROWS_PER_GROUP = 100_000
 
 
-def in_partitions(rows: pl.DataFrame, user: str, timestamp: str | None) -> Iterator[pl.DataFrame]:
-    """Frames of about ``ROWS_PER_PARTITION`` rows: whole users, their rows in the order of time.
+class Written:
+    """The numbers of the partitions that are written: an empty file each, so that a kill leaves them."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+
+    def add(self, number: int) -> None:
+        """Say that every file of a partition is there."""
+        (self._folder / str(number)).touch()
+
+    def __contains__(self, number: object) -> bool:
+        return (self._folder / str(number)).exists()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._folder.iterdir())
+
+
+def in_partitions(
+    rows: pl.DataFrame, user: str, timestamp: str | None, without: Container[int] = ()
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Numbered frames of about ``ROWS_PER_PARTITION`` rows: whole users, rows in the order of time.
 
     Users (by row of their table) are dealt out in turn, so that a partition is a sample of all of
     them. How many partitions there are depends on the data alone: the output is the same on any
-    engine and any number of workers. ``PLACE`` numbers the rows through all of them.
+    engine and any number of workers. ``PLACE`` numbers the rows through all of them. ``without``: the
+    numbers of those that are passed over.
     """
     ids = rows[user].to_numpy()
     # those without interactions are passed over
@@ -36,16 +55,17 @@ def in_partitions(rows: pl.DataFrame, user: str, timestamp: str | None) -> Itera
     order = np.argsort(dealt, kind="stable").astype(np.uint32)
     ends = np.cumsum(np.bincount(dealt, minlength=count))
     del dealt
-    begin = 0
-    for end in ends:
+    begins = np.concatenate([[0], ends[:-1]])
+    for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        if number in without:
+            continue
         chosen = order[begin:end]
         keys = [codes[chosen]]
         if timestamp is not None:
             keys.insert(0, rows[timestamp].gather(chosen).to_numpy())
         inside = chosen[np.lexsort(keys)]  # stable: equal times keep the order of the table
         place = pl.Series(PLACE, np.arange(begin, end))
-        yield rows[inside].with_columns(place)
-        begin = end
+        yield number, rows[inside].with_columns(place)
 
 
 def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
@@ -57,38 +77,21 @@ def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
     return partition.drop(PLACE, strict=False).with_columns(pl.col(numbers).cast(pl.Float32))
 
 
-class RawParts(ExitStack):
-    """Writes the parted interactions with their raw ids, in the row order of the encoded ones."""
-
-    def __init__(self, tables: Tables, columns: Columns, prepared: Prepared) -> None:
-        super().__init__()
-        self._sides = {columns.user: tables.users, columns.item: tables.items}
-        self._paths = [prepared.raw_interactions(part) for part in PARTS]
-        self._writers: list[pq.ParquetWriter] = []
-
-    def write(self, partition: pl.DataFrame) -> pl.DataFrame:
-        """The partition with raw ids, as it was written."""
-        raw = partition.with_columns(
-            table[name].gather(partition[name]) for name, table in self._sides.items()
-        )
-        written = arrow_table(raw.drop(PART))
-        if not self._writers:
-            for path in self._paths:
-                path.parent.mkdir(exist_ok=True)
-                writer = pq.ParquetWriter(path, written.schema, **PARQUET)
-                self._writers.append(self.enter_context(writer))
-        parts = raw[PART].to_numpy()
-        for code, writer in enumerate(self._writers):
-            writer.write_table(written.filter(parts == code), ROWS_PER_GROUP)
-        return raw
+def with_raw_ids(partition: pl.DataFrame, tables: Tables, columns: Columns) -> pl.DataFrame:
+    """The ids of the users and items in place of the numbers of their rows."""
+    return partition.with_columns(
+        table[name].gather(partition[name])
+        for table, name in ((tables.users, columns.user), (tables.items, columns.item))
+    )
 
 
-def write_partition(encoded: pa.Table, parts: np.ndarray, number: int, folders: list[Path]) -> None:
+def write_partition(table: pa.Table, parts: np.ndarray, number: int, folders: list[Path]) -> None:
     """Write the rows of each of ``PARTS`` below its folder."""
     for code, folder in enumerate(folders):
-        rows = encoded.filter(parts == code)
+        rows = table.filter(parts == code)
         # a data set must have one file; further ones only where they hold something
         if len(rows) or number == 0:
+            folder.mkdir(parents=True, exist_ok=True)
             write_table(rows, folder / f"part_{number:05}.parquet")
 
 
@@ -108,13 +111,6 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def arrow_table(frame: pl.DataFrame) -> pa.Table:
-    """Ordinary strings and lists, for readers that know no others."""
+    """With ordinary strings and lists, for readers that know no others."""
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    fields = [pa.field(field.name, _ordinary(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields))
-
-
-def _ordinary(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_list(kind):
-        return pa.list_(_ordinary(kind.value_type))
-    return pa.string() if pa.types.is_large_string(kind) else kind
+    return table.cast(plain(table.schema))

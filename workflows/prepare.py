@@ -1,15 +1,20 @@
 """Raw tables -> encoded train, valid and test rows, users and items, and the compiled encoding."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+import shutil
+from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING
 
-from recipes.artifacts import Artifacts, Prepared
+from recipes.artifacts import PARTS, Artifacts, Preparing
 from recipes.atomic import atomic_directory
+from recipes.data import PLACE
 from recipes.errors import ShortlistError
 from recipes.freshness import fingerprint, is_fresh, write_stamp
 from recipes.inputs import need
+from recipes.lock import locked
 from recipes.recipe import Recipe
+from recipes.unfinished import unfinished
 from workflows.engines import Engine, chosen_engine
 
 if TYPE_CHECKING:
@@ -38,11 +43,14 @@ def prepare(
     """Read ``artifacts.raw``, write ``artifacts.prepared`` (``recipes.artifacts`` names the files).
 
     The new output takes the old one's place at the very end: whatever goes wrong before leaves the
-    old one as it was. Output that is up to date is kept unless ``force``.
+    old one as it was. Output that is up to date is kept unless ``force``. A run that was killed, or left
+    with Ctrl-C, goes on after the partitions that it wrote when the same is to be prepared again by the
+    same engine.
     ``engine`` (see ``workflows.engines``), ``workers`` and ``scheduler`` (``workflows.cluster``) do
     not change the output. ``progress`` is told how many of all rows are on their way.
 
-    Raises ``ShortlistError`` for data that cannot be prepared, and where it cannot be written.
+    Raises ``ShortlistError`` for data that cannot be prepared, where it cannot be written, and while
+    another process prepares the same artifacts.
     """
     with_engine = chosen_engine(engine, workers, scheduler)
     made_from = _fingerprint(recipe, artifacts)
@@ -53,20 +61,34 @@ def prepare(
     from workflows.cluster import computing
     from workflows.tables import read_tables
 
+    preparing, output = artifacts.preparing, artifacts.preparing.output
+    command = f"shortlist prepare {recipe.given_as}"
     tables = read_tables(recipe, artifacts.raw)
     try:
         with (
+            locked(artifacts.preparing_lock, command, lambda holder: _busy(artifacts, holder)),
             computing(workers, scheduler, gpu=with_engine == "cudf"),
-            atomic_directory(artifacts.prepared.root) as folder,
+            # a mean of another engine differs in its last bits: partitions of two do not mix
+            unfinished(preparing.root, made_from + with_engine, "preparation", say),
         ):
-            _prepare(recipe, tables, Prepared(folder), with_engine, say, progress)
-            write_stamp(Prepared(folder).stamp, made_from)
+            _prepare(recipe, tables, preparing, with_engine, say, progress)
+            write_stamp(output.stamp, made_from)
+            # first: a kill from here on must leave nothing that the next run takes for its own
+            shutil.rmtree(preparing.written)
+            with atomic_directory(artifacts.prepared.root) as folder:
+                os.replace(output.root, folder)
     except OSError as error:
         raise ShortlistError(
             f"{artifacts.prepared.root} could not be written: {error}. What was there before is as "
             "it was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and run "
             "`shortlist prepare` again."
         ) from error
+
+
+def _busy(artifacts: Artifacts, holder: str) -> ShortlistError:
+    return ShortlistError(
+        f"{artifacts.prepared.root} is being prepared by {holder}. Run this again when that has ended."
+    )
 
 
 def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
@@ -78,14 +100,14 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
     runtime = [f"ensemble/runtime/{name}.py" for name in _RUNTIME]
-    code = ["workflows", *runtime]
+    code = ["workflows", "recipes/plain_types.py", *runtime]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 
 def _prepare(
     recipe: Recipe,
     tables: "Tables",
-    prepared: Prepared,
+    preparing: Preparing,
     engine: Engine,
     say: "Say",
     progress: Progress,
@@ -94,41 +116,46 @@ def _prepare(
     from workflows.derived import derive, write_derived
     from workflows.encoding import compile_encoding
     from workflows.graph import FeatureGraph
-    from workflows.partitions import RawParts, encodable, in_partitions
-    from workflows.selection import select, with_parts, without_rare
+    from workflows.partitions import (
+        Written,
+        arrow_table,
+        encodable,
+        in_partitions,
+        with_raw_ids,
+        write_partition,
+    )
+    from workflows.selection import PART, select, with_parts, without_rare
 
-    columns = recipe.columns
+    columns, prepared = recipe.columns, preparing.output
+    prepared.root.mkdir(exist_ok=True)
+    written = Written(preparing.written)
+    if len(written):
+        say(f"partitions that are written already: {len(written)}")
     rows = select(recipe, tables, say)
     if recipe.vocabulary.drop_rare:
         tables, rows = without_rare(recipe, tables, rows, say)
     rows = with_parts(recipe, rows, say)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
-    with RawParts(tables, columns, prepared) as raw:
-        dealt = in_partitions(rows, columns.user, columns.timestamp)
-        partitions = _told(dealt, len(rows), progress)
-        both = ((partition, raw.write(partition)) for partition in partitions)
-        if engine == "polars":
-            numbered = (encodable(columns, partition) for partition, _ in both)
-            workflow = with_polars.encode(graph, derived, rows, numbered, prepared)
-        else:
-            with_ids = (
-                encodable(columns, written.with_columns(derived.told(partition)))
-                for partition, written in both
-            )
-            gpu = engine == "cudf"
-            workflow = with_nvtabular.encode(graph, derived.tables, with_ids, prepared, gpu)
+    folders = [prepared.raw_interactions(part) for part in PARTS]
+
+    def partitions(without: Container[int]) -> Iterator[tuple[int, "pl.DataFrame"]]:
+        numbered = in_partitions(rows, columns.user, columns.timestamp, without)
+        for number, partition in numbered:
+            raw = with_raw_ids(partition, tables, columns)
+            write_partition(arrow_table(raw.drop(PART)), raw[PART].to_numpy(), number, folders)
+            if engine != "polars":  # which looks them up by the rows of both tables
+                partition = raw.with_columns(derived.told(partition))
+            yield number, encodable(columns, partition)
+            progress(partition[PLACE][-1] + 1, len(rows))
+
+    if engine == "polars":
+        workflow = with_polars.encode(graph, derived, rows, partitions(written), prepared, written)
+    else:
+        workflow = with_nvtabular.encode(
+            graph, derived.tables, partitions, preparing, written, gpu=engine == "cudf"
+        )
     write_derived(graph, derived, prepared)
     compile_encoding(graph, derived, prepared.encoding)
     workflow.save(prepared.workflow)
     say(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")
-
-
-def _told(
-    partitions: "Iterator[pl.DataFrame]", total: int, progress: Progress
-) -> "Iterator[pl.DataFrame]":
-    done = 0
-    for partition in partitions:
-        yield partition
-        done += len(partition)
-        progress(done, total)

@@ -3,6 +3,7 @@
 import polars as pl
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+from workflows.engines import polars_engine
 from workflows.lookup import Lookup
 
 
@@ -13,6 +14,11 @@ def counted(table: pl.LazyFrame, name: str, size: pl.Expr) -> pl.LazyFrame:
     """
     sizes = table.drop_nulls(name).group_by(name).agg(size.cast(pl.Int64).alias("size"))
     return sizes.sort("size", name, descending=[True, False])
+
+
+def collected(counts: pl.LazyFrame) -> pl.DataFrame:
+    """What ``counted`` plans, on a GPU where there is one (``workflows.engines``)."""
+    return counts.collect(engine=polars_engine())
 
 
 def codes_of(vocabulary: pl.Series) -> Lookup:

@@ -2,109 +2,86 @@
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
-import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
 import dask
 import dask.dataframe as dd
-import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+from merlin.core.dispatch import convert_data
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from recipes.artifacts import PARTS, Prepared
-from workflows.graph import FeatureGraph, join_workflow, table_dataset
-from workflows.partitions import arrow_table, write_partition, write_side, write_table
+from recipes.artifacts import PARTS, Preparing
+from recipes.atomic import atomic_file
+from workflows.graph import FeatureGraph, join_workflow, side_schema
+from workflows.join import pandas_side
+from workflows.partitions import Written, arrow_table, write_partition, write_side, write_table
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
 
-#: Integers that can be null. pandas would otherwise make floats of them, which are not exact.
-_NULLABLE = {
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
+#: Numbered frames, but for these numbers.
+Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
 
 
 def encode(
     graph: FeatureGraph,
     tables: Tables,
-    partitions: Iterable[pl.DataFrame],
-    prepared: Prepared,
+    partitions: Partitions,
+    preparing: Preparing,
+    written: Written,
     gpu: bool,
 ) -> Workflow:
     """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
 
-    ``partitions``: the interactions with raw ids, see ``workflows.partitions``. They are laid down
-    beside the output: workers read them instead of being sent them.
+    ``partitions`` gives the interactions with raw ids, but for the numbers that it is given. They are laid
+    down beside the output: workers read them instead of being sent them. Those that are ``written``
+    count in the fit and are not encoded again.
     """
-    scratch = prepared.root / "scratch"
-    scratch.mkdir()
-    paths = []
-    for number, partition in enumerate(partitions):
-        paths.append(scratch / f"{number}.parquet")
-        write_table(arrow_table(partition), paths[-1])
-    rows, training = _datasets(paths, gpu)
-    columns = list(rows.schema.column_names)
-    users = pandas_side(tables.users)
-    items = pandas_side(tables.items)
-    join = join_workflow(graph.recipe, (users, items), tables.kinds, columns, gpu)
+    paths = _laid(partitions, preparing.laid)
+    training = _dataset(paths, True, gpu)
+    join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
-    workflow.fit(join.transform(training))
-    encoded = workflow.transform(join.transform(rows))
-    _write_parts(encoded, [prepared.interactions(part) for part in PARTS])
-    shutil.rmtree(scratch)
+    workflow.fit(_once(join.transform(training)))
+    prepared = preparing.output
+    # one at least: Dask knows no data without a partition
+    left = [number for number in range(len(paths)) if number not in written] or [0]
+    encoded = workflow.transform(
+        join.transform(_dataset([paths[each] for each in left], False, gpu))
+    )
+    _write_parts(encoded, [prepared.interactions(part) for part in PARTS], left, written)
 
     names = graph.recipe.columns
-    for side, frame, table, name, path in (
-        (graph.users(), users, tables.users, names.user, prepared.users),
-        (graph.items(), items, tables.items, names.item, prepared.items),
+    for side, table, name, path in (
+        (graph.users(), tables.users, names.user, prepared.users),
+        (graph.items(), tables.items, names.item, prepared.items),
     ):
-        done = side.transform(table_dataset(frame, tables.kinds, gpu))
-        codes = _on_host(done.to_ddf().compute())
-        write_side(_arrow(codes, arrow_schema(done.schema)), table[name], path)
+        side.fit_schema(side_schema(table, tables.kinds))
+        codes = _on_host(side.transform(convert_data(pandas_side(table), cpu=not gpu)))
+        write_side(_arrow(codes, arrow_schema(side.output_schema)), table[name], path)
     return workflow
 
 
-def pandas_side(table: pl.DataFrame) -> pd.DataFrame:
-    """A users or items table for NVTabular: integers stay integers beside nulls."""
-    frame = pd.DataFrame(index=pd.RangeIndex(len(table)))
-    for name in table.columns:
-        column = table[name].to_arrow(compat_level=pl.CompatLevel.oldest())
-        if isinstance(table.schema[name], pl.List):
-            frame[name] = _lists(column)
-        else:
-            frame[name] = column.to_pandas(
-                types_mapper=_NULLABLE.get if column.null_count else None
-            )
-    return frame
+def _laid(partitions: Partitions, folder: Path) -> list[Path]:
+    """A file for each partition, by number; what an interrupted run laid down is not made again."""
+    folder.mkdir(exist_ok=True)
+    laid = {int(path.stem) for path in folder.glob("*.parquet")}
+    for number, partition in partitions(laid):
+        with atomic_file(folder / f"{number}.parquet") as temporary:
+            write_table(arrow_table(partition), temporary)
+        laid.add(number)
+    return [folder / f"{number}.parquet" for number in sorted(laid)]
 
 
-def _lists(column: pa.LargeListArray) -> pd.Series:
-    lists = np.empty(len(column), object)
-    # pandas would make floats of integers that stand beside a null, and signed ones of unsigned
-    has_nulls = column.flatten().null_count > 0
-    unsigned = column.type.value_type == pa.uint64()
-    for row, values in enumerate(column.to_pylist() if has_nulls else column.to_pandas()):
-        if has_nulls and unsigned:
-            lists[row] = [None if value is None else np.uint64(value) for value in values]
-        else:
-            lists[row] = values
-    return pd.Series(lists)
-
-
-def _datasets(paths: list[Path], gpu: bool) -> tuple[Dataset, Dataset]:
-    """All rows, and those of the training part."""
+def _dataset(paths: list[Path], training_only: bool, gpu: bool) -> Dataset:
     meta = _read(paths[0], False, gpu).iloc[:0]
-    everything = dd.from_map(_read, paths, training_only=False, gpu=gpu, meta=meta)
-    training = dd.from_map(_read, paths, training_only=True, gpu=gpu, meta=meta)
-    return Dataset(everything, cpu=not gpu), Dataset(training, cpu=not gpu)
+    rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
+    return Dataset(rows, cpu=not gpu)
 
 
 def _read(path: Path, training_only: bool, gpu: bool) -> Any:
@@ -118,21 +95,44 @@ def _read(path: Path, training_only: bool, gpu: bool) -> Any:
     return cudf.from_pandas(frame)
 
 
-def _write_parts(encoded: Dataset, folders: list[Path]) -> None:
+def _once(rows: Dataset) -> Dataset:
+    """The same rows, of which each partition is computed once in a fit.
+
+    Dask would otherwise fuse the join with what follows, and every column has its own counting.
+    """
+    frame = rows.to_ddf()
+    partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
+    return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
+
+
+def _write_parts(
+    encoded: Dataset, folders: list[Path], numbers: list[int], written: Written
+) -> None:
     schema = tidy(encoded.schema.excluding_by_name([PART]))
     for folder in folders:
-        folder.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
         write_schema(schema, folder)
     arrow = arrow_schema(schema)
-    partitions = enumerate(encoded.to_ddf().to_delayed())
-    dask.compute(
-        *[dask.delayed(_write)(frame, number, folders, arrow) for number, frame in partitions]
-    )
+    # fused with the encoding, so that no encoded rows travel from one worker to another
+    rows = encoded.to_ddf()
+    dask.compute(rows.map_partitions(_write, folders, arrow, numbers, written, meta=_NOTHING))
 
 
-def _write(frame: Any, number: int, folders: list[Path], schema: pa.Schema) -> None:
-    host = _on_host(frame)
+_NOTHING = pd.Series([], dtype=int)
+
+
+def _write(
+    frame: Any,
+    folders: list[Path],
+    schema: pa.Schema,
+    numbers: list[int],
+    written: Written,
+    partition_info: dict[str, int],
+) -> pd.Series:
+    host, number = _on_host(frame), numbers[partition_info["number"]]
     write_partition(_arrow(host, schema), host[PART].to_numpy(), number, folders)
+    written.add(number)
+    return _NOTHING
 
 
 def _on_host(frame: Any) -> pd.DataFrame:

@@ -25,12 +25,12 @@ from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
 from workflows.lookup import Lookup
 from workflows.normalize import normalized
-from workflows.partitions import arrow_table, encodable, write_partition, write_side
+from workflows.partitions import Written, arrow_table, encodable, write_partition, write_side
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
 from workflows.target import TargetStatistics
-from workflows.vocabularies import codes_of, counted
+from workflows.vocabularies import codes_of, collected, counted
 
 #: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
 AT_A_TIME = 2
@@ -40,13 +40,14 @@ def encode(
     graph: FeatureGraph,
     derived: Derived,
     rows: pl.DataFrame,
-    partitions: Iterable[pl.DataFrame],
+    partitions: Iterable[tuple[int, pl.DataFrame]],
     prepared: Prepared,
+    written: Written,
 ) -> Workflow:
     """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
 
-    ``rows``: all interactions; ``partitions``: the same, see ``workflows.partitions``. In both, users
-    and items are rows of their tables.
+    ``rows``: all interactions; ``partitions``: those that are not yet ``written``, numbered (see
+    ``workflows.partitions``). In both, users and items are rows of their tables.
     """
     recipe, columns, tables = graph.recipe, graph.recipe.columns, derived.tables
     training = rows[PART].to_numpy() != TEST
@@ -64,23 +65,24 @@ def encode(
     arrow = arrow_schema(schema)
     folders = [prepared.interactions(part) for part in PARTS]
     for folder in folders:
-        folder.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
         write_schema(schema, folder)
 
-    def write(partition: pl.DataFrame, number: int) -> None:
+    def write(number: int, partition: pl.DataFrame) -> None:
         told = {
             target: pl.Series(target, each.of_interactions(partition, means[target]))
             for target, each in derived.targets.items()
         }
         encoded = _encoded(graph, sides, partition, told, arrow)
         write_partition(encoded, partition[PART].to_numpy(), number, folders)
+        written.add(number)
 
     pending: list[Future[None]] = []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for number, partition in enumerate(partitions):
+        for number, partition in partitions:
             if len(pending) == AT_A_TIME:  # no more of them in memory than that
                 pending.pop(0).result()
-            pending.append(pool.submit(write, partition, number))
+            pending.append(pool.submit(write, number, partition))
         for each in pending:
             each.result()
     for side, table, name, path in zip(
@@ -136,7 +138,7 @@ _SIZE = "__size"
 
 def _categorical(graph: FeatureGraph, table: pl.DataFrame, name: str) -> pl.Series:
     values = table.select(name, _SIZE).filter(pl.col(_SIZE) > 0)
-    vocabulary = counted(values.lazy(), name, pl.col(_SIZE).sum()).collect()
+    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
     return _fitted(graph, name, vocabulary)(table[name])
 
 
@@ -145,7 +147,7 @@ def _several(graph: FeatureGraph, table: pl.DataFrame, name: str, length: int) -
     sizes = lists[name].list.len().to_numpy()
     flat = lists.explode(name, empty_as_null=False)
     values = flat.filter(pl.col(_SIZE) > 0)
-    vocabulary = counted(values.lazy(), name, pl.col(_SIZE).sum()).collect()
+    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
     codes = _fitted(graph, name, vocabulary)(flat[name])
     return _nested(name, codes.to_numpy(), np.concatenate([[0], np.cumsum(sizes)]))
 

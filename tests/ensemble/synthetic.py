@@ -93,13 +93,14 @@ def _write_prepared(
     artifacts: Artifacts, interactions: pa.Table, random: np.random.Generator
 ) -> None:
     prepared = artifacts.prepared
-    (prepared.root / "raw").mkdir(parents=True)
     interactions = interactions.append_column(
         POSITIVE, pa.array(np.ones(interactions.num_rows, bool))
     )
     valid = np.arange(interactions.num_rows) % 10 == 0
-    pq.write_table(interactions.filter(pa.array(~valid)), prepared.raw_interactions("train"))
-    pq.write_table(interactions.filter(pa.array(valid)), prepared.raw_interactions("valid"))
+    for part, chosen in (("train", ~valid), ("valid", valid)):
+        folder = prepared.raw_interactions(part)
+        folder.mkdir(parents=True)
+        pq.write_table(interactions.filter(pa.array(chosen)), folder / "part_00000.parquet")
     vocabularies = {
         # User 2 and item 9 are out of vocabulary.
         "user_id": [str(user) for user in range(1, USERS + 1) if user != 2],

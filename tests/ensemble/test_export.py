@@ -164,8 +164,9 @@ def test_equal_times_keep_the_order_of_the_raw_table(copied: Artifacts) -> None:
     pq.write_table(pa.table(rows), copied.raw.interactions)
     picked = {name: [values[place] for place in (0, 2)] for name, values in rows.items()}
     rest = {name: [values[place] for place in (1, 3)] for name, values in rows.items()}
-    pq.write_table(pa.table(picked), copied.prepared.raw_interactions("valid"))
-    pq.write_table(pa.table(rest), copied.prepared.raw_interactions("train"))
+    for part, chosen in (("valid", picked), ("train", rest)):
+        path = copied.prepared.raw_interactions(part) / "part_00000.parquet"
+        pq.write_table(pa.table(chosen), path)
     _export(copied)
     record = SqliteFeatureStore(copied.feature_store).get_many(["1"])[0]
     assert record is not None

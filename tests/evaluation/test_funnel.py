@@ -220,7 +220,7 @@ def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_
     """Nobody has anything relevant: what to change, and no report of zeros."""
     recipe, artifacts = trained
     copied = shop.copied(artifacts, tmp_path / "copy")
-    path = copied.prepared.raw_interactions("test")
+    path = copied.prepared.raw_interactions("test") / "part_00000.parquet"
     pq.write_table(pq.read_table(path).slice(0, 0), path)
     with pytest.raises(ShortlistError, match=r"split\.test"):
         evaluate(recipe, copied, force=False, say=print)

@@ -25,10 +25,10 @@ from recipes.data import POSITIVE
 from tests.workflows.served import as_trained, assert_equal, assert_served_as_prepared, raw_values
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
+from workflows.join import pandas_side
 from workflows.prepare import prepare
 from workflows.selection import PART
 from workflows.tables import read_tables
-from workflows.with_nvtabular import pandas_side
 
 RECIPE = shop_recipe(
     vocabulary={"user_frequency_threshold": 20, "item_frequency_threshold": 2},

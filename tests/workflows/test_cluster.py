@@ -75,7 +75,7 @@ def test_a_scheduler_that_is_not_there_is_named(shop: Artifacts, shop_recipe: Bu
 
 
 def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
-    """Five users in two partitions: dealt out in turn, rows by time, equal times by row."""
+    """Five users in two: dealt out in turn, rows by time, equal times by row; either can be had alone."""
     import polars as pl
 
     from workflows import partitions
@@ -84,7 +84,10 @@ def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
     frame = pl.DataFrame({"user": users, "at": [9] * 5 + [9, 1, 9, 1, 9], "row": range(10)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(partitions, "ROWS_PER_PARTITION", 5)
-        first, second = partitions.in_partitions(frame, "user", "at")
+        (_, first), (_, second) = partitions.in_partitions(frame, "user", "at")
+        ((number, alone),) = partitions.in_partitions(frame, "user", "at", without={0})
+    assert number == 1
+    assert alone.equals(second)
     assert first["user"].to_list() == [0, 0, 4, 4, 8, 8]
     assert first["row"].to_list() == [4, 9, 2, 7, 0, 5]
     assert second["row"].to_list() == [8, 3, 6, 1]

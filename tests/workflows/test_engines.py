@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, reject, settings
@@ -15,8 +16,9 @@ from recipes.recipe import Recipe
 from tests.workflows.engines import assert_same, prepared_by, random_recipe, shops
 from tests.workflows.served import assert_served_as_prepared
 from tests.workflows.shop import write_shop
-from workflows.engines import chosen_engine
+from workflows.engines import chosen_engine, polars_engine
 from workflows.prepare import prepare
+from workflows.vocabularies import counted
 
 Build = Callable[..., Recipe]
 
@@ -91,9 +93,9 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
     from nvtabular import Workflow
 
     from workflows.cluster import computing
+    from workflows.join import pandas_side
     from workflows.selection import PART
     from workflows.tables import read_tables
-    from workflows.with_nvtabular import pandas_side
 
     tables = read_tables(shop_recipe(), shop.raw)
     raw = pd.read_parquet(shop.prepared.raw_interactions("test"))
@@ -129,6 +131,27 @@ def test_the_engine_follows_from_the_machine_and_the_command(
     monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
     assert chosen_engine(None, 1, None) == chosen_engine(None, 2, None) == "cudf"
     assert chosen_engine("polars", 1, None) == "polars"
+
+
+def test_polars_counts_on_a_gpu_where_both_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a device, or without the package cudf-polars, it is as everywhere else."""
+    monkeypatch.setattr("workflows.engines.find_spec", lambda name: object())
+    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    assert polars_engine() == "gpu"
+    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: False)
+    assert polars_engine() == "auto"
+    monkeypatch.setattr("workflows.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    assert polars_engine() == "auto"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("values", [[3, 1, 3, None, 2], ["b", "a", "b", None, "ä"]])
+def test_a_gpu_counts_as_the_cpu_does(values: list) -> None:
+    """Values, sizes and order, without falling back to the CPU."""
+    pytest.importorskip("cudf_polars")
+    counts = counted(pl.LazyFrame({"a": values, "size": [1] * 5}), "a", pl.col("size").sum())
+    assert counts.collect(engine=pl.GPUEngine(raise_on_fail=True)).equals(counts.collect())
 
 
 def test_unsigned_values_in_lists_stay_unsigned_beside_a_null(tmp_path: Path) -> None:

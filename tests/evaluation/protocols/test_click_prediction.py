@@ -106,7 +106,7 @@ def test_a_test_part_that_is_all_alike_is_refused(
 ) -> None:
     """Where there are only positives, or none, there is nothing to tell apart."""
     recipe, artifacts = clicked[0], shop.copied(clicked[1], tmp_path / "copy")
-    path = artifacts.prepared.raw_interactions("test")
+    path = artifacts.prepared.raw_interactions("test") / "part_00000.parquet"
     rows = pq.read_table(path)
     alike = pa.array([positive] * rows.num_rows)
     pq.write_table(rows.set_column(rows.column_names.index(POSITIVE), POSITIVE, alike), path)

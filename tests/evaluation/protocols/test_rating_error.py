@@ -99,7 +99,7 @@ def test_labels_that_are_all_the_same_have_their_errors_alone(
 ) -> None:
     """Shares of no variance are left out of the table, as no JSON can hold them."""
     recipe, artifacts = rated[0], shop.copied(rated[1], tmp_path / "copy")
-    path = artifacts.prepared.raw_interactions("test")
+    path = artifacts.prepared.raw_interactions("test") / "part_00000.parquet"
     rows = pq.read_table(path)
     same = pa.array([4] * rows.num_rows, rows["stars"].type)
     pq.write_table(rows.set_column(rows.column_names.index("stars"), "stars", same), path)
