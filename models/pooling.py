@@ -16,14 +16,22 @@ class PooledEmbedding(tf.keras.layers.Layer):
     """Sum of the embeddings of a row's codes over their number to a power; code 0 is padding.
 
     Takes int64 [batch, 1] or [batch, length, 1]; gives float32 [batch, dim]. In training each code is
-    left out with probability ``dropout``, so that no tower leans on one entry of a list.
+    left out with probability ``dropout``, so that no tower leans on one entry of a list. With
+    ``half_life`` a code counts half as much for every so many codes that follow it.
     """
 
-    def __init__(self, table: mm.EmbeddingTable, power: float = 1.0, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        table: mm.EmbeddingTable,
+        power: float = 1.0,
+        dropout: float = 0.0,
+        half_life: float | None = None,
+    ) -> None:
         super().__init__()
         self.table = table
         self.power = power
         self.dropout = dropout
+        self.half_life = half_life
         self.generator = generator() if dropout else None
 
     def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -35,15 +43,19 @@ class PooledEmbedding(tf.keras.layers.Layer):
         weights = tf.cast(known, tf.float32)
         if codes.shape[1] == 1:
             return self.table.table(codes[:, 0]) * weights
+        if self.half_life is not None:
+            following = tf.cumsum(weights, axis=1, exclusive=True, reverse=True)
+            weights *= 0.5 ** (following / self.half_life)
         count = tf.reduce_sum(weights, axis=1, keepdims=True)
-        return self._summed(codes, known, training) / tf.maximum(count, 1.0) ** self.power
+        return self._summed(codes, weights, training) / tf.maximum(count, 1.0) ** self.power
 
-    def _summed(self, codes: tf.Tensor, known: tf.Tensor, training: bool) -> tf.Tensor:
+    def _summed(self, codes: tf.Tensor, weights: tf.Tensor, training: bool) -> tf.Tensor:
         if not training:
-            return tf.einsum("bl,bld->bd", tf.cast(known, tf.float32), self.table.table(codes))
+            return tf.einsum("bl,bld->bd", weights, self.table.table(codes))
         # Most of a list is padding or left out: neither it nor its gradient is looked up or written.
-        places = tf.where(known)
+        places = tf.where(weights > 0)
         vectors = self.table.table(tf.gather_nd(codes, places))
+        vectors *= tf.gather_nd(weights, places)[:, None]
         return tf.math.unsorted_segment_sum(vectors, places[:, 0], tf.shape(codes)[0])
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:

@@ -43,7 +43,12 @@ def _branch(
     if Tags.CATEGORICAL not in column.tags:
         return Number()
     if Tags.SEQUENCE in column.tags:
-        return PooledEmbedding(tables.of(column), options.history_power, options.history_dropout)
+        return PooledEmbedding(
+            tables.of(column),
+            options.history_power,
+            options.history_dropout,
+            options.history_half_life,
+        )
     return PooledEmbedding(tables.of(column))
 
 

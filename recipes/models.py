@@ -56,6 +56,9 @@ class Retriever(Table):
     #: A user's history is divided by its length to this power: between a sum (0) and a mean (1), so that a
     #: long history speaks louder, but not in proportion.
     history_power: Annotated[float, Field(ge=0, le=1)] = 0.8
+    #: ``softmax``, ``log-loss``: an item of the history counts half as much for every so many later ones. By
+    #: default all count alike.
+    history_half_life: PositiveFloat | None = None
     max_epochs: Positive = 8
     #: Stop after this many epochs without a better recall on the validation part. 0: never; the last
     #: epoch's weights are the model.

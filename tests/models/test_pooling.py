@@ -28,6 +28,17 @@ def test_pooling_is_the_sum_over_a_power_of_the_count(table: mm.EmbeddingTable) 
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_older_codes_count_less_with_a_half_life(table: mm.EmbeddingTable, training: bool) -> None:
+    """Half for every two later ones, by hand; padding is no later code."""
+    layer = PooledEmbedding(table, power=1.0, half_life=2.0)
+    found = layer(tf.constant([[4, 7, 3, 0, 0]]), training=training)
+    rows = table.table.embeddings.numpy()
+    weights = np.array([0.5, 0.5**0.5, 1.0])
+    expected = weights @ rows[[4, 7, 3]] / weights.sum()
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+
+
 def test_padding_does_not_change_the_result(table: mm.EmbeddingTable) -> None:
     """The same codes in a longer list, and as [batch, length, 1], give the same vector."""
     layer = PooledEmbedding(table, power=0.8)
