@@ -38,6 +38,9 @@ class Retriever(Table):
     linear_weight: PositiveFloat = 3.0
     #: ``log-loss``: items drawn at random as negatives of each positive; ``sampled-softmax``: of each batch.
     negatives: Annotated[int, Field(ge=0)] = 4
+    #: ``sampled-softmax``: further negatives of each batch, drawn from the items that are nearest to what is
+    #: hidden, by common users.
+    hard_negatives: Annotated[int, Field(ge=0)] = 0
     temperature: PositiveFloat = 1.0
     #: ``sampled-softmax``: vectors of length 1 in each copy: a score is a cosine, and items have no bias.
     normalized: bool = False

@@ -2,9 +2,10 @@
 
 What is hidden of the users of a batch competes with what is hidden of the others, and with items that are
 drawn at random from the whole catalogue (mixed negatives: J. Yang et al., "Mixed negative sampling for
-learning two-tower neural networks in recommendations", WWW 2020). Often hidden items are often among them,
-so each score is lowered by the logarithm of the probability that its item is in the sample (logQ: X. Yi et
-al., RecSys 2019).
+learning two-tower neural networks in recommendations", WWW 2020), and where the recipe asks for it with items
+that the users of what is hidden also took, which are the hardest to tell apart. Often hidden items are often
+among them, so each score is lowered by the logarithm of the probability that its item is in the sample
+(logQ: X. Yi et al., RecSys 2019).
 """
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
@@ -12,10 +13,14 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 import numpy as np
 import tensorflow as tf
 
+from models.neighbours import item_neighbours
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers.masked_softmax import Baskets, MaskedSoftmax, with_towers
 from models.two_tower import TwoTower
 from recipes.models import Retriever
+
+#: How many items that are near to a hidden one are drawn from as hard negatives.
+NEAR = 50
 
 
 class CodeLists(Baskets):
@@ -34,14 +39,20 @@ class SampledSoftmax(MaskedSoftmax):
 
     Args:
         taken: how many users took each item, float32 [items]. ``share``: of the users that a batch has.
+        near: items near to each item, int32 [items, NEAR]; the item itself where there are fewer.
     """
 
-    def __init__(self, items: int, options: Retriever, taken: np.ndarray, share: float) -> None:
+    def __init__(
+        self, items: int, options: Retriever, taken: np.ndarray, share: float, near: np.ndarray
+    ) -> None:
         super().__init__(items, options)
         self.sampled, self.temperature = options.negatives, options.temperature
         self.normalized = options.normalized
-        # Neither hidden nor drawn, as if both came at a constant rate.
+        self.hard, self.near = options.hard_negatives, tf.constant(near, tf.int32)
+        # Neither hidden nor drawn, as if all came at a constant rate.
         rate = taken * options.history_dropout * share + self.sampled / items
+        of_one = np.repeat(taken / taken.sum() / near.shape[1], near.shape[1])
+        rate += self.hard * np.bincount(near.ravel(), of_one, items)
         self.log_probability = tf.constant(np.log(-np.expm1(-rate) + 1e-20), tf.float32)
 
     def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -56,7 +67,10 @@ class SampledSoftmax(MaskedSoftmax):
         shown, hidden = tf.where(known & keep), tf.where(known & ~keep)
         shown_codes, hidden_codes = tf.gather_nd(codes, shown), tf.gather_nd(codes, hidden)
         drawn = self.generator.uniform((self.sampled,), 0, items, tf.int32)
-        sample = tf.unique(tf.concat([hidden_codes, drawn], axis=0)).y
+        sample = [hidden_codes, drawn]
+        if self.hard:
+            sample.append(self._near(hidden_codes))
+        sample = tf.unique(tf.concat(sample, axis=0)).y
 
         table, bias = self.embeddings[:, copy], self.bias[:, copy]
         count = tf.math.bincount(tf.cast(shown[:, 0], tf.int32), minlength=users, maxlength=users)
@@ -86,6 +100,13 @@ class SampledSoftmax(MaskedSoftmax):
         asked = tf.math.unsorted_segment_sum(tf.ones_like(likelihood), hidden[:, 0], users)
         return -found / tf.sqrt(tf.maximum(asked, 1.0))
 
+    def _near(self, hidden: tf.Tensor) -> tf.Tensor:
+        """Items near to some of the hidden ones, int32 [hard], or none where nothing is hidden."""
+        count = tf.where(tf.size(hidden) > 0, self.hard, 0)
+        chosen = self.generator.uniform((count,), 0, tf.maximum(tf.size(hidden), 1), tf.int32)
+        which = self.generator.uniform((count,), 0, self.near.shape[1], tf.int32)
+        return tf.gather_nd(self.near, tf.stack([tf.gather(hidden, chosen), which], axis=1))
+
 
 def batches(data: PreparedData, options: Retriever, parts: list[str]) -> CodeLists:
     """Every user with two positives or more in the parts."""
@@ -103,5 +124,20 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
     codes = data.items[data.item_id.name][visible.items]
     taken = np.bincount(codes, minlength=items)
     users = len(np.unique(visible.users))
-    model = SampledSoftmax(items, options, taken, min(1.0, options.batch_size / users))
+    share = min(1.0, options.batch_size / users)
+    near = _near_codes(data, visible, items) if options.hard_negatives else _alone(items)
+    model = SampledSoftmax(items, options, taken, share, near)
     return with_towers(model, data, options, visible, steps)
+
+
+def _near_codes(data: PreparedData, visible: Interactions, items: int) -> np.ndarray:
+    """By item code those of the items nearest to it, int64 [items, NEAR]; itself where there are fewer."""
+    codes = data.items[data.item_id.name]
+    found = item_neighbours(visible, data.user_count, data.item_count, NEAR).rows
+    near = np.repeat(_alone(items), found.shape[1], axis=1)
+    near[codes] = np.where(found >= 0, codes[found], codes[:, None])
+    return near
+
+
+def _alone(items: int) -> np.ndarray:
+    return np.arange(items)[:, None]

@@ -1,6 +1,7 @@
 """The masked softmax over a sample of the items: its loss worked out by hand, and what it learns."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,34 +20,43 @@ def options(**settings: object) -> Retriever:
     return Retriever.model_validate({"kind": "sampled-softmax", **given, **settings})
 
 
-@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize(("normalized", "hard"), [(False, 0), (True, 0), (False, 2)])
 def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
-    data: PreparedData, monkeypatch: pytest.MonkeyPatch, normalized: bool
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch, normalized: bool, hard: int
 ) -> None:
-    """By hand: the others' hidden items and the drawn ones compete, each corrected for how often it does;
-    what is shown of a user does not."""
-    chosen = options(normalized=normalized, temperature=0.5)
+    """By hand: the others' hidden items, the drawn ones and those near to hidden ones compete, each corrected
+    for how often it does; what is shown of a user does not."""
+    chosen = options(normalized=normalized, temperature=0.5, hard_negatives=hard)
     train = data.interactions("train")
     model = sampled_softmax.build(data, chosen, train, 10).model
     model.bias.assign(np.random.default_rng(3).normal(size=model.bias.shape))
     codes = np.array([[3, 4, 5, 6], [4, 7, 8, 0], [9, 3, 10, 0]], np.int32)
     hide = np.array([[0.9, 0.1, 0.9, 0.1], [0.1, 0.9, 0.9, 0.9], [0.9, 0.1, 0.9, 0.1]])
     drawn = np.array([12, 3, 12, 13, 14])
+    items, near = cardinality(data.item_id), model.near.numpy()
+    # Of the hidden 4, 6, 4 and 3 two are chosen, and of each one of the nearest.
+    pulled = near[[6, 3], [1, 2]] if hard else []
 
-    def uniform(shape: object, *bounds: object) -> tf.Tensor:
-        return tf.constant(drawn, tf.int32) if bounds else tf.constant(hide, tf.float32)
+    def uniform(shape: object, *bounds: Any) -> tf.Tensor:
+        if not bounds:
+            return tf.constant(hide, tf.float32)
+        below = {items: drawn, 4: [1, 3], near.shape[1]: [1, 2]}
+        return tf.constant(below[int(bounds[1])], tf.int32)
 
     monkeypatch.setattr(model, "generator", SimpleNamespace(uniform=uniform))
     losses = model(tf.constant(codes), training=True).numpy()
 
-    items = cardinality(data.item_id)
     users = len(np.unique(train.users))
     taken = np.bincount(data.items[data.item_id.name][train.items], minlength=items)
     rate = taken * chosen.history_dropout * 16 / users + DRAWN / items
+    for item in range(items) if hard else []:
+        for other in near[item]:
+            rate[other] += hard * taken[item] / taken.sum() / near.shape[1]
     correction = np.log(1 - np.exp(-rate))
     shown = [[3, 5], [7, 8], [9, 10]]
     hidden = [[4, 6], [4], [3]]
-    sample = np.array([3, 4, 6, 12, 13, 14])
+    sample = np.union1d([3, 4, 6, 12, 13, 14], pulled).astype(int)
+    assert (len(sample) > 6) == (hard > 0)
     for copy in range(COPIES):
         table, bias = model.embeddings.numpy()[:, copy], model.bias.numpy()[:, copy]
         for user in range(3):
@@ -59,6 +69,19 @@ def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
             found = scores[hidden[user]] - np.log(np.exp(scores[among]).sum())
             expected = -found.sum() / np.sqrt(len(hidden[user]))
             assert losses[user, copy] == pytest.approx(expected, rel=1e-3)
+
+
+def test_hard_negatives_are_taken_by_the_same_users(data: PreparedData) -> None:
+    """The nearest by common users, of an item that has none itself: worked out from the pairs."""
+    train = data.interactions("train")
+    model = sampled_softmax.build(data, options(hard_negatives=3), train, 10).model
+    codes, near = data.items[data.item_id.name], model.near.numpy()
+    users = [set(train.users[train.items == row].tolist()) for row in range(data.item_count)]
+    for row, code in enumerate(codes):
+        for other in set(near[code].tolist()) - {code}:
+            assert users[row] & users[int(np.flatnonzero(codes == other)[0])]
+    unseen = np.setdiff1d(np.arange(len(near)), codes)
+    assert (near[unseen] == unseen[:, None]).all()
 
 
 def test_batches_are_the_codes_of_users_with_two_items(data: PreparedData) -> None:
