@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from ensemble.runtime.encoding import Encoding, spell
 from ensemble.user_features import FeaturesOfUser, checked
 from recipes.artifacts import Artifacts
+from recipes.data import raw_features
 from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
@@ -44,12 +45,13 @@ def feast_features(
         raise ShortlistError(
             f"expected a feature view of {repository}: {there}; got '{view}'."
         ) from error
-    names = [each.name for each in found.features if each.name in recipe.features.user]
+    known = raw_features(recipe.features.user)
+    names = [each.name for each in found.features if each.name in known]
     keys = [each.name for each in found.entity_columns]
     if not names or len(keys) != 1:
         raise ShortlistError(
             f"expected '{view}' to have one entity and some of the recipe's user features "
-            f"({', '.join(recipe.features.user)}); it has the entities {', '.join(keys)} and the "
+            f"({', '.join(known)}); it has the entities {', '.join(keys)} and the "
             f"features {', '.join(each.name for each in found.features)}."
         )
     wanted = [f"{view}:{name}" for name in names]

@@ -10,6 +10,7 @@ from ensemble.runtime.encoding import Categorical, Encoder, Encoding, is_null, s
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
 from ensemble.runtime.release import OnnxModel
 from recipes.artifacts import Artifacts
+from recipes.data import raw_features
 from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
@@ -94,7 +95,7 @@ def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[
     """Raw values of the item features by name, in row order: numbers, strings, lists of them, or None."""
     import pyarrow.parquet as pq
 
-    names = list(recipe.features.item)
+    names = list(raw_features(recipe.features.item))
     if not names or not artifacts.raw.items.exists():
         return {}
     item, dtype = recipe.columns.item, parts.encoding.item.dtype

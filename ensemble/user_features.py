@@ -13,6 +13,7 @@ from ensemble.json_lines import parsed, raw_id
 from ensemble.runtime.encoding import is_null
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.nearest import nearest
+from recipes.data import raw_features
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 
@@ -45,7 +46,7 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: says what was expected and what came.
     """
-    known = recipe.features.user
+    known = raw_features(recipe.features.user)
     values: dict[str, Any] = {}
     for name, value in features.items():
         if name not in known:
@@ -88,7 +89,8 @@ def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:
     if not path.is_file():
         raise ShortlistError(f"There is no file {path}.")
     column = recipe.columns.user
-    fields, unit = [column, *recipe.features.user], "row" if path.suffix == ".parquet" else "line"
+    fields = [column, *raw_features(recipe.features.user)]
+    unit = "row" if path.suffix == ".parquet" else "line"
     rows: Iterator[Any] = _rows(path) if unit == "row" else _lines(path)
     try:
         for number, row in enumerate(rows, start=1):

@@ -8,7 +8,7 @@ from ensemble.runtime.encoding import Encoding, is_null, spell
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.manifest import sha256
 from recipes.artifacts import Artifacts
-from recipes.data import POSITIVE
+from recipes.data import POSITIVE, raw_features
 from recipes.inputs import need
 from recipes.recipe import Recipe
 
@@ -37,7 +37,7 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
 
     encoding = Encoding.load(artifacts.prepared.encoding)
     user = recipe.columns.user
-    features = list(recipe.features.user)
+    features = list(raw_features(recipe.features.user))
     table = pq.read_table(artifacts.raw.users, columns=[user, *features]).to_pydict()
     known: dict[str, dict[str, object]] = {}
     for row, raw_id in enumerate(table[user]):

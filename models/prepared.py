@@ -142,7 +142,9 @@ class PreparedData:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
         encoding = Encoding.load(self.files.encoding)
         columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
-        columns |= {each.name: each.encode([None]) for each in encoding.user_features}
+        columns |= {
+            each.name: each.encode(*[[None]] * len(each.columns)) for each in encoding.user_features
+        }
         if self.history is not None:
             columns[self.history.name] = encoding.encode_history([[]])
         return columns

@@ -1,5 +1,6 @@
 """What a recipe says of its data: where they come from, what the columns are, how they are split."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -103,14 +104,27 @@ class Feature(Table):
     ``categorical``: a code per distinct value (``list``: several values a row);
     ``text``: a code per distinct word of a text, in lower case, as a list;
     ``numeric``: missing values filled with ``fill``, then ``clip``, ``log`` and ``scale``;
-    ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
+    ``bucket``: the number of the interval that ``boundaries`` cut, as a category;
+    ``combined``: no column of its own but a code per combination of the features ``of``.
     """
 
-    kind: Literal["categorical", "text", "numeric", "bucket"]
+    kind: Literal["categorical", "text", "numeric", "bucket", "combined"]
     list: bool = False
     frequency_threshold: Positive = 1
-    #: For lists and texts: at most this many values or words a row, the first ones.
+    #: Categories without a vocabulary: the code is one of this many, by a fixed hash of the value. A value
+    #: never seen before has a code like any other, and values that fall together are one to the models.
+    hash_bins: Annotated[int, Field(ge=2)] | None = None
+    #: Features, of either side, that give the same name here have one vocabulary, counted over all of them,
+    #: and one embedding table in each model. No column may have that name.
+    shared: Annotated[str, Field(pattern="^[^/]+$")] | None = None
+    #: For ``combined``: features of the same side, of kind ``categorical`` (no lists) or ``bucket``. Their
+    #: codes are combined: null is a value of its own, as are all rare values together. Null in every one of
+    #: them is null.
+    of: tuple[str, ...] = ()
+    #: For lists and texts: at most this many values or words a row.
     max_length: Positive = 16
+    #: Which of them, where there are more.
+    keep: Literal["first", "last"] = "first"
     boundaries: tuple[float, ...] = ()
     fill: float = 0.0
     #: The least and the greatest number there may be; what is beyond them becomes them.
@@ -135,8 +149,25 @@ class Feature(Table):
             raise ValueError("`boundaries` is for kind 'bucket'")
         if self.kind != "categorical" and self.list:
             raise ValueError("`list` is for kind 'categorical'")
-        if self.kind not in ("categorical", "text") and self.frequency_threshold > 1:
-            raise ValueError("`frequency_threshold` is for kinds 'categorical' and 'text'")
+        counted = self.kind in ("categorical", "text", "combined")
+        if not counted and (self.frequency_threshold > 1 or self.hash_bins):
+            raise ValueError(
+                "`frequency_threshold` and `hash_bins` are for kinds 'categorical', 'text' and 'combined'"
+            )
+        if self.hash_bins and self.frequency_threshold > 1:
+            raise ValueError(
+                "`hash_bins` counts no values, so there are no rare ones: leave `frequency_threshold` out"
+            )
+        if self.kind not in ("categorical", "text") and self.shared:
+            raise ValueError("`shared` is for kinds 'categorical' and 'text'")
+        if not self.several and self.keep != "first":
+            raise ValueError("`keep` is for lists and for kind 'text'")
+        if self.kind == "combined" and len(set(self.of)) < max(2, len(self.of)):
+            raise ValueError(
+                'kind \'combined\' needs `of`, two features or more, each once, such as ["gender", "age"]'
+            )
+        if self.kind != "combined" and self.of:
+            raise ValueError("`of` is for kind 'combined'")
         if self.kind != "numeric" and (self.clip or self.log or self.scale != "standard"):
             raise ValueError("`clip`, `log` and `scale` are for kind 'numeric'")
         if self.clip and self.clip[0] >= self.clip[1]:
@@ -145,10 +176,55 @@ class Feature(Table):
 
 
 class Features(Table):
-    """Columns of the users and items tables, by name."""
+    """Columns of the users and items tables, by name, and what is combined of them."""
 
     user: dict[str, Feature] = {}
     item: dict[str, Feature] = {}
+
+    @model_validator(mode="after")
+    def _parts_are_categories_of_one_side(self) -> "Features":
+        for side, features in (("user", self.user), ("item", self.item)):
+            parts = [
+                name
+                for name, one in features.items()
+                if one.kind == "bucket" or (one.kind == "categorical" and not one.list)
+            ]
+            for name, feature in features.items():
+                for part in feature.of:
+                    if part not in parts:
+                        raise ValueError(
+                            f"features.{side}.{name} combines '{part}', and what can be combined there "
+                            f"are features.{side} of kind 'categorical', without `list`, or 'bucket': "
+                            f"{', '.join(parts) or 'none'}"
+                        )
+                if feature.kind == "combined" and "/" in name:
+                    raise ValueError(
+                        f"the name '{name}' has a slash in it, and a vocabulary is a file of that name: "
+                        "choose another"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_shared_is_counted_alike(self) -> "Features":
+        features = self.user | self.item
+        for group in {one.shared: None for one in features.values() if one.shared}:
+            members = {name: one for name, one in features.items() if one.shared == group}
+            if len(members) == 1:
+                raise ValueError(
+                    f"'{next(iter(members))}' alone has shared = '{group}': give it to another "
+                    "feature too, or leave it out"
+                )
+            if len({(one.frequency_threshold, one.hash_bins) for one in members.values()}) > 1:
+                raise ValueError(
+                    f"{', '.join(members)} have shared = '{group}': give them the same "
+                    "`frequency_threshold` and `hash_bins`, for they are counted together"
+                )
+        return self
+
+
+def raw_features(features: Mapping[str, Feature]) -> dict[str, Feature]:
+    """Those of a side that are columns of its table, which a combination is not."""
+    return {name: one for name, one in features.items() if one.kind != "combined"}
 
 
 class Split(Table):

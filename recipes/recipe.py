@@ -137,11 +137,15 @@ class Recipe(Table):
         ]
         parts += [(f"features.user.{name}", name) for name in self.features.user]
         parts += [(f"features.item.{name}", name) for name in self.features.item]
+        features = [*self.features.user.values(), *self.features.item.values()]
+        parts += [
+            (f"shared = '{name}'", name) for name in {one.shared: 0 for one in features} if name
+        ]
         for part, name in parts:
             if name in taken:
                 raise ValueError(
                     f"'{name}' is both {taken[name]} and {part}; the models see one table with "
-                    "all columns, so rename one of them in the data"
+                    "all columns, so rename one of them"
                 )
             taken[name] = part
         return self

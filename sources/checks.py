@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipes.data import Feature
+from recipes.data import Feature, raw_features
 from recipes.errors import ShortlistError
 from recipes.load import nearest
 from recipes.recipe import Recipe
@@ -46,7 +46,7 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
         (recipe.features.user, "features.user", users),
         (recipe.features.item, "features.item", items),
     ):
-        for name, feature in side.items():
+        for name, feature in raw_features(side).items():
             _check_feature(table, name, f"{key}.{name}", feature)
             _tell_where_nothing_is_known(table, name, f"{key}.{name}", say)
     for column, table in ((columns.user, users), (columns.item, items)):

@@ -7,6 +7,7 @@ rows >> ids, categories, buckets, numbers, history, time and label -> encoded ro
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from pathlib import Path
+from typing import Any
 
 import merlin.dtypes as md
 import numpy as np
@@ -22,6 +23,8 @@ from recipes.data import POSITIVE, Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
+from workflows.combine import Combine
+from workflows.hashing import HashCodes
 from workflows.history import History
 from workflows.normalize import MinMax, Normalize
 from workflows.selection import PART
@@ -101,8 +104,20 @@ class FeatureGraph:
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
             columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
             **{name: one.frequency_threshold for name, one in features.items()},
+            **{one.shared: one.frequency_threshold for one in features.values() if one.shared},
         }
-        self.categorify = Categorify(freq_threshold=thresholds, out_path=str(folder))
+        hashed = {name: one for name, one in features.items() if one.hash_bins}
+        shared = {
+            name: one.shared for name, one in features.items() if one.shared and name not in hashed
+        }
+        self.categorify = Categorify(shared, freq_threshold=thresholds, out_path=str(folder))
+        self.hashes = HashCodes(
+            {
+                name: (one.hash_bins, one.shared or name)
+                for name, one in hashed.items()
+                if one.hash_bins
+            }
+        )
         self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
         self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
         self.normalize = Normalize(out_dtype=np.float32)
@@ -160,16 +175,29 @@ class FeatureGraph:
         if not features:
             return code
         nodes = []
+        categories = {
+            name: self._category(feature, [name])
+            for name, feature in features.items()
+            if feature.kind in ("categorical", "text", "bucket")
+        }
         for name, feature in features.items():
-            if feature.kind == "bucket":
-                nodes.append([name] >> self.buckets)
+            if name in categories:
+                nodes.append(categories[name])
             elif feature.kind == "numeric":
                 number = [name] >> self.fill[name]
                 if feature.clip or feature.log:
                     number = number >> Shape(feature)
                 nodes.append(number >> self.scaling(feature))
-            elif feature.several:
-                nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
-            else:
-                nodes.append([name] >> self.categorify)
+            elif feature.kind == "combined":
+                parts = sum((categories[part] for part in feature.of), ColumnSelector())
+                nodes.append(self._category(feature, parts >> Combine(name, feature.of)))
         return code + (sum(nodes, ColumnSelector()) >> AddTags([side]))
+
+    def _category(self, feature: Feature, values: Any) -> Node:
+        """Columns or a node of raw values -> their codes."""
+        if feature.kind == "bucket":
+            return values >> self.buckets
+        if feature.several:
+            length = feature.max_length
+            values = values >> ListSlice(length if feature.keep == "first" else -length)
+        return values >> (self.hashes if feature.hash_bins else self.categorify)

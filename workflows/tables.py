@@ -10,7 +10,7 @@ from polars.datatypes import DataType, DataTypeClass
 
 from ensemble.runtime.words import words
 from recipes.artifacts import Raw
-from recipes.data import Feature
+from recipes.data import Feature, raw_features
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from workflows.lookup import Lookup
@@ -53,16 +53,18 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         (raw.users, columns.user, recipe.features.user),
         (raw.items, columns.item, recipe.features.item),
     ):
-        _require_columns(path, [name, *features])
-        raw_side = pl.read_parquet(path, columns=[name, *features])
+        named = [name, *raw_features(features)]
+        _require_columns(path, named)
+        raw_side = pl.read_parquet(path, columns=named)
         identity = Feature(kind="categorical")
         side = raw_side.select(
-            _typed(raw_side[column], features.get(column, identity)) for column in [name, *features]
+            _typed(raw_side[column], features.get(column, identity)) for column in named
         )
         for column, options in {name: identity, **features}.items():
             if options.kind in ("categorical", "text"):
-                kinds[column] = _kind(side.schema[column])
+                kinds[column] = kind_of(side.schema[column])
         sides.append(_with_every_id(side, name, interactions))
+    _require_one_type(recipe, sides)
     return Tables(interactions, sides[0], sides[1], kinds)
 
 
@@ -86,8 +88,30 @@ def _require_columns(path: Path, columns: list[str]) -> None:
             )
 
 
-def _kind(dtype: PolarsDataType) -> str:
-    value = dtype.inner if isinstance(dtype, pl.List) else dtype
+def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
+    """Of the features that share a vocabulary."""
+    found: dict[str, tuple[str, PolarsDataType]] = {}
+    for table, features in zip(sides, (recipe.features.user, recipe.features.item), strict=True):
+        for name, feature in features.items():
+            if feature.shared is None:
+                continue
+            dtype = _of_one_value(table.schema[name])
+            other, its = found.setdefault(feature.shared, (name, dtype))
+            if dtype != its:
+                raise ShortlistError(
+                    f"'{other}' and '{name}' have shared = '{feature.shared}', so their values must be of "
+                    f"one type, and they are {its} and {dtype}. Give both columns the same type in "
+                    "the tables, or leave `shared` out."
+                )
+
+
+def _of_one_value(dtype: PolarsDataType) -> PolarsDataType:
+    return dtype.inner if isinstance(dtype, pl.List) else dtype
+
+
+def kind_of(dtype: PolarsDataType) -> str:
+    """What a categorical column's values are, see ``Tables``."""
+    value = _of_one_value(dtype)
     if value.is_integer():
         return "integer"
     if value.is_float():

@@ -5,15 +5,16 @@ follow NVTabular's Categorify: 0 padding, 1 null, 2 out-of-vocabulary, 3 and up 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY, PADDING
+from .codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY, PADDING, combination, hashed_code
+from .vocabulary import Vocabulary
 from .words import words
 
 
@@ -34,39 +35,32 @@ def spell(value: Any, dtype: str) -> str:
     return str(value)
 
 
-class Vocabulary(Mapping[str, int]):
-    """Code by value, read from a JSON list of values when it is first asked."""
+class OfOneColumn:
+    """An encoder of the raw column that it is named after."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    name: str
 
-    @cached_property
-    def _codes(self) -> dict[str, int]:
-        values = json.loads(self._path.read_text(encoding="utf-8"))
-        return {value: code for code, value in enumerate(values, start=FIRST_KNOWN)}
-
-    def __getitem__(self, value: str) -> int:
-        return self._codes[value]
-
-    def get(self, value: str, default: int) -> int:  # type: ignore[override]
-        return self._codes.get(value, default)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._codes)
-
-    def __len__(self) -> int:
-        return len(self._codes)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns whose values ``encode`` takes."""
+        return (self.name,)
 
 
 @dataclass(frozen=True)
-class Categorical:
-    """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words."""
+class Categorical(OfOneColumn):
+    """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words.
+
+    ``hash_bins``: how many codes values are hashed to, in the place of ``codes``.
+    ``keep_last``: of a longer list the last values count, not the first ones.
+    """
 
     name: str
     dtype: str
     codes: Mapping[str, int] = field(repr=False)
     max_length: int | None = None
     text: bool = False
+    hash_bins: int | None = None
+    keep_last: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,6 +71,8 @@ class Categorical:
 
     def code(self, key: str) -> int:
         """The code of a value that is spelled already."""
+        if self.hash_bins is not None:
+            return hashed_code(key, self.hash_bins)
         return self.codes.get(key, OUT_OF_VOCABULARY)
 
     def encode(self, values: Sequence[Any]) -> np.ndarray:
@@ -91,8 +87,9 @@ class Categorical:
                 elements = [None]
             elif self.text:
                 elements = words(str(elements))
-            first = [self._code(element) for element in list(elements)[: self.max_length]]
-            row[: len(first)] = first
+            kept = slice(-self.max_length, None) if self.keep_last else slice(self.max_length)
+            codes = [self._code(element) for element in list(elements)[kept]]
+            row[: len(codes)] = codes
         return encoded
 
     def _code(self, value: Any) -> int:
@@ -100,7 +97,7 @@ class Categorical:
 
 
 @dataclass(frozen=True)
-class Bucket:
+class Bucket(OfOneColumn):
     """The number of the interval that ``boundaries`` cut, as a category."""
 
     name: str
@@ -117,7 +114,7 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Numeric:
+class Numeric(OfOneColumn):
     """Missing values filled, then clipped, logarithms taken, and scaled.
 
     ``mean`` and ``std``: what is subtracted and divided by, for the scale min-max the least number
@@ -150,7 +147,37 @@ def shaped(values: np.ndarray, clip: tuple[float, float] | None, log: bool) -> n
     return np.copysign(np.log1p(np.abs(values)), values) if log else values
 
 
-Encoder = Categorical | Bucket | Numeric
+@dataclass(frozen=True)
+class Combined:
+    """A code per combination of the codes of ``parts``, which ``category`` knows by their spelling."""
+
+    parts: tuple[Categorical | Bucket, ...]
+    category: Categorical
+
+    shape = ()
+    array_dtype = "int64"
+
+    @property
+    def name(self) -> str:
+        return self.category.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns whose values ``encode`` takes."""
+        return tuple(part.name for part in self.parts)
+
+    def encode(self, *values: Sequence[Any]) -> np.ndarray:
+        """int64 [N] of the N values of each part."""
+        codes = [part.encode(each).tolist() for part, each in zip(self.parts, values, strict=True)]
+        return self.category.encode([combination(row) for row in zip(*codes, strict=True)])
+
+
+Encoder = Categorical | Bucket | Numeric | Combined
+
+
+def raw_columns(encoders: Iterable[Encoder]) -> tuple[str, ...]:
+    """The raw columns that these encoders read, each once."""
+    return tuple(dict.fromkeys(name for each in encoders for name in each.columns))
 
 
 @dataclass(frozen=True)
@@ -173,14 +200,12 @@ class Encoding:
                 f"encoding.json has format {content['format']}; this code reads format 1"
             )
         history = content["history"]
-        user, item = _encoder(content["user"], folder), _encoder(content["item"], folder)
-        assert isinstance(user, Categorical)
-        assert isinstance(item, Categorical)
+        vocabulary = cache(lambda name: Vocabulary(folder / name))  # features may share one
         return cls(
-            user=user,
-            item=item,
-            user_features=tuple(_encoder(each, folder) for each in content["user_features"]),
-            item_features=tuple(_encoder(each, folder) for each in content["item_features"]),
+            user=_categorical(content["user"], vocabulary),
+            item=_categorical(content["item"], vocabulary),
+            user_features=_encoders(content["user_features"], vocabulary),
+            item_features=_encoders(content["item_features"], vocabulary),
             history_name=history["name"] if history else None,
             history_length=history["length"] if history else 0,
         )
@@ -197,16 +222,39 @@ class Encoding:
         return codes
 
 
-def _encoder(entry: dict[str, Any], folder: Path) -> Encoder:
+def _encoders(
+    entries: list[dict[str, Any]], vocabulary: Callable[[str], Vocabulary]
+) -> tuple[Encoder, ...]:
+    """Those of a side, in their order; a combination finds its parts among the others."""
+    found: dict[str, Any] = {
+        entry["name"]: _encoder(entry, vocabulary)
+        for entry in entries
+        if entry["kind"] != "combined"
+    }
+    for entry in entries:
+        if entry["kind"] == "combined":
+            parts = tuple(found[part] for part in entry["of"])
+            found[entry["name"]] = Combined(parts, _categorical(entry, vocabulary))
+    return tuple(found[entry["name"]] for entry in entries)
+
+
+def _categorical(entry: dict[str, Any], vocabulary: Callable[[str], Vocabulary]) -> Categorical:
+    hash_bins = entry.get("hash_bins")
+    return Categorical(
+        entry["name"],
+        entry["dtype"],
+        {} if hash_bins else vocabulary(entry["vocabulary"]),
+        entry["max_length"] if entry.get("list") else None,
+        entry.get("text", False),
+        hash_bins,
+        entry.get("keep") == "last",
+    )
+
+
+def _encoder(entry: dict[str, Any], vocabulary: Callable[[str], Vocabulary]) -> Encoder:
     match entry["kind"]:
         case "categorical":
-            return Categorical(
-                entry["name"],
-                entry["dtype"],
-                Vocabulary(folder / entry["vocabulary"]),
-                entry["max_length"] if entry.get("list") else None,
-                entry.get("text", False),
-            )
+            return _categorical(entry, vocabulary)
         case "bucket":
             return Bucket(entry["name"], np.array(entry["boundaries"], dtype=np.float64))
         case "numeric":

@@ -34,17 +34,26 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
 }
 
 
+#: What is counted of a category, or that it is not.
+COUNTED = st.fixed_dictionaries({"frequency_threshold": st.integers(1, 3)}) | st.fixed_dictionaries(
+    {"hash_bins": st.integers(2, 4)}
+)
+
+
 @st.composite
-def features(draw: st.DrawFn, prefix: str, rows: int) -> dict[str, tuple[dict, pa.Array]]:
-    """Up to three columns: what the recipe says of each, and its values."""
+def features(
+    draw: st.DrawFn, prefix: str, rows: int, pools: list[str]
+) -> dict[str, tuple[dict, pa.Array]]:
+    """Up to five columns: what the recipe says of each, and its values."""
     columns = {}
-    for number in range(draw(st.integers(0, 3))):
-        kind = draw(st.sampled_from(["categorical", "list", "text", "numeric", "bucket"]))
+    for number in range(draw(st.integers(0, 5))):
+        kind = draw(
+            st.sampled_from(["categorical", "bucket", "categorical", "list", "text", "numeric"])
+        )
         options: dict[str, Any] = {"kind": "categorical" if kind == "list" else kind}
         if kind in ("categorical", "list"):
-            pool, dtype = VALUES[draw(st.sampled_from(sorted(VALUES)))]
+            pool, dtype = VALUES[draw(st.sampled_from(pools))]
             value = st.none() | st.sampled_from(pool)
-            options["frequency_threshold"] = draw(st.integers(1, 3))
         if kind == "list":
             value, dtype = st.none() | st.lists(value, max_size=4), pa.list_(dtype)
             options |= {"list": True, "max_length": draw(st.integers(1, 3))}
@@ -54,6 +63,10 @@ def features(draw: st.DrawFn, prefix: str, rows: int) -> dict[str, tuple[dict, p
                 pa.string(),
             )
             options |= {"max_length": draw(st.integers(1, 3))}
+        if kind in ("categorical", "list", "text"):
+            options |= draw(COUNTED)
+        if kind in ("list", "text"):
+            options["keep"] = draw(st.sampled_from(["first", "last"]))
         if kind in ("numeric", "bucket"):
             special = [0.1, float("nan"), -3.0]
             value = st.none() | st.sampled_from(special) | st.floats(-1e6, 1e6, width=32)
@@ -71,6 +84,36 @@ def features(draw: st.DrawFn, prefix: str, rows: int) -> dict[str, tuple[dict, p
     return columns
 
 
+def combined(draw: st.DrawFn, prefix: str, columns: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the recipe says of the columns of a side, and perhaps of a combination of two or three."""
+    said = {name: options for name, (options, _) in columns.items()}
+    parts = [
+        name
+        for name, one in said.items()
+        if one["kind"] == "bucket" or (one["kind"] == "categorical" and "list" not in one)
+    ]
+    if len(parts) < 2:
+        return said
+    of = draw(st.lists(st.sampled_from(parts), min_size=2, max_size=3, unique=True))
+    together = {f"{prefix}_and": {"kind": "combined", "of": of, **draw(COUNTED)}}
+    return together | said if draw(st.booleans()) else said | together
+
+
+def share(draw: st.DrawFn, columns: dict[str, tuple[dict[str, Any], pa.Array]]) -> None:
+    """Let columns of one type share a vocabulary, those of the other side too."""
+    by_type: dict[pa.DataType, list[dict[str, Any]]] = {}
+    for options, values in columns.values():
+        if options["kind"] in ("categorical", "text"):
+            dtype = values.type.value_type if pa.types.is_list(values.type) else values.type
+            by_type.setdefault(dtype, []).append(options)
+    for dtype, members in by_type.items():
+        if len(members) > 1 and draw(st.booleans()):
+            counted = draw(COUNTED)
+            for options in members:
+                options.pop("hash_bins", None), options.pop("frequency_threshold", None)
+                options |= {"shared": f"some {dtype}", **counted}
+
+
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     """A recipe and its three raw tables; some ids have no features, some features no interaction."""
@@ -80,11 +123,14 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
         st.sampled_from(user_ids), st.sampled_from(item_ids), st.integers(0, 9), st.integers(1, 5)
     )
     rows = draw(st.lists(interaction, min_size=12, max_size=40))
+    # of few types, so that some columns have one in common
+    pools = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2))
     sides = []
     for ids, prefix in ((user_ids, "u"), (item_ids, "i")):
         listed = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
-        sides.append((listed, draw(features(prefix, len(listed)))))
+        sides.append((listed, draw(features(prefix, len(listed), pools))))
     (users, of_users), (items, of_items) = sides
+    share(draw, of_users | of_items)
     tables = {
         "interactions": pa.table(
             dict(
@@ -109,8 +155,8 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
             "drop_rare": draw(st.booleans()),
         },
         features={
-            "user": {name: one[0] for name, one in of_users.items()},
-            "item": {name: one[0] for name, one in of_items.items()},
+            "user": combined(draw, "u", of_users),
+            "item": combined(draw, "i", of_items),
         },
         split={
             "kind": draw(st.sampled_from(["random", "stratified", "temporal", "leave-last-out"])),

@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 
 from recipes.artifacts import Raw
-from recipes.data import Feature
+from recipes.data import Feature, raw_features
 from recipes.recipe import Recipe
 from sources.tables import TableName
 from workflows.inspection.counted import id_of
@@ -90,7 +90,7 @@ def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
 def of_side(
     recipe: Recipe, side: Literal["user", "item"], path: Path, ids: pl.DataFrame
 ) -> Iterator[Column]:
-    """The features of a users or items table.
+    """The features of a users or items table; what is combined of them is not among them.
 
     Args:
         ids: ``by_value`` of the id; its sums over the ids of a value are the value's.
@@ -99,7 +99,7 @@ def of_side(
     types = table.collect_schema()
     identity = getattr(recipe.columns, side)
     features: dict[str, Feature] = getattr(recipe.features, side)
-    for name, feature in features.items():
+    for name, feature in raw_features(features).items():
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
         is_number = feature.kind in ("numeric", "bucket")
         value = pl.col(name)

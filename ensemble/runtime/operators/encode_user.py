@@ -4,6 +4,7 @@ import numpy as np
 
 from ..catalogue import NO_ROW
 from ..codes import OUT_OF_VOCABULARY
+from ..encoding import raw_columns
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -25,8 +26,8 @@ class EncodeUser(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        features = (f"raw.{each.name}" for each in self._encoding.user_features)
-        return ("user_id", "known_user", *features, "raw.interactions")
+        raw = (f"raw.{name}" for name in raw_columns(self._encoding.user_features))
+        return ("user_id", "known_user", *raw, "raw.interactions")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -55,7 +56,8 @@ class EncodeUser(Operator):
             f"user.{encoding.user.name}": np.where(known, codes, OUT_OF_VOCABULARY).astype(np.int64)
         }
         for each in encoding.user_features:
-            encoded[f"user.{each.name}"] = each.encode(columns[f"raw.{each.name}"].tolist())
+            values = (columns[f"raw.{name}"].tolist() for name in each.columns)
+            encoded[f"user.{each.name}"] = each.encode(*values)
         raw = columns["raw.interactions"]
         interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:
