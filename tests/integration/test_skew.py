@@ -14,7 +14,7 @@ import pytest
 from nvtabular import Workflow
 
 from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding
+from ensemble.runtime.encoding import Categorical, Encoder, Encoding, raw_columns
 from ensemble.runtime.operators.encode_user import EncodeUser
 from ensemble.runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
 from ensemble.runtime.operators.operator import Config
@@ -35,12 +35,21 @@ RECIPE = shop_recipe(
     features={
         "user": {
             **SHOP["features"]["user"],
+            "country": {"kind": "categorical", "shared": "words"},
+            "of_age": {"kind": "combined", "of": ["country", "age", "member"]},
             "height": {"kind": "categorical"},
-            "floor": {"kind": "categorical"},
+            "floor": {"kind": "categorical", "hash_bins": 5},
+            "where": {"kind": "combined", "of": ["floor", "height"], "hash_bins": 20},
             "same": {"kind": "numeric"},
             "income": {"kind": "numeric", "clip": [-5.0, 1e6], "log": True, "scale": "min-max"},
         },
-        "item": SHOP["features"]["item"],
+        "item": {
+            **SHOP["features"]["item"],
+            "tags": {"kind": "categorical", "list": True, "max_length": 3, "shared": "words"},
+            "sizes": {"kind": "categorical", "list": True, "hash_bins": 7},
+            "parts": {"kind": "categorical", "list": True, "max_length": 1, "keep": "last"},
+            "product": {"kind": "combined", "of": ["ean", "brand"], "frequency_threshold": 9},
+        },
     },
 )
 
@@ -60,6 +69,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     for name, values in odd.items():
         users = users.append_column(name, pa.array(values))
     pq.write_table(users, artifacts.raw.users)
+    items = pq.read_table(artifacts.raw.items)
+    pq.write_table(items.append_column("parts", items["sizes"]), artifacts.raw.items)
     prepare(RECIPE, artifacts, force=False, say=print)
     return artifacts
 
@@ -74,8 +85,9 @@ def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:
     return padded
 
 
-def assert_equal(encoder: Encoder, raw: list[Any], encoded: pd.Series) -> None:
-    served, trained = encoder.encode(raw), as_trained(encoder, encoded)
+def assert_equal(encoder: Encoder, raw: dict[str, list[Any]], encoded: pd.Series) -> None:
+    served = encoder.encode(*(raw[name] for name in encoder.columns))
+    trained = as_trained(encoder, encoded)
     assert served.dtype == trained.dtype
     np.testing.assert_array_equal(served, trained, err_msg=encoder.name)
 
@@ -97,10 +109,10 @@ def test_every_user_and_item_has_the_same_codes(prepared: Artifacts) -> None:
     ):
         table = pd.read_parquet(path)
         ids = table["raw_id"].tolist()
-        assert_equal(encoder, ids, table[encoder.name])
+        assert_equal(encoder, {encoder.name: ids}, table[encoder.name])
         values = raw_values(raw, encoder.name, ids)
         for feature in features:
-            assert_equal(feature, values[feature.name], table[feature.name])
+            assert_equal(feature, values, table[feature.name])
 
 
 def test_unknown_ids_and_known_ones_are_there(prepared: Artifacts) -> None:
@@ -122,7 +134,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
     fill_feature_store(RECIPE, prepared, store)
     release = Release(tmp_path, store)
-    look_up = LookUpUser(LookUpUserConfig(tuple(RECIPE.features.user)), release)
+    look_up = LookUpUser(LookUpUserConfig(raw_columns(release.encoding.user_features)), release)
     encode = EncodeUser(Config(), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:
@@ -155,10 +167,10 @@ def test_every_interaction_has_the_same_codes(prepared: Artifacts) -> None:
             (prepared.raw.items, encoding.item, encoding.item_features),
         ):
             ids = source[encoder.name].tolist()
-            assert_equal(encoder, ids, rows[encoder.name])
+            assert_equal(encoder, {encoder.name: ids}, rows[encoder.name])
             values = raw_values(raw, encoder.name, ids)
             for feature in features:
-                assert_equal(feature, values[feature.name], rows[feature.name])
+                assert_equal(feature, values, rows[feature.name])
 
 
 def test_a_test_row_has_the_history_that_the_server_would_encode(prepared: Artifacts) -> None:
@@ -199,6 +211,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         sku=[1, 2, 29, 99],
         tags=[["never", None, "red", "blue"], [], None, [""]],
         sizes=pa.array([[7], None, [2**53, 2**53 + 1, -1], []], pa.list_(pa.int64())),
+        parts=pa.array([[7], None, [1, 36], []], pa.list_(pa.int64())),
         brand=["brand 0", None, "only once", "brand 0 "],
         ean=pa.array([None, 2**53 + 1, 2**53 + 2, -1], pa.int64()),
         price=pa.array([None, 0.1, 1.0, -3.0], pa.float32()),
@@ -216,8 +229,8 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         (raw.items, encoding.item, encoding.item_features),
     ):
         ids = [str(one) for one in rows[encoder.name]]
-        assert_equal(encoder, ids, encoded[encoder.name])
+        assert_equal(encoder, {encoder.name: ids}, encoded[encoder.name])
         values = raw_values(path, encoder.name, ids)
         for feature in features:
-            assert_equal(feature, values[feature.name], encoded[feature.name])
+            assert_equal(feature, values, encoded[feature.name])
     assert encoded["country"].tolist()[:2] == [2, 1]

@@ -185,6 +185,27 @@ def test_many_values_are_told_with_the_memory_that_they_take() -> None:
     (remark,) = remarks(ratings_recipe(), [urls], [], None)
     assert "has 10,000,000 values: an embedding of 64 numbers for each takes 2.6 GB" in remark
     assert "Raise frequency_threshold of features.item.url" in remark
+    hashed = {"item": {"url": {"kind": "categorical", "hash_bins": 1000}}}
+    assert list(remarks(ratings_recipe(features=hashed), [urls], [], None)) == []
+
+
+def test_what_is_combined_is_inspected_in_its_parts(tmp_path: Path) -> None:
+    """A combination is no column; hashed and shared columns are inspected as they are."""
+    words = {"kind": "categorical", "shared": "words"}
+    features = {
+        "user": {"age": {"kind": "bucket", "boundaries": [30.0]}},
+        "item": {
+            "both": {"kind": "combined", "of": ["genre", "year"]},
+            "genre": words,
+            "year": {"kind": "categorical", "hash_bins": 5},
+            "tags": {**words, "list": True, "keep": "last"},
+        },
+    }
+    artifacts = write_raw(tmp_path, items={"year": [1990 + number % 7 for number in range(20)]})
+    found = inspect(ratings_recipe(features=features), artifacts)
+    names = [column.name for column in found.columns]
+    assert names == ["user", "item", "stars", "age", "genre", "year", "tags"]
+    assert _column(found, "year").distinct == 7
 
 
 def _outcome(value: Callable[[int], int]) -> dict[str, Any]:
