@@ -25,8 +25,8 @@ class Categorify(nvtabular.ops.Categorify):
     of equal counts is that of a sort whose ties depend on the CPU: vocabularies are sorted again.
 
     ``shared``: the name of the vocabulary that a column shares with others, by column.
-    NVTabular fits such columns together only where one node of the graph has them all, before the
-    lists among them are cut; here they are counted alone and added up.
+    NVTabular fits columns together where one node of the graph has them all. Here each has its own,
+    on whichever side; they are counted one by one, and the counts are added up.
     """
 
     def __init__(self, shared: dict[str, str] | None = None, **options: Any) -> None:

@@ -17,8 +17,8 @@ from ensemble.runtime.codes import combination
 class Combine(Operator):
     """Columns of codes -> a column ``name`` of strings, one for each combination.
 
-    NVTabular combines raw values itself (``encode_type="combo"``), each time with all of their
-    vocabulary; this can combine buckets and hashes too, and rare values of a part are one value.
+    ``Categorify`` with ``encode_type="combo"`` combines raw values. Of codes, buckets and hashes can be
+    combined too, and the rare values of a part are one value.
     """
 
     def __init__(self, name: str, parts: Sequence[str]) -> None:
