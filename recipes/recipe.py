@@ -138,9 +138,8 @@ class Recipe(Table):
         parts += [(f"features.user.{name}", name) for name in self.features.user]
         parts += [(f"features.item.{name}", name) for name in self.features.item]
         features = [*self.features.user.values(), *self.features.item.values()]
-        parts += [
-            (f"shared = '{name}'", name) for name in {one.shared: 0 for one in features} if name
-        ]
+        shared = sorted({one.shared for one in features if one.shared})
+        parts += [(f"shared = '{name}'", name) for name in shared]
         for part, name in parts:
             if name in taken:
                 raise ValueError(

@@ -35,8 +35,7 @@ class HashCodes(Operator):
         for name in col_selector.names:
             values, lengths = flattened(_on_host(df[name]))
             places, distinct = pd.factorize(values)  # a null is at -1
-            kinds = {type(value): _kind(value) for value in distinct}
-            spelled = (spell(value, kinds[type(value)]) for value in distinct)
+            spelled = (spell(value, _kind(value)) for value in distinct)
             codes = _codes(spelled, self.columns[name][0])[places + 1]
             encoded[name] = codes if lengths is None else nested(codes, lengths)
         frame = pd.DataFrame(encoded)
