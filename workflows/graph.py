@@ -106,18 +106,16 @@ class FeatureGraph:
             **{name: one.frequency_threshold for name, one in features.items()},
             **{one.shared: one.frequency_threshold for one in features.values() if one.shared},
         }
-        hashed = {name: one for name, one in features.items() if one.hash_bins}
+        hashed = {
+            name: (one.hash_bins, one.shared or name)
+            for name, one in features.items()
+            if one.hash_bins
+        }
         shared = {
             name: one.shared for name, one in features.items() if one.shared and name not in hashed
         }
         self.categorify = Categorify(shared, freq_threshold=thresholds, out_path=str(folder))
-        self.hashes = HashCodes(
-            {
-                name: (one.hash_bins, one.shared or name)
-                for name, one in hashed.items()
-                if one.hash_bins
-            }
-        )
+        self.hashes = HashCodes(hashed)
         self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
         self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
         self.normalize = Normalize(out_dtype=np.float32)
