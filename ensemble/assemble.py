@@ -24,7 +24,6 @@ from ensemble.runtime import item_attributes, manifest, plan
 from ensemble.runtime.arrays import save
 from ensemble.runtime.candidate_sources import SOURCES, TWO_TOWER
 from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.encoding import raw_columns
 from ensemble.runtime.feature_store import FeatureStore
 from ensemble.runtime.operators.cross_features import arrays_of
 from ensemble.runtime.release import EMBEDDINGS, ITEM_CODES, Release
@@ -174,7 +173,7 @@ def _write_plan(
         absolute=recipe.retriever.absolute,
         sources=recipe.serving.sources,
         ranks=recipe.ranker.kind != "none",
-        user_features=raw_columns(parts.encoding.user_features),
+        user_features=parts.encoding.user_columns,
         item_arrays=item_arrays,
         cross_features=parts.cross_features,
         ranker_feeds=parts.ranker_feeds,

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ensemble.runtime.encoding import Encoding, spell
-from ensemble.user_features import FeaturesOfUser, checked
+from ensemble.runtime.encoding import Encoding
+from ensemble.runtime.values import spell
+from ensemble.user_features import FeaturesOfUser, checked, given_features
 from recipes.artifacts import Artifacts
-from recipes.data import raw_features
 from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
@@ -45,7 +45,7 @@ def feast_features(
         raise ShortlistError(
             f"expected a feature view of {repository}: {there}; got '{view}'."
         ) from error
-    known = raw_features(recipe.features.user)
+    known = given_features(recipe)
     names = [each.name for each in found.features if each.name in known]
     keys = [each.name for each in found.entity_columns]
     if not names or len(keys) != 1:

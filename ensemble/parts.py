@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding, is_null, spell
+from ensemble.runtime.category_features import Categorical
+from ensemble.runtime.encoding import Encoder, Encoding
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
 from ensemble.runtime.release import OnnxModel
+from ensemble.runtime.values import is_null, spell
 from recipes.artifacts import Artifacts
-from recipes.data import raw_features
 from recipes.errors import ShortlistError
 from recipes.inputs import need
 from recipes.recipe import Recipe
@@ -55,8 +56,8 @@ def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
         made_by[models.item_embeddings] = "train"
     for path, command in made_by.items():
         need(path, command, recipe.given_as)
-    vocabularies = sorted((prepared.encoding / "vocabularies").glob("*.json"))
-    return [*made_by, *vocabularies, *sorted(models.cross_features.glob("*.npy"))]
+    looked_up = sorted(prepared.encoding.glob("*/*.json"))
+    return [*made_by, *looked_up, *sorted(models.cross_features.glob("*.npy"))]
 
 
 def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
@@ -92,19 +93,25 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
 
 
 def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[str, list[Any]]:
-    """Raw values of the item features by name, in row order: numbers, strings, lists of them, or None."""
+    """Raw values of what item features are made of, by name, in row order: numbers, strings, lists of them,
+    or None."""
     import pyarrow.parquet as pq
 
-    names = list(raw_features(recipe.features.item))
-    if not names or not artifacts.raw.items.exists():
-        return {}
     item, dtype = recipe.columns.item, parts.encoding.item.dtype
-    table = pq.read_table(artifacts.raw.items, columns=[item, *names]).to_pydict()
-    place = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
-    rows = [place.get(raw_id) for raw_id in parts.raw_item_ids]
-    return {
-        name: [None if row is None else _plain(table[name][row]) for row in rows] for name in names
-    }
+    found: dict[str, list[Any]] = {}
+    for path, names in (
+        (artifacts.raw.items, [name for name in recipe.features.columns("item") if name != item]),
+        (artifacts.prepared.counts("item"), recipe.features.counts("item")),
+    ):
+        if not names or not path.exists():
+            continue
+        table = pq.read_table(path, columns=[item, *names]).to_pydict()
+        place = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
+        rows = [place.get(raw_id) for raw_id in parts.raw_item_ids]
+        for name in names:
+            values = table[name]
+            found[name] = [None if row is None else _plain(values[row]) for row in rows]
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.json_lines import parsed, raw_id
-from ensemble.runtime.encoding import is_null
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.nearest import nearest
-from recipes.data import raw_features
+from ensemble.runtime.times import seconds_of
+from ensemble.runtime.values import is_null
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.recipe import Recipe
 
 #: Users that are written together.
@@ -46,7 +48,7 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: says what was expected and what came.
     """
-    known = raw_features(recipe.features.user)
+    known = given_features(recipe)
     values: dict[str, Any] = {}
     for name, value in features.items():
         if name not in known:
@@ -54,23 +56,38 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(
                 f"expected features out of: {expected}; got {name!r}{nearest(name, known)}"
             )
-        values[name] = None if is_null(value) else value
-        expected = _expected(known[name].kind, known[name].list, values[name])
+        if is_null(value):
+            values[name] = None
+            continue
+        if known[name].kind == "age" and isinstance(value, date):
+            value = int(seconds_of(value))
+        values[name] = value
+        expected = _expected(known[name].kind, known[name].list, value)
         if expected:
             raise ValueError(f"expected {expected} for {name}, got {value!r}")
     return values
 
 
+def given_features(recipe: Recipe) -> dict[str, Feature]:
+    """What may be given of a user, by name: raw columns, and counts where one knows better."""
+    features = recipe.features
+    read_by = features.columns("user") | {name: name for name in features.counts("user")}
+    read_by.pop(recipe.columns.user, None)
+    return {name: features.user[reader] for name, reader in read_by.items()}
+
+
 def _expected(kind: str, is_list: bool, value: Any) -> str:
     """What should have come in the place of ``value``; nothing where it may stand."""
-    if value is None:
-        return ""
+    if kind == "age":
+        return (
+            "seconds since 1970 or a time such as 2024-01-31" if is_null(seconds_of(value)) else ""
+        )
     if is_list:
         fits = isinstance(value, list) and all(
             isinstance(each, str | int | float) for each in value
         )
         return "" if fits else "a list of texts or numbers"
-    if kind in ("numeric", "bucket"):
+    if kind in ("numeric", "bucket", "count"):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if fits else "a number"
     return "" if isinstance(value, str | int | float) else "a text or a number"
@@ -89,8 +106,7 @@ def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:
     if not path.is_file():
         raise ShortlistError(f"There is no file {path}.")
     column = recipe.columns.user
-    fields = [column, *raw_features(recipe.features.user)]
-    unit = "row" if path.suffix == ".parquet" else "line"
+    fields, unit = [column, *given_features(recipe)], "row" if path.suffix == ".parquet" else "line"
     rows: Iterator[Any] = _rows(path) if unit == "row" else _lines(path)
     try:
         for number, row in enumerate(rows, start=1):

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
-from ensemble.runtime.encoding import Encoding, is_null, spell
+from ensemble.runtime.encoding import Encoding
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.manifest import sha256
+from ensemble.runtime.times import seconds_of
+from ensemble.runtime.values import is_null, spell
 from recipes.artifacts import Artifacts
-from recipes.data import POSITIVE, raw_features
+from recipes.data import POSITIVE
 from recipes.inputs import need
 from recipes.recipe import Recipe
 
@@ -36,18 +39,31 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
     import pyarrow.parquet as pq
 
     encoding = Encoding.load(artifacts.prepared.encoding)
-    user = recipe.columns.user
-    features = list(raw_features(recipe.features.user))
-    table = pq.read_table(artifacts.raw.users, columns=[user, *features]).to_pydict()
+    user, columns = recipe.columns.user, recipe.features.columns("user")
     known: dict[str, dict[str, object]] = {}
-    for row, raw_id in enumerate(table[user]):
-        values = {name: table[name][row] for name in features}
-        known[spell(raw_id, encoding.user.dtype)] = {
-            name: None if is_null(value) else value for name, value in values.items()
-        }
+    for path, features in (
+        (artifacts.raw.users, [name for name in columns if name != user]),
+        (artifacts.prepared.counts("user"), recipe.features.counts("user")),
+    ):
+        if not path.exists():
+            continue
+        table = pq.read_table(path, columns=[user, *features]).to_pydict()
+        for row, raw_id in enumerate(table[user]):
+            record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
+            record |= {name: _plain(table[name][row]) for name in features}
     interactions = _interactions(recipe, artifacts, encoding)
     for user_id in dict.fromkeys([*known, *interactions]):
-        yield user_id, UserRecord(known.get(user_id, {}), interactions.get(user_id, []))
+        record = known.get(user_id, {})
+        if user in columns:  # a feature of the id itself
+            record[user] = user_id
+        yield user_id, UserRecord(record, interactions.get(user_id, []))
+
+
+def _plain(value: object) -> object:
+    """As JSON says it: a time is its seconds."""
+    if is_null(value):
+        return None
+    return int(seconds_of(value)) if isinstance(value, date) else value
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
@@ -83,6 +99,8 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
         artifacts.prepared.encoding / "encoding.json",
         *(artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS),
     ]
+    if recipe.features.counts("user"):
+        inputs.append(artifacts.prepared.counts("user"))
     for path in inputs:
         need(path, "prepare", recipe.given_as)
     return inputs

@@ -6,6 +6,7 @@ loader's schema with the model's; both are avoided by handing over finished arra
 
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from merlin.schema import Schema
 from models.prepared import Arrays, list_length
 from models.workers import share
 from recipes.data import POSITIVE
+
+#: Numbers of rows, int [batch] -> the inputs of these rows by name.
+Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
 def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
@@ -67,7 +71,7 @@ class Batches(tf.keras.utils.Sequence):
     ) -> None:
         super().__init__()
         self.columns = columns
-        self.rows = len(next(iter(columns.values())))
+        self.rows = len(next(iter(columns.values())) if target is None else target)
         self.target = np.zeros(self.rows, np.float32) if target is None else target
         self.batch_size = min(batch_size, self.rows)
         self.whole_batches = whole_batches
@@ -89,3 +93,77 @@ class Batches(tf.keras.utils.Sequence):
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(self.rows)
+
+    def numbers(self) -> Arrays:
+        """The columns that are no codes, float32 [n]."""
+        return _numbers(self.columns)
+
+    def in_graph(self) -> Gather:
+        """The columns as constants of TensorFlow -> what gathers the inputs of some rows of them."""
+        columns = _constants(self.columns)
+        return lambda rows: {name: tf.gather(column, rows) for name, column in columns.items()}
+
+
+class Pairs(Batches):
+    """Batches of user rows and item rows whose columns stand in two tables, a row per user and per item.
+
+    What many interactions have in common is held once.
+
+    Args:
+        users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
+        of_both: columns that stand in neither, [n].
+        target: float32 [n].
+    """
+
+    def __init__(
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        of_user: Arrays,
+        of_item: Arrays,
+        of_both: Arrays,
+        batch_size: int,
+        seed: int,
+        target: np.ndarray,
+    ) -> None:
+        super().__init__(of_both, batch_size, seed, target)
+        self.tables = ((users, of_user), (items, of_item))
+
+    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+        inputs, target = super().__getitem__(batch)
+        rows = self.rows_of(batch)
+        for own, table in self.tables:
+            inputs |= {name: column[own[rows]] for name, column in table.items()}
+        return inputs, target
+
+    def numbers(self) -> Arrays:
+        numbers = super().numbers()
+        for own, table in self.tables:
+            numbers |= {name: column[own] for name, column in _numbers(table).items()}
+        return numbers
+
+    def in_graph(self) -> Gather:
+        of_both = super().in_graph()
+        tables = [(tf.constant(own), _constants(table)) for own, table in self.tables]
+
+        def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            inputs = of_both(rows)
+            for own, table in tables:
+                place = tf.gather(own, rows)
+                inputs |= {name: tf.gather(column, place) for name, column in table.items()}
+            return inputs
+
+        return gathered
+
+
+def _numbers(columns: Arrays) -> Arrays:
+    return {name: column for name, column in columns.items() if column.dtype.kind == "f"}
+
+
+def _constants(columns: Arrays) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(_narrow(column)) for name, column in columns.items()}
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column

@@ -4,6 +4,7 @@ Positives are retrieved items that the user did go on to interact with; negative
 that the user did not. Numbers about user and candidate come from the very code that serves them.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -81,7 +82,7 @@ def candidate_rows(
     past = retrieval.visible.by_user(data.user_count)
     seen = [past[user] for user in users]
     queries = retrieval.queries[users]
-    return _labelled(recipe, data, data.users, users, queries, seen, retrieval, relevant)
+    return _labelled(recipe, data, data.pair_columns, users, queries, seen, retrieval, relevant)
 
 
 def unknown_user_rows(
@@ -98,20 +99,16 @@ def unknown_user_rows(
         query: float32 [1, dim], the unknown user's.
         users: which user rows.
     """
-    columns = {
-        name: np.repeat(value, data.user_count, axis=0)
-        for name, value in data.unknown_user.items()
-        if name in data.users
-    }
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
-    return _labelled(recipe, data, columns, users, queries, nothing, retrieval, relevant)
+    of_pairs = data.pair_columns_of_unknown
+    return _labelled(recipe, data, of_pairs, users, queries, nothing, retrieval, relevant)
 
 
 def _labelled(
     recipe: Recipe,
     data: PreparedData,
-    user_columns: Arrays,
+    of_pairs: Callable[[np.ndarray, np.ndarray], Arrays],
     users: np.ndarray,
     queries: np.ndarray,
     seen: list[np.ndarray],
@@ -137,8 +134,7 @@ def _labelled(
     real = rows.ravel() >= 0
     item_rows = rows.ravel()[real]
     user_rows = np.repeat(users, rows.shape[1])[real]
-    columns = {name: column[user_rows] for name, column in user_columns.items()}
-    columns |= {name: column[item_rows] for name, column in data.items.items()}
+    columns = of_pairs(user_rows, item_rows)
     columns |= {name: values.ravel()[real] for name, values in numbers.items()}
     # Nobody has two lists among these.
     return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)

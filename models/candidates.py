@@ -3,7 +3,7 @@
 import numpy as np
 
 #: Scores held at once: users of a chunk times items.
-CHUNK_CELLS = 50_000_000
+CHUNK_CELLS = 10_000_000
 
 
 def retrieve(

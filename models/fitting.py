@@ -18,6 +18,7 @@ from models.chance import reseed
 from models.collectives import agree, copy_from_chief, from_chief
 from models.loop import compiled_step, run_epoch
 from models.progress import Progress
+from models.released import released
 from models.workers import is_chief
 from recipes.errors import ShortlistError
 
@@ -146,6 +147,7 @@ class Validation(tf.keras.callbacks.Callback):
                     tf.summary.scalar(f"step_{name}", figures[name], int(figures["step"]))
 
 
+@released()
 def fit(
     model: tf.keras.Model,
     batches: Any,

@@ -2,12 +2,14 @@
 
 A user's score of an item is the sum of the weights from the user's items to it. In closed form by EDLAE
 (H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020); of a catalogue too large
-for that, by link propagation (``models.neighbours.linked_items``).
+for that, by a filter on its graph (``models.graph_filter``); of one too large for that too, by the links of
+that graph alone (``models.neighbours``).
 """
 
 import numpy as np
 from scipy import linalg, sparse
 
+from models.graph_filter import filtered_links
 from models.neighbours import Neighbours, linked_items
 from models.prepared import Interactions
 from models.user_items import user_items
@@ -16,6 +18,8 @@ from recipes.models import Linear
 
 #: The closed form inverts a dense matrix of items by items: 3.2 GB in double precision at this many.
 MOST_ITEMS = 20_000
+#: The filter multiplies such a matrix out, a few rows at a time: minutes at this many.
+MOST_FILTERED = 100_000
 
 
 def strongest_weights(
@@ -24,9 +28,10 @@ def strongest_weights(
     """What each item leads to, its ``count`` largest weights by absolute value.
 
     Raises:
-        ShortlistError: ``edlae`` is asked for, and there are too many items for it.
+        ShortlistError: there are too many items for the kind that is asked for.
     """
-    if options.kind == "propagation" or (options.kind == "auto" and items > MOST_ITEMS):
+    kind = options.kind if options.kind != "auto" else _first_that_can(items)
+    if kind == "propagation":
         return linked_items(
             interactions,
             users,
@@ -36,12 +41,21 @@ def strongest_weights(
             from_power=options.from_power,
             to_power=options.to_power,
         )
-    if items > MOST_ITEMS:
+    most = MOST_ITEMS if kind == "edlae" else MOST_FILTERED
+    if items > most:
         raise ShortlistError(
-            f"linear.kind 'edlae' inverts a dense matrix of items by items, for {MOST_ITEMS:,} items at "
-            f"most, and there are {items:,}. Set linear.kind = 'propagation' in the recipe."
+            f"linear.kind '{kind}' computes a weight from every item to every other, for {most:,} items at "
+            f"most, and there are {items:,}. Set linear.kind = '{_first_that_can(items)}' in the recipe."
         )
+    if kind == "graph-filter":
+        return filtered_links(interactions, users, items, count, options)
     return strongest(item_weights(interactions, users, items, options), count)
+
+
+def _first_that_can(items: int) -> str:
+    if items <= MOST_ITEMS:
+        return "edlae"
+    return "graph-filter" if items <= MOST_FILTERED else "propagation"
 
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from models.batches import Batches
@@ -31,24 +30,21 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
     if not isinstance(batches, Batches):
         signature = tf.nest.map_structure(_any_rows, first_batch(batches))
         return _compiled(model, model.train_step, signature)
-    columns = {name: tf.constant(_narrow(column)) for name, column in batches.columns.items()}
-    target = tf.constant(batches.target)
+    inputs, target = batches.in_graph(), tf.constant(batches.target)
 
     def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
-        return model.train_step((inputs, tf.gather(target, rows)))
+        return model.train_step((inputs(rows), tf.gather(target, rows)))
 
     any_rows = _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
     if not model.jit_compile or several():
         return any_rows
     size = batches.batch_size
-    model({name: column[:1] for name, column in columns.items()})  # XLA cannot make variables
+    model(inputs(tf.constant([0])))  # XLA cannot make variables
     signature = tf.TensorSpec((size,), batches.order.dtype)
 
     @tf.function(input_signature=[signature], jit_compile=True)
     def whole(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {name: tf.gather(column, rows) for name, column in columns.items()}
-        return _plain_step(model, inputs, tf.gather(target, rows))
+        return _plain_step(model, inputs(rows), tf.gather(target, rows))
 
     return lambda rows: whole(rows) if len(rows) == size else any_rows(rows)
 
@@ -103,11 +99,6 @@ def _plain_step(
         loss = model.compute_loss(inputs, target, model(inputs, training=True))
     model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
     return {each.name: each.result() for each in model.compiled_loss.metrics}
-
-
-def _narrow(column: np.ndarray) -> np.ndarray:
-    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
-    return column.astype(np.int32) if column.dtype == np.int64 else column
 
 
 def _any_rows(part: Any) -> tf.TensorSpec:

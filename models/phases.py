@@ -76,8 +76,9 @@ def _separately(
             )
             ranker = on_candidates(recipe, data, parts, logs, figures, say)
         else:
+            retriever = None  # its tables would lie in memory beside the ranker's
             ranker = on_interactions(recipe, data, logs, figures, say)
-    if retriever is not None:
+    if recipe.retriever.kind != "none":
         say(f"retriever: once more on train and valid, {epochs} epochs")
         retriever = final_retriever(recipe, data, visible, logs, epochs)
     return retriever, ranker

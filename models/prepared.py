@@ -8,16 +8,18 @@ from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 from ensemble.runtime.codes import OUT_OF_VOCABULARY
 from ensemble.runtime.encoding import Encoding
+from models.out_of_fold import OutOfFold
 from recipes.artifacts import Prepared
 from recipes.data import PLACE, POSITIVE
-from workflows.graph import WEIGHT
+from workflows.graph import FOR_RANKER, WEIGHT
 
 Arrays = dict[str, np.ndarray]
 
@@ -96,12 +98,17 @@ class PreparedData:
     @property
     def query_schema(self) -> Schema:
         """What the query tower sees: user id, user features, history."""
-        return self.schema.select_by_tag(Tags.USER)
+        return _of_tower(self.schema, Tags.USER)
 
     @property
     def candidate_schema(self) -> Schema:
         """What the candidate tower sees: item id and item features."""
-        return self.schema.select_by_tag(Tags.ITEM)
+        return _of_tower(self.schema, Tags.ITEM)
+
+    @property
+    def pair_schema(self) -> Schema:
+        """What only the ranker sees: features that depend on user and item (``models.out_of_fold``)."""
+        return self.schema.select_by_tag(FOR_RANKER)
 
     @property
     def user_id(self) -> ColumnSchema:
@@ -137,17 +144,24 @@ class PreparedData:
         """Raw item ids in row order."""
         return [str(one) for one in pq.read_table(self.files.items)["raw_id"].to_pylist()]
 
-    @cached_property
+    @property
     def unknown_user(self) -> Arrays:
         """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
+        return {name: self._nothing_known[name] for name in self.query_schema.column_names}
+
+    @cached_property
+    def _nothing_known(self) -> Arrays:
         encoding = Encoding.load(self.files.encoding)
         columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
-        columns |= {
-            each.name: each.encode(*[[None]] * len(each.columns)) for each in encoding.user_features
-        }
+        for each in encoding.user_features:
+            columns[each.name] = each.encode(*[[None]] * len(each.columns))
         if self.history is not None:
             columns[self.history.name] = encoding.encode_history([[]])
         return columns
+
+    @cached_property
+    def _out_of_fold(self) -> OutOfFold:
+        return OutOfFold.read(self.files)
 
     @property
     def unknown_item(self) -> Arrays:
@@ -172,32 +186,50 @@ class PreparedData:
         return reduce(operator.add, map(self._labelled, parts))
 
     def _labelled(self, part: str) -> Labelled:
-        table = pq.read_table(self.files.raw_interactions(part))
+        label = self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]).column_names
+        weight = self.schema.select_by_tag(WEIGHT).column_names
+        own = [self.user_id.name, self.item_id.name, *label, *weight, POSITIVE, PLACE]
+        table = pq.read_table(self.files.raw_interactions(part), columns=own)
         ones = np.ones(len(table), np.float32)
-        label, weight = (
-            table[columns.first.name].to_numpy().astype(np.float32) if len(columns) else ones
-            for columns in (
-                self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]),
-                self.schema.select_by_tag(WEIGHT),
-            )
-        )
         return Labelled(
             self._rows(table, self.user_id.name, self.files.users),
             self._rows(table, self.item_id.name, self.files.items),
-            label,
-            weight,
+            table[label[0]].to_numpy().astype(np.float32) if label else ones,
+            table[weight[0]].to_numpy().astype(np.float32) if weight else ones,
             table[POSITIVE].to_numpy(),
             table[PLACE].to_numpy(),
         )
 
     def pair_columns(self, users: np.ndarray, items: np.ndarray) -> Arrays:
-        """The features and ids of user rows and item rows, both [n], beside each other; no history."""
-        columns = {name: column[users] for name, column in self.users.items()}
-        return columns | {name: column[items] for name, column in self.items.items()}
+        """The features and ids of user rows and item rows, both [n], beside each other; no history.
 
-    def _rows(self, table: "pq.Table", name: str, side: Path) -> np.ndarray:
-        raw_ids = pd.Index(pq.read_table(side, columns=["raw_id"])["raw_id"].to_pandas())
-        return raw_ids.get_indexer(table[name].cast("string").to_pandas()).astype(np.int64)
+        Columns of ``pair_schema`` are those of training pairs.
+        """
+        columns = {name: column[users] for name, column in self.users.items()}
+        columns |= {name: column[items] for name, column in self.items.items()}
+        return columns | self.of_both(users, items)
+
+    def pair_columns_of_unknown(self, users: np.ndarray, items: np.ndarray) -> Arrays:
+        """The same as if nobody knew the users."""
+        return self._as_unknown(self.pair_columns(users, items), len(users))
+
+    def of_both(self, users: np.ndarray, items: np.ndarray, known: bool = True) -> Arrays:
+        """The columns of ``pair_schema`` for training pairs, [n]; ``known``: whether the users are."""
+        columns = self._out_of_fold.of_pairs(users, items)
+        return columns if known else self._as_unknown(columns, len(users))
+
+    def _as_unknown(self, columns: Arrays, rows: int) -> Arrays:
+        return columns | {
+            name: np.repeat(value, rows, axis=0)
+            for name, value in self._nothing_known.items()
+            if name in columns
+        }
+
+    def _rows(self, table: pa.Table, name: str, side: Path) -> np.ndarray:
+        """Of raw ids the rows in their table, int64 [n]."""
+        raw_ids = pq.read_table(side, columns=["raw_id"])["raw_id"].combine_chunks()
+        rows = pc.index_in(table[name].cast(pa.string()), raw_ids)
+        return rows.to_numpy().astype(np.int64)
 
     def queries(self, visible: Interactions, rows: np.ndarray | None = None) -> Arrays:
         """Query tower inputs of users, [n] or [n, length], with ``visible`` as their past.
@@ -218,6 +250,11 @@ class PreparedData:
         """Interactions per item code, float32 [cardinality]."""
         codes = self.items[self.item_id.name][visible.items]
         return np.bincount(codes, minlength=cardinality(self.item_id)).astype(np.float32)
+
+
+def _of_tower(schema: Schema, side: Tags) -> Schema:
+    columns = schema.select_by_tag(side)
+    return columns.excluding_by_name(columns.select_by_tag(FOR_RANKER).column_names)
 
 
 def cardinality(column: ColumnSchema) -> int:
@@ -255,13 +292,9 @@ def _fixed_length(column: ColumnSchema) -> ColumnSchema:
 
 def _columns(path: Path, schema: Schema) -> Arrays:
     frame = pq.read_table(path).to_pandas()
-    columns = {}
-    for column in schema:
-        if column.name not in frame:
-            continue  # the history is not a column of the users table
-        values = frame[column.name]
-        if column.is_list:
-            columns[column.name] = pad(list(values), list_length(column))
-        else:
-            columns[column.name] = values.to_numpy()
-    return columns
+    found = [
+        column for column in schema if column.name in frame
+    ]  # no history is in the users table
+    arrays = {column.name: frame[column.name].to_numpy() for column in found}
+    lists = {column.name: list_length(column) for column in found if column.is_list}
+    return arrays | {name: pad(list(arrays[name]), length) for name, length in lists.items()}

@@ -16,14 +16,15 @@ TARGET = "target"
 
 
 def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Schema:
-    """User features, item features, both ids where the recipe asks for them, then the cross features.
+    """User features, item features, both ids where the recipe asks for them, features that depend on both,
+    then the cross features.
 
     ``numbers``: names of the numeric inputs; those that are no columns of a table are cross features.
     """
     left_out = {column.name for column in [data.history] if column is not None}
     if not options.ids:
         left_out |= {data.user_id.name, data.item_id.name}
-    inputs = [*data.query_schema, *data.candidate_schema]
+    inputs = [*data.query_schema, *data.candidate_schema, *data.pair_schema]
     columns = [column for column in inputs if column.name not in left_out]
     known = {column.name for column in columns}
     columns += [

@@ -12,7 +12,7 @@ from merlin.schema import Tags
 
 from ensemble.runtime.operators.cross_features import RETRIEVAL_SCORE
 from ensemble.runtime.standings import STANDING
-from models.batches import Batches
+from models.batches import Batches, Pairs
 from models.candidate_rows import CandidateRows, all_of
 from models.fitting import Logs, Say, Validation, Watch, fit
 from models.prepared import Arrays, Labelled, PreparedData
@@ -38,7 +38,7 @@ FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
 
 @dataclass(frozen=True)
 class TrainedRanker:
-    """A ranker and rows that it was trained on, which its export is checked with."""
+    """A ranker and some rows that it was trained on, which its export is checked with."""
 
     model: tf.keras.Model
     sample: Arrays
@@ -69,10 +69,14 @@ def on_candidates(
     numbers = list(rows.numbers())
     inputs = _inputs(shown.columns, data, options, numbers)
     hidden_inputs = _inputs(hidden.columns, data, options, numbers)
+    model: tf.keras.Model
+    batches: Batches
     if options.loss == "listwise":
         model, batches = _untrained_on_lists(data, options, inputs, shown)
     else:
-        model, batches = _untrained(data, options, inputs, shown.relevant)
+        size = _batch_size(options, len(shown))
+        batches = Batches(inputs, size, options.seed, target=shown.relevant)
+        model = _untrained(data, options, batches)
 
     def within_users() -> float:
         return auc_within_users(scores(model, hidden_inputs), hidden.relevant, hidden.users)
@@ -94,11 +98,10 @@ def on_interactions(
     epochs = first_on_interactions(recipe, data, logs, figures, say)
     say(f"ranker: once more on train and valid, {epochs} epochs")
     tf.keras.utils.set_random_seed(options.seed)
-    everything = data.labelled("train", "valid")
-    inputs, target = _rows(data, options, everything)
-    model, batches = _untrained(data, options, inputs, target)
+    batches = _pairs(data, options, data.labelled("train", "valid"))
+    model = _untrained(data, options, batches)
     fit(model, batches, epochs=epochs, logs=logs.of("ranker-final"))
-    return TrainedRanker(model, inputs)
+    return TrainedRanker(model, batches[0][0])
 
 
 def first_on_interactions(
@@ -116,7 +119,8 @@ def first_on_interactions(
     options = recipe.ranker
     train, valid = data.labelled("train"), data.labelled("valid")
     tf.keras.utils.set_random_seed(options.seed)
-    model, batches = _untrained(data, options, *_rows(data, options, train))
+    batches = _pairs(data, options, train)
+    model = _untrained(data, options, batches)
     hidden = _inputs(data.pair_columns(valid.users, valid.items), data, options, [])
     wanted = _target(valid, options)
     name, measure, best = _MEASURES[options.target]
@@ -144,19 +148,30 @@ _MEASURES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float], Any]]
 }
 
 
-def _rows(data: PreparedData, options: Ranker, rows: Labelled) -> tuple[Arrays, np.ndarray]:
-    """Inputs and targets of interactions, and of some users' once more as if nobody knew them."""
-    columns, target = data.pair_columns(rows.users, rows.items), _target(rows, options)
-    again = rows.users % UNKNOWN_EVERY == 0
-    unknown = {name: column[again] for name, column in columns.items()}
-    count = int(again.sum())
-    unknown |= {
-        name: np.repeat(value, count, axis=0)
-        for name, value in data.unknown_user.items()
-        if name in columns
+def _pairs(data: PreparedData, options: Ranker, rows: Labelled) -> Pairs:
+    """Batches of interactions, those of some users once more as if nobody knew them."""
+    names = _input_names(data, options, [])
+    # After the last user comes the one that nobody knows.
+    of_user = {
+        name: np.concatenate([column, data.unknown_user[name]])
+        for name, column in data.users.items()
+        if name in names
     }
-    both = {name: np.concatenate([column, unknown[name]]) for name, column in columns.items()}
-    return _inputs(both, data, options, []), np.concatenate([target, target[again]])
+    of_item = {name: column for name, column in data.items.items() if name in names}
+    again = np.flatnonzero(rows.users % UNKNOWN_EVERY == 0)
+    of_both = data.of_both(rows.users, rows.items)
+    of_unknown = data.of_both(rows.users[again], rows.items[again], known=False)
+    of_both = {
+        name: np.concatenate([column, of_unknown[name]])
+        for name, column in of_both.items()
+        if name in names
+    }
+    users = np.concatenate([rows.users, np.full(len(again), data.user_count)]).astype(np.int32)
+    items = np.concatenate([rows.items, rows.items[again]]).astype(np.int32)
+    target = _target(rows, options)
+    target = np.concatenate([target, target[again]])
+    size = _batch_size(options, len(target))
+    return Pairs(users, items, of_user, of_item, of_both, size, options.seed, target)
 
 
 def _target(rows: Labelled, options: Ranker) -> np.ndarray:
@@ -164,28 +179,29 @@ def _target(rows: Labelled, options: Ranker) -> np.ndarray:
 
 
 def _inputs(columns: Arrays, data: PreparedData, options: Ranker, numbers: list[str]) -> Arrays:
+    return {name: columns[name] for name in _input_names(data, options, numbers)}
+
+
+def _input_names(data: PreparedData, options: Ranker, numbers: list[str]) -> list[str]:
     schema = ranker_schema(data, options, numbers)
-    names = schema.excluding_by_tag(Tags.TARGET).column_names
-    return {name: columns[name] for name in names}
+    return list(schema.excluding_by_tag(Tags.TARGET).column_names)
 
 
-def _untrained(
-    data: PreparedData, options: Ranker, inputs: Arrays, target: np.ndarray
-) -> tuple[tf.keras.Model, Batches]:
-    size = min(options.batch_size, max(SMALLEST_BATCH, len(target) // FEWEST_BATCHES))
-    batches = Batches(inputs, size, options.seed, target=target)
-    numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
+def _batch_size(options: Ranker, rows: int) -> int:
+    return min(options.batch_size, max(SMALLEST_BATCH, rows // FEWEST_BATCHES))
+
+
+def _untrained(data: PreparedData, options: Ranker, batches: Batches) -> tf.keras.Model:
     steps = len(batches) * options.max_epochs
-    return ranker_module(options.kind).build(data, options, numbers, steps), batches
+    return ranker_module(options.kind).build(data, options, batches.numbers(), steps)
 
 
 def _untrained_on_lists(
     data: PreparedData, options: Ranker, inputs: Arrays, rows: CandidateRows
 ) -> tuple[Listwise, Lists]:
     batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
-    numbers = {name: column for name, column in inputs.items() if column.dtype.kind == "f"}
     steps = len(batches) * options.max_epochs
-    ranker = dlrm.build(data, options, numbers, steps)
+    ranker = dlrm.build(data, options, batches.numbers(), steps)
     blended = [name for name in SOURCE_STANDINGS if name in inputs]
     model = Listwise(ranker, batches.width, blended, options.blend if blended else 0.0)
     model.compile(optimizer=dlrm.optimizer(options, steps))

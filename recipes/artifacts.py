@@ -65,6 +65,15 @@ class Prepared:
         """The same rows with raw ids, one Parquet file."""
         return self.root / "raw" / f"{part}.parquet"
 
+    def counts(self, side: str) -> Path:
+        """Features of kind ``count`` of every ``user`` or ``item`` under its raw id, where there are any."""
+        return self.root / "raw" / f"{side}_counts.parquet"
+
+    def out_of_fold(self, side: str) -> Path:
+        """Features of kind ``target`` of every ``user`` or ``item``, a list of one encoded number a fold, in
+        the row order of ``users`` or ``items``; where there are any."""
+        return self.root / "out_of_fold" / f"{side}.parquet"
+
     @property
     def users(self) -> Path:
         """Encoded features of every user, sorted by raw id."""

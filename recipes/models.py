@@ -154,12 +154,20 @@ class Linear(Table):
     The defaults were chosen on splits inside the training part, of MovieLens-100K and of Gowalla.
     """
 
-    #: ``edlae``: in closed form, for up to ``models.linear.MOST_ITEMS`` items. ``propagation``: links from
-    #: item to user to item, weighed by how many each has; sparse. ``auto``: edlae wherever it can.
-    kind: Literal["auto", "edlae", "propagation"] = "auto"
+    #: ``edlae``: in closed form. ``graph-filter``: damped eigenvectors of the links between items.
+    #: ``propagation``: these links alone, weighed by how many each end has; sparse. ``auto``: the first of
+    #: them that the number of items allows (``models.linear``).
+    kind: Literal["auto", "edlae", "graph-filter", "propagation"] = "auto"
     #: ``edlae``: share of a user's items that is thought to be dropped, and the L2 penalty.
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     penalty: PositiveFloat = 200.0
+    #: ``graph-filter``: how many eigenvectors, what becomes of them and of all others, and to which power of
+    #: an item's users its weights grow.
+    dim: Positive = 256
+    low_pass: Annotated[float, Field(ge=0)] = 0.15
+    sharpening: Annotated[float, Field(ge=0)] = 2.0
+    rest: Annotated[float, Field(ge=0)] = 0.75
+    popularity_power: Annotated[float, Field(ge=0, le=1)] = 0.4
     #: ``propagation``: what a link is divided by: the number of the user's items, of the users of the item
     #: that it leads from, and of the item that it leads to, to these powers.
     user_power: Annotated[float, Field(ge=0, le=2)] = 0.6

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from recipes.data import PLACE, POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
+from recipes.data import PLACE, POSITIVE, Columns, Interactions, Source, Split, Vocabulary
+from recipes.features import Features
 from recipes.models import Als, Joint, Linear, Ranker, Retriever
 from recipes.serving import Serving
 from recipes.table import Positive, Table
@@ -65,10 +66,9 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _the_ranker_has_categories(self) -> "Recipe":
-        features = [*self.features.user.values(), *self.features.item.values()]
         if self.ranker.kind == "none" or self.ranker.ids:
             return self
-        if all(feature.kind == "numeric" for feature in features):
+        if all(feature.is_number for feature in self.features.both.values()):
             raise ValueError(
                 "ranker.ids = false leaves the ranker without a category: give a feature of kind "
                 "'categorical' or 'bucket', or set ranker.ids = true"
@@ -112,15 +112,33 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _crosses_are_of_categories(self) -> "Recipe":
-        features = {**self.features.user, **self.features.item}
         known = [self.columns.user, self.columns.item]
-        known += [name for name, feature in features.items() if feature.kind != "numeric"]
+        known += [name for name, feature in self.features.both.items() if not feature.is_number]
         for pair in self.ranker.crosses:
             for name in pair:
                 if name not in known:
                     raise ValueError(
                         f"ranker.crosses names '{name}', and categories are: {', '.join(known)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _derived_features_have_what_they_need(self) -> "Recipe":
+        for name, feature in self.features.both.items():
+            if self.columns.timestamp is None and (feature.kind == "age" or feature.days):
+                which = "kind 'age'" if feature.kind == "age" else "`days`"
+                raise ValueError(f"{which} of feature '{name}' needs columns.timestamp")
+            if feature.kind != "target":
+                continue
+            if self.columns.label is None and self.interactions.positive is None:
+                raise ValueError(
+                    f"kind 'target' of feature '{name}' needs columns.label or interactions.positive"
+                )
+            if self.ranker.kind == "none" or self.joint is not None:
+                raise ValueError(
+                    f"kind 'target' of feature '{name}' is for a ranker of its own: give a [ranker] "
+                    "that is not 'none', without [joint], or leave the feature out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -137,8 +155,7 @@ class Recipe(Table):
         ]
         parts += [(f"features.user.{name}", name) for name in self.features.user]
         parts += [(f"features.item.{name}", name) for name in self.features.item]
-        features = [*self.features.user.values(), *self.features.item.values()]
-        shared = sorted({one.shared for one in features if one.shared})
+        shared = sorted({one.shared for one in self.features.both.values() if one.shared})
         parts += [(f"shared = '{name}'", name) for name in shared]
         for part, name in parts:
             if name in taken:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipes.data import Feature, raw_features
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.load import nearest
 from recipes.recipe import Recipe
 from sources.tables import RawTable, RawTables, is_list
@@ -46,9 +46,10 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
         (recipe.features.user, "features.user", users),
         (recipe.features.item, "features.item", items),
     ):
-        for name, feature in raw_features(side).items():
-            _check_feature(table, name, f"{key}.{name}", feature)
-            _tell_where_nothing_is_known(table, name, f"{key}.{name}", say)
+        for name, feature in side.items():
+            for column in feature.columns(name):
+                _check_feature(table, column, f"{key}.{name}", feature)
+                _tell_where_nothing_is_known(table, column, f"{key}.{name}", say)
     for column, table in ((columns.user, users), (columns.item, items)):
         _check_once_each(table, column)
         _compare_ids(interactions, table, column, say)
@@ -128,12 +129,15 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or _is_float(kind) or pa.types.is_decimal(kind)
 
 
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
 def _check_timestamp(table: RawTable, name: str | None) -> None:
     if name is None:
         return
     column = _column(table, name, "columns.timestamp")
-    kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+    if not _is_time(column.type):
         raise _wrong_type(table, name, "an integer (seconds) or a datetime")
     _refuse_nulls(table, name, column.is_null(), "nulls")
 
@@ -159,13 +163,21 @@ def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> No
         if not _is_number(kind):
             raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")
         return
+    if feature.kind == "age":
+        if not _is_time(kind):
+            raise _wrong_type(
+                table, name, f"an integer (seconds) or a datetime, because {key} is of kind 'age'"
+            )
+        return
     if feature.kind == "text":
         if not pa.types.is_string(kind):
             raise _wrong_type(table, name, f"a string, because {key} is of kind 'text'")
         return
     if feature.list != is_list(kind):
         expected = "a list" if feature.list else "one value a row"
-        hint = "" if feature.list else f" If a row holds several values, say list = true in {key}."
+        hint = f" If a row holds several values, say list = true in {key}."
+        if feature.list or feature.kind != "categorical":
+            hint = ""
         raise _wrong_type(table, name, f"{expected}, because {key} says so", hint)
     value = kind.value_type if feature.list else kind
     if not (

@@ -7,7 +7,7 @@ from typing import get_args
 import pyarrow.parquet as pq
 
 from recipes.artifacts import Artifacts
-from recipes.data import Feature
+from recipes.features import Feature
 from recipes.load import load
 from scripts.cli import COMMANDS
 from sources.ingest import ingest
@@ -37,9 +37,10 @@ def test_the_features_that_are_explained_are_a_recipe_s(tmp_path: Path) -> None:
     recipe = shop_recipe()
     path = tmp_path / "shop.toml"
     before, after = recipe.index("[features.user]"), recipe.index("[split]")
-    path.write_text(recipe[:before] + block + recipe[after:], encoding="utf-8")
+    told_apart = '[interactions]\npositive = "paid"\n'  # which a target needs, or a label
+    path.write_text(recipe[:before] + told_apart + block + recipe[after:], encoding="utf-8")
     features = load(str(path)).features
-    kinds = {one.kind for one in (features.user | features.item).values()}
+    kinds = {one.kind for one in features.both.values()}
     assert kinds == set(get_args(Feature.model_fields["kind"].annotation))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from recipes.data import Feature
+from recipes.features import Feature
 from workflows.categorify import vocabulary_path, write_vocabulary
 from workflows.graph import FeatureGraph
 from workflows.hashing import hash_codes

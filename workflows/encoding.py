@@ -8,21 +8,23 @@ from typing import Any
 import pandas as pd
 
 from ensemble.runtime.codes import FIRST_KNOWN
-from recipes.data import Feature
+from ensemble.runtime.values import spell
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from workflows.buckets import bucket_cardinality
+from workflows.derived import Derived
 from workflows.graph import FeatureGraph
 from workflows.history import history_name
+from workflows.tables import kind_of
+from workflows.target import TargetStatistics
 from workflows.vocabulary import Vocabulary
 
 FORMAT = 1
 
 
-def compile_encoding(graph: FeatureGraph, kinds: dict[str, str], folder: Path) -> None:
-    """Write ``encoding.json`` and ``vocabularies/<column>.json`` of a fitted graph into ``folder``.
-
-    ``kinds``: the raw type of every categorical column (``workflows.tables.Tables.kinds``).
-    """
+def compile_encoding(graph: FeatureGraph, derived: Derived, folder: Path) -> None:
+    """Write ``encoding.json`` of a fitted graph into ``folder``, and its ``vocabularies/<column>.json`` and
+    ``statistics/<feature>.json``."""
     recipe = graph.recipe
     folder.mkdir(parents=True, exist_ok=True)
     ids = Feature(kind="categorical")
@@ -30,14 +32,14 @@ def compile_encoding(graph: FeatureGraph, kinds: dict[str, str], folder: Path) -
     history = {"name": history_name(recipe.columns.item), "length": length} if length else None
     content = {
         "format": FORMAT,
-        "user": _encoder(graph, recipe.columns.user, ids, kinds, folder),
-        "item": _encoder(graph, recipe.columns.item, ids, kinds, folder),
+        "user": _encoder(graph, recipe.columns.user, ids, derived, folder),
+        "item": _encoder(graph, recipe.columns.item, ids, derived, folder),
         "user_features": [
-            _encoder(graph, name, feature, kinds, folder)
+            _encoder(graph, name, feature, derived, folder)
             for name, feature in recipe.features.user.items()
         ],
         "item_features": [
-            _encoder(graph, name, feature, kinds, folder)
+            _encoder(graph, name, feature, derived, folder)
             for name, feature in recipe.features.item.items()
         ],
         "history": history,
@@ -47,10 +49,16 @@ def compile_encoding(graph: FeatureGraph, kinds: dict[str, str], folder: Path) -
 
 
 def _encoder(
-    graph: FeatureGraph, name: str, feature: Feature, kinds: dict[str, str], folder: Path
+    graph: FeatureGraph, name: str, feature: Feature, derived: Derived, folder: Path
 ) -> dict[str, Any]:
-    if feature.kind == "numeric":
+    kinds = derived.tables.kinds
+    if feature.kind in ("numeric", "count"):
         return _numeric(graph, name, feature)
+    if feature.kind == "age":
+        age = {"kind": "age", "column": feature.columns(name)[0], "reference": derived.newest}
+        return _numeric(graph, name, feature) | age
+    if feature.kind == "target":
+        return _numeric(graph, name, feature) | _target(name, derived.targets[name], folder)
     if feature.kind == "bucket":
         return {
             "name": name,
@@ -100,6 +108,30 @@ def _numeric(graph: FeatureGraph, name: str, feature: Feature) -> dict[str, Any]
         "clip": feature.clip,
         "log": feature.log,
     }
+
+
+def _target(name: str, target: TargetStatistics, folder: Path) -> dict[str, Any]:
+    dtypes = [kind_of(dtype) for dtype in target.categories.schema.values()]
+    seen = target.counts.sum(axis=1) > 0
+    categories, means = target.categories.filter(seen), target.means[seen, -1].tolist()
+    statistics = [
+        [[_spelled(*each) for each in zip(values, dtypes, strict=True)], mean]
+        for values, mean in zip(categories.iter_rows(), means, strict=True)
+    ]
+    path = f"statistics/{name}.json"
+    (folder / "statistics").mkdir(exist_ok=True)
+    (folder / path).write_text(json.dumps(statistics, ensure_ascii=False), encoding="utf-8")
+    return {
+        "kind": "target",
+        "columns": categories.columns,
+        "dtypes": dtypes,
+        "statistics": path,
+        "otherwise": target.overall,
+    }
+
+
+def _spelled(value: Any, dtype: str) -> str | None:
+    return None if value is None else spell(value, dtype)
 
 
 def fitted_vocabulary(graph: FeatureGraph, name: str, kind: str) -> Vocabulary:

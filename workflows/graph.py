@@ -19,7 +19,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, JoinExternal, ListSlice
 
-from recipes.data import POSITIVE, Feature
+from recipes.data import POSITIVE
+from recipes.features import Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify, is_list
@@ -34,6 +35,8 @@ from workflows.tables import Tables
 
 #: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
 WEIGHT = "weight"
+#: Tag of what depends on user and item, so that no tower can have it.
+FOR_RANKER = "for_ranker"
 
 _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
 
@@ -45,9 +48,9 @@ def join_workflow(
     columns: list[str],
     gpu: bool,
 ) -> Workflow:
-    """Interactions with the raw features of their user and item (``sides``) beside them."""
+    """Interactions, with ``columns``, and the other raw features of their user and item (``sides``)."""
     users, items = (
-        _joining(table, key, kinds, gpu)
+        _joining(table.drop(columns=set(columns) & set(table.columns) - {key}), key, kinds, gpu)
         for table, key in zip(sides, (recipe.columns.user, recipe.columns.item), strict=True)
     )
     return Workflow(columns >> users >> items)
@@ -98,7 +101,7 @@ class FeatureGraph:
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         self.recipe = recipe
         columns, vocabulary = recipe.columns, recipe.vocabulary
-        features = {**recipe.features.user, **recipe.features.item}
+        features = recipe.features.both
         # Rare ids that were left out beforehand were counted over more than the training part.
         thresholds = {
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
@@ -122,7 +125,7 @@ class FeatureGraph:
         self.min_max = MinMax(out_dtype=np.float32)
 
     def scaling(self, feature: Feature) -> Normalize:
-        """The operator that scales a numeric feature."""
+        """The operator that scales a feature that is a number."""
         return self.min_max if feature.scale == "min-max" else self.normalize
 
     def rows(self) -> Workflow:
@@ -181,12 +184,14 @@ class FeatureGraph:
         for name, feature in features.items():
             if name in categories:
                 nodes.append(categories[name])
-            elif feature.kind == "numeric":
+            elif feature.is_number:
                 number = [name] >> self.fill[name]
                 if feature.clip or feature.log:
                     number = number >> Shape(feature)
-                nodes.append(number >> self.scaling(feature))
-            elif feature.kind == "combined":
+                number = number >> self.scaling(feature)
+                for_ranker = feature.kind == "target"
+                nodes.append(number >> AddTags([FOR_RANKER]) if for_ranker else number)
+            else:
                 parts = sum((categories[part] for part in feature.of), ColumnSelector())
                 nodes.append(self._category(feature, parts >> Combine(name, feature.of)))
         return code + (sum(nodes, ColumnSelector()) >> AddTags([side]))

@@ -12,7 +12,7 @@ from merlin.schema import Tags
 from nvtabular.ops import Operator
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL, hashed_code
-from ensemble.runtime.encoding import spell
+from ensemble.runtime.values import spell
 from workflows.categorify import flattened, nested
 from workflows.lookup import Lookup
 from workflows.tables import kind_of

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+#: What prepares and serves alike.
+_RUNTIME = ("codes", "number_features", "times", "values", "words")
+
 
 def prepare(
     recipe: Recipe,
@@ -74,7 +77,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    runtime = [f"ensemble/runtime/{name}.py" for name in ("codes", "encoding", "words")]
+    runtime = [f"ensemble/runtime/{name}.py" for name in _RUNTIME]
     code = ["workflows", *runtime]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
@@ -88,6 +91,7 @@ def _prepare(
     progress: Progress,
 ) -> None:
     from workflows import with_nvtabular, with_polars
+    from workflows.derived import derive, write_derived
     from workflows.encoding import compile_encoding
     from workflows.graph import FeatureGraph
     from workflows.partitions import RawParts, encodable, in_partitions
@@ -98,6 +102,7 @@ def _prepare(
     if recipe.vocabulary.drop_rare:
         tables, rows = without_rare(recipe, tables, rows, say)
     rows = with_parts(recipe, rows, say)
+    derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
     with RawParts(tables, columns, prepared) as raw:
         dealt = in_partitions(rows, columns.user, columns.timestamp)
@@ -105,12 +110,16 @@ def _prepare(
         both = ((partition, raw.write(partition)) for partition in partitions)
         if engine == "polars":
             numbered = (encodable(columns, partition) for partition, _ in both)
-            workflow = with_polars.encode(graph, tables, rows, numbered, prepared)
+            workflow = with_polars.encode(graph, derived, rows, numbered, prepared)
         else:
-            with_ids = (encodable(columns, written) for _, written in both)
+            with_ids = (
+                encodable(columns, written.with_columns(derived.told(partition)))
+                for partition, written in both
+            )
             gpu = engine == "cudf"
-            workflow = with_nvtabular.encode(graph, tables, with_ids, prepared, gpu)
-    compile_encoding(graph, tables.kinds, prepared.encoding)
+            workflow = with_nvtabular.encode(graph, derived.tables, with_ids, prepared, gpu)
+    write_derived(graph, derived, prepared)
+    compile_encoding(graph, derived, prepared.encoding)
     workflow.save(prepared.workflow)
     say(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")
 

@@ -8,8 +8,8 @@ import numpy as np
 from merlin.schema import Tags
 from nvtabular.ops import Operator
 
-from ensemble.runtime.encoding import shaped
-from recipes.data import Feature
+from ensemble.runtime.number_features import shaped
+from recipes.features import Feature
 from workflows.floats import floats_of
 
 

@@ -10,12 +10,17 @@ from polars.datatypes import DataType, DataTypeClass
 
 from ensemble.runtime.words import words
 from recipes.artifacts import Raw
-from recipes.data import Feature, raw_features
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.recipe import Recipe
 from workflows.lookup import Lookup
+from workflows.times import in_seconds
 
 PolarsDataType = DataType | DataTypeClass
+
+#: How ids are typed, and the values that a target is of.
+_CATEGORY = Feature(kind="categorical")
+_ID = "/id"  # no column has a slash in its name
 
 
 @dataclass(frozen=True)
@@ -23,9 +28,11 @@ class Tables:
     """The raw tables of a recipe.
 
     ``interactions`` is not read yet. ``users`` and ``items`` hold every id once, sorted, those that
-    only occur in interactions too (their features are null); of a list or a text a null is a list of
-    one null. ``kinds``: what a raw categorical value is, by column: ``integer``, ``string``,
-    ``float`` or ``boolean``. NaN is null everywhere.
+    only occur in interactions too (their features are null), and a column for each feature: of a list
+    or a text a null is a list of one null; of what ``workflows.derived`` makes a number of, it is the
+    seconds of a time, a struct of a target's values, and of a count nothing yet, as of what is combined.
+    ``kinds``: what a raw categorical value is, by column: ``integer``, ``string``, ``float`` or ``boolean``.
+    NaN is null everywhere.
     """
 
     interactions: pl.LazyFrame
@@ -49,21 +56,26 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     interactions = pl.scan_parquet(raw.interactions).with_columns(cs.float().fill_nan(None))
     kinds: dict[str, str] = {}
     sides = []
-    for path, name, features in (
-        (raw.users, columns.user, recipe.features.user),
-        (raw.items, columns.item, recipe.features.item),
+    for path, name, features, named in (
+        (raw.users, columns.user, recipe.features.user, recipe.features.columns("user")),
+        (raw.items, columns.item, recipe.features.item, recipe.features.columns("item")),
     ):
-        named = [name, *raw_features(features)]
-        _require_columns(path, named)
-        raw_side = pl.read_parquet(path, columns=named)
-        identity = Feature(kind="categorical")
+        read = list(dict.fromkeys([name, *named]))
+        _require_columns(path, read)
+        _require_file_names([*read, *features])
+        raw_side = pl.read_parquet(path, columns=read)
         side = raw_side.select(
-            _typed(raw_side[column], features.get(column, identity)) for column in named
+            _typed(raw_side[name], _CATEGORY),
+            *(
+                _typed(raw_side[feature.columns(column)[0]], feature).alias(column)
+                for column, feature in features.items()
+                if feature.kind not in ("count", "target", "combined")
+            ),
         )
-        for column, options in {name: identity, **features}.items():
+        for column, options in {name: _CATEGORY, **features}.items():
             if options.kind in ("categorical", "text"):
                 kinds[column] = kind_of(side.schema[column])
-        sides.append(_with_every_id(side, name, interactions))
+        sides.append(_with_targets(_with_every_id(side, name, interactions), raw_side, features))
     _require_one_type(recipe, sides)
     return Tables(interactions, sides[0], sides[1], kinds)
 
@@ -81,10 +93,14 @@ def _require_columns(path: Path, columns: list[str]) -> None:
                 f"{path} has no column '{column}', which the recipe names. It has: "
                 f"{', '.join(names)}. Mend the recipe, or the source and prepare again."
             )
-        if "/" in column:
+
+
+def _require_file_names(names: list[str]) -> None:
+    for name in names:
+        if "/" in name:
             raise ShortlistError(
-                f"the column name '{column}' has a slash in it, and a vocabulary is a file of its "
-                "column's name. Rename the column in the table and the recipe."
+                f"the name '{name}' has a slash in it, and what is counted of a column or a feature is a "
+                "file of its name. Give it another in the recipe, and a column in its table too."
             )
 
 
@@ -123,6 +139,8 @@ def _typed(column: pl.Series, feature: Feature) -> pl.Series:
     """Categories keep their type beside nulls; numbers to compute with are float64."""
     if feature.kind in ("numeric", "bucket"):
         return column.cast(pl.Float64).fill_nan(None)
+    if feature.kind == "age":
+        return in_seconds(column)
     if feature.kind == "text":
         texts = column.cast(pl.String).to_list()
         each = [None if text is None else words(text) for text in texts]
@@ -152,3 +170,24 @@ def _with_every_id(side: pl.DataFrame, name: str, interactions: pl.LazyFrame) ->
     absent = used.join(side.lazy().select(name), on=name, how="anti").collect(engine="streaming")
     whole = pl.concat([side, absent], how="diagonal").sort(name)
     return whole.with_columns(cs.list().fill_null([None]))
+
+
+def _with_targets(
+    side: pl.DataFrame, raw_side: pl.DataFrame, features: dict[str, Feature]
+) -> pl.DataFrame:
+    """The table, sorted by its first column, the id, with the values that targets are of."""
+    targets = {name: each.columns(name) for name, each in features.items() if each.kind == "target"}
+    if not targets:
+        return side
+    columns = dict.fromkeys(column for several in targets.values() for column in several)
+    identity = side.columns[0]
+    values = raw_side.select(
+        _typed(raw_side[identity], _CATEGORY).alias(_ID),
+        *(_typed(raw_side[column], _CATEGORY) for column in columns if column != identity),
+    )
+    ids = side.select(pl.col(identity).alias(_ID), identity)
+    values = ids.join(values, on=_ID, how="left", maintain_order="left")
+    return side.with_columns(
+        values.select(pl.struct(several)).to_series().alias(name)
+        for name, several in targets.items()
+    )

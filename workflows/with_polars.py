@@ -6,7 +6,7 @@ part has an interaction of it. Nothing is joined. The fitted values then go into
 operators, whose workflow is what it would be had NVTabular fitted it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -14,12 +14,14 @@ import polars as pl
 import pyarrow as pa
 from nvtabular import Workflow
 
-from ensemble.runtime.encoding import shaped
+from ensemble.runtime.number_features import shaped
 from recipes.artifacts import PARTS, Prepared
-from recipes.data import POSITIVE, Feature
+from recipes.data import POSITIVE
+from recipes.features import Feature
 from workflows.buckets import bucket_codes
 from workflows.categories import Categories, nested_lists
 from workflows.combine import combinations
+from workflows.derived import Derived, encoded_means
 from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
 from workflows.normalize import normalized
@@ -27,7 +29,7 @@ from workflows.partitions import arrow_table, encodable, write_partition, write_
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
-from workflows.tables import Tables
+from workflows.target import TargetStatistics
 
 #: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
 AT_A_TIME = 2
@@ -35,7 +37,7 @@ AT_A_TIME = 2
 
 def encode(
     graph: FeatureGraph,
-    tables: Tables,
+    derived: Derived,
     rows: pl.DataFrame,
     partitions: Iterable[pl.DataFrame],
     prepared: Prepared,
@@ -45,7 +47,7 @@ def encode(
     ``rows``: all interactions; ``partitions``: the same, see ``workflows.partitions``. In both, users
     and items are rows of their tables.
     """
-    recipe, columns = graph.recipe, graph.recipe.columns
+    recipe, columns, tables = graph.recipe, graph.recipe.columns, derived.tables
     training = rows[PART].to_numpy() != TEST
     raw = [
         (table, name, features, np.bincount(rows[name].to_numpy()[training], minlength=len(table)))
@@ -55,7 +57,8 @@ def encode(
         )
     ]
     categories = Categories(graph, [(side[0], side[2], side[3]) for side in raw])
-    sides = [encoded_side(graph, *side, categories) for side in raw]
+    sides = [encoded_side(graph, *side, categories, derived.targets) for side in raw]
+    means = encoded_means(graph, derived.targets)
     workflow = graph.rows()
     workflow.fit_schema(joined_schema(encodable(columns, rows.head(0)).schema, tables))
     schema = tidy(workflow.output_schema.excluding_by_name([PART]))
@@ -66,7 +69,11 @@ def encode(
         write_schema(schema, folder)
 
     def write(partition: pl.DataFrame, number: int) -> None:
-        encoded = _encoded(graph, sides, partition, arrow)
+        told = {
+            target: pl.Series(target, each.of_interactions(partition, means[target]))
+            for target, each in derived.targets.items()
+        }
+        encoded = _encoded(graph, sides, partition, told, arrow)
         write_partition(encoded, partition[PART].to_numpy(), number, folders)
 
     pending: list[Future[None]] = []
@@ -96,10 +103,11 @@ def encoded_side(
     features: dict[str, Feature],
     counts: np.ndarray,
     categories: Categories,
+    targets: Mapping[str, TargetStatistics],
 ) -> pl.DataFrame:
     """A users or items table with its id and features encoded, and the graph's operators fitted.
 
-    ``counts``: how often each row occurs in the training part, int64 [rows].
+    ``counts``: how often each row occurs in the training part, int64 [rows]; ``targets``: by name.
     """
     encoded = [categories.codes(table[name], Feature(kind="categorical"), counts)]
     # a combination is of the codes of others
@@ -107,13 +115,8 @@ def encoded_side(
         if feature.kind == "bucket":
             values = table[column].to_numpy()
             encoded.append(pl.Series(column, bucket_codes(values, feature.boundaries)))
-        elif feature.kind == "numeric":
-            filled = table[column].fill_null(feature.fill).to_numpy()
-            values = shaped(filled, feature.clip, feature.log)
-            scaling = graph.scaling(feature)
-            mean, std = scaling.fitted(values, counts)
-            scaling.means[column], scaling.stds[column] = mean, std
-            encoded.append(pl.Series(column, normalized(values, mean, std)))
+        elif feature.is_number:
+            encoded.append(_number(graph, table[column], feature, counts, targets.get(column)))
         elif feature.kind == "combined":
             codes = {one.name: one.to_numpy() for one in encoded}
             together = combinations([codes[part] for part in feature.of])
@@ -124,17 +127,40 @@ def encoded_side(
     return pl.DataFrame(encoded).select(name, *features)
 
 
+def _number(
+    graph: FeatureGraph,
+    column: pl.Series,
+    feature: Feature,
+    counts: np.ndarray,
+    target: TargetStatistics | None,
+) -> pl.Series:
+    filled = column.fill_null(feature.fill).to_numpy()
+    values = shaped(filled, feature.clip, feature.log)
+    scaling = graph.scaling(feature)
+    if target is None:
+        mean, std = scaling.fitted(values, counts)
+    else:  # what the rows are told differs from what the table says
+        told, times = target.told_in_training()
+        mean, std = scaling.fitted(shaped(told, feature.clip, feature.log), times)
+    scaling.means[column.name], scaling.stds[column.name] = mean, std
+    return pl.Series(column.name, normalized(values, mean, std))
+
+
 def _encoded(
-    graph: FeatureGraph, sides: list[pl.DataFrame], partition: pl.DataFrame, schema: pa.Schema
+    graph: FeatureGraph,
+    sides: list[pl.DataFrame],
+    partition: pl.DataFrame,
+    told: dict[str, pl.Series],
+    schema: pa.Schema,
 ) -> pa.Table:
-    """The columns of ``schema`` for the rows of a partition."""
+    """The columns of ``schema`` for the rows of a partition, to which targets were ``told``."""
     recipe, columns = graph.recipe, graph.recipe.columns
     keys = (columns.user, columns.item)
     encoded = {
         name: column
         for key, side in zip(keys, sides, strict=True)
         for name, column in side[partition[key]].to_dict().items()
-    }
+    } | told
     length = recipe.interactions.history_length
     if length:
         values, offsets = history_lists(

@@ -64,6 +64,9 @@ class Lists(Batches):
         chosen = share(self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch])
         return self.rows_of_list[chosen].ravel()
 
+    def numbers(self) -> Arrays:
+        return {name: column[:-1] for name, column in super().numbers().items()}
+
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.rows_of_list))
 

@@ -2,21 +2,18 @@
 
 import json
 import math
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ensemble.runtime.category_features import Categorical, Combined
 from ensemble.runtime.codes import hashed_code
-from ensemble.runtime.encoding import (
-    Bucket,
-    Categorical,
-    Combined,
-    Encoding,
-    Numeric,
-    raw_columns,
-    spell,
-)
+from ensemble.runtime.encoding import Encoding
+from ensemble.runtime.number_features import Age, Bucket, Numeric
+from ensemble.runtime.target import Statistics, Target
+from ensemble.runtime.values import spell
 
 COLOURS = Categorical("colour", "string", {"red": 3, "blue": 4})
 TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
@@ -108,7 +105,7 @@ def test_features_that_share_a_vocabulary_hold_it_once(tmp_path: Path) -> None:
     both, a, b = encoding.user_features
     assert isinstance(both, Combined)
     assert both.parts == (a, b)
-    assert raw_columns(encoding.user_features) == ("a", "b")
+    assert encoding.user_columns == ("a", "b")
     assert isinstance(a, Categorical)
     assert isinstance(b, Categorical)
     assert a.codes is b.codes
@@ -133,6 +130,38 @@ def test_numbers_are_clipped_before_logarithms_are_taken() -> None:
     number = Numeric("price", 1.0, 2.0, 0.0, clip=(-3.0, math.e - 1), log=True)
     expected = [0.0, 0.0, -0.5, (-math.log(4) - 1) / 2]
     assert number.encode([100, math.e - 1, None, -9]).tolist() == pytest.approx(expected)
+
+
+def test_ages_are_days_before_the_reference() -> None:
+    """Seconds, dates and datetimes as they come or as text, of any zone; what is no time is filled."""
+    age = Age("made", 10 * 86_400, Numeric("age", 0.0, 1.0, -9.0))
+    zone = timezone(timedelta(hours=12))
+    times = [0, 86_400.0, date(1970, 1, 3), datetime(1970, 1, 4, 12), "1970-01-05T06:00"]
+    assert age.encode([*times, datetime(1970, 1, 1, tzinfo=zone)]).tolist() == [
+        *[10, 9, 8, 6.5, 5.75],
+        10.5,
+    ]
+    nothing: list[object] = [None, float("nan"), "soon", "", [], 10**400, "0001-01-01T00:00+05:00"]
+    assert age.encode(nothing).tolist() == [-9.0] * len(nothing)
+    assert age.encode([datetime(1969, 12, 31, 23, 59, 59, 999_999)]).tolist() == pytest.approx(
+        [10 + 1 / 86_400]
+    )
+
+
+def test_targets_are_looked_up_by_several_values(tmp_path: Path) -> None:
+    """Spelled as categories are, null among them; what was never seen has what all have."""
+    statistics = tmp_path / "rate.json"
+    statistics.write_text('[[["red", "7"], 0.5], [["red", null], 0.25]]')
+    target = Target(
+        ("colour", "size"),
+        ("string", "integer"),
+        Statistics(statistics),
+        2.0,
+        Numeric("rate", 0, 1, 0),
+    )
+    colours, sizes = ["red", "red", "red", "blue", None], [7.0, None, 8, 7, None]
+    assert target.encode(colours, sizes).tolist() == [0.5, 0.25, 2.0, 2.0, 2.0]
+    assert target.encode([], []).shape == (0,)
 
 
 def test_no_rows_is_no_error() -> None:

@@ -3,7 +3,6 @@
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from pathlib import Path
-from typing import Any
 
 import dask
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from nvtabular import Workflow
 
 from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding, raw_columns
+from ensemble.runtime.encoding import Encoding
 from ensemble.runtime.operators.encode_user import EncodeUser
 from ensemble.runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
 from ensemble.runtime.operators.operator import Config
@@ -23,6 +22,7 @@ from ensemble.runtime.sqlite_store import SqliteFeatureStore
 from ensemble.user_records import fill_feature_store, training_records
 from recipes.artifacts import Artifacts, Raw
 from recipes.data import POSITIVE
+from tests.workflows.served import as_trained, assert_equal, assert_served_as_prepared, raw_values
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
 from workflows.prepare import prepare
@@ -75,44 +75,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     return artifacts
 
 
-def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:
-    """What the workflow wrote, lists padded as the server pads them."""
-    if not (isinstance(encoder, Categorical) and encoder.max_length is not None):
-        return column.to_numpy()
-    padded = np.zeros((len(column), encoder.max_length), np.int64)
-    for row, codes in zip(padded, column, strict=True):
-        row[: len(codes)] = codes
-    return padded
-
-
-def assert_equal(encoder: Encoder, raw: dict[str, list[Any]], encoded: pd.Series) -> None:
-    served = encoder.encode(*(raw[name] for name in encoder.columns))
-    trained = as_trained(encoder, encoded)
-    assert served.dtype == trained.dtype
-    np.testing.assert_array_equal(served, trained, err_msg=encoder.name)
-
-
-def raw_values(path: Path, key: str, ids: list[str]) -> dict[str, list[Any]]:
-    """A raw table's columns as Python values, in the order of ``ids``; None for an absent id."""
-    rows = {str(row[key]): row for row in pq.read_table(path).to_pylist()}
-    return {
-        name: [rows.get(one, {}).get(name) for one in ids] for name in pq.read_schema(path).names
-    }
-
-
 def test_every_user_and_item_has_the_same_codes(prepared: Artifacts) -> None:
     """Nulls, empty lists, unicode, rare values, huge integers: equal, floats to the last bit."""
-    encoding = Encoding.load(prepared.prepared.encoding)
-    for path, raw, encoder, features in (
-        (prepared.prepared.users, prepared.raw.users, encoding.user, encoding.user_features),
-        (prepared.prepared.items, prepared.raw.items, encoding.item, encoding.item_features),
-    ):
-        table = pd.read_parquet(path)
-        ids = table["raw_id"].tolist()
-        assert_equal(encoder, {encoder.name: ids}, table[encoder.name])
-        values = raw_values(raw, encoder.name, ids)
-        for feature in features:
-            assert_equal(feature, values, table[feature.name])
+    assert_served_as_prepared(prepared)
 
 
 def test_unknown_ids_and_known_ones_are_there(prepared: Artifacts) -> None:
@@ -134,7 +99,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
     fill_feature_store(RECIPE, prepared, store)
     release = Release(tmp_path, store)
-    look_up = LookUpUser(LookUpUserConfig(raw_columns(release.encoding.user_features)), release)
+    look_up = LookUpUser(LookUpUserConfig(release.encoding.user_columns), release)
     encode = EncodeUser(Config(), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:
@@ -167,10 +132,9 @@ def test_every_interaction_has_the_same_codes(prepared: Artifacts) -> None:
             (prepared.raw.items, encoding.item, encoding.item_features),
         ):
             ids = source[encoder.name].tolist()
-            assert_equal(encoder, {encoder.name: ids}, rows[encoder.name])
             values = raw_values(raw, encoder.name, ids)
-            for feature in features:
-                assert_equal(feature, values, rows[feature.name])
+            for each in (encoder, *features):
+                assert_equal(each, values, rows[each.name])
 
 
 def test_a_test_row_has_the_history_that_the_server_would_encode(prepared: Artifacts) -> None:
@@ -229,8 +193,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         (raw.items, encoding.item, encoding.item_features),
     ):
         ids = [str(one) for one in rows[encoder.name]]
-        assert_equal(encoder, {encoder.name: ids}, encoded[encoder.name])
         values = raw_values(path, encoder.name, ids)
-        for feature in features:
-            assert_equal(feature, values, encoded[feature.name])
+        for each in (encoder, *features):
+            assert_equal(each, values, encoded[each.name])
     assert encoded["country"].tolist()[:2] == [2, 1]

@@ -1,17 +1,19 @@
 """Training batches: what is read, and in which order it comes."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from merlin.schema import ColumnSchema, Schema
 
-from models.batches import Batches, read_columns
+from models.batches import Batches, Pairs, read_columns
 from models.prepared import PreparedData, list_length
 from recipes.data import POSITIVE
 
@@ -97,3 +99,42 @@ def test_whole_batches_leave_a_remainder_out() -> None:
         4,
     ]
     assert [len(rows) for rows in rows_of(Batches({"row": np.arange(3)}, 4, 1, None, True))] == [3]
+
+
+def pairs() -> Pairs:
+    """Three pairs of two users and two items."""
+    return Pairs(
+        np.array([1, 0, 1]),
+        np.array([0, 1, 1]),
+        {"group": np.array([7, 8]), "age": np.array([0.5, 1.5], np.float32)},
+        {"words": np.array([[1, 2], [3, 0]])},
+        {"rate": np.array([0.1, 0.2, 0.3], np.float32)},
+        batch_size=2,
+        seed=5,
+        target=np.array([1.0, 0.0, 1.0], np.float32),
+    )
+
+
+#: What each of them is, written out.
+WRITTEN_OUT: dict[str, Any] = {
+    "rate": [0.1, 0.2, 0.3],
+    "group": [8, 7, 8],
+    "age": [1.5, 0.5, 1.5],
+    "words": [[1, 2], [3, 0], [3, 0]],
+}
+
+
+def test_pairs_have_the_columns_of_their_user_and_item() -> None:
+    """In a batch, gathered in a graph, and of all rows the numbers alone."""
+    batches = pairs()
+    rows = batches.rows_of(0)
+    in_graph = batches.in_graph()(tf.constant(rows))
+    inputs, target = batches[0]
+    np.testing.assert_array_equal(target, np.array([1.0, 0.0, 1.0])[rows])
+    assert inputs.keys() == in_graph.keys() == WRITTEN_OUT.keys()
+    for name, values in WRITTEN_OUT.items():
+        np.testing.assert_allclose(inputs[name], np.array(values)[rows])
+        np.testing.assert_allclose(in_graph[name], np.array(values)[rows])
+    numbers = batches.numbers()
+    assert numbers.keys() == {"rate", "age"}
+    np.testing.assert_allclose(numbers["age"], WRITTEN_OUT["age"])

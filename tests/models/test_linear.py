@@ -5,7 +5,6 @@ import pytest
 
 from models import linear
 from models.linear import factors, item_weights, strongest, strongest_weights
-from models.neighbours import linked_items
 from models.prepared import Interactions
 from recipes.errors import ShortlistError
 from recipes.models import Linear
@@ -70,27 +69,34 @@ def test_factors_are_the_nearest_of_their_width(interactions: Interactions) -> N
         assert missed == pytest.approx(np.sqrt((spread[dim:] ** 2).sum()), rel=1e-4)
 
 
-def test_a_large_catalogue_has_the_weights_of_its_links(
-    interactions: Interactions, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("most", "filtered", "kind"),
+    [
+        (ITEMS, ITEMS, "edlae"),
+        (ITEMS - 1, ITEMS, "graph-filter"),
+        (ITEMS - 2, ITEMS - 1, "propagation"),
+    ],
+)
+def test_how_many_items_there_are_says_which_weights_they_have(
+    most: int, filtered: int, kind: str, interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to as many items as the closed form can take it is solved; above, links are propagated."""
-    small = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
-    np.testing.assert_array_equal(
-        small.weights, strongest(item_weights(interactions, USERS, ITEMS, LINEAR), 3).weights
-    )
-    links = linked_items(
-        interactions, USERS, ITEMS, 3, user_power=0.6, from_power=0.5, to_power=0.3
-    )
-    monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
-    large = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
-    np.testing.assert_array_equal(large.rows, links.rows)
-    np.testing.assert_array_equal(large.weights, links.weights)
+    """Solved, filtered or linked: the first that can, and what is asked for by name gives the same."""
+    asked = Linear(kind=kind, dropout=0.5, penalty=3.0)  # type: ignore[arg-type]
+    expected = strongest_weights(interactions, USERS, ITEMS, 3, asked)
+    monkeypatch.setattr(linear, "MOST_ITEMS", most)
+    monkeypatch.setattr(linear, "MOST_FILTERED", filtered)
+    found = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.weights, expected.weights)
 
 
-def test_the_closed_form_is_refused_where_it_would_take_the_memory(
+def test_a_kind_is_refused_where_it_would_take_the_memory(
     interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A recipe that insists on it is told what to set instead."""
     monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
-    with pytest.raises(ShortlistError, match=r"linear\.kind = 'propagation'"):
+    with pytest.raises(ShortlistError, match=r"linear\.kind = 'graph-filter'"):
         strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="edlae"))
+    monkeypatch.setattr(linear, "MOST_FILTERED", ITEMS - 1)
+    with pytest.raises(ShortlistError, match=r"linear\.kind = 'propagation'"):
+        strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="graph-filter"))

@@ -117,7 +117,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
-            ["`clip`, `log` and `scale` are for kind 'numeric'"],
+            ["`clip`, `log` and `scale` are for kinds 'numeric', 'count'"],
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nhash_bins = 9"),
@@ -134,7 +134,10 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             (BUCKET, 'kind = "text"\nhash_bins = 1'),
             ["hash_bins: expected greater than or equal to 2"],
         ),
-        ((BUCKET, 'kind = "categorical"\nkeep = "last"'), ["`keep` is for lists"]),
+        (
+            (BUCKET, 'kind = "categorical"\nkeep = "last"'),
+            ["`max_length` and `keep` are for lists"],
+        ),
         (
             (BUCKET, BUCKET + '\nshared = "money"'),
             ["`shared` is for kinds 'categorical' and 'text'"],
@@ -154,24 +157,18 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, 'kind = "combined"\nof = ["a", "a"]'),
-            ["needs `of`, two features or more, each once"],
+            ["`of` has a name twice"],
         ),
-        ((BUCKET, BUCKET + '\nof = ["a", "b"]'), ["`of` is for kind 'combined'"]),
+        (
+            (BUCKET, BUCKET + '\nof = ["a", "b"]'),
+            ["`of` is for kinds 'combined', 'age' and 'target'"],
+        ),
         (
             (BUCKET, BUCKET + NAME.format("") + COMBINED),
             [
                 "features.item.both combines 'name'",
                 "of kind 'categorical', without `list`, or 'bucket': price",
             ],
-        ),
-        (
-            (
-                BUCKET,
-                BUCKET
-                + NAME.format("").replace("text", 'bucket"\nboundaries=[1]#')
-                + COMBINED.replace("both", '"a/b"'),
-            ),
-            ["the name 'a/b' has a slash in it"],
         ),
         (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
         (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),

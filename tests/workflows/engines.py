@@ -24,6 +24,8 @@ MEAN = 1e-12
 WORDS = ["", "a", "A", "b", "ä", "中国", "İ", " a", "a\n", "\U0001f600", "zz"]
 WHOLE = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 0.1, 1e-300, -1e300, 2.5, float("nan"), float("inf"), float("-inf")]
+#: Kinds that are numbers, with the same options.
+NUMBERS = ["numeric", "count", "age", "target"]
 VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
     "words": (WORDS, pa.string()),
     "whole": (WHOLE, pa.int64()),
@@ -38,22 +40,41 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
 COUNTED = st.fixed_dictionaries({"frequency_threshold": st.integers(1, 3)}) | st.fixed_dictionaries(
     {"hash_bins": st.integers(2, 4)}
 )
+#: Twice what can be combined.
+KINDS = ["categorical", "bucket", "categorical", "bucket", "list", "text", *NUMBERS]
 
 
 @st.composite
 def features(
-    draw: st.DrawFn, prefix: str, rows: int, pools: list[str]
-) -> dict[str, tuple[dict, pa.Array]]:
-    """Up to five columns: what the recipe says of each, and its values."""
-    columns = {}
+    draw: st.DrawFn, identity: str, rows: int, pools: list[str]
+) -> tuple[dict[str, Any], dict[str, pa.Array]]:
+    """Up to five features as the recipe says them, and raw columns that they are made of."""
+    features, columns = {}, {}
+    targets = [identity]  # single values, which a target may be of
     for number in range(draw(st.integers(0, 5))):
-        kind = draw(
-            st.sampled_from(["categorical", "bucket", "categorical", "list", "text", "numeric"])
-        )
+        name = f"{identity}{number}"
+        kind = draw(st.sampled_from(KINDS))
         options: dict[str, Any] = {"kind": "categorical" if kind == "list" else kind}
-        if kind in ("categorical", "list"):
+        features[name] = options
+        if kind in NUMBERS:
+            options["clip"] = draw(st.sampled_from([None, [-2.0, 0.1], [0.0, 1e5]]))
+            options["log"] = draw(st.booleans())
+            options["scale"] = draw(st.sampled_from(["standard", "min-max"]))
+        if kind == "count":
+            options["days"] = draw(st.sampled_from([None, 3 / 86_400, 0.5]))
+            options["positive"] = draw(st.booleans())
+            continue
+        if kind == "target":
+            of = draw(st.lists(st.sampled_from(targets), max_size=2, unique=True))
+            options |= {"of": of, "folds": draw(st.integers(2, 4))}
+            options["smoothing"] = draw(st.sampled_from([0.0, 1.0, 20.0]))
+            if of:
+                continue
+        if kind in ("categorical", "list", "target"):
             pool, dtype = VALUES[draw(st.sampled_from(pools))]
             value = st.none() | st.sampled_from(pool)
+        if kind in ("categorical", "target"):
+            targets.append(name)
         if kind == "list":
             value, dtype = st.none() | st.lists(value, max_size=4), pa.list_(dtype)
             options |= {"list": True, "max_length": draw(st.integers(1, 3))}
@@ -71,40 +92,42 @@ def features(
             special = [0.1, float("nan"), -3.0]
             value = st.none() | st.sampled_from(special) | st.floats(-1e6, 1e6, width=32)
             dtype = pa.float64()
-        if kind == "numeric" and draw(st.booleans()):
+        if kind == "age":
+            value = st.none() | st.integers(-(10**9), 10**9)
+            dtype = draw(st.sampled_from([pa.int64(), pa.timestamp("ms"), pa.timestamp("us")]))
+        if kind in ("numeric", "age") and draw(st.booleans()):
             options["fill"] = draw(st.sampled_from([0.1, -2.0]))
-        if kind == "numeric":
-            options["clip"] = draw(st.sampled_from([None, [-2.0, 0.1], [0.0, 1e5]]))
-            options["log"] = draw(st.booleans())
-            options["scale"] = draw(st.sampled_from(["standard", "min-max"]))
         if kind == "bucket":
             options["boundaries"] = [-3.0, 0.1]
         values = draw(st.lists(value, min_size=rows, max_size=rows))
-        columns[f"{prefix}{number}"] = (options, pa.array(values, dtype))
-    return columns
+        columns[name] = pa.array(values, dtype)
+    return features, columns
 
 
-def combined(draw: st.DrawFn, prefix: str, columns: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the recipe says of the columns of a side, and perhaps of a combination of two or three."""
-    said = {name: options for name, (options, _) in columns.items()}
+def combine(draw: st.DrawFn, identity: str, features: dict[str, Any]) -> None:
+    """Add a combination of two or three features, where there are as many; before or after them."""
     parts = [
         name
-        for name, one in said.items()
+        for name, one in features.items()
         if one["kind"] == "bucket" or (one["kind"] == "categorical" and "list" not in one)
     ]
     if len(parts) < 2:
-        return said
+        return
     of = draw(st.lists(st.sampled_from(parts), min_size=2, max_size=3, unique=True))
-    together = {f"{prefix}_and": {"kind": "combined", "of": of, **draw(COUNTED)}}
-    return together | said if draw(st.booleans()) else said | together
+    others = list(features.items()) if draw(st.booleans()) else []
+    for name, _ in others:
+        del features[name]
+    features[f"{identity}_and"] = {"kind": "combined", "of": of, **draw(COUNTED)}
+    features.update(others)
 
 
-def share(draw: st.DrawFn, columns: dict[str, tuple[dict[str, Any], pa.Array]]) -> None:
+def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array]) -> None:
     """Let columns of one type share a vocabulary, those of the other side too."""
     by_type: dict[pa.DataType, list[dict[str, Any]]] = {}
-    for options, values in columns.values():
+    for name, options in features.items():
         if options["kind"] in ("categorical", "text"):
-            dtype = values.type.value_type if pa.types.is_list(values.type) else values.type
+            dtype = columns[name].type
+            dtype = dtype.value_type if pa.types.is_list(dtype) else dtype
             by_type.setdefault(dtype, []).append(options)
     for dtype, members in by_type.items():
         if len(members) > 1 and draw(st.booleans()):
@@ -126,19 +149,21 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     # of few types, so that some columns have one in common
     pools = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2))
     sides = []
-    for ids, prefix in ((user_ids, "u"), (item_ids, "i")):
+    for ids, name in ((user_ids, "who"), (item_ids, "what")):
         listed = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
-        sides.append((listed, draw(features(prefix, len(listed), pools))))
-    (users, of_users), (items, of_items) = sides
-    share(draw, of_users | of_items)
+        chosen, columns = draw(features(name, len(listed), pools))
+        combine(draw, name, chosen)
+        sides.append((chosen, {name: pa.array(listed)} | columns))
+    (of_users, users), (of_items, items) = sides
+    share(draw, of_users | of_items, users | items)
     tables = {
         "interactions": pa.table(
             dict(
                 zip(("who", "what", "at", "stars"), map(list, zip(*rows, strict=True)), strict=True)
             )
         ),
-        "users": pa.table({"who": users} | {name: one[1] for name, one in of_users.items()}),
-        "items": pa.table({"what": items} | {name: one[1] for name, one in of_items.items()}),
+        "users": pa.table(users),
+        "items": pa.table(items),
     }
     interactions: dict[str, Any] = {
         "history_length": draw(st.integers(0, 3)),
@@ -154,10 +179,7 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
             "item_frequency_threshold": draw(threshold),
             "drop_rare": draw(st.booleans()),
         },
-        features={
-            "user": combined(draw, "u", of_users),
-            "item": combined(draw, "i", of_items),
-        },
+        features={"user": of_users, "item": of_items},
         split={
             "kind": draw(st.sampled_from(["random", "stratified", "temporal", "leave-last-out"])),
             "test": 0.3,
@@ -173,7 +195,7 @@ def random_recipe(**tables: Any) -> Recipe:
         "name": "random",
         "source": {"kind": "parquet", "interactions": "interactions.parquet"},
         "columns": {"user": "who", "item": "what", "timestamp": "at", "label": "stars"},
-        "ranker": {"kind": "none"},
+        "ranker": {"ids": True},
         "split": {"kind": "random", "test": 0.3, "valid": 0.3},
     }
     return Recipe.model_validate({**recipe, **tables}, strict=False)
@@ -227,9 +249,10 @@ def _assert_same_table(one: pa.Table, other: pa.Table, name: str) -> None:
     if not name.startswith("workflow/categories/"):
         assert one.schema.equals(other.schema), name
     for column in one.column_names:
-        if one[column].type == pa.float32():
+        kind = one[column].type
+        if kind == pa.float32() or pa.types.is_fixed_size_list(kind):
             np.testing.assert_allclose(
-                one[column].to_numpy(), other[column].to_numpy(), FLOAT32, FLOAT32, err_msg=column
+                one[column].to_pylist(), other[column].to_pylist(), FLOAT32, FLOAT32, err_msg=column
             )
         else:
             assert one[column].to_pylist() == other[column].to_pylist(), f"{name}: {column}"

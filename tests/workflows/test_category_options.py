@@ -204,6 +204,17 @@ def test_a_combination_is_one_of_the_codes_of_its_parts(
     ]
 
 
+def test_a_slash_in_the_name_of_a_combination_is_refused(tmp_path: Any) -> None:
+    """It is no column, and its vocabulary is a file of its name all the same."""
+    features = {
+        "gender": {"kind": "categorical"},
+        "age": {"kind": "bucket", "boundaries": [30.0]},
+        "a/b": {"kind": "combined", "of": ["gender", "age"]},
+    }
+    data = tables(PEOPLE, {"i": [1, 2, 3]}, MET)
+    assert "'a/b' has a slash" in prepared_by("polars", recipe(features), data, tmp_path)
+
+
 @ENGINES
 def test_the_last_values_of_a_list_and_of_a_text_can_be_kept(tmp_path: Any, engine: Engine) -> None:
     """What is cut off is not counted either; a shorter list stays whole."""

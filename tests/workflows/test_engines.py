@@ -13,6 +13,7 @@ from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.recipe import Recipe
 from tests.workflows.engines import assert_same, prepared_by, random_recipe, shops
+from tests.workflows.served import assert_served_as_prepared
 from tests.workflows.shop import write_shop
 from workflows.engines import chosen_engine
 from workflows.prepare import prepare
@@ -46,6 +47,7 @@ def test_any_tables_and_features_come_out_the_same(
             assert one == other  # both refuse, for one reason
         else:
             assert_same(one, other)
+            assert_served_as_prepared(one)
 
 
 def test_nvtabular_wants_a_value_in_a_list(tmp_path: Path) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from recipes.artifacts import Raw
-from recipes.data import Feature, raw_features
+from recipes.features import Side
 from recipes.recipe import Recipe
 from sources.tables import TableName
 from workflows.inspection.counted import id_of
 from workflows.splits import TEST, TRAIN
+from workflows.times import in_seconds
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,8 @@ def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     )
 
 
-def of_side(
-    recipe: Recipe, side: Literal["user", "item"], path: Path, ids: pl.DataFrame
-) -> Iterator[Column]:
-    """The features of a users or items table; what is combined of them is not among them.
+def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterator[Column]:
+    """The columns of a users or items table that features are made of.
 
     Args:
         ids: ``by_value`` of the id; its sums over the ids of a value are the value's.
@@ -98,11 +96,14 @@ def of_side(
     table = pl.scan_parquet(path)
     types = table.collect_schema()
     identity = getattr(recipe.columns, side)
-    features: dict[str, Feature] = getattr(recipe.features, side)
-    for name, feature in raw_features(features).items():
+    features = recipe.features.of_side(side)
+    for name, key in recipe.features.columns(side).items():
+        if name == identity:
+            continue  # the interactions have it, too
+        feature = features[key]
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
-        is_number = feature.kind in ("numeric", "bucket")
-        value = pl.col(name)
+        is_number = feature.kind in ("numeric", "bucket", "age")
+        value = in_seconds(raw[name]) if feature.kind == "age" else raw[name]
         if is_number:
             value = value.cast(pl.Float64).fill_nan(None)
         raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
@@ -116,7 +117,7 @@ def of_side(
         yield Column(
             table="users" if side == "user" else "items",
             name=name,
-            key=f"features.{side}.{name}",
+            key=f"features.{side}.{key}",
             is_number=is_number,
             type=str(types[name]),
             rows=rows,

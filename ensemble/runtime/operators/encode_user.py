@@ -4,7 +4,6 @@ import numpy as np
 
 from ..catalogue import NO_ROW
 from ..codes import OUT_OF_VOCABULARY
-from ..encoding import raw_columns
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -26,8 +25,8 @@ class EncodeUser(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        raw = (f"raw.{name}" for name in raw_columns(self._encoding.user_features))
-        return ("user_id", "known_user", *raw, "raw.interactions")
+        features = (f"raw.{name}" for name in self._encoding.user_columns)
+        return ("user_id", "known_user", *features, "raw.interactions")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -56,8 +55,8 @@ class EncodeUser(Operator):
             f"user.{encoding.user.name}": np.where(known, codes, OUT_OF_VOCABULARY).astype(np.int64)
         }
         for each in encoding.user_features:
-            values = (columns[f"raw.{name}"].tolist() for name in each.columns)
-            encoded[f"user.{each.name}"] = each.encode(*values)
+            raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
+            encoded[f"user.{each.name}"] = each.encode(*raw_values)
         raw = columns["raw.interactions"]
         interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:

@@ -1,0 +1,46 @@
+"""A training's graphs do not stay in memory."""
+
+import gc
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
+
+from models.batches import Batches
+from models.fitting import Logs, fit
+from models.retrievers.softmax import softmax_loss
+
+
+class Pulled(tf.keras.Model):
+    """Three vectors, each row's own to be told from the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors = self.add_weight("vectors", (3, 2), initializer="ones")
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        return tf.gather(self.vectors, columns["code"])
+
+    def train_step(self, batch: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, tf.Tensor]:
+        codes = batch[0]["code"]
+        with tf.GradientTape() as tape:
+            rows = self(batch[0])
+            loss = softmax_loss(rows, self.vectors + 0, tf.zeros(3), codes, tf.ones(3))
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {"loss": loss}
+
+
+def graphs() -> int:
+    gc.collect()
+    return sum(isinstance(each, FuncGraph) for each in gc.get_objects())
+
+
+def test_a_loss_with_a_gradient_of_its_own_leaves_no_graph() -> None:
+    """What the graph holds, variables and rows, is free once the model is."""
+    before = graphs()
+    model = Pulled()
+    model.compile("sgd")
+    codes = {"code": np.array([0, 1, 2, 1], np.int32)}
+    fit(model, Batches(codes, 2, seed=1), epochs=1, logs=Logs())
+    del model
+    assert graphs() == before

@@ -1,0 +1,61 @@
+"""Raw columns of features of kind age and target are checked when tables are read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recipes.artifacts import Artifacts
+from recipes.errors import ShortlistError
+from sources.ingest import ingest
+from tests.sources import shop
+
+RECIPE = shop.RECIPE.replace(
+    "[features.item]",
+    """sold = { kind = "count" }
+since = { kind = "age", of = "joined" }
+[features.item]
+brand_rate = { kind = "target", of = ["brand", "product"] }""",
+)
+
+
+def read(folder: Path, **columns: Any) -> list[str]:
+    """What is said when the shop has such columns in its tables of customers and products."""
+    users = shop.CUSTOMERS | {"joined": columns.get("joined", [0, 86_400, None])}
+    items = shop.PRODUCTS | {"brand": columns.get("brand", ["A", None, "B"])}
+    said: list[str] = []
+    recipe = shop.write(folder, RECIPE, customers=users, products=items)
+    ingest(recipe, Artifacts(folder / "artifacts"), None, said.append)
+    return said
+
+
+def test_a_count_needs_no_column(tmp_path: Path) -> None:
+    """Seconds with nulls are a time, nulls are a value of a target, and ids may be one."""
+    assert not any("sold" in line for line in read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        (
+            {"joined": ["2024", "soon", None]},
+            "must be an integer \\(seconds\\) or a datetime, because features.user.since is of kind",
+        ),
+        ({"joined": [1.5, 2.5, None]}, "'joined' of .* must be an integer \\(seconds\\)"),
+        ({"brand": [["A"], [], []]}, "'brand' of .* must be one value a row, .*brand_rate says so"),
+        ({"brand": [{"a": 1}] * 3}, "'brand' of .* to be a category"),
+    ],
+)
+def test_other_columns_are_refused(tmp_path: Path, columns: dict[str, Any], complaint: str) -> None:
+    """The raw column, what it must be, and the feature that says so."""
+    with pytest.raises(ShortlistError, match=complaint):
+        read(tmp_path, **columns)
+
+
+def test_a_missing_column_is_named_with_the_feature(tmp_path: Path) -> None:
+    """The raw column is missing, not one of the feature's name."""
+    recipe = shop.write(tmp_path, RECIPE)
+    with pytest.raises(
+        ShortlistError, match=r"no column 'joined', .* names as features.user.since"
+    ):
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)

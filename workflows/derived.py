@@ -1,0 +1,155 @@
+"""Features that the interactions or times say: counted once, before any engine begins.
+
+Each is a float64 column of the users or items table from here on, and engines treat it as any other
+number. What depends on the interaction as well, a target that is taken out of fold, goes with the row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ensemble.runtime.number_features import shaped
+from ensemble.runtime.times import SECONDS_A_DAY
+from recipes.artifacts import Prepared
+from recipes.data import POSITIVE
+from recipes.errors import ShortlistError
+from recipes.features import Feature, Side
+from recipes.recipe import Recipe
+from workflows.graph import FeatureGraph
+from workflows.normalize import normalized
+from workflows.partitions import arrow_table, write_table
+from workflows.selection import PART
+from workflows.splits import TEST
+from workflows.tables import Tables
+from workflows.target import TargetStatistics, target_statistics
+from workflows.times import in_seconds
+
+
+@dataclass(frozen=True)
+class Derived:
+    """``tables``: with a number for each derived feature; ``newest``: time of the newest interaction of the
+    training part, in seconds, where a feature may need it; ``targets``: by the feature's name."""
+
+    tables: Tables
+    newest: int | None
+    targets: Mapping[str, TargetStatistics]
+
+    def told(self, partition: pl.DataFrame) -> list[pl.Series]:
+        """The targets of interactions whose users and items are rows of their tables, float64 [n] each."""
+        return [
+            pl.Series(name, each.of_interactions(partition, each.means))
+            for name, each in self.targets.items()
+        ]
+
+
+def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
+    """Out of the interactions, with ``PART``, whose users and items are rows of their tables.
+
+    Raises ``ShortlistError`` where a target does not vary.
+    """
+    columns = recipe.columns
+    if not any(feature.is_derived for feature in recipe.features.both.values()):
+        return Derived(tables, None, {})
+    training = rows.filter(pl.col(PART) != TEST)
+    seconds = None if columns.timestamp is None else in_seconds(training[columns.timestamp])
+    newest = None if seconds is None else int(seconds.max())  # type: ignore[arg-type]
+    targets: dict[str, TargetStatistics] = {}
+    sides = []
+    for table, features, own, other in (
+        (tables.users, recipe.features.user, columns.user, columns.item),
+        (tables.items, recipe.features.item, columns.item, columns.user),
+    ):
+        for name, feature in features.items():
+            if feature.kind == "count":
+                counted = training[own].filter(_counts(feature, training, seconds, newest))
+                numbers = np.bincount(counted.to_numpy(), minlength=len(table))
+                table = table.with_columns(pl.Series(name, numbers, pl.Float64))
+            elif feature.kind == "age":
+                # as the server divides: Polars multiplies by an inverse, which differs in the last bit
+                days = (newest - table[name].to_numpy()) / SECONDS_A_DAY
+                table = table.with_columns(pl.Series(name, days, nan_to_null=True))
+            elif feature.kind == "target":
+                targets[name] = target_statistics(
+                    own,
+                    other,
+                    table[name].struct.unnest(),
+                    training,
+                    _targets(recipe, name, training),
+                    feature.smoothing,
+                    feature.folds,
+                )
+                table = table.with_columns(pl.Series(name, targets[name].of_all))
+        sides.append(table)
+    return Derived(replace(tables, users=sides[0], items=sides[1]), newest, targets)
+
+
+def _counts(
+    feature: Feature, training: pl.DataFrame, seconds: pl.Series | None, newest: int | None
+) -> pl.Series:
+    """Which interactions a count is of."""
+    counts = training[POSITIVE] if feature.positive else pl.repeat(True, len(training), eager=True)
+    if feature.days is None:
+        return counts
+    assert seconds is not None  # the recipe was checked
+    assert newest is not None
+    return counts & (newest - seconds <= feature.days * SECONDS_A_DAY)
+
+
+def _targets(recipe: Recipe, name: str, training: pl.DataFrame) -> np.ndarray:
+    label = recipe.columns.label
+    targets = training[label or POSITIVE].cast(pl.Float64).to_numpy()
+    if targets.min() == targets.max():
+        what = f"the label '{label}'" if label else "being a positive"
+        raise ShortlistError(
+            f"feature '{name}' of kind 'target' is a mean that does not vary: {what} is {targets[0]:g} in "
+            f"all of the {len(targets):,} interactions of the training part. Leave the feature out, or give "
+            "columns.label or interactions.positive that tell interactions apart."
+        )
+    return targets
+
+
+def encoded_means(
+    graph: FeatureGraph, targets: Mapping[str, TargetStatistics]
+) -> dict[str, np.ndarray]:
+    """The means of each target as the fitted graph encodes them, float32 [categories, folds + 1]."""
+    features, found = graph.recipe.features.both, {}
+    for name, each in targets.items():
+        scaling = graph.scaling(features[name])
+        values = shaped(each.means, features[name].clip, features[name].log)
+        found[name] = normalized(values, scaling.means[name], scaling.stds[name])
+    return found
+
+
+def write_derived(graph: FeatureGraph, derived: Derived, prepared: Prepared) -> None:
+    """What the encoded tables do not say: raw counts, and what targets are out of each fold."""
+    columns, tables = graph.recipe.columns, derived.tables
+    _write_counts(graph.recipe, "user", columns.user, tables.users, prepared)
+    _write_counts(graph.recipe, "item", columns.item, tables.items, prepared)
+    means = encoded_means(graph, derived.targets)
+    for own, path in (
+        (columns.user, prepared.out_of_fold("user")),
+        (columns.item, prepared.out_of_fold("item")),
+    ):
+        lists = {
+            name: _lists(means[name][each.of_row, :-1])
+            for name, each in derived.targets.items()
+            if each.own == own
+        }
+        if lists:
+            path.parent.mkdir(exist_ok=True)
+            write_table(pa.table(lists), path)
+
+
+def _write_counts(
+    recipe: Recipe, side: Side, own: str, table: pl.DataFrame, prepared: Prepared
+) -> None:
+    if counts := recipe.features.counts(side):
+        whole = table.select(own, pl.col(counts).cast(pl.Int64))
+        write_table(arrow_table(whole), prepared.counts(side))
+
+
+def _lists(rows: np.ndarray) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
