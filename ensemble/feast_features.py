@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ensemble.runtime.encoding import Encoding, spell
+from ensemble.runtime.encoding import Encoding
+from ensemble.runtime.values import spell
 from ensemble.user_features import FeaturesOfUser, checked, given_features
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding, is_null, spell
+from ensemble.runtime.category_features import Categorical
+from ensemble.runtime.encoding import Encoder, Encoding
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
 from ensemble.runtime.release import OnnxModel
+from ensemble.runtime.values import is_null, spell
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
 from recipes.inputs import need
@@ -99,7 +101,7 @@ def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[
     found: dict[str, list[Any]] = {}
     for path, names in (
         (artifacts.raw.items, [name for name in recipe.features.columns("item") if name != item]),
-        (artifacts.prepared.counts("item"), list(recipe.features.counts("item"))),
+        (artifacts.prepared.counts("item"), recipe.features.counts("item")),
     ):
         if not names or not path.exists():
             continue

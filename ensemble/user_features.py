@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.json_lines import parsed, raw_id
-from ensemble.runtime.encoding import is_null
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.nearest import nearest
 from ensemble.runtime.times import seconds_of
-from recipes.data import Feature
+from ensemble.runtime.values import is_null
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.recipe import Recipe
 
 #: Users that are written together.
@@ -70,8 +70,10 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
 
 def given_features(recipe: Recipe) -> dict[str, Feature]:
     """What may be given of a user, by name: raw columns, and counts where one knows better."""
-    columns = {**recipe.features.columns("user"), **recipe.features.counts("user")}
-    return {name: feature for name, feature in columns.items() if name != recipe.columns.user}
+    features = recipe.features
+    read_by = features.columns("user") | {name: name for name in features.counts("user")}
+    read_by.pop(recipe.columns.user, None)
+    return {name: features.user[reader] for name, reader in read_by.items()}
 
 
 def _expected(kind: str, is_list: bool, value: Any) -> str:

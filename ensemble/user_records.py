@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from ensemble.runtime.encoding import Encoding, is_null, spell
+from ensemble.runtime.encoding import Encoding
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.manifest import sha256
 from ensemble.runtime.times import seconds_of
+from ensemble.runtime.values import is_null, spell
 from recipes.artifacts import Artifacts
 from recipes.data import POSITIVE
 from recipes.inputs import need
@@ -42,7 +43,7 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
     known: dict[str, dict[str, object]] = {}
     for path, features in (
         (artifacts.raw.users, [name for name in columns if name != user]),
-        (artifacts.prepared.counts("user"), list(recipe.features.counts("user"))),
+        (artifacts.prepared.counts("user"), recipe.features.counts("user")),
     ):
         if not path.exists():
             continue

@@ -292,13 +292,9 @@ def _fixed_length(column: ColumnSchema) -> ColumnSchema:
 
 def _columns(path: Path, schema: Schema) -> Arrays:
     frame = pq.read_table(path).to_pandas()
-    columns = {}
-    for column in schema:
-        if column.name not in frame:
-            continue  # the history is not a column of the users table
-        values = frame[column.name]
-        if column.is_list:
-            columns[column.name] = pad(list(values), list_length(column))
-        else:
-            columns[column.name] = values.to_numpy()
-    return columns
+    found = [
+        column for column in schema if column.name in frame
+    ]  # no history is in the users table
+    arrays = {column.name: frame[column.name].to_numpy() for column in found}
+    lists = {column.name: list_length(column) for column in found if column.is_list}
+    return arrays | {name: pad(list(arrays[name]), length) for name, length in lists.items()}

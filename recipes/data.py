@@ -1,12 +1,10 @@
 """What a recipe says of its data: where they come from, what the columns are, how they are split."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from recipes.table import Fraction, Positive, PositiveFloat, Table
-
-Side = Literal["user", "item"]
+from recipes.table import Fraction, Positive, Table
 
 #: Column of the prepared interactions: whether a row is a positive.
 POSITIVE = "positive"
@@ -97,152 +95,6 @@ class Vocabulary(Table):
     #: Leave out rare users and items with their interactions instead. They are then counted over all
     #: interactions, before the split, and an item without interactions is no candidate.
     drop_rare: bool = False
-
-
-def _several(names: Any) -> Any:
-    if isinstance(names, str):
-        return (names,)
-    return tuple(names) if isinstance(names, list) else names
-
-
-class Feature(Table):
-    """A raw column of a users or items table, or what the interactions say of it, for the models.
-
-    ``categorical``: a code per distinct value (``list``: several values a row);
-    ``text``: a code per distinct word of a text, in lower case, as a list;
-    ``numeric``: missing values filled with ``fill``, then ``clip``, ``log`` and ``scale``;
-    ``bucket``: the number of the interval that ``boundaries`` cut, as a category.
-
-    The others are numbers of the training part (train and valid), and go on as ``numeric`` does:
-
-    ``count``: how many interactions the user or item has; no raw column is read;
-    ``age``: days from a time in the table to the newest interaction, missing ones ``fill``;
-    ``target``: the mean label (without labels: the share of positives) of the interactions whose user or
-    item has the same value, for the ranker alone. For an interaction of the training part it is
-    taken from other folds than its own (``workflows.target``).
-    """
-
-    kind: Literal["categorical", "text", "numeric", "bucket", "count", "age", "target"]
-    #: For ``age`` and ``target``: the raw column, or for ``target`` several whose values count together. By
-    #: default the column of the feature's own name.
-    of: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
-    #: For ``count``: only interactions of so many days before the newest one.
-    days: PositiveFloat | None = None
-    #: For ``count``: only positives.
-    positive: bool = False
-    #: For ``target``: how many interactions' worth of the overall mean is mixed in.
-    smoothing: Annotated[float, Field(ge=0)] = 20.0
-    #: For ``target``: into how many folds the training part is dealt, for an item feature by user, for a
-    #: user feature by item.
-    folds: Annotated[int, Field(ge=2, le=100)] = 5
-    list: bool = False
-    frequency_threshold: Positive = 1
-    #: For lists and texts: at most this many values or words a row, the first ones.
-    max_length: Positive = 16
-    boundaries: tuple[float, ...] = ()
-    fill: float = 0.0
-    #: The least and the greatest number there may be; what is beyond them becomes them.
-    clip: tuple[float, float] | None = None
-    #: log(1 + x), and of a negative number -log(1 - x).
-    log: bool = False
-    #: ``standard``: mean 0 and variance 1; ``min-max``: the training part lies between 0 and 1.
-    scale: Literal["standard", "min-max"] = "standard"
-
-    @property
-    def several(self) -> bool:
-        """Whether a row has any number of codes, of a list's values or of a text's words."""
-        return self.list or self.kind == "text"
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the models get a number, and no code."""
-        return self.kind in ("numeric", "count", "age", "target")
-
-    @property
-    def is_derived(self) -> bool:
-        """Whether the number depends on the interactions (``workflows.derived``)."""
-        return self.kind in ("count", "age", "target")
-
-    def columns(self, name: str) -> tuple[str, ...]:
-        """The raw columns that a feature of this name is made of."""
-        if self.kind == "count":
-            return ()
-        return self.of or (name,)
-
-    @model_validator(mode="after")
-    def _options_fit_the_kind(self) -> "Feature":
-        if self.kind == "bucket" and list(self.boundaries) != sorted(set(self.boundaries)):
-            raise ValueError("`boundaries` must be given in ascending order, each once")
-        if self.kind == "bucket" and not self.boundaries:
-            raise ValueError("kind 'bucket' needs `boundaries`, such as [18, 35, 50]")
-        if self.kind != "bucket" and self.boundaries:
-            raise ValueError("`boundaries` is for kind 'bucket'")
-        if self.kind != "categorical" and self.list:
-            raise ValueError("`list` is for kind 'categorical'")
-        if self.kind not in ("categorical", "text") and self.frequency_threshold > 1:
-            raise ValueError("`frequency_threshold` is for kinds 'categorical' and 'text'")
-        if not self.is_number and (self.clip or self.log or self.scale != "standard"):
-            raise ValueError(
-                "`clip`, `log` and `scale` are for kinds 'numeric', 'count', 'age' and 'target'"
-            )
-        if self.clip and self.clip[0] >= self.clip[1]:
-            raise ValueError("`clip` must be two numbers in ascending order, such as [0, 1000]")
-        return self
-
-    @model_validator(mode="after")
-    def _options_of_derived_numbers_fit_the_kind(self) -> "Feature":
-        if self.kind in ("count", "target") and self.fill:
-            raise ValueError("`fill` is for kinds 'numeric' and 'age': the others miss no value")
-        if self.kind not in ("age", "target") and self.of:
-            raise ValueError("`of` is for kinds 'age' and 'target'")
-        if self.kind == "age" and len(self.of) > 1:
-            raise ValueError("kind 'age' is of one column: `of` must be its name")
-        if len(set(self.of)) < len(self.of):
-            raise ValueError("`of` names a column twice")
-        if self.kind != "count" and (self.days is not None or self.positive):
-            raise ValueError("`days` and `positive` are for kind 'count'")
-        for name in ("smoothing", "folds"):
-            default = type(self).model_fields[name].default
-            if self.kind != "target" and getattr(self, name) != default:
-                raise ValueError(f"`{name}` is for kind 'target'")
-        return self
-
-
-class Features(Table):
-    """What the models get of users and items, by name."""
-
-    user: dict[str, Feature] = {}
-    item: dict[str, Feature] = {}
-
-    @model_validator(mode="after")
-    def _counts_have_names_of_their_own(self) -> "Features":
-        for side in (self.user, self.item):
-            read = {column for name, each in side.items() for column in each.columns(name)}
-            for name, feature in side.items():
-                if feature.kind == "count" and name in read:
-                    raise ValueError(
-                        f"'{name}' of kind 'count' has the name of a column that another feature is "
-                        "made of: call it otherwise"
-                    )
-        return self
-
-    @property
-    def both(self) -> dict[str, Feature]:
-        """Those of either side."""
-        return {**self.user, **self.item}
-
-    def columns(self, side: Side) -> dict[str, Feature]:
-        """The raw columns of a side's table that are read, each with the first feature that does."""
-        found: dict[str, Feature] = {}
-        for name, feature in getattr(self, side).items():
-            for column in feature.columns(name):
-                found.setdefault(column, feature)
-        return found
-
-    def counts(self, side: Side) -> dict[str, Feature]:
-        """The features of a side that no raw column holds."""
-        features: dict[str, Feature] = getattr(self, side)
-        return {name: feature for name, feature in features.items() if feature.kind == "count"}
 
 
 class Split(Table):

@@ -114,7 +114,7 @@ def _explain(problem: Any) -> str:
     key, value = _dotted(location), problem["input"]
     if kind == "extra_forbidden":
         siblings = _keys_at(location[:-1])
-        hint = nearest(str(location[-1]), siblings) or _elsewhere(str(location[-1]))
+        hint = _elsewhere(str(location[-1])) or nearest(str(location[-1]), siblings)
         return f"{key}: there is no such key.{hint} Valid keys here: {', '.join(siblings)}."
     if kind == "missing":
         return f"{key}: this key is missing, and a recipe needs it."

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from recipes.data import PLACE, POSITIVE, Columns, Features, Interactions, Source, Split, Vocabulary
+from recipes.data import PLACE, POSITIVE, Columns, Interactions, Source, Split, Vocabulary
+from recipes.features import Features
 from recipes.models import Als, Joint, Linear, Ranker, Retriever
 from recipes.serving import Serving
 from recipes.table import Positive, Table
@@ -154,11 +155,13 @@ class Recipe(Table):
         ]
         parts += [(f"features.user.{name}", name) for name in self.features.user]
         parts += [(f"features.item.{name}", name) for name in self.features.item]
+        shared = sorted({one.shared for one in self.features.both.values() if one.shared})
+        parts += [(f"shared = '{name}'", name) for name in shared]
         for part, name in parts:
             if name in taken:
                 raise ValueError(
                     f"'{name}' is both {taken[name]} and {part}; the models see one table with "
-                    "all columns, so rename one of them in the data"
+                    "all columns, so rename one of them"
                 )
             taken[name] = part
         return self

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipes.data import Feature
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.load import nearest
 from recipes.plain_types import is_list
 from recipes.recipe import Recipe

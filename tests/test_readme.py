@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pyarrow.parquet as pq
 
 from recipes.artifacts import Artifacts
+from recipes.features import Feature
 from recipes.load import load
 from scripts.cli import COMMANDS
 from sources.ingest import ingest
@@ -26,6 +28,20 @@ def test_the_made_up_shop_is_read_as_the_readme_shows_it(tmp_path: Path) -> None
     assert orders.column_names == ["customer", "product", "ordered_at"]
     assert pq.read_table(artifacts.raw.items)["tags"].to_pylist()[0] == ["desk", "gift"]
     assert said == [f"{orders.num_rows:,} interactions, 40 users, 12 items in {artifacts.raw.root}"]
+
+
+def test_the_features_that_are_explained_are_a_recipe_s(tmp_path: Path) -> None:
+    """The page on features shows a table that a recipe takes, with every kind of them."""
+    page = (ROOT / "docs/features.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    recipe = shop_recipe()
+    path = tmp_path / "shop.toml"
+    before, after = recipe.index("[features.user]"), recipe.index("[split]")
+    told_apart = '[interactions]\npositive = "paid"\n'  # which a target needs, or a label
+    path.write_text(recipe[:before] + told_apart + block + recipe[after:], encoding="utf-8")
+    features = load(str(path)).features
+    kinds = {one.kind for one in features.both.values()}
+    assert kinds == set(get_args(Feature.model_fields["kind"].annotation))
 
 
 def test_every_command_and_target_of_the_readme_exists() -> None:

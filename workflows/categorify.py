@@ -23,7 +23,16 @@ class Categorify(nvtabular.ops.Categorify):
     null fails (``dropna().iloc[0]``), a null in a list is coded 2, integers beside a null in a list
     become floats, and a column without one value at fit leaves no vocabulary file behind. The order
     of equal counts is that of a sort whose ties depend on the CPU: vocabularies are sorted again.
+
+    ``shared``: the name of the vocabulary that a column shares with others, by column.
+    NVTabular fits columns together where one node of the graph has them all. Here each has its own,
+    on whichever side; they are counted one by one, and the counts are added up.
     """
+
+    def __init__(self, shared: dict[str, str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.storage_name = shared or {}
+        self._counted: dict[str, list[pd.DataFrame]] = {}
 
     def fit(self, col_selector: ColumnSelector, ddf: dd.DataFrame) -> Any:
         if isinstance(ddf._meta, pd.DataFrame):
@@ -33,32 +42,69 @@ class Categorify(nvtabular.ops.Categorify):
             )
         return super().fit(col_selector, ddf)
 
+    def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
+        options = super()._create_fit_options_from_columns(columns)
+        if self.storage_name:  # what is rare in one of them may be frequent in all
+            options.freq_limit = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
+        return options
+
     def fit_finalize(self, categories: dict[str, str]) -> None:
         for name, path in categories.items():
-            size = f"{name}_size"
-            found = pd.DataFrame({name: pd.Series([], dtype=object), size: 0})
-            if Path(path).exists():
-                # of a column without values there may be one row: a null without a size
-                found = pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
-            # by value first: a stable sort leaves equal counts in that order
-            found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
-            write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
-        super().fit_finalize(categories)
+            found = _counts(Path(path), name)
+            group = self.storage_name.get(name)
+            if group is None:
+                self._write(name, path, found)
+                continue
+            for kind in ("unique", "meta"):  # of this column alone
+                Path(path).with_name(f"{kind}.{name}.parquet").unlink(missing_ok=True)
+            counted = self._counted.setdefault(group, [])
+            counted.append(found.set_axis([group, f"{group}_size"], axis=1))
+            if len(counted) == list(self.storage_name.values()).count(group):
+                found = _added_up(self._counted.pop(group), group, self.freq_threshold[group])
+                self._write(group, str(Path(path).with_name(f"unique.{group}.parquet")), found)
+
+    def _write(self, name: str, path: str, found: pd.DataFrame) -> None:
+        size = f"{name}_size"
+        # by value first: a stable sort leaves equal counts in that order
+        found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
+        write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
+        super().fit_finalize({name: path})
 
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
         if not isinstance(df, pd.DataFrame):
             return super().transform(col_selector, df)
         encoded = {}
         for name in col_selector.names:
-            flat, lengths = _flat(df[name])
+            flat, lengths = flattened(df[name])
             present = flat.notna().to_numpy()
             codes = np.full(len(flat), NULL, np.int64)
             if present.any():
                 known = pd.DataFrame({name: flat[present].reset_index(drop=True)})
                 found = super().transform(ColumnSelector([name]), known)
                 codes[present] = found[name].to_numpy()
-            encoded[name] = codes if lengths is None else _nested(codes, lengths)
+            encoded[name] = codes if lengths is None else nested(codes, lengths)
         return pd.DataFrame(encoded)
+
+
+def _counts(path: Path, name: str) -> pd.DataFrame:
+    """The values that NVTabular found in a column, and how often: columns ``name`` and ``name_size``."""
+    size = f"{name}_size"
+    if not path.exists():
+        return pd.DataFrame({name: pd.Series([], dtype=object), size: 0})
+    # of a column without values there may be one row: a null without a size
+    return pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
+
+
+def _added_up(counts: list[pd.DataFrame], name: str, least: int) -> pd.DataFrame:
+    """Of several columns' counts the sums, of the values that occur ``least`` times in all of them."""
+    found = [one for one in counts if len(one)]
+    if not found:
+        return counts[0]
+    if any(one[name].dtype == np.uint64 for one in found):
+        # whether small ones were written as signed or unsigned follows from the values
+        found = [one.astype({name: np.uint64}) for one in found]
+    sums = pd.concat(found).groupby(name, sort=False).sum().reset_index()
+    return sums[sums[f"{name}_size"] >= least]
 
 
 def vocabulary_path(folder: Path, name: str) -> Path:
@@ -79,8 +125,8 @@ def is_list(column: pd.Series) -> bool:
     return len(column) > 0 and pd.api.types.is_list_like(column.iloc[0])
 
 
-def _flat(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
-    """The single values, and how many of them each row holds (None: one each)."""
+def flattened(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
+    """A column's single values, and how many of them each row holds (None: one each)."""
     if not is_list(column):
         return column, None
     lengths = np.fromiter((len(values) for values in column), np.int64, len(column))
@@ -88,7 +134,8 @@ def _flat(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
     return pd.Series(values, dtype=object), lengths
 
 
-def _nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
+def nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
+    """Lists of these lengths out of codes one after the other."""
     rows = np.empty(len(lengths), object)
     ends = np.cumsum(lengths)
     for row, (end, length) in enumerate(zip(ends, lengths, strict=True)):
@@ -99,7 +146,7 @@ def _nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
 def _without_nulls_in_lists(df: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     df = df.copy(deep=False)
     for name in names:
-        flat, lengths = _flat(df[name])
+        flat, lengths = flattened(df[name])
         if lengths is not None and flat.isna().any():
             rows = np.empty(len(df), object)
             for row, values in enumerate(df[name]):

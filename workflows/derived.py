@@ -14,8 +14,9 @@ import pyarrow as pa
 from ensemble.runtime.number_features import shaped
 from ensemble.runtime.times import SECONDS_A_DAY
 from recipes.artifacts import Prepared
-from recipes.data import POSITIVE, Feature, Side
+from recipes.data import POSITIVE
 from recipes.errors import ShortlistError
+from recipes.features import Feature, Side
 from recipes.recipe import Recipe
 from workflows.graph import FeatureGraph
 from workflows.normalize import normalized
@@ -67,7 +68,9 @@ def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
                 numbers = np.bincount(counted.to_numpy(), minlength=len(table))
                 table = table.with_columns(pl.Series(name, numbers, pl.Float64))
             elif feature.kind == "age":
-                table = table.with_columns(((newest - pl.col(name)) / SECONDS_A_DAY).alias(name))
+                # as the server divides: Polars multiplies by an inverse, which differs in the last bit
+                days = (newest - table[name].to_numpy()) / SECONDS_A_DAY
+                table = table.with_columns(pl.Series(name, days, nan_to_null=True))
             elif feature.kind == "target":
                 targets[name] = target_statistics(
                     own,
@@ -143,7 +146,7 @@ def write_derived(graph: FeatureGraph, derived: Derived, prepared: Prepared) -> 
 def _write_counts(
     recipe: Recipe, side: Side, own: str, table: pl.DataFrame, prepared: Prepared
 ) -> None:
-    if counts := list(recipe.features.counts(side)):
+    if counts := recipe.features.counts(side):
         whole = table.select(own, pl.col(counts).cast(pl.Int64))
         write_table(arrow_table(whole), prepared.counts(side))
 

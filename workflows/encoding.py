@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.runtime.encoding import spell
-from recipes.data import Feature
+from ensemble.runtime.codes import FIRST_KNOWN
+from ensemble.runtime.values import spell
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from workflows.buckets import bucket_cardinality
 from workflows.derived import Derived
 from workflows.graph import FeatureGraph
@@ -66,18 +67,23 @@ def _encoder(
             "boundaries": list(feature.boundaries),
             "cardinality": bucket_cardinality(feature.boundaries),
         }
-    vocabulary = fitted_vocabulary(graph, name, kinds[name])
-    path = f"vocabularies/{name}.json"
-    vocabulary.save(folder / path)
-    return {
-        "name": name,
+    kind = "string" if feature.kind == "combined" else kinds[name]
+    entry: dict[str, Any] = {"name": name, "dtype": kind}
+    if feature.hash_bins:
+        entry |= {"hash_bins": feature.hash_bins, "cardinality": FIRST_KNOWN + feature.hash_bins}
+    else:
+        vocabulary = fitted_vocabulary(graph, name, kind)
+        path = f"vocabularies/{vocabulary.name}.json"
+        vocabulary.save(folder / path)
+        entry |= {"vocabulary": path, "cardinality": vocabulary.cardinality}
+    if feature.kind == "combined":
+        return entry | {"kind": "combined", "of": list(feature.of)}
+    return entry | {
         "kind": "categorical",
-        "dtype": kinds[name],
-        "vocabulary": path,
         "list": feature.several,
         "text": feature.kind == "text",
         "max_length": feature.max_length if feature.several else None,
-        "cardinality": vocabulary.cardinality,
+        "keep": feature.keep,
     }
 
 
@@ -129,6 +135,7 @@ def _spelled(value: Any, dtype: str) -> str | None:
 
 
 def fitted_vocabulary(graph: FeatureGraph, name: str, kind: str) -> Vocabulary:
-    """The vocabulary that ``Categorify`` wrote for a column."""
+    """The vocabulary that ``Categorify`` wrote for a column, or for all that share it."""
+    name = graph.categorify.storage_name.get(name, name)
     values = pd.read_parquet(graph.categorify.categories[name])[name]
     return Vocabulary.of(name, kind, values.tolist())

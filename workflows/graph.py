@@ -7,6 +7,7 @@ rows >> ids, categories, buckets, numbers, history, time and label -> encoded ro
 import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from pathlib import Path
+from typing import Any
 
 import merlin.dtypes as md
 import numpy as np
@@ -17,10 +18,13 @@ from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, ListSlice
 
 from recipes.artifacts import Preparing
-from recipes.data import POSITIVE, Feature
+from recipes.data import POSITIVE
+from recipes.features import Feature
 from recipes.recipe import Recipe
 from workflows.buckets import BucketCodes
 from workflows.categorify import Categorify
+from workflows.combine import Combine
+from workflows.hashing import HashCodes
 from workflows.history import History
 from workflows.join import Join
 from workflows.normalize import MinMax, Normalize
@@ -86,14 +90,24 @@ class FeatureGraph:
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         self.recipe = recipe
         columns, vocabulary = recipe.columns, recipe.vocabulary
-        features = {**recipe.features.user, **recipe.features.item}
+        features = recipe.features.both
         # Rare ids that were left out beforehand were counted over more than the training part.
         thresholds = {
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
             columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
             **{name: one.frequency_threshold for name, one in features.items()},
+            **{one.shared: one.frequency_threshold for one in features.values() if one.shared},
         }
-        self.categorify = Categorify(freq_threshold=thresholds, out_path=str(folder))
+        hashed = {
+            name: (one.hash_bins, one.shared or name)
+            for name, one in features.items()
+            if one.hash_bins
+        }
+        shared = {
+            name: one.shared for name, one in features.items() if one.shared and name not in hashed
+        }
+        self.categorify = Categorify(shared, freq_threshold=thresholds, out_path=str(folder))
+        self.hashes = HashCodes(hashed)
         self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
         self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
         self.normalize = Normalize(out_dtype=np.float32)
@@ -151,9 +165,14 @@ class FeatureGraph:
         if not features:
             return code
         nodes = []
+        categories = {
+            name: self._category(feature, [name])
+            for name, feature in features.items()
+            if feature.kind in ("categorical", "text", "bucket")
+        }
         for name, feature in features.items():
-            if feature.kind == "bucket":
-                nodes.append([name] >> self.buckets)
+            if name in categories:
+                nodes.append(categories[name])
             elif feature.is_number:
                 number = [name] >> self.fill[name]
                 if feature.clip or feature.log:
@@ -161,8 +180,16 @@ class FeatureGraph:
                 number = number >> self.scaling(feature)
                 for_ranker = feature.kind == "target"
                 nodes.append(number >> AddTags([FOR_RANKER]) if for_ranker else number)
-            elif feature.several:
-                nodes.append([name] >> ListSlice(feature.max_length) >> self.categorify)
             else:
-                nodes.append([name] >> self.categorify)
+                parts = sum((categories[part] for part in feature.of), ColumnSelector())
+                nodes.append(self._category(feature, parts >> Combine(name, feature.of)))
         return code + (sum(nodes, ColumnSelector()) >> AddTags([side]))
+
+    def _category(self, feature: Feature, values: Any) -> Node:
+        """Columns or a node of raw values -> their codes."""
+        if feature.kind == "bucket":
+            return values >> self.buckets
+        if feature.several:
+            length = feature.max_length
+            values = values >> ListSlice(length if feature.keep == "first" else -length)
+        return values >> (self.hashes if feature.hash_bins else self.categorify)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 #: What prepares and serves alike.
-_RUNTIME = ("codes", "encoding", "number_features", "times", "words")
+_RUNTIME = ("codes", "number_features", "times", "values", "words")
 
 
 def prepare(

@@ -9,7 +9,7 @@ from merlin.schema import Tags
 from nvtabular.ops import Operator
 
 from ensemble.runtime.number_features import shaped
-from recipes.data import Feature
+from recipes.features import Feature
 from workflows.floats import floats_of
 
 

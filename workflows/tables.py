@@ -10,8 +10,8 @@ from polars.datatypes import DataType, DataTypeClass
 
 from ensemble.runtime.words import words
 from recipes.artifacts import Raw
-from recipes.data import Feature
 from recipes.errors import ShortlistError
+from recipes.features import Feature
 from recipes.recipe import Recipe
 from workflows.lookup import Lookup
 from workflows.times import in_seconds
@@ -30,9 +30,9 @@ class Tables:
     ``interactions`` is not read yet. ``users`` and ``items`` hold every id once, sorted, those that
     only occur in interactions too (their features are null), and a column for each feature: of a list
     or a text a null is a list of one null; of what ``workflows.derived`` makes a number of, it is the
-    seconds of a time, a struct of a target's values, and of a count nothing yet. ``kinds``: what a raw
-    categorical value is, by column: ``integer``, ``string``, ``float`` or ``boolean``. NaN is null
-    everywhere.
+    seconds of a time, a struct of a target's values, and of a count nothing yet, as of what is combined.
+    ``kinds``: what a raw categorical value is, by column: ``integer``, ``string``, ``float`` or ``boolean``.
+    NaN is null everywhere.
     """
 
     interactions: pl.LazyFrame
@@ -69,13 +69,14 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
             *(
                 _typed(raw_side[feature.columns(column)[0]], feature).alias(column)
                 for column, feature in features.items()
-                if feature.kind not in ("count", "target")
+                if feature.kind not in ("count", "target", "combined")
             ),
         )
         for column, options in {name: _CATEGORY, **features}.items():
             if options.kind in ("categorical", "text"):
                 kinds[column] = kind_of(side.schema[column])
         sides.append(_with_targets(_with_every_id(side, name, interactions), raw_side, features))
+    _require_one_type(recipe, sides)
     return Tables(interactions, sides[0], sides[1], kinds)
 
 
@@ -94,18 +95,39 @@ def _require_columns(path: Path, columns: list[str]) -> None:
             )
 
 
-def _require_file_names(columns: list[str]) -> None:
-    for column in columns:
-        if "/" in column:
+def _require_file_names(names: list[str]) -> None:
+    for name in names:
+        if "/" in name:
             raise ShortlistError(
-                f"the column name '{column}' has a slash in it, and a vocabulary is a file of its "
-                "column's name. Rename the column in the table and the recipe."
+                f"the name '{name}' has a slash in it, and what is counted of a column or a feature is a "
+                "file of its name. Give it another in the recipe, and a column in its table too."
             )
 
 
+def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
+    """Of the features that share a vocabulary."""
+    found: dict[str, tuple[str, PolarsDataType]] = {}
+    for table, features in zip(sides, (recipe.features.user, recipe.features.item), strict=True):
+        for name, feature in features.items():
+            if feature.shared is None:
+                continue
+            dtype = _of_one_value(table.schema[name])
+            other, its = found.setdefault(feature.shared, (name, dtype))
+            if dtype != its:
+                raise ShortlistError(
+                    f"'{other}' and '{name}' have shared = '{feature.shared}', so their values must be of "
+                    f"one type, and they are {its} and {dtype}. Give both columns the same type in "
+                    "the tables, or leave `shared` out."
+                )
+
+
+def _of_one_value(dtype: PolarsDataType) -> PolarsDataType:
+    return dtype.inner if isinstance(dtype, pl.List) else dtype
+
+
 def kind_of(dtype: PolarsDataType) -> str:
-    """What a raw categorical value of a column is, of a list its elements."""
-    value = dtype.inner if isinstance(dtype, pl.List) else dtype
+    """What a categorical column's values are, see ``Tables``."""
+    value = _of_one_value(dtype)
     if value.is_integer():
         return "integer"
     if value.is_float():

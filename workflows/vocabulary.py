@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
-from ensemble.runtime.encoding import spell
+from ensemble.runtime.values import spell
 from recipes.atomic import atomic_file
 from recipes.errors import ShortlistError
 

@@ -8,7 +8,6 @@ operators, whose workflow is what it would be had NVTabular fitted it.
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,20 +16,20 @@ from nvtabular import Workflow
 
 from ensemble.runtime.number_features import shaped
 from recipes.artifacts import PARTS, Prepared
-from recipes.data import POSITIVE, Feature
+from recipes.data import POSITIVE
+from recipes.features import Feature
 from workflows.buckets import bucket_codes
-from workflows.categorify import vocabulary_path, write_vocabulary
+from workflows.categories import Categories, nested_lists
+from workflows.combine import combinations
 from workflows.derived import Derived, encoded_means
 from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
-from workflows.lookup import Lookup
 from workflows.normalize import normalized
 from workflows.partitions import Written, arrow_table, encodable, write_partition, write_side
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
 from workflows.target import TargetStatistics
-from workflows.vocabularies import codes_of, collected, counted
 
 #: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
 AT_A_TIME = 2
@@ -51,13 +50,15 @@ def encode(
     """
     recipe, columns, tables = graph.recipe, graph.recipe.columns, derived.tables
     training = rows[PART].to_numpy() != TEST
-    sides = []
-    for table, name, features in (
-        (tables.users, columns.user, recipe.features.user),
-        (tables.items, columns.item, recipe.features.item),
-    ):
-        counts = np.bincount(rows[name].to_numpy()[training], minlength=len(table))
-        sides.append(encoded_side(graph, table, name, features, counts, derived.targets))
+    raw = [
+        (table, name, features, np.bincount(rows[name].to_numpy()[training], minlength=len(table)))
+        for table, name, features in (
+            (tables.users, columns.user, recipe.features.user),
+            (tables.items, columns.item, recipe.features.item),
+        )
+    ]
+    categories = Categories(graph, [(side[0], side[2], side[3]) for side in raw])
+    sides = [encoded_side(graph, *side, categories, derived.targets) for side in raw]
     means = encoded_means(graph, derived.targets)
     workflow = graph.rows()
     workflow.fit_schema(joined_schema(encodable(columns, rows.head(0)).schema, tables))
@@ -103,67 +104,48 @@ def encoded_side(
     name: str,
     features: dict[str, Feature],
     counts: np.ndarray,
+    categories: Categories,
     targets: Mapping[str, TargetStatistics],
 ) -> pl.DataFrame:
     """A users or items table with its id and features encoded, and the graph's operators fitted.
 
     ``counts``: how often each row occurs in the training part, int64 [rows]; ``targets``: by name.
     """
-    weighted = table.with_columns(pl.Series(_SIZE, counts))
-    encoded = [_categorical(graph, weighted, name)]
-    for column, feature in features.items():
+    encoded = [categories.codes(table[name], Feature(kind="categorical"), counts)]
+    # a combination is of the codes of others
+    for column, feature in sorted(features.items(), key=lambda one: one[1].kind == "combined"):
         if feature.kind == "bucket":
             values = table[column].to_numpy()
             encoded.append(pl.Series(column, bucket_codes(values, feature.boundaries)))
         elif feature.is_number:
-            filled = table[column].fill_null(feature.fill).to_numpy()
-            values = shaped(filled, feature.clip, feature.log)
-            scaling = graph.scaling(feature)
-            if column in targets:  # what the rows are told differs from what the table says
-                told, times = targets[column].told_in_training()
-                mean, std = scaling.fitted(shaped(told, feature.clip, feature.log), times)
-            else:
-                mean, std = scaling.fitted(values, counts)
-            scaling.means[column], scaling.stds[column] = mean, std
-            encoded.append(pl.Series(column, normalized(values, mean, std)))
-        elif feature.several:
-            encoded.append(_several(graph, weighted, column, feature.max_length))
+            encoded.append(_number(graph, table[column], feature, counts, targets.get(column)))
+        elif feature.kind == "combined":
+            codes = {one.name: one.to_numpy() for one in encoded}
+            together = combinations([codes[part] for part in feature.of])
+            series = pl.Series(column, pa.array(together, pa.string()))
+            encoded.append(categories.codes(series, feature, counts))
         else:
-            encoded.append(_categorical(graph, weighted, column))
-    return pl.DataFrame(encoded)
+            encoded.append(categories.codes(table[column], feature, counts))
+    return pl.DataFrame(encoded).select(name, *features)
 
 
-_SIZE = "__size"
-
-
-def _categorical(graph: FeatureGraph, table: pl.DataFrame, name: str) -> pl.Series:
-    values = table.select(name, _SIZE).filter(pl.col(_SIZE) > 0)
-    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
-    return _fitted(graph, name, vocabulary)(table[name])
-
-
-def _several(graph: FeatureGraph, table: pl.DataFrame, name: str, length: int) -> pl.Series:
-    lists = table.select(pl.col(name).list.head(length), _SIZE)
-    sizes = lists[name].list.len().to_numpy()
-    flat = lists.explode(name, empty_as_null=False)
-    values = flat.filter(pl.col(_SIZE) > 0)
-    vocabulary = collected(counted(values.lazy(), name, pl.col(_SIZE).sum()))
-    codes = _fitted(graph, name, vocabulary)(flat[name])
-    return _nested(name, codes.to_numpy(), np.concatenate([[0], np.cumsum(sizes)]))
-
-
-def _nested(name: str, values: np.ndarray, offsets: np.ndarray) -> pl.Series:
-    return pl.Series(name, pa.LargeListArray.from_arrays(offsets.astype(np.int64), values))
-
-
-def _fitted(graph: FeatureGraph, name: str, vocabulary: pl.DataFrame) -> Lookup:
-    """Write a vocabulary for ``Categorify``; the codes of its values."""
-    kept = vocabulary.filter(pl.col("size") >= graph.categorify.freq_threshold[name])
-    path = vocabulary_path(Path(graph.categorify.out_path), name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(path, name, kept[name].to_arrow(), kept["size"].to_numpy())
-    graph.categorify.categories[name] = str(path)
-    return codes_of(kept[name])
+def _number(
+    graph: FeatureGraph,
+    column: pl.Series,
+    feature: Feature,
+    counts: np.ndarray,
+    target: TargetStatistics | None,
+) -> pl.Series:
+    filled = column.fill_null(feature.fill).to_numpy()
+    values = shaped(filled, feature.clip, feature.log)
+    scaling = graph.scaling(feature)
+    if target is None:
+        mean, std = scaling.fitted(values, counts)
+    else:  # what the rows are told differs from what the table says
+        told, times = target.told_in_training()
+        mean, std = scaling.fitted(shaped(told, feature.clip, feature.log), times)
+    scaling.means[column.name], scaling.stds[column.name] = mean, std
+    return pl.Series(column.name, normalized(values, mean, std))
 
 
 def _encoded(
@@ -192,6 +174,6 @@ def _encoded(
             earlier_only=recipe.split.kind in IN_TIME,
         )
         name = history_name(columns.item)
-        encoded[name] = _nested(name, values, offsets)
+        encoded[name] = nested_lists(name, values, offsets)
     whole = partition.drop(*keys).with_columns(**encoded)
     return arrow_table(whole.select(schema.names)).cast(schema)

@@ -1,4 +1,7 @@
-"""The codes that stand before every vocabulary: NVTabular's own convention."""
+"""What a category's code says. Those that stand before every vocabulary are NVTabular's own convention."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
 
 PADDING = 0
 NULL = 1
@@ -6,3 +9,18 @@ NULL = 1
 OUT_OF_VOCABULARY = 2
 #: Element ``i`` of a vocabulary has code ``i + FIRST_KNOWN``.
 FIRST_KNOWN = 3
+
+
+def hashed_code(spelling: str, bins: int) -> int:
+    """The code of a spelled value that has no vocabulary, one of ``bins`` from ``FIRST_KNOWN`` on.
+
+    BLAKE2b (RFC 7693) of its UTF-8, 8 bytes read as a little-endian number, modulo ``bins``: the same
+    in every engine and on every machine. NVTabular's own hashes are not.
+    """
+    digest = blake2b(spelling.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return FIRST_KNOWN + int.from_bytes(digest, "little") % bins
+
+
+def combination(codes: Sequence[int]) -> str | None:
+    """How the codes of several features of a row are spelled as one value; None where all are null."""
+    return None if all(code == NULL for code in codes) else ",".join(map(str, codes))

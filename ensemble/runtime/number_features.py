@@ -11,7 +11,7 @@ from .times import SECONDS_A_DAY, seconds_of
 
 
 class OfOneColumn:
-    """Encodes the raw column of its own name."""
+    """An encoder of the raw column that it is named after."""
 
     name: str
 

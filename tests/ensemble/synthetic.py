@@ -27,6 +27,7 @@ RECIPE = Recipe.model_validate(
                 "age": {"kind": "bucket", "boundaries": (18.0, 30.0, 50.0)},
                 "gender": {"kind": "categorical"},
                 "income": {"kind": "numeric", "fill": 1.0},
+                "group": {"kind": "combined", "of": ("age", "gender"), "hash_bins": 8},
             },
             "item": {
                 "genres": {"kind": "categorical", "list": True, "max_length": 3},
@@ -141,11 +142,19 @@ def _write_prepared(
         "std": 0.25,
         "fill": 0,
     }
+    group = {
+        "name": "group",
+        "kind": "combined",
+        "dtype": "string",
+        "of": ["age", "gender"],
+        "hash_bins": 8,
+        "cardinality": 11,
+    }
     encoding = {
         "format": 1,
         "user": categorical("user_id", "integer"),
         "item": categorical("item_id", "integer"),
-        "user_features": [age | {"cardinality": 7}, categorical("gender", "string"), income],
+        "user_features": [age | {"cardinality": 7}, categorical("gender", "string"), income, group],
         "item_features": [categorical("genres", "string", 3), price],
         "history": {"name": "item_id_history", "length": HISTORY},
     }
@@ -183,10 +192,11 @@ def _write_models(artifacts: Artifacts, random: np.random.Generator) -> None:
 
 def query_tower(random: np.random.Generator) -> onnx.ModelProto:
     """tanh of a linear layer over embeddings, income and the mean of the history."""
-    tables = {"user_id": USERS + 3, "age": 7, "gender": 5, "item_id_history": ITEMS + 3}
+    tables = {"user_id": USERS + 3, "age": 7, "gender": 5, "group": 11}
+    tables["item_id_history"] = ITEMS + 3
     return _model(
         random,
-        codes={"user_id": 1, "age": 1, "gender": 1, "item_id_history": HISTORY},
+        codes={"user_id": 1, "age": 1, "gender": 1, "group": 1, "item_id_history": HISTORY},
         numbers=["income"],
         tables=tables,
         hidden=None,

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime.encoding import Categorical, Encoding, Statistics, Target, spell
+from ensemble.runtime.category_features import Categorical, Combined
+from ensemble.runtime.codes import hashed_code
+from ensemble.runtime.encoding import Encoding
 from ensemble.runtime.number_features import Age, Bucket, Numeric
+from ensemble.runtime.target import Statistics, Target
+from ensemble.runtime.values import spell
 
 COLOURS = Categorical("colour", "string", {"red": 3, "blue": 4})
 TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
@@ -48,6 +52,64 @@ def test_lists_are_padded_and_cut() -> None:
         [["old", "new"], [], None, ["new", None, "odd", "old"], np.array(["old"])]
     )
     assert encoded.tolist() == [[4, 3, 0], [0, 0, 0], [1, 0, 0], [3, 1, 2], [4, 0, 0]]
+
+
+def test_the_last_values_of_a_list_can_be_kept() -> None:
+    """In their order, padded like the first ones."""
+    tags = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=2, keep_last=True)
+    assert tags.encode([["old", "odd", "new"], ["old"], [], None]).tolist() == [
+        *([2, 3], [4, 0], [0, 0], [1, 0])
+    ]
+
+
+def test_hashed_values_need_no_vocabulary() -> None:
+    """Each has one of ten codes, a number in whichever type it comes; a missing one is 1."""
+    size = Categorical("size", "integer", {}, hash_bins=10)
+    assert size.encode([7, 7.0, None, "seven"]).tolist() == [
+        *(hashed_code("7", 10), hashed_code("7", 10), 1, hashed_code("seven", 10))
+    ]
+
+
+def test_a_combination_is_made_of_raw_values_of_its_parts() -> None:
+    """Known, unseen, a null in one part, nulls in both."""
+    together = Categorical("both", "string", {"3,4": 3, "1,3": 4})
+    both = Combined((COLOURS, Bucket("age", np.array([18.0]))), together)
+    assert (both.name, both.columns) == ("both", ("colour", "age"))
+    assert both.encode(["red", None, "blue", None], [30, 5, 5, None]).tolist() == [3, 4, 2, 1]
+    assert both.encode([], []).shape == (0,)
+
+
+def test_features_that_share_a_vocabulary_hold_it_once(tmp_path: Path) -> None:
+    """And a combination finds its parts, which may stand after it."""
+    shared = {"kind": "categorical", "dtype": "string", "vocabulary": "shared.json"}
+    content = {
+        "format": 1,
+        "user": shared | {"name": "user"},
+        "item": shared | {"name": "item"},
+        "user_features": [
+            {
+                "kind": "combined",
+                "name": "both",
+                "of": ["a", "b"],
+                "dtype": "string",
+                "hash_bins": 9,
+            },
+            shared | {"name": "a"},
+            shared | {"name": "b", "list": True, "max_length": 2, "keep": "last"},
+        ],
+        "item_features": [shared | {"name": "c"}],
+        "history": None,
+    }
+    (tmp_path / "encoding.json").write_text(json.dumps(content))
+    encoding = Encoding.load(tmp_path)
+    both, a, b = encoding.user_features
+    assert isinstance(both, Combined)
+    assert both.parts == (a, b)
+    assert encoding.user_columns == ("a", "b")
+    assert isinstance(a, Categorical)
+    assert isinstance(b, Categorical)
+    assert a.codes is b.codes
+    assert b.keep_last
 
 
 def test_buckets_count_the_boundaries_at_or_below() -> None:

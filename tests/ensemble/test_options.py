@@ -227,6 +227,10 @@ def test_an_explanation_tells_why_an_item_is_not_there(
     [
         ({"filter": "year > 5"}, r"attributes of items are \['genres', 'price'\]"),
         ({"user_features": {"aeg": 5}}, "'aeg'.*did you mean 'age'"),
+        (
+            {"user_features": {"group": 5}},
+            r"'group', which .* some of \['age', 'gender', 'income'\]",
+        ),
         ({"temperature": -1.0}, "temperature of 0 or more, got -1"),
         ({"temperature": float("nan")}, "temperature of 0 or more, got nan"),
         ({"diversity": 1.5}, "diversity from 0 to 1, got 1.5"),

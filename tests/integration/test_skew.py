@@ -35,12 +35,21 @@ RECIPE = shop_recipe(
     features={
         "user": {
             **SHOP["features"]["user"],
+            "country": {"kind": "categorical", "shared": "words"},
+            "of_age": {"kind": "combined", "of": ["country", "age", "member"]},
             "height": {"kind": "categorical"},
-            "floor": {"kind": "categorical"},
+            "floor": {"kind": "categorical", "hash_bins": 5},
+            "where": {"kind": "combined", "of": ["floor", "height"], "hash_bins": 20},
             "same": {"kind": "numeric"},
             "income": {"kind": "numeric", "clip": [-5.0, 1e6], "log": True, "scale": "min-max"},
         },
-        "item": SHOP["features"]["item"],
+        "item": {
+            **SHOP["features"]["item"],
+            "tags": {"kind": "categorical", "list": True, "max_length": 3, "shared": "words"},
+            "sizes": {"kind": "categorical", "list": True, "hash_bins": 7},
+            "parts": {"kind": "categorical", "list": True, "max_length": 1, "keep": "last"},
+            "product": {"kind": "combined", "of": ["ean", "brand"], "frequency_threshold": 9},
+        },
     },
 )
 
@@ -60,6 +69,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     for name, values in odd.items():
         users = users.append_column(name, pa.array(values))
     pq.write_table(users, artifacts.raw.users)
+    items = pq.read_table(artifacts.raw.items)
+    pq.write_table(items.append_column("parts", items["sizes"]), artifacts.raw.items)
     prepare(RECIPE, artifacts, force=False, say=print)
     return artifacts
 
@@ -88,7 +99,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
     fill_feature_store(RECIPE, prepared, store)
     release = Release(tmp_path, store)
-    look_up = LookUpUser(LookUpUserConfig(tuple(RECIPE.features.user)), release)
+    look_up = LookUpUser(LookUpUserConfig(release.encoding.user_columns), release)
     encode = EncodeUser(Config(), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:
@@ -164,6 +175,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         sku=[1, 2, 29, 99],
         tags=[["never", None, "red", "blue"], [], None, [""]],
         sizes=pa.array([[7], None, [2**53, 2**53 + 1, -1], []], pa.list_(pa.int64())),
+        parts=pa.array([[7], None, [1, 36], []], pa.list_(pa.int64())),
         brand=["brand 0", None, "only once", "brand 0 "],
         ean=pa.array([None, 2**53 + 1, 2**53 + 2, -1], pa.int64()),
         price=pa.array([None, 0.1, 1.0, -3.0], pa.float32()),

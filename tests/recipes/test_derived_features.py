@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from recipes.data import Feature
+from recipes.features import Feature
 from recipes.recipe import Recipe
 
 
@@ -24,18 +24,30 @@ def recipe_of(feature: dict[str, object], **tables: object) -> Recipe:
 @pytest.mark.parametrize(
     ("feature", "complaint"),
     [
-        ({"kind": "count", "of": "price"}, "`of` is for kinds 'age' and 'target'"),
+        ({"kind": "count", "of": "price"}, "`of` is for kinds 'combined', 'age' and 'target'"),
         ({"kind": "count", "fill": 1.0}, "`fill` is for kinds 'numeric' and 'age'"),
         ({"kind": "target", "fill": 1.0}, "`fill` is for kinds 'numeric' and 'age'"),
         ({"kind": "age", "of": ["a", "b"]}, "`of` must be its name"),
-        ({"kind": "target", "of": ["a", "a"]}, "`of` names a column twice"),
+        ({"kind": "target", "of": ["a", "a"]}, "`of` has a name twice"),
         ({"kind": "numeric", "days": 7}, "`days` and `positive` are for kind 'count'"),
         ({"kind": "age", "positive": True}, "`days` and `positive` are for kind 'count'"),
         ({"kind": "count", "days": 0}, "greater than 0"),
-        ({"kind": "count", "folds": 3}, "`folds` is for kind 'target'"),
-        ({"kind": "numeric", "smoothing": 1.0}, "`smoothing` is for kind 'target'"),
+        ({"kind": "count", "folds": 3}, "`smoothing` and `folds` are for kind 'target'"),
+        ({"kind": "numeric", "smoothing": 1.0}, "`smoothing` and `folds` are for kind 'target'"),
         ({"kind": "target", "folds": 1}, "greater than or equal to 2"),
-        ({"kind": "count", "frequency_threshold": 2}, "`frequency_threshold` is for kinds"),
+        (
+            {"kind": "count", "frequency_threshold": 2},
+            "`frequency_threshold` and `hash_bins` are for kinds",
+        ),
+        ({"kind": "count", "hash_bins": 9}, "`frequency_threshold` and `hash_bins` are for kinds"),
+        ({"kind": "age", "shared": "day"}, "`shared` is for kinds 'categorical' and 'text'"),
+        ({"kind": "target", "keep": "last"}, "`max_length` and `keep` are for lists"),
+        ({"kind": "combined", "of": ["a", "b"], "log": True}, "`clip`, `log` and `scale` are for"),
+        ({"kind": "combined", "of": "a"}, "needs `of`, two features or more"),
+        (
+            {"kind": "categorical", "of": "price"},
+            "`of` is for kinds 'combined', 'age' and 'target'",
+        ),
     ],
 )
 def test_options_belong_to_their_kinds(feature: dict[str, object], complaint: str) -> None:
@@ -87,6 +99,22 @@ def test_a_count_does_not_take_the_name_of_a_column() -> None:
         recipe_of({"kind": "count"}, features=features)
 
 
+def test_a_target_is_not_of_a_combination() -> None:
+    """It is of raw columns, and takes several of them."""
+    features = {
+        "colour": {"kind": "categorical"},
+        "size": {"kind": "bucket", "boundaries": [1.0]},
+        "look": {"kind": "combined", "of": ["colour", "size"]},
+        "rate": {"kind": "target", "of": "look"},
+    }
+    complaint = "'look' of kind 'combined' has the name of a column that 'rate' is made of"
+    with pytest.raises(ValidationError, match=complaint):
+        recipe_of({}, features={"item": features})
+    features["rate"] = {"kind": "target", "of": ["colour", "size"]}
+    found = recipe_of({}, features={"item": features}).features
+    assert found.columns("item") == {"colour": "colour", "size": "size"}
+
+
 def test_a_count_of_all_times_needs_no_time() -> None:
     """Without `days` nothing is compared with the newest interaction."""
     columns = {"user": "customer", "item": "product"}
@@ -94,10 +122,11 @@ def test_a_count_of_all_times_needs_no_time() -> None:
 
 
 def test_raw_columns_are_named_once() -> None:
-    """A column that several features are made of is read once; a count reads none."""
+    """A column that several features are made of is read once; a count reads none. It stands for the feature
+    of its own name, or else for the first."""
     features = {
-        "brand": {"kind": "categorical"},
         "rate": {"kind": "target", "of": ["brand", "shelf"]},
+        "brand": {"kind": "categorical"},
         "listed": {"kind": "age"},
         "sold": {"kind": "count"},
     }
@@ -105,6 +134,7 @@ def test_raw_columns_are_named_once() -> None:
     recipe = Recipe.model_validate(
         recipe.model_dump() | {"features": {"item": features}}, strict=False
     )
-    assert list(recipe.features.columns("item")) == ["brand", "shelf", "listed"]
-    assert list(recipe.features.counts("item")) == ["sold"]
+    columns = {"brand": "brand", "shelf": "rate", "listed": "listed"}
+    assert recipe.features.columns("item") == columns
+    assert recipe.features.counts("item") == ["sold"]
     assert Feature(kind="age", of=("made",)).columns("it") == ("made",)

@@ -92,6 +92,11 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         load(str(path))
 
 
+BUCKET = 'kind = "bucket"\nboundaries = [10, 50]'
+NAME = '\n[features.item.name]\nkind = "text"\n{}'
+COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
+
+
 @pytest.mark.parametrize(
     ("change", "complaints"),
     [
@@ -113,6 +118,57 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
             ["`clip`, `log` and `scale` are for kinds 'numeric', 'count'"],
+        ),
+        (
+            ("boundaries = [10, 50]", "boundaries = [10, 50]\nhash_bins = 9"),
+            ["features.item.price: `frequency_threshold` and `hash_bins` are for kinds"],
+        ),
+        (
+            (BUCKET, 'kind = "categorical"\nhash_bins = 9\nfrequency_threshold = 2'),
+            [
+                "features.item.price: `hash_bins` counts no values",
+                "leave `frequency_threshold` out",
+            ],
+        ),
+        (
+            (BUCKET, 'kind = "text"\nhash_bins = 1'),
+            ["hash_bins: expected greater than or equal to 2"],
+        ),
+        (
+            (BUCKET, 'kind = "categorical"\nkeep = "last"'),
+            ["`max_length` and `keep` are for lists"],
+        ),
+        (
+            (BUCKET, BUCKET + '\nshared = "money"'),
+            ["`shared` is for kinds 'categorical' and 'text'"],
+        ),
+        (
+            (BUCKET, 'kind = "text"\nshared = "a/b"'),
+            ["price.shared: expected string matching pattern"],
+        ),
+        ((BUCKET, 'kind = "text"\nshared = "words"'), ["'price' alone has shared = 'words'"]),
+        (
+            (BUCKET, 'kind = "text"\nshared = "product"' + NAME.format('shared = "product"')),
+            ["'product' is both columns.item and shared = 'product'"],
+        ),
+        (
+            (BUCKET, 'kind = "text"\nshared = "w"\nhash_bins = 9' + NAME.format('shared = "w"')),
+            ["price, name have shared = 'w'", "the same `frequency_threshold` and `hash_bins`"],
+        ),
+        (
+            (BUCKET, 'kind = "combined"\nof = ["a", "a"]'),
+            ["`of` has a name twice"],
+        ),
+        (
+            (BUCKET, BUCKET + '\nof = ["a", "b"]'),
+            ["`of` is for kinds 'combined', 'age' and 'target'"],
+        ),
+        (
+            (BUCKET, BUCKET + NAME.format("") + COMBINED),
+            [
+                "features.item.both combines 'name'",
+                "of kind 'categorical', without `list`, or 'bucket': price",
+            ],
         ),
         (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
         (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),

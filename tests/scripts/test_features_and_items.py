@@ -29,6 +29,7 @@ age = { kind = "bucket", boundaries = [18, 30, 50] }
 gender = { kind = "categorical" }
 income = { kind = "numeric", fill = 1.0 }
 tags = { kind = "categorical", list = true }
+group = { kind = "combined", of = ["age", "gender"] }
 """
 
 
@@ -84,6 +85,7 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
     ("value", "complaint"),
     [
         ("agee=3", "age, gender, income, tags; got 'agee' (did you mean 'age'?)"),
+        ("group=3", "age, gender, income, tags; got 'group'"),
         ("age=old", "expected a number for age, got 'old'"),
         ("income=true", "expected a number for income, got True"),
         ("gender=[1]", "expected a text or a number for gender, got [1]"),

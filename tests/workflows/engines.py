@@ -36,17 +36,22 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
 }
 
 
-KINDS = ["categorical", "list", "text", "numeric", "bucket", "count", "age", "target"]
+#: What is counted of a category, or that it is not.
+COUNTED = st.fixed_dictionaries({"frequency_threshold": st.integers(1, 3)}) | st.fixed_dictionaries(
+    {"hash_bins": st.integers(2, 4)}
+)
+#: Twice what can be combined.
+KINDS = ["categorical", "bucket", "categorical", "bucket", "list", "text", *NUMBERS]
 
 
 @st.composite
 def features(
-    draw: st.DrawFn, identity: str, rows: int
+    draw: st.DrawFn, identity: str, rows: int, pools: list[str]
 ) -> tuple[dict[str, Any], dict[str, pa.Array]]:
-    """Up to four features as the recipe says them, and raw columns that they are made of."""
+    """Up to five features as the recipe says them, and raw columns that they are made of."""
     features, columns = {}, {}
     targets = [identity]  # single values, which a target may be of
-    for number in range(draw(st.integers(0, 4))):
+    for number in range(draw(st.integers(0, 5))):
         name = f"{identity}{number}"
         kind = draw(st.sampled_from(KINDS))
         options: dict[str, Any] = {"kind": "categorical" if kind == "list" else kind}
@@ -66,12 +71,10 @@ def features(
             if of:
                 continue
         if kind in ("categorical", "list", "target"):
-            pool, dtype = VALUES[draw(st.sampled_from(sorted(VALUES)))]
+            pool, dtype = VALUES[draw(st.sampled_from(pools))]
             value = st.none() | st.sampled_from(pool)
         if kind in ("categorical", "target"):
             targets.append(name)
-        if kind in ("categorical", "list"):
-            options["frequency_threshold"] = draw(st.integers(1, 3))
         if kind == "list":
             value, dtype = st.none() | st.lists(value, max_size=4), pa.list_(dtype)
             options |= {"list": True, "max_length": draw(st.integers(1, 3))}
@@ -81,6 +84,10 @@ def features(
                 pa.string(),
             )
             options |= {"max_length": draw(st.integers(1, 3))}
+        if kind in ("categorical", "list", "text"):
+            options |= draw(COUNTED)
+        if kind in ("list", "text"):
+            options["keep"] = draw(st.sampled_from(["first", "last"]))
         if kind in ("numeric", "bucket"):
             special = [0.1, float("nan"), -3.0]
             value = st.none() | st.sampled_from(special) | st.floats(-1e6, 1e6, width=32)
@@ -97,6 +104,39 @@ def features(
     return features, columns
 
 
+def combine(draw: st.DrawFn, identity: str, features: dict[str, Any]) -> None:
+    """Add a combination of two or three features, where there are as many; before or after them."""
+    parts = [
+        name
+        for name, one in features.items()
+        if one["kind"] == "bucket" or (one["kind"] == "categorical" and "list" not in one)
+    ]
+    if len(parts) < 2:
+        return
+    of = draw(st.lists(st.sampled_from(parts), min_size=2, max_size=3, unique=True))
+    others = list(features.items()) if draw(st.booleans()) else []
+    for name, _ in others:
+        del features[name]
+    features[f"{identity}_and"] = {"kind": "combined", "of": of, **draw(COUNTED)}
+    features.update(others)
+
+
+def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array]) -> None:
+    """Let columns of one type share a vocabulary, those of the other side too."""
+    by_type: dict[pa.DataType, list[dict[str, Any]]] = {}
+    for name, options in features.items():
+        if options["kind"] in ("categorical", "text"):
+            dtype = columns[name].type
+            dtype = dtype.value_type if pa.types.is_list(dtype) else dtype
+            by_type.setdefault(dtype, []).append(options)
+    for dtype, members in by_type.items():
+        if len(members) > 1 and draw(st.booleans()):
+            counted = draw(COUNTED)
+            for options in members:
+                options.pop("hash_bins", None), options.pop("frequency_threshold", None)
+                options |= {"shared": f"some {dtype}", **counted}
+
+
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     """A recipe and its three raw tables; some ids have no features, some features no interaction."""
@@ -106,20 +146,24 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
         st.sampled_from(user_ids), st.sampled_from(item_ids), st.integers(0, 9), st.integers(1, 5)
     )
     rows = draw(st.lists(interaction, min_size=12, max_size=40))
+    # of few types, so that some columns have one in common
+    pools = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2))
     sides = []
     for ids, name in ((user_ids, "who"), (item_ids, "what")):
         listed = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
-        chosen, columns = draw(features(name, len(listed)))
-        sides.append((chosen, pa.table({name: listed} | columns)))
+        chosen, columns = draw(features(name, len(listed), pools))
+        combine(draw, name, chosen)
+        sides.append((chosen, {name: pa.array(listed)} | columns))
     (of_users, users), (of_items, items) = sides
+    share(draw, of_users | of_items, users | items)
     tables = {
         "interactions": pa.table(
             dict(
                 zip(("who", "what", "at", "stars"), map(list, zip(*rows, strict=True)), strict=True)
             )
         ),
-        "users": users,
-        "items": items,
+        "users": pa.table(users),
+        "items": pa.table(items),
     }
     interactions: dict[str, Any] = {
         "history_length": draw(st.integers(0, 3)),

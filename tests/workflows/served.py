@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ensemble.runtime.encoding import Categorical, Encoder, Encoding
+from ensemble.runtime.category_features import Categorical
+from ensemble.runtime.encoding import Encoder, Encoding
 from recipes.artifacts import Artifacts
 
 

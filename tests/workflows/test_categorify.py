@@ -6,9 +6,11 @@ from pathlib import Path
 
 import dask
 import numpy as np
+import nvtabular.ops
 import pandas as pd
 import pytest
 from dask import dataframe as dd
+from merlin.dag import ColumnSelector
 from merlin.io import Dataset
 from nvtabular import Workflow
 
@@ -47,6 +49,25 @@ def test_rare_unseen_and_missing_values(tmp_path: Path) -> None:
     workflow = fitted(tmp_path, pd.DataFrame({"word": ["a", "a", "b", None]}), threshold=2)
     asked = pd.DataFrame({"word": ["a", "b", "z", None, float("nan")]})
     assert workflow.transform(asked)["word"].tolist() == [3, 2, 2, 1, 1]
+
+
+def test_columns_that_share_a_vocabulary_are_counted_together(tmp_path: Path) -> None:
+    """y thrice, z twice, x once in both columns: the codes that NVTabular gives them in one node."""
+    frame = pd.DataFrame({"a": ["x", "y", "y", None], "b": ["z", "z", "y", None]})
+    ours = Categorify({"a": "both", "b": "both"}, freq_threshold={"both": 1, "a": 1, "b": 1})
+    ours.out_path = str(tmp_path / "ours")
+    theirs = nvtabular.ops.Categorify(out_path=str(tmp_path / "theirs"))
+    found = []
+    for graph in ((["a"] >> ours) + (["b"] >> ours), ColumnSelector([("a", "b")]) >> theirs):
+        workflow = Workflow(graph)
+        workflow.fit(Dataset(dd.from_pandas(frame, npartitions=2, sort=False), cpu=True))
+        found.append(workflow.transform(frame))
+        assert {workflow.output_schema[name].int_domain.max for name in "ab"} == {5}
+    assert found[0]["a"].tolist() == found[1]["a"].tolist() == [5, 3, 3, 1]
+    assert found[0]["b"].tolist() == found[1]["b"].tolist() == [4, 4, 3, 1]
+    assert [path.name for path in (tmp_path / "ours/categories").iterdir()] == [
+        "unique.both.parquet"
+    ]
 
 
 def test_a_partition_of_nulls_alone_is_encoded(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.runtime.encoding import Encoding, Target
+from ensemble.runtime.encoding import Encoding
+from ensemble.runtime.target import Target
 from models.prepared import PreparedData
 from recipes.artifacts import Artifacts
 from recipes.recipe import Recipe
 from tests.workflows.engines import prepared_by, random_recipe
+from tests.workflows.served import assert_served_as_prepared
 from workflows.engines import Engine
 
 DAY = 86_400
@@ -129,6 +131,16 @@ def test_an_age_is_served_from_the_reference_that_was_kept(tmp_path: Path) -> No
     prepared = pd.read_parquet(artifacts.prepared.items)["made"].tolist()
     assert made.encode(fifth).tolist() == [prepared[1]] * 5
     assert made.encode([None, "soon"]).tolist() == [prepared[2]] * 2
+
+
+def test_an_age_is_served_to_the_last_bit(tmp_path: Path) -> None:
+    """Seconds by those of a day are not seconds times the inverse, and the newest is scaled to 0."""
+    tables = raw_tables()
+    made = pa.array([10 * DAY - seconds for seconds in (5, 2 * DAY, 3 * DAY, 4 * DAY, 5 * DAY)])
+    tables["items"] = tables["items"].set_column(2, "made", made)
+    recipe = recipe_of(item={"made": {"kind": "age", "fill": 9.0}})
+    artifacts = prepared_by("polars", recipe, tables, tmp_path)
+    assert_served_as_prepared(artifacts)
 
 
 def target_recipe(of: list[str] | None = None) -> Recipe:

@@ -15,7 +15,6 @@ from recipes.recipe import Recipe
 from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.counted import counted_interactions
 from workflows.inspection.facts import ColumnFacts, Inspection
-from workflows.inspection.findings import remarks
 from workflows.inspection.inspect import inspect
 from workflows.prepare import prepare
 
@@ -164,27 +163,6 @@ def test_a_split_that_fails_is_one_of_the_reasons(tmp_path: Path) -> None:
     assert no_split.startswith("There is no split: the valid part of the split is empty")
     assert "no user is met twice" in no_user_twice
     assert found.cold == ()
-
-
-def test_many_values_are_told_with_the_memory_that_they_take() -> None:
-    """Ten million urls, embedded in 64 numbers of four bytes each."""
-    urls = ColumnFacts(
-        table="items",
-        name="url",
-        key="features.item.url",
-        type="String",
-        is_number=False,
-        rows=20_000_000,
-        nulls=0,
-        distinct=10_000_000,
-        commonest=None,
-        drift=None,
-        auc=None,
-        determines=None,
-    )
-    (remark,) = remarks(ratings_recipe(), [urls], [], None)
-    assert "has 10,000,000 values: an embedding of 64 numbers for each takes 2.6 GB" in remark
-    assert "Raise frequency_threshold of features.item.url" in remark
 
 
 def _outcome(value: Callable[[int], int]) -> dict[str, Any]:

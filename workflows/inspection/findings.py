@@ -99,7 +99,7 @@ def remarks(
                 f"{where} has another value in each of the {column.rows:,} {column.table}: it is "
                 "one more id, and knows nothing of new ones. Leave it out."
             )
-        if column.distinct >= _MANY_VALUES:
+        if column.distinct >= _MANY_VALUES and _is_embedded(recipe, column):
             yield _large(recipe, column, where)
         if column.drift is not None and column.drift.verdict in ("moderate", "large"):
             yield (
@@ -125,6 +125,16 @@ _FAR = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 def _is_an_id(column: ColumnFacts) -> bool:
     return not column.is_number and column.distinct == column.rows > 100
+
+
+def _is_embedded(recipe: Recipe, column: ColumnFacts) -> bool:
+    """Whether each of its values has a vector; of what is hashed the recipe says how many there are."""
+    if column.key in ("columns.user", "columns.item"):
+        return True
+    feature = recipe.features.both.get(column.name)
+    if feature is None or feature.hash_bins is not None:
+        return False
+    return feature.kind in ("categorical", "text")
 
 
 def _large(recipe: Recipe, column: ColumnFacts, where: str) -> str:

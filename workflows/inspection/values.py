@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from recipes.artifacts import Raw
-from recipes.data import Feature
+from recipes.features import Side
 from recipes.recipe import Recipe
 from sources.tables import TableName
 from workflows.inspection.counted import id_of
@@ -88,10 +87,8 @@ def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     )
 
 
-def of_side(
-    recipe: Recipe, side: Literal["user", "item"], path: Path, ids: pl.DataFrame
-) -> Iterator[Column]:
-    """The features of a users or items table.
+def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterator[Column]:
+    """The columns of a users or items table that features are made of.
 
     Args:
         ids: ``by_value`` of the id; its sums over the ids of a value are the value's.
@@ -99,9 +96,11 @@ def of_side(
     table = pl.scan_parquet(path)
     types = table.collect_schema()
     identity = getattr(recipe.columns, side)
-    for name, key, feature in _raw_columns(getattr(recipe.features, side)):
+    features = recipe.features.of_side(side)
+    for name, key in recipe.features.columns(side).items():
         if name == identity:
             continue  # the interactions have it, too
+        feature = features[key]
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
         is_number = feature.kind in ("numeric", "bucket", "age")
         value = in_seconds(raw[name]) if feature.kind == "age" else raw[name]
@@ -126,13 +125,3 @@ def of_side(
             distinct=len(values) - values["value"].null_count(),
             values=values.filter(pl.col("rows") > 0),
         )
-
-
-def _raw_columns(features: Mapping[str, Feature]) -> Iterator[tuple[str, str, Feature]]:
-    """Each raw column once, with the first feature that is made of it and that one's name."""
-    seen = set()
-    for key, feature in features.items():
-        for name in feature.columns(key):
-            if name not in seen:
-                seen.add(name)
-                yield name, key, feature

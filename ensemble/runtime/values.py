@@ -1,0 +1,22 @@
+"""Raw values as the vocabularies and statistics of a release know them."""
+
+from typing import Any
+
+import numpy as np
+
+
+def is_null(value: Any) -> bool:
+    """None and NaN (the one value that differs from itself) count as missing."""
+    return value is None or value != value
+
+
+def spell(value: Any, dtype: str) -> str:
+    """A raw value as the vocabularies spell it; a value of another type is spelled as it comes."""
+    if dtype == "boolean" and isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if dtype == "integer" and number and value % 1 == 0:
+        return str(int(value))
+    if dtype == "float" and number:
+        return repr(float(value) + 0.0)  # -0.0 and 0.0 are one value
+    return str(value)

@@ -1,0 +1,85 @@
+"""Categories without a vocabulary: the code of a value is its hash."""
+
+import workflows.merlin_compat  # noqa: F401  isort: skip
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from merlin.schema import Tags
+from nvtabular.ops import Operator
+
+from ensemble.runtime.codes import FIRST_KNOWN, NULL, hashed_code
+from ensemble.runtime.values import spell
+from workflows.categorify import flattened, nested
+from workflows.lookup import Lookup
+from workflows.tables import kind_of
+
+
+class HashCodes(Operator):
+    """Null: code 1; a value: 3 + the remainder of its hash (``ensemble.runtime.codes.hashed_code``).
+
+    NVTabular's ``HashBucket`` takes pandas' hash on a CPU and another on a GPU, and begins at 0.
+
+    ``columns``: how many codes and the name of their domain, by column.
+    """
+
+    def __init__(self, columns: dict[str, tuple[int, str]]) -> None:
+        super().__init__()
+        self.columns = columns
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        encoded = {}
+        for name in col_selector.names:
+            values, lengths = flattened(_on_host(df[name]))
+            places, distinct = pd.factorize(values)  # a null is at -1
+            spelled = (spell(value, _kind(value)) for value in distinct)
+            codes = _codes(spelled, self.columns[name][0])[places + 1]
+            encoded[name] = codes if lengths is None else nested(codes, lengths)
+        frame = pd.DataFrame(encoded)
+        return frame if isinstance(df, pd.DataFrame) else type(df).from_pandas(frame)
+
+    @property
+    def output_dtype(self) -> type:
+        return np.int64
+
+    @property
+    def output_tags(self) -> list[Tags]:
+        return [Tags.CATEGORICAL]
+
+    def _compute_properties(self, col_schema: Any, input_schema: Any) -> Any:
+        schema = super()._compute_properties(col_schema, input_schema)
+        bins, name = self.columns[col_schema.name]
+        domain = {"min": 0, "max": FIRST_KNOWN + bins - 1, "name": name}
+        return schema.with_properties({**schema.properties, "domain": domain})
+
+
+def hash_codes(values: pl.Series, bins: int) -> pl.Series:
+    """Codes int64 [rows] of categorical values [rows], as ``HashCodes`` gives them."""
+    distinct = values.drop_nulls().unique()
+    kind = kind_of(values.dtype)
+    codes = _codes((spell(value, kind) for value in distinct.to_list()), bins)
+    places = Lookup(distinct, first=1)(values)
+    return pl.Series(values.name, codes[places.to_numpy()])
+
+
+def _codes(spelled: Iterable[str], bins: int) -> np.ndarray:
+    """The code of null, then those of the values."""
+    return np.array([NULL, *(hashed_code(value, bins) for value in spelled)], np.int64)
+
+
+def _kind(value: Any) -> str:
+    """What a column is, by one of its values (``workflows.tables.Tables.kinds``)."""
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, int | np.integer):
+        return "integer"
+    return "float" if isinstance(value, float | np.floating) else "string"
+
+
+def _on_host(column: Any) -> pd.Series:
+    if isinstance(column, pd.Series):
+        return column
+    return pd.Series(column.to_arrow().to_pylist(), dtype=object)
