@@ -71,7 +71,7 @@ def test_a_full_disk_is_explained(
     assert all("could not be written" in line and "File too large" in line for line in explained)
     assert done.stdout.count("Free disk space") == 2
     assert [line for line in lines if line.startswith("left:")] == [
-        "left: ['models', 'prepared', 'raw']"
+        "left: ['models', 'prepared', 'preparing.lock', 'raw']"
     ] * 2
 
 
