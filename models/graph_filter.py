@@ -11,9 +11,9 @@ others, all of them alike, are times ``rest``, and so remain a sparse product.
 import numpy as np
 from scipy import sparse
 
-from models.neighbours import Neighbours
+from models.neighbours import Neighbours, strongest
 from models.prepared import Interactions
-from models.user_items import user_items
+from models.user_items import degrees, user_items
 from recipes.models import Linear
 
 #: Weights that are held in memory at once: some items' to all others.
@@ -28,8 +28,7 @@ def filtered_links(
     A weight is the filter's, times (users of the item that it leads to) ** ``popularity_power``.
     """
     pairs = user_items(interactions, users, items).astype(np.float64)
-    of_user = np.maximum(np.asarray(pairs.sum(axis=1)).ravel(), 1.0)
-    of_item = np.maximum(np.asarray(pairs.sum(axis=0)).ravel(), 1.0)
+    of_user, of_item = degrees(pairs)
     scaled = (sparse.diags(of_user**-0.5) @ pairs @ sparse.diags(of_item**-0.5)).tocsr()
     vectors, gains = _broad_tastes(scaled, options)
     scaled, to_users = scaled.astype(np.float32), scaled.T.tocsr().astype(np.float32)
@@ -43,9 +42,8 @@ def filtered_links(
         led_to += options.rest * (to_users[part] @ scaled).toarray()
         led_to *= to_power
         led_to[np.arange(len(led_to)), np.arange(part.start, part.stop)] = 0
-        best = np.argpartition(-np.abs(led_to), count - 1, axis=1)[:, :count]
-        best.sort(axis=1)
-        rows[part], weights[part] = best, np.take_along_axis(led_to, best, axis=1)
+        kept = strongest(led_to, count)
+        rows[part], weights[part] = kept.rows, kept.weights
     return Neighbours(rows, weights)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from models.graph_filter import filtered_links
-from models.neighbours import Neighbours, linked_items
+from models.neighbours import Neighbours, linked_items, strongest
 from models.prepared import Interactions
 from models.user_items import user_items
 from recipes.errors import ShortlistError
@@ -69,14 +69,6 @@ def item_weights(interactions: Interactions, users: int, items: int, options: Li
     weights = -inverse / inverse.diagonal()
     weights[np.diag_indices(items)] = 0
     return weights.astype(np.float32)
-
-
-def strongest(weights: np.ndarray, count: int) -> Neighbours:
-    """The ``count`` largest weights, by absolute value, from each item."""
-    count = min(count, len(weights))
-    rows = np.argpartition(-np.abs(weights), count - 1, axis=1)[:, :count]
-    rows.sort(axis=1)
-    return Neighbours(rows.astype(np.int64), np.take_along_axis(weights, rows, axis=1))
 
 
 def factors(weights: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from models.prepared import Interactions
-from models.user_items import user_items
+from models.user_items import degrees, user_items
 
 #: Items whose links are held in memory at once.
 ITEMS_AT_ONCE = 2_000
@@ -18,6 +18,14 @@ class Neighbours:
 
     rows: np.ndarray
     weights: np.ndarray
+
+
+def strongest(weights: np.ndarray, count: int) -> Neighbours:
+    """The ``count`` largest weights, by absolute value, of each row: float32 [n, items]."""
+    count = min(count, weights.shape[1])
+    rows = np.argpartition(-np.abs(weights), count - 1, axis=1)[:, :count]
+    rows.sort(axis=1)
+    return Neighbours(rows.astype(np.int64), np.take_along_axis(weights, rows, axis=1))
 
 
 def item_neighbours(interactions: Interactions, users: int, items: int, count: int) -> Neighbours:
@@ -49,8 +57,7 @@ def linked_items(
     filtering", WWW 2022. Strongest first; equally strong ones by row.
     """
     pairs = user_items(interactions, users, items).astype(np.float64)
-    of_user = np.maximum(np.asarray(pairs.sum(axis=1)).ravel(), 1.0)
-    of_item = np.maximum(np.asarray(pairs.sum(axis=0)).ravel(), 1.0)
+    of_user, of_item = degrees(pairs)
     leading = (pairs @ sparse.diags(of_item**-from_power)).tocsc().T
     leading = leading @ sparse.diags(of_user**-user_power)
     led_to = (pairs @ sparse.diags(of_item**-to_power)).tocsr()

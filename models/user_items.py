@@ -12,3 +12,9 @@ def user_items(interactions: Interactions, users: int, items: int) -> sparse.csr
     matrix = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
     matrix.data[:] = 1.0
     return matrix
+
+
+def degrees(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """How many items each user and how many users each item of such a matrix has, 1 where there are none."""
+    of_user, of_item = (np.asarray(matrix.sum(axis=axis)).ravel() for axis in (1, 0))
+    return np.maximum(of_user, 1.0), np.maximum(of_item, 1.0)

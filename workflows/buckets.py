@@ -4,15 +4,13 @@ import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from typing import Any
 
-import numpy as np
-from merlin.schema import Tags
-from nvtabular.ops import Operator
-
-from ensemble.runtime.codes import FIRST_KNOWN, NULL
+from ensemble.runtime.codes import FIRST_KNOWN
+from ensemble.runtime.number_features import bucket_codes
+from workflows.code_operator import CodeOperator
 from workflows.floats import floats_of
 
 
-class BucketCodes(Operator):
+class BucketCodes(CodeOperator):
     """Null and NaN: code 1; x: 3 + the number of boundaries that are at most x.
 
     NVTabular's ``Bucketize`` numbers the intervals from 0, which is the code of padding, and has no
@@ -29,24 +27,8 @@ class BucketCodes(Operator):
             codes[name] = bucket_codes(floats_of(df[name]), self.boundaries[name])
         return codes
 
-    @property
-    def output_dtype(self) -> type:
-        return np.int64
-
-    @property
-    def output_tags(self) -> list[Tags]:
-        return [Tags.CATEGORICAL]
-
-    def _compute_properties(self, col_schema: Any, input_schema: Any) -> Any:
-        top = bucket_cardinality(self.boundaries[col_schema.name]) - 1
-        domain = {"min": 0, "max": top, "name": col_schema.name}
-        return col_schema.with_properties({**col_schema.properties, "domain": domain})
-
-
-def bucket_codes(values: np.ndarray, boundaries: tuple[float, ...]) -> np.ndarray:
-    """Codes int64 [rows] of float64 [rows]."""
-    codes = FIRST_KNOWN + np.searchsorted(np.asarray(boundaries), values, side="right")
-    return np.where(np.isnan(values), NULL, codes).astype(np.int64)
+    def domain(self, name: str) -> tuple[int, str]:
+        return bucket_cardinality(self.boundaries[name]), name
 
 
 def bucket_cardinality(boundaries: tuple[float, ...]) -> int:

@@ -37,10 +37,17 @@ class Derived:
     newest: int | None
     targets: Mapping[str, TargetStatistics]
 
-    def told(self, partition: pl.DataFrame) -> list[pl.Series]:
-        """The targets of interactions whose users and items are rows of their tables, float64 [n] each."""
+    def told(
+        self, partition: pl.DataFrame, means: Mapping[str, np.ndarray] | None = None
+    ) -> list[pl.Series]:
+        """The targets of interactions whose users and items are rows of their tables, [n] each.
+
+        ``means``: what became of the targets' own by name, [categories, folds + 1].
+        """
         return [
-            pl.Series(name, each.of_interactions(partition, each.means))
+            pl.Series(
+                name, each.of_interactions(partition, each.means if means is None else means[name])
+            )
             for name, each in self.targets.items()
         ]
 

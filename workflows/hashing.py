@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-from merlin.schema import Tags
-from nvtabular.ops import Operator
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL, hashed_code
 from ensemble.runtime.values import spell
 from workflows.categorify import flattened, nested
+from workflows.code_operator import CodeOperator
 from workflows.lookup import Lookup
 from workflows.tables import kind_of
 
 
-class HashCodes(Operator):
+class HashCodes(CodeOperator):
     """Null: code 1; a value: 3 + the remainder of its hash (``ensemble.runtime.codes.hashed_code``).
 
     NVTabular's ``HashBucket`` takes pandas' hash on a CPU and another on a GPU, and begins at 0.
@@ -41,19 +40,9 @@ class HashCodes(Operator):
         frame = pd.DataFrame(encoded)
         return frame if isinstance(df, pd.DataFrame) else type(df).from_pandas(frame)
 
-    @property
-    def output_dtype(self) -> type:
-        return np.int64
-
-    @property
-    def output_tags(self) -> list[Tags]:
-        return [Tags.CATEGORICAL]
-
-    def _compute_properties(self, col_schema: Any, input_schema: Any) -> Any:
-        schema = super()._compute_properties(col_schema, input_schema)
-        bins, name = self.columns[col_schema.name]
-        domain = {"min": 0, "max": FIRST_KNOWN + bins - 1, "name": name}
-        return schema.with_properties({**schema.properties, "domain": domain})
+    def domain(self, name: str) -> tuple[int, str]:
+        bins, domain = self.columns[name]
+        return FIRST_KNOWN + bins, domain
 
 
 def hash_codes(values: pl.Series, bins: int) -> pl.Series:

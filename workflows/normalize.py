@@ -11,6 +11,7 @@ import numpy as np
 import nvtabular.ops
 from merlin.dag import ColumnSelector
 
+from ensemble.runtime.number_features import scaled
 from workflows.floats import floats_of
 
 
@@ -59,8 +60,7 @@ class MinMax(Normalize):
 def normalized(values: np.ndarray, mean: float, std: float) -> np.ndarray:
     """float32 [n] of float64 [n], as ``Normalize`` gives them."""
     with np.errstate(invalid="ignore"):  # infinite values are refused later, by name
-        centred = values - mean
-        return (centred / std if std > 0 else centred).astype(np.float32)
+        return scaled(values, mean, std)
 
 
 #: Count, mean, sum of squared differences from it, least, greatest.

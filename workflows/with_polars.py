@@ -14,11 +14,10 @@ import polars as pl
 import pyarrow as pa
 from nvtabular import Workflow
 
-from ensemble.runtime.number_features import shaped
+from ensemble.runtime.number_features import bucket_codes, shaped
 from recipes.artifacts import PARTS, Prepared
 from recipes.data import POSITIVE
 from recipes.features import Feature
-from workflows.buckets import bucket_codes
 from workflows.categories import Categories, nested_lists
 from workflows.combine import combinations
 from workflows.derived import Derived, encoded_means
@@ -70,11 +69,7 @@ def encode(
         write_schema(schema, folder)
 
     def write(number: int, partition: pl.DataFrame) -> None:
-        told = {
-            target: pl.Series(target, each.of_interactions(partition, means[target]))
-            for target, each in derived.targets.items()
-        }
-        encoded = _encoded(graph, sides, partition, told, arrow)
+        encoded = _encoded(graph, sides, partition, derived.told(partition, means), arrow)
         write_partition(encoded, partition[PART].to_numpy(), number, folders)
         written.add(number)
 
@@ -152,7 +147,7 @@ def _encoded(
     graph: FeatureGraph,
     sides: list[pl.DataFrame],
     partition: pl.DataFrame,
-    told: dict[str, pl.Series],
+    told: list[pl.Series],
     schema: pa.Schema,
 ) -> pa.Table:
     """The columns of ``schema`` for the rows of a partition, to which targets were ``told``."""
@@ -162,7 +157,7 @@ def _encoded(
         name: column
         for key, side in zip(keys, sides, strict=True)
         for name, column in side[partition[key]].to_dict().items()
-    } | told
+    } | {each.name: each for each in told}
     length = recipe.interactions.history_length
     if length:
         values, offsets = history_lists(

@@ -33,9 +33,7 @@ class Bucket(OfOneColumn):
 
     def encode(self, values: Sequence[Any]) -> np.ndarray:
         """int64 [N]"""
-        numbers = _numbers(values)
-        codes = FIRST_KNOWN + np.searchsorted(self.boundaries, numbers, side="right")
-        return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
+        return bucket_codes(_numbers(values), self.boundaries)
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,12 @@ class Numeric(OfOneColumn):
     def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
         """float32 [N] of float64 [N], NaN where one is missing."""
         filled = np.where(np.isnan(numbers), self.fill, numbers)
-        centred = shaped(filled, self.clip, self.log) - self.mean
-        # NVTabular leaves a column that never varies undivided.
-        return (centred / self.std if self.std > 0 else centred).astype(np.float32)
+        return scaled(shaped(filled, self.clip, self.log), self.mean, self.std)
 
 
-@dataclass(frozen=True)
-class Age:
-    """Days from a time to ``reference``, seconds since 1970 (UTC), as ``number`` goes on with them."""
+class AsNumber:
+    """An encoder that finds a number, with which ``number`` goes on."""
 
-    column: str
-    reference: float
     number: Numeric
 
     shape = ()
@@ -82,6 +75,15 @@ class Age:
     @property
     def name(self) -> str:
         return self.number.name
+
+
+@dataclass(frozen=True)
+class Age(AsNumber):
+    """Days from a time to ``reference``, seconds since 1970 (UTC), as ``number`` goes on with them."""
+
+    column: str
+    reference: float
+    number: Numeric
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,11 +95,24 @@ class Age:
         return self.number.of_numbers((self.reference - seconds) / SECONDS_A_DAY)
 
 
+def bucket_codes(numbers: np.ndarray, boundaries: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Codes int64 [N] of float64 [N], when trained and when served; NaN is null."""
+    codes = FIRST_KNOWN + np.searchsorted(boundaries, numbers, side="right")
+    return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
+
+
 def shaped(values: np.ndarray, clip: tuple[float, float] | None, log: bool) -> np.ndarray:
     """float64 [N] before it is scaled, when trained and when served."""
     if clip is not None:
         values = np.clip(values, *clip)
     return np.copysign(np.log1p(np.abs(values)), values) if log else values
+
+
+def scaled(values: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """float32 [N] of float64 [N], when trained and when served."""
+    centred = values - mean
+    # NVTabular leaves a column that never varies undivided.
+    return (centred / std if std > 0 else centred).astype(np.float32)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

@@ -1,44 +1,28 @@
 """Values -> the mean that a feature of kind ``target`` has for them."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .number_features import Numeric
+from .looked_up import LookedUp
+from .number_features import AsNumber, Numeric
 from .values import is_null, spell
 
 #: Values of several columns as they are spelled, None for a null.
 Values = tuple[str | None, ...]
 
 
-class Statistics(Mapping[Values, float]):
-    """A number by values, read from a JSON list of both when it is first asked."""
+class Statistics(LookedUp[Values, float]):
+    """A number by values, out of a JSON list of both."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @cached_property
-    def _numbers(self) -> dict[Values, float]:
-        pairs = json.loads(self._path.read_text(encoding="utf-8"))
-        return {tuple(values): number for values, number in pairs}
-
-    def __getitem__(self, values: Values) -> float:
-        return self._numbers[values]
-
-    def __iter__(self) -> Iterator[Values]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
+    def _of(self, content: Any) -> dict[Values, float]:
+        return {tuple(values): number for values, number in content}
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(AsNumber):
     """The statistic of the values of ``columns`` together, as ``number`` goes on with it.
 
     ``otherwise``: of the values that no interaction of the training part had.
@@ -49,13 +33,6 @@ class Target:
     statistics: Mapping[Values, float] = field(repr=False)
     otherwise: float
     number: Numeric
-
-    shape = ()
-    array_dtype = "float32"
-
-    @property
-    def name(self) -> str:
-        return self.number.name
 
     def encode(self, *columns: Sequence[Any]) -> np.ndarray:
         """float32 [N] of N values of each column."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models import linear
-from models.linear import factors, item_weights, strongest, strongest_weights
+from models.linear import factors, item_weights, strongest_weights
+from models.neighbours import strongest
 from models.prepared import Interactions
 from recipes.errors import ShortlistError
 from recipes.models import Linear
