@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.raw_features import raw_feature_files
 from ensemble.runtime.category_features import Categorical
 from ensemble.runtime.encoding import Encoder, Encoding
 from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
@@ -99,11 +100,8 @@ def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[
 
     item, dtype = recipe.columns.item, parts.encoding.item.dtype
     found: dict[str, list[Any]] = {}
-    for path, names in (
-        (artifacts.raw.items, [name for name in recipe.features.columns("item") if name != item]),
-        (artifacts.prepared.counts("item"), recipe.features.counts("item")),
-    ):
-        if not names or not path.exists():
+    for path, names in raw_feature_files(recipe, artifacts, "item"):
+        if not names:
             continue
         table = pq.read_table(path, columns=[item, *names]).to_pydict()
         place = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from ensemble.raw_features import raw_feature_files
 from ensemble.runtime.encoding import Encoding
 from ensemble.runtime.feature_store import FeatureStore, UserRecord
 from ensemble.runtime.manifest import sha256
@@ -39,22 +40,18 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
     import pyarrow.parquet as pq
 
     encoding = Encoding.load(artifacts.prepared.encoding)
-    user, columns = recipe.columns.user, recipe.features.columns("user")
+    user = recipe.columns.user
     known: dict[str, dict[str, object]] = {}
-    for path, features in (
-        (artifacts.raw.users, [name for name in columns if name != user]),
-        (artifacts.prepared.counts("user"), recipe.features.counts("user")),
-    ):
-        if not path.exists():
-            continue
+    for path, features in raw_feature_files(recipe, artifacts, "user"):
         table = pq.read_table(path, columns=[user, *features]).to_pydict()
         for row, raw_id in enumerate(table[user]):
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
     interactions = _interactions(recipe, artifacts, encoding)
+    of_the_id = user in recipe.features.columns("user")
     for user_id in dict.fromkeys([*known, *interactions]):
         record = known.get(user_id, {})
-        if user in columns:  # a feature of the id itself
+        if of_the_id:  # a feature is made of it
             record[user] = user_id
         yield user_id, UserRecord(record, interactions.get(user_id, []))
 
