@@ -18,8 +18,8 @@ from models.neighbours import item_neighbours
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.recipe import Recipe
 
-#: How many of the items that go with an item are kept.
-NEIGHBOURS = 200
+#: How many of the items that are nearest to an item are kept.
+NEAREST = 200
 
 
 def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
@@ -33,13 +33,13 @@ def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> 
         arrays[POPULARITY] = counts.astype(np.float32)
     users, items = data.user_count, data.item_count
     if LINEAR_ROWS in wanted:
-        led_to = strongest_weights(visible, users, items, NEIGHBOURS, recipe.linear)
+        led_to = strongest_weights(visible, users, items, recipe.linear.neighbours, recipe.linear)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
     if ALS_FACTORS in wanted:
         _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
         arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors, recipe.als)}
     if "neighbour_rows.npy" in wanted:
-        near = item_neighbours(visible, users, items, NEIGHBOURS)
+        near = item_neighbours(visible, users, items, NEAREST)
         arrays["neighbour_rows.npy"] = near.rows.astype(np.int32)
         arrays["neighbour_similarities.npy"] = near.weights
     return arrays

@@ -164,6 +164,8 @@ class Linear(Table):
     #: ``propagation``: these links alone, weighed by how many each end has; sparse. ``auto``: the first of
     #: them that the number of items allows (``models.linear``).
     kind: Literal["auto", "edlae", "graph-filter", "propagation"] = "auto"
+    #: How many weights of an item are kept, its largest.
+    neighbours: Positive = 200
     #: ``edlae``: share of a user's items that is thought to be dropped, and the L2 penalty.
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     penalty: PositiveFloat = 200.0
