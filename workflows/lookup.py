@@ -1,6 +1,7 @@
 """From values to their places in a list of values: the one look-up of the engine ``polars``."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 
@@ -19,8 +20,8 @@ class Lookup:
         null: what becomes of a null.
         dtype: of the result.
 
-    Integers that lie close together are looked up in a table, other numbers by binary search, and
-    strings by their hash; which of it makes no difference to the result.
+    Integers that lie close together are looked up in a table, other numbers and strings by their hash; which
+    of it makes no difference to the result.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Lookup:
                 self.table = np.full(length + 2, unknown, dtype)
                 self.table[numbers - self.before] = self.places
                 return
-        order = np.argsort(numbers, kind="stable")
-        self.sorted, self.places = numbers[order], self.places[order]
+        self.index = pd.Index(numbers)
+        self.index.get_indexer(
+            numbers[:1]
+        )  # fills its hash table, before several threads ask for it
 
     def __call__(self, values: pl.Series) -> pl.Series:
         """Places [M] of M values of the same type; nulls may be among them."""
@@ -71,12 +74,8 @@ class Lookup:
         if self.table is not None:
             # differences wrap at 64 bits, and none comes to lie within the table by that
             return self.table.take((numbers - self.before).view(np.int64), mode="clip")
-        if not len(self.sorted):
-            return np.full(len(numbers), self.unknown, self.places.dtype)
-        at = np.searchsorted(self.sorted, numbers)
-        at[at == len(self.sorted)] = 0
-        unknown = self.places.dtype.type(self.unknown)
-        return np.where(self.sorted[at] == numbers, self.places[at], unknown)
+        at = self.index.get_indexer(numbers)
+        return np.where(at >= 0, at + self.first, self.unknown).astype(self.places.dtype)
 
     def of(self, name: str) -> pl.Expr:
         """The places of a column, in a lazy plan."""

@@ -1,4 +1,4 @@
-"""Values to places, by table, by search and by hash."""
+"""Values to places, by table and by hash."""
 
 import math
 from typing import Any
