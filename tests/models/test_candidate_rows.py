@@ -211,6 +211,18 @@ def test_the_served_arrays_are_of_train_and_valid(
         np.testing.assert_array_equal(found, expected)
 
 
+def test_an_item_keeps_as_many_linear_weights_as_the_recipe_says(
+    data: PreparedData, recipe: Recipe
+) -> None:
+    """Two of each item, its largest."""
+    linear = recipe.linear.model_copy(update={"neighbours": 2})
+    visible = data.interactions("train")
+    arrays = number_arrays(recipe.model_copy(update={"linear": linear}), data, visible)
+    weights = np.abs(item_weights(visible, data.user_count, data.item_count, linear))
+    kept = np.abs(arrays["linear_weights.npy"])
+    np.testing.assert_array_equal(np.sort(kept, axis=1), np.sort(weights, axis=1)[:, -2:])
+
+
 def test_sources_take_turns(
     data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
 ) -> None:
