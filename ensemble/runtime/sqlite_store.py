@@ -1,6 +1,7 @@
 """The embedded feature store: a SQLite file in WAL mode, many readers, one writer at a time."""
 
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -28,6 +29,8 @@ COMMIT;
 """
 #: SQLite's default limit of variables in a statement was 999 for most of its life.
 _VARIABLES = 900
+#: So many users get the deadline once, twice as many twice: a large batch is no hanging store.
+_USERS_A_DEADLINE = 100
 #: Virtual-machine steps between two looks at the clock: some ten microseconds.
 _STEPS = 1000
 #: A user's events are cut when there are this many times as many as are kept.
@@ -46,7 +49,8 @@ class SqliteFeatureStore:
         path: the file; it is made where it is missing, unless ``read_only``. A file that an older
             version has written gets the tables that it lacks, unless ``read_only``.
         read_only: open without the right to write, as the server does.
-        deadline_s: seconds after which a call fails; None: it waits for other writers.
+        deadline_s: seconds after which a call fails, for every hundred users of it; None: it waits
+            for other writers.
         kept: how many events of a user are kept.
     """
 
@@ -68,7 +72,7 @@ class SqliteFeatureStore:
     def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
         found: dict[str, UserRecord] = {}
         wanted = list(dict.fromkeys(user_ids))
-        with self._open("read") as connection:
+        with self._open("read", len(wanted)) as connection:
             for start in range(0, len(wanted), _VARIABLES):
                 found |= self._records(connection, wanted[start : start + _VARIABLES])
         return [found.get(user_id) for user_id in user_ids]
@@ -166,10 +170,11 @@ class SqliteFeatureStore:
             )
 
     @contextmanager
-    def _open(self, purpose: str) -> Iterator[sqlite3.Connection]:
+    def _open(self, purpose: str, users: int = 1) -> Iterator[sqlite3.Connection]:
         """The connection, in a transaction that ends with the block, all or none."""
         with self._lock:
-            self._until = time.monotonic() + (self._deadline or 0.0)
+            deadlines = max(1, math.ceil(users / _USERS_A_DEADLINE))
+            self._until = time.monotonic() + deadlines * (self._deadline or 0.0)
             doing = "opened"
             try:
                 connection = self._connected()
@@ -222,7 +227,7 @@ class SqliteFeatureStore:
 
     def _cause(self, error: Exception) -> str:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            return f"it took longer than {1000 * (self._deadline or 0):.0f} ms"
+            return f"it took longer than {1000 * (self._deadline or 0):.0f} ms for a hundred users"
         return str(error)
 
 
