@@ -173,8 +173,8 @@ class SqliteFeatureStore:
     def _open(self, purpose: str, users: int = 1) -> Iterator[sqlite3.Connection]:
         """The connection, in a transaction that ends with the block, all or none."""
         with self._lock:
-            deadlines = max(1, math.ceil(users / _USERS_A_DEADLINE))
-            self._until = time.monotonic() + deadlines * (self._deadline or 0.0)
+            allowed = (self._deadline or 0.0) * max(1, math.ceil(users / _USERS_A_DEADLINE))
+            self._until = time.monotonic() + allowed
             doing = "opened"
             try:
                 connection = self._connected()
@@ -184,7 +184,7 @@ class SqliteFeatureStore:
             except (sqlite3.Error, json.JSONDecodeError, UnicodeError) as error:
                 self.close()
                 raise StoreError(
-                    f"the feature store {self.path} cannot be {doing}: {self._cause(error)}"
+                    f"the feature store {self.path} cannot be {doing}: {_cause(error, allowed)}"
                 ) from error
 
     def _connected(self) -> sqlite3.Connection:
@@ -225,10 +225,12 @@ class SqliteFeatureStore:
             return None
         return status.st_dev, status.st_ino
 
-    def _cause(self, error: Exception) -> str:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            return f"it took longer than {1000 * (self._deadline or 0):.0f} ms for a hundred users"
-        return str(error)
+
+def _cause(error: Exception, allowed: float) -> str:
+    """What went wrong in a call that had ``allowed`` seconds."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return f"it took longer than {1000 * allowed:.0f} ms"
+    return str(error)
 
 
 def _put(connection: sqlite3.Connection, records: Iterable[tuple[str, UserRecord]]) -> None:

@@ -213,13 +213,15 @@ def test_sqlite_is_read_while_another_writes(path: Path) -> None:
 
 
 def test_sqlite_that_takes_too_long(path: Path) -> None:
-    """Work beyond the deadline is broken off, and the next call is answered."""
+    """Work beyond the deadline, one for every hundred users, is broken off; the next call is answered."""
     many = SqliteFeatureStore(path, kept=1_000_000)
     many.record(Event.of("ben", str(n), time=float(n)) for n in range(200_000))
     many.close()
     served = open_store(str(path), recipe="shop", deadline_s=0.01, read_only=True, kept=1_000_000)
     with _fails("cannot be read: it took longer than 10 ms"):
         served.get_many(["ben"])
+    with _fails("cannot be read: it took longer than 20 ms"):
+        served.get_many(["ben", *map(str, range(100))])
     assert _eventually(served) == [ANNA]
 
 
