@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -166,7 +167,7 @@ class Client:
             if "UNAVAILABLE" in str(error.status() or "") and "connect" in str(error.message()):
                 raise self._unreachable(error) from error
             raise ShortlistError(f"the server refused the request: {error.message()}") from error
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, HTTPException) as error:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> ShortlistError:

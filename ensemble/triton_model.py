@@ -145,25 +145,15 @@ class _Metrics:
     """Hands counts over to Triton's metrics endpoint from a thread of its own."""
 
     def __init__(self, names: Any, meters: Any, release: str) -> None:
-        family, labels = pb_utils.MetricFamily, {"release": release}
+        family = pb_utils.MetricFamily
         self._meters = meters
         self._families = {
             name: family(name=name, description=text, kind=family.COUNTER)
-            for name, text in names.COUNTERS.items()
+            for name, text in (names.COUNTERS | names.STAGE_SECONDS).items()
         }
         self._counters = {
-            name: family.Metric(labels=labels) for name, family in self._families.items()
-        }
-        self._seconds = family(
-            name=names.STAGE_SECONDS,
-            description="Seconds that a batch of users took, by stage",
-            kind=family.HISTOGRAM,
-        )
-        self._stages = {
-            stage: self._seconds.Metric(
-                labels=labels | {"stage": stage}, buckets=list(names.BUCKETS)
-            )
-            for stage in names.STAGES
+            (name, labels): self._families[name].Metric(labels={"release": release, **dict(labels)})
+            for name, labels in names.all_series()
         }
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -175,8 +165,5 @@ class _Metrics:
 
     def _run(self) -> None:
         while not self._stopped.wait(METRICS_EVERY):
-            counts, durations = self._meters.take()
-            for name, number in counts.items():
-                self._counters[name].increment(number)
-            for stage, seconds in durations:
-                self._stages[stage].observe(seconds)
+            for series, more in self._meters.take().items():
+                self._counters[series].increment(more)

@@ -1,6 +1,8 @@
 """Answers of a real Triton, over gRPC and HTTP."""
 
+import socket
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -96,6 +98,24 @@ def test_no_server_names_the_command_that_starts_one(protocol: Protocol) -> None
         pytest.raises(ShortlistError, match=rf"127\.0\.0\.1:{free}.*shortlist serve"),
     ):
         client.recommend(["1"])
+
+
+def test_a_server_that_ends_within_a_request_is_named(protocol: Protocol) -> None:
+    """It took the connection, and closes it where an answer should come."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    connection, _ = listening.accept()
+                    connection.recv(1)
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        where = f"127.0.0.1:{listening.getsockname()[1]}"
+        with Client(where, protocol) as client, pytest.raises(ShortlistError) as failure:
+            client.recommend(["1"])
+    assert f"no server answers at {where} over {protocol}" in str(failure.value)
 
 
 def test_an_unknown_protocol_is_refused() -> None:

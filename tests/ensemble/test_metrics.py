@@ -7,10 +7,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ensemble.client import Client
-from ensemble.runtime.meters import COUNTERS, STAGES
+from ensemble.runtime.meters import COUNTERS, STAGE_SECONDS, STAGES, Meters, all_series
 from ensemble.server import Server, running_server
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
@@ -55,16 +56,46 @@ def test_every_stage_has_a_histogram(server: Server) -> None:
         labels = f'{{release="1",stage="{stage}"}}'
         name = f"shortlist_stage_seconds_count{labels}"
         assert after[name] - before[name] == 5
+        name = f'shortlist_stage_seconds_bucket{{le="+Inf",{labels[1:]}'
+        assert after[name] - before[name] == 5
         name = f"shortlist_stage_seconds_sum{labels}"
         seconds[stage] = after[name] - before[name]
         assert seconds[stage] > 0
     assert sum(seconds.values()) == pytest.approx(2 * seconds["all"])
 
 
+def test_a_bucket_counts_what_took_as_long_or_less() -> None:
+    """As Prometheus' histograms do; what takes longer than all ends is in ``+Inf`` alone."""
+    meters = Meters()
+    columns = {
+        "degraded": np.array([False]),
+        "known_user": np.array([True]),
+        "retrieved_rows": np.array([[4, -1]]),
+        "candidate_rows": np.array([[-1, -1]]),
+    }
+    for seconds in (0.0001, 0.003, 0.02, 5.0):
+        meters.batch({"rank": seconds}, columns)
+    taken = meters.take()
+    assert {
+        dict(labels)["le"]: number
+        for (name, labels), number in taken.items()
+        if name == "shortlist_stage_seconds_bucket"
+    } == {
+        **dict.fromkeys(["0.0001", "0.00025", "0.0005", "0.001", "0.0025"], 1),
+        **dict.fromkeys(["0.005", "0.01"], 2),
+        **dict.fromkeys(["0.025", "0.05", "0.1", "0.25", "1.0"], 3),
+        "+Inf": 4,
+    }
+    assert taken["shortlist_stage_seconds_sum", (("stage", "rank"),)] == pytest.approx(5.0231)
+    assert taken["shortlist_users_total", ()] == 4
+    assert set(taken) <= set(all_series())
+    assert meters.take() == {}
+
+
 def test_all_counters_are_there_before_anything_happens(server: Server) -> None:
     """An alert on a counter finds it at 0."""
     names = {name.partition("{")[0] for name in _metrics(server)}
-    assert set(COUNTERS) <= names
+    assert {*COUNTERS, *STAGE_SECONDS} <= names
 
 
 def test_requests_are_logged_with_their_ids(

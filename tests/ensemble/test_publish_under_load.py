@@ -1,14 +1,13 @@
 """While a server is asked without pause: releases change, and processes die, and answers go on."""
 
-import os
 import shutil
-import signal
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 from tritonclient import grpc, http
 from tritonclient.utils import InferenceServerException
 
+from ensemble.client import Client
 from ensemble.publish import publish
 from ensemble.release_gate import Gate
 from ensemble.runtime import plan
@@ -25,7 +25,7 @@ from ensemble.server_watch import instances
 from ensemble.triton_config import MODEL_NAME
 from recipes.artifacts import Artifacts
 from recipes.errors import ShortlistError
-from tests.ensemble.several_releases import damage
+from tests.ensemble.several_releases import change, damage
 from tests.ensemble.synthetic import RECIPE
 
 USERS = [*map(str, range(1, 41)), "nobody"]
@@ -88,7 +88,7 @@ class Load:
             tensor.set_data_from_numpy(np.array([[user.encode()]], dtype=object))
             try:
                 answer = client.infer(MODEL_NAME, [tensor])
-            except (InferenceServerException, OSError) as error:
+            except (InferenceServerException, OSError, HTTPException) as error:
                 self.failed.append(f"{protocol}: {error}")
                 continue
             said = answer.get_response()
@@ -154,14 +154,21 @@ def test_publishing_loses_no_request_and_mixes_no_answer(
 def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expected) -> None:
     """What it was answering fails, and what it is handed until another set of processes is there.
 
-    Then nothing fails any more, no answer was wrong, and the rest of the old set is gone.
+    Then nothing fails any more, no answer was wrong, and the rest of the old set is gone. It dies within
+    its own work, as for want of memory; amid a message to Triton it may take Triton with it.
     """
+    served = three.model_repository / MODEL_NAME / "3"
+    change(served, "runtime/plan.py", *_DIES_ANSWERING)
     with running_server(three, RECIPE.name) as server:
         triton, load = server.process.pid, Load(server.address, expected)
         count = len(instances(triton))
         with load.running():
             before = set(instances(triton))
-            os.kill(min(before), signal.SIGKILL)
+            with (
+                Client(server.address.grpc) as client,
+                pytest.raises(ShortlistError, match="not healthy"),
+            ):
+                client.recommend(["killer"])
             assert _eventually(lambda: len(set(instances(triton)) - before) == count)
             # Left alone, the dead one would fail some requests every second or so.
             assert _eventually(lambda: not load.fails_within(4))
@@ -169,6 +176,20 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
     assert all("not healthy" in each for each in load.failed)
     assert load.wrong == []
     assert load.unready == []
+
+
+_ANSWERS = "        batches = list(self._batches(together, names))\n"
+#: In the code of a release: the process that is to answer this user ends at once.
+_DIES_ANSWERING = (
+    _ANSWERS,
+    """\
+        if "killer" in [question.user_id for question in together]:
+            import os
+
+            os.kill(os.getpid(), 9)
+"""
+    + _ANSWERS,
+)
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
