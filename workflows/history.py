@@ -35,39 +35,33 @@ def history_lists(
     rows = len(users)
     codes = pd.factorize(users)[0]
     order = np.argsort(codes, kind="stable")
-    sorted_users, sorted_parts, sorted_positive = codes[order], parts[order], positive[order]
-    begin = np.searchsorted(sorted_users, sorted_users, side="left")
-    end = np.searchsorted(sorted_users, sorted_users, side="right")
-    lengths = np.zeros(rows, np.int64)
-    pieces: list[tuple[np.ndarray, np.ndarray]] = []
+    sorted_parts, sorted_positive, sorted_items = parts[order], positive[order], items[order]
+    sizes = np.bincount(codes)
+    ends = np.cumsum(sizes)
+    begin, end = np.repeat(ends - sizes, sizes), np.repeat(ends, sizes)
+    # A list is two slices of what its part may see: up to the row's own item, and after that.
+    starts, lengths = np.zeros((2, rows, 2), np.int64)
+    sources: list[np.ndarray] = []
     for part, seen in VISIBLE.items():
         chosen = np.flatnonzero(sorted_parts == part)
         visible = np.isin(sorted_parts, seen) & sorted_positive
-        source = items[order][visible]
         before = np.concatenate([[0], np.cumsum(visible)])
+        first = before[begin[chosen]]
         stop = before[chosen if earlier_only else end[chosen]]
-        own = np.where(visible[chosen] & (not earlier_only), before[chosen], np.iinfo(np.int64).max)
-        start = np.maximum(before[begin[chosen]], stop - length)
-        inside = (own >= start) & (own < stop)
-        start = np.where(inside, np.maximum(before[begin[chosen]], start - 1), start)
-        counts = stop - start - inside
-        lengths[chosen] = counts
-        position = np.repeat(start, counts) + _within(counts)
-        position += position >= np.repeat(np.where(inside, own, stop), counts)
-        pieces.append((chosen, source[position]))
-    original = np.zeros(rows, np.int64)
-    original[order] = lengths
-    offsets = np.concatenate([[0], np.cumsum(original)]).astype(np.int64)
-    values = np.empty(int(offsets[-1]), np.int64)
-    for chosen, found in pieces:
-        counts = lengths[chosen]
-        values[np.repeat(offsets[order[chosen]], counts) + _within(counts)] = found
-    return values, offsets
-
-
-def _within(counts: np.ndarray) -> np.ndarray:
-    """0, 1, ... count - 1 for each count, one after the other."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        own = before[chosen]
+        inside = visible[chosen] & (own >= stop - length) & (own < stop)
+        start = np.maximum(first, stop - length - inside)
+        middle = np.where(inside, own, stop)
+        row = order[chosen]
+        starts[row] = np.stack([start, middle + inside], axis=1) + sum(map(len, sources))
+        lengths[row] = np.stack([middle - start, stop - middle - inside], axis=1)
+        sources.append(sorted_items[visible])
+    flat = lengths.ravel()
+    reached = np.cumsum(flat)
+    position = np.repeat(starts.ravel() - reached + flat, flat)
+    position += np.arange(len(position))
+    offsets = np.concatenate([[0], reached[1::2]])
+    return np.concatenate(sources).take(position).astype(np.int64, copy=False), offsets
 
 
 class History(Operator):
