@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dask
+import pandas as pd
 from distributed import Client, LocalCluster, WorkerPlugin
 from merlin.core.utils import set_dask_client
 from merlin.io.worker import clean_worker_cache
@@ -28,8 +29,12 @@ UNHINDERED = {
 }
 
 
+#: Of pandas. NVTabular copies all columns at each step, and changes few of them.
+COPY_ON_WRITE = "mode.copy_on_write"
+
+
 class MakeReady(WorkerPlugin):
-    """For workers that someone else started: those there are, and those to come.
+    """For workers, those there are and those to come, whoever started them.
 
     Unpickling it imports this module there, and so ``workflows.merlin_compat``.
     """
@@ -38,6 +43,7 @@ class MakeReady(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         dask.config.set(SETTINGS)
+        pd.set_option(COPY_ON_WRITE, True)
 
 
 @contextmanager
@@ -49,14 +55,13 @@ def computing(workers: int, scheduler: str | None, gpu: bool = False) -> Iterato
     Raises ``ShortlistError`` where the scheduler cannot be reached.
     """
     clean_worker_cache()  # vocabularies of an earlier fit, kept by path
-    with _quietly(), dask.config.set(SETTINGS):
+    with _quietly(), dask.config.set(SETTINGS), pd.option_context(COPY_ON_WRITE, True):
         if scheduler is None and workers <= 1:
             with dask.config.set(scheduler="synchronous"), _merlin_uses(None):
                 yield None
             return
         with _cluster(workers, scheduler, gpu) as cluster, _client(cluster) as client:
-            if scheduler is not None:
-                client.register_plugin(MakeReady())
+            client.register_plugin(MakeReady())
             with _merlin_uses(client):
                 yield client
 

@@ -33,14 +33,28 @@ class Join(JoinExternal):
         names = schema.column_names
         no_rows = Dataset(pd.DataFrame(columns=names), schema=schema, cpu=not gpu, npartitions=1)
         super().__init__(no_rows, on=key, columns_ext=names)
-        self.path = path
+        self.path, self.key = path, key
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        if not isinstance(df, pd.DataFrame):
+            return super().transform(col_selector, df)
+        # pandas' merge would hash all of the table for every partition, and sort what it found
+        side, rows_of = self._indexed()
+        found = side.take(rows_of.get_indexer(pd.Index(df[self.key]))).set_axis(df.index)
+        return pd.concat([df, found], axis=1)
 
     @property
     def _ext(self) -> Any:
+        side, rows_of = self._indexed()
+        return convert_data(side.assign(**{self.key: rows_of}), cpu=self.cpu)
+
+    def _indexed(self) -> tuple[pd.DataFrame, pd.Index]:
+        """The table without its key, and the key of each row; every interaction has one there."""
         with get_worker_cache("sides") as cache:
             if self.path not in cache:
-                cache[self.path] = pandas_side(pl.read_parquet(self.path))
-            return convert_data(cache[self.path], cpu=self.cpu)
+                side = pandas_side(pl.read_parquet(self.path))
+                cache[self.path] = side.drop(columns=self.key), pd.Index(side[self.key])
+            return cache[self.path]
 
 
 def pandas_side(table: pl.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Interactions in partitions that hold whole users, in the order of time: in, and out again."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from workflows.tables import Tables
 
 #: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.
 ROWS_PER_PARTITION = 250_000
+#: How many are worked on at a time: reading, gathering and writing leave each other room.
+AT_A_TIME = 2
 #: How all of it is written. Statistics let a reader skip row groups.
 PARQUET = {"compression": "zstd", "compression_level": 1, "write_statistics": True}
 ROWS_PER_GROUP = 100_000
@@ -66,6 +69,20 @@ def in_partitions(
         inside = chosen[np.lexsort(keys)]  # stable: equal times keep the order of the table
         place = pl.Series(PLACE, np.arange(begin, end))
         yield number, rows[inside].with_columns(place)
+
+
+def with_each(
+    partitions: Iterable[tuple[int, pl.DataFrame]], work: Callable[[int, pl.DataFrame], None]
+) -> None:
+    """Call ``work`` with every partition, ``AT_A_TIME`` of them, while the next one is made."""
+    pending: list[Future[None]] = []
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for number, partition in partitions:
+            if len(pending) == AT_A_TIME:  # no more of them in memory than that
+                pending.pop(0).result()
+            pending.append(pool.submit(work, number, partition))
+        for each in pending:
+            each.result()
 
 
 def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:

@@ -19,11 +19,22 @@ from recipes.artifacts import PARTS, Preparing
 from recipes.atomic import atomic_file
 from workflows.graph import FeatureGraph, join_workflow, side_schema
 from workflows.join import pandas_side
-from workflows.partitions import Written, arrow_table, write_partition, write_side, write_table
+from workflows.partitions import (
+    Written,
+    arrow_table,
+    with_each,
+    write_partition,
+    write_side,
+    write_table,
+)
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
+
+#: Partitions that are counted together: Dask handles a task for each column of each of them, and what is
+#: counted is little work.
+COUNTED_TOGETHER = 4
 
 #: Numbered frames, but for these numbers.
 Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
@@ -44,7 +55,8 @@ def encode(
     count in the fit and are not encoded again.
     """
     paths = _laid(partitions, preparing.laid)
-    training = _dataset(paths, True, gpu)
+    together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
+    training = _dataset(together, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
     workflow.fit(_once(join.transform(training)))
@@ -52,7 +64,7 @@ def encode(
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
     encoded = workflow.transform(
-        join.transform(_dataset([paths[each] for each in left], False, gpu))
+        join.transform(_dataset([[paths[each]] for each in left], False, gpu))
     )
     _write_parts(encoded, [prepared.interactions(part) for part in PARTS], left, written)
 
@@ -71,21 +83,24 @@ def _laid(partitions: Partitions, folder: Path) -> list[Path]:
     """A file for each partition, by number; what an interrupted run laid down is not made again."""
     folder.mkdir(exist_ok=True)
     laid = {int(path.stem) for path in folder.glob("*.parquet")}
-    for number, partition in partitions(laid):
+
+    def lay(number: int, partition: pl.DataFrame) -> None:
         with atomic_file(folder / f"{number}.parquet") as temporary:
             write_table(arrow_table(partition), temporary)
-        laid.add(number)
-    return [folder / f"{number}.parquet" for number in sorted(laid)]
+
+    with_each(partitions(laid), lay)
+    return sorted(folder.glob("*.parquet"), key=lambda path: int(path.stem))
 
 
-def _dataset(paths: list[Path], training_only: bool, gpu: bool) -> Dataset:
-    meta = _read(paths[0], False, gpu).iloc[:0]
+def _dataset(paths: list[list[Path]], training_only: bool, gpu: bool) -> Dataset:
+    """Rows of files, of which each list is a partition."""
+    meta = _read(paths[0][:1], False, gpu).iloc[:0]
     rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
     return Dataset(rows, cpu=not gpu)
 
 
-def _read(path: Path, training_only: bool, gpu: bool) -> Any:
-    frame = pd.read_parquet(path)
+def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
+    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     if training_only:
         frame = frame[frame[PART] != TEST].reset_index(drop=True)
     if not gpu:

@@ -7,7 +7,6 @@ operators, whose workflow is what it would be had NVTabular fitted it.
 """
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -24,14 +23,18 @@ from workflows.derived import Derived, encoded_means
 from workflows.graph import FeatureGraph, joined_schema
 from workflows.history import history_lists, history_name
 from workflows.normalize import normalized
-from workflows.partitions import Written, arrow_table, encodable, write_partition, write_side
+from workflows.partitions import (
+    Written,
+    arrow_table,
+    encodable,
+    with_each,
+    write_partition,
+    write_side,
+)
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.selection import PART
 from workflows.splits import IN_TIME, TEST
 from workflows.target import TargetStatistics
-
-#: How many partitions are encoded at a time: reading, gathering and writing leave each other room.
-AT_A_TIME = 2
 
 
 def encode(
@@ -73,14 +76,7 @@ def encode(
         write_partition(encoded, partition[PART].to_numpy(), number, folders)
         written.add(number)
 
-    pending: list[Future[None]] = []
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for number, partition in partitions:
-            if len(pending) == AT_A_TIME:  # no more of them in memory than that
-                pending.pop(0).result()
-            pending.append(pool.submit(write, number, partition))
-        for each in pending:
-            each.result()
+    with_each(partitions, write)
     for side, table, name, path in zip(
         sides,
         (tables.users, tables.items),
