@@ -27,8 +27,6 @@ UNHINDERED = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.profile.enabled": False,
 }
-
-
 #: Of pandas. NVTabular copies all columns at each step, and changes few of them.
 COPY_ON_WRITE = "mode.copy_on_write"
 
