@@ -20,6 +20,7 @@ from ensemble.publish import publish
 from ensemble.release_gate import Gate
 from ensemble.runtime import plan
 from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.served import release_to_serve
 from ensemble.server import Address, running_server
 from ensemble.server_watch import instances
 from ensemble.triton_config import MODEL_NAME
@@ -157,8 +158,7 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
     Then nothing fails any more, no answer was wrong, and the rest of the old set is gone. It dies within
     its own work, as for want of memory; amid a message to Triton it may take Triton with it.
     """
-    served = three.model_repository / MODEL_NAME / "3"
-    change(served, "runtime/plan.py", *_DIES_ANSWERING)
+    change(release_to_serve(three, RECIPE.name), "runtime/plan.py", *_DIES_ANSWERING)
     with running_server(three, RECIPE.name) as server:
         triton, load = server.process.pid, Load(server.address, expected)
         count = len(instances(triton))
