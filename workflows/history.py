@@ -44,7 +44,7 @@ def history_lists(
     sources: list[np.ndarray] = []
     for part, seen in VISIBLE.items():
         chosen = np.flatnonzero(sorted_parts == part)
-        visible = np.isin(sorted_parts, seen) & sorted_positive
+        visible = np.any([sorted_parts == each for each in seen], axis=0) & sorted_positive
         before = np.concatenate([[0], np.cumsum(visible)])
         first = before[begin[chosen]]
         stop = before[chosen if earlier_only else end[chosen]]
@@ -52,9 +52,9 @@ def history_lists(
         inside = visible[chosen] & (own >= stop - length) & (own < stop)
         start = np.maximum(first, stop - length - inside)
         middle = np.where(inside, own, stop)
-        row = order[chosen]
-        starts[row] = np.stack([start, middle + inside], axis=1) + sum(map(len, sources))
-        lengths[row] = np.stack([middle - start, stop - middle - inside], axis=1)
+        row, there = order[chosen], sum(map(len, sources))
+        starts[row, 0], starts[row, 1] = start + there, middle + inside + there
+        lengths[row, 0], lengths[row, 1] = middle - start, stop - middle - inside
         sources.append(sorted_items[visible])
     flat = lengths.ravel()
     reached = np.cumsum(flat)

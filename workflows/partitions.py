@@ -1,6 +1,6 @@
 """Interactions in partitions that hold whole users, in the order of time: in, and out again."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,11 +59,16 @@ def in_partitions(
     ends = np.cumsum(np.bincount(dealt, minlength=count))
     del dealt
     begins = np.concatenate([[0], ends[:-1]])
+    # a partition's users are every count-th: numbers so small are mostly sorted by their bytes
+    within = codes // count
+    if within.max() < 1 << 16:
+        within = within.astype(np.uint16)
+    del codes
     for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         if number in without:
             continue
         chosen = order[begin:end]
-        keys = [codes[chosen]]
+        keys = [within[chosen]]
         if timestamp is not None:
             keys.insert(0, rows[timestamp].gather(chosen).to_numpy())
         inside = chosen[np.lexsort(keys)]  # stable: equal times keep the order of the table
@@ -102,14 +107,16 @@ def with_raw_ids(partition: pl.DataFrame, tables: Tables, columns: Columns) -> p
     )
 
 
-def write_partition(table: pa.Table, parts: np.ndarray, number: int, folders: list[Path]) -> None:
+def write_partition(
+    table: pa.Table, parts: np.ndarray, number: int, folders: list[Path], timestamp: str | None
+) -> None:
     """Write the rows of each of ``PARTS`` below its folder."""
     for code, folder in enumerate(folders):
         rows = table.filter(parts == code)
         # a data set must have one file; further ones only where they hold something
         if len(rows) or number == 0:
             folder.mkdir(parents=True, exist_ok=True)
-            write_table(rows, folder / f"part_{number:05}.parquet")
+            write_table(rows, folder / f"part_{number:05}.parquet", (timestamp, PLACE))
 
 
 def write_side(codes: pa.Table, ids: pl.Series, path: Path) -> None:
@@ -119,12 +126,23 @@ def write_side(codes: pa.Table, ids: pl.Series, path: Path) -> None:
     in the vocabulary has code 2, and its features all the same.
     """
     raw = arrow_table(ids.cast(pl.String).to_frame())[ids.name]
-    write_table(codes.add_column(0, "raw_id", raw), path)
+    write_table(codes.add_column(0, "raw_id", raw), path, ("raw_id", ids.name))
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """One Parquet file, in row groups of ``ROWS_PER_GROUP``."""
-    pq.write_table(table, path, row_group_size=ROWS_PER_GROUP, **PARQUET)
+def write_table(table: pa.Table, path: Path, distinct: Collection[str | None] = ()) -> None:
+    """One Parquet file, in row groups of ``ROWS_PER_GROUP``.
+
+    ``distinct``: columns with about as many values as rows; a dictionary makes these slower and larger.
+    """
+    with_dictionary = [_leaf(field) for field in table.schema if field.name not in distinct]
+    pq.write_table(
+        table, path, row_group_size=ROWS_PER_GROUP, use_dictionary=with_dictionary, **PARQUET
+    )
+
+
+def _leaf(field: pa.Field) -> str:
+    """The name by which Parquet knows the values of a column."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
 
 
 def arrow_table(frame: pl.DataFrame) -> pa.Table:

@@ -143,7 +143,8 @@ def _prepare(
         numbered = in_partitions(rows, columns.user, columns.timestamp, without)
         for number, partition in numbered:
             raw = with_raw_ids(partition, tables, columns)
-            write_partition(arrow_table(raw.drop(PART)), raw[PART].to_numpy(), number, folders)
+            raw_rows, parts = arrow_table(raw.drop(PART)), raw[PART].to_numpy()
+            write_partition(raw_rows, parts, number, folders, columns.timestamp)
             if engine != "polars":  # which looks them up by the rows of both tables
                 partition = raw.with_columns(derived.told(partition))
             yield number, encodable(columns, partition)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,10 @@ class Vocabulary:
     name: str
     kind: str
     values: tuple[str, ...]
-    _codes: dict[str, int] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        codes = {value: code for code, value in enumerate(self.values, FIRST_KNOWN)}
-        object.__setattr__(self, "_codes", codes)
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {value: code for code, value in enumerate(self.values, FIRST_KNOWN)}
 
     @classmethod
     def of(cls, name: str, kind: str, values: Sequence[Any]) -> "Vocabulary":

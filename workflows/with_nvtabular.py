@@ -66,9 +66,9 @@ def encode(
     encoded = workflow.transform(
         join.transform(_dataset([[paths[each]] for each in left], False, gpu))
     )
-    _write_parts(encoded, [prepared.interactions(part) for part in PARTS], left, written)
-
     names = graph.recipe.columns
+    folders = [prepared.interactions(part) for part in PARTS]
+    _write_parts(encoded, folders, left, written, names.timestamp)
     for side, table, name, path in (
         (graph.users(), tables.users, names.user, prepared.users),
         (graph.items(), tables.items, names.item, prepared.items),
@@ -121,7 +121,11 @@ def _once(rows: Dataset) -> Dataset:
 
 
 def _write_parts(
-    encoded: Dataset, folders: list[Path], numbers: list[int], written: Written
+    encoded: Dataset,
+    folders: list[Path],
+    numbers: list[int],
+    written: Written,
+    timestamp: str | None,
 ) -> None:
     schema = tidy(encoded.schema.excluding_by_name([PART]))
     for folder in folders:
@@ -130,7 +134,9 @@ def _write_parts(
     arrow = arrow_schema(schema)
     # fused with the encoding, so that no encoded rows travel from one worker to another
     rows = encoded.to_ddf()
-    dask.compute(rows.map_partitions(_write, folders, arrow, numbers, written, meta=_NOTHING))
+    dask.compute(
+        rows.map_partitions(_write, folders, arrow, numbers, written, timestamp, meta=_NOTHING)
+    )
 
 
 _NOTHING = pd.Series([], dtype=int)
@@ -142,10 +148,11 @@ def _write(
     schema: pa.Schema,
     numbers: list[int],
     written: Written,
+    timestamp: str | None,
     partition_info: dict[str, int],
 ) -> pd.Series:
     host, number = _on_host(frame), numbers[partition_info["number"]]
-    write_partition(_arrow(host, schema), host[PART].to_numpy(), number, folders)
+    write_partition(_arrow(host, schema), host[PART].to_numpy(), number, folders, timestamp)
     written.add(number)
     return _NOTHING
 

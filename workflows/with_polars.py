@@ -73,7 +73,8 @@ def encode(
 
     def write(number: int, partition: pl.DataFrame) -> None:
         encoded = _encoded(graph, sides, partition, derived.told(partition, means), arrow)
-        write_partition(encoded, partition[PART].to_numpy(), number, folders)
+        parts = partition[PART].to_numpy()
+        write_partition(encoded, parts, number, folders, columns.timestamp)
         written.add(number)
 
     with_each(partitions, write)

@@ -12,6 +12,8 @@ def is_null(value: Any) -> bool:
 
 def spell(value: Any, dtype: str) -> str:
     """A raw value as the vocabularies spell it; a value of another type is spelled as it comes."""
+    if type(value) is int and dtype != "float":  # nearly all that come; bools are no such ints
+        return str(value)
     if dtype == "boolean" and isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     number = isinstance(value, int | float | np.integer | np.floating)
