@@ -12,8 +12,9 @@ import nvtabular.ops
 import pandas as pd
 import pyarrow as pa
 from merlin.dag import ColumnSelector
+from merlin.io.worker import get_worker_cache
 
-from ensemble.runtime.codes import FIRST_KNOWN, NULL
+from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
 
 
 class Categorify(nvtabular.ops.Categorify):
@@ -79,11 +80,24 @@ class Categorify(nvtabular.ops.Categorify):
             present = flat.notna().to_numpy()
             codes = np.full(len(flat), NULL, np.int64)
             if present.any():
-                known = pd.DataFrame({name: flat[present].reset_index(drop=True)})
-                found = super().transform(ColumnSelector([name]), known)
-                codes[present] = found[name].to_numpy()
+                codes[present] = self._known(name, flat[present])
             encoded[name] = codes if lengths is None else nested(codes, lengths)
         return pd.DataFrame(encoded)
+
+    def _known(self, name: str, values: pd.Series) -> np.ndarray:
+        """Codes int64 of values that are not null.
+
+        By an index that each process keeps: NVTabular's merges hash the vocabulary for every partition,
+        and sort what they found.
+        """
+        name = self.storage_name.get(name, name)
+        path = self.categories[name]
+        with get_worker_cache("vocabularies") as cache:
+            if path not in cache:
+                cache[path] = pd.Index(pd.read_parquet(path, columns=[name])[name])
+            vocabulary = cache[path]
+        places = vocabulary.get_indexer(pd.Index(values.astype(vocabulary.dtype)))
+        return np.where(places < 0, OUT_OF_VOCABULARY, places + FIRST_KNOWN)
 
 
 def _counts(path: Path, name: str) -> pd.DataFrame:

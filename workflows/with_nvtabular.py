@@ -12,8 +12,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 from merlin.core.dispatch import convert_data
+from merlin.dag.graph import Graph
 from merlin.io import Dataset
 from nvtabular import Workflow
+from nvtabular.ops import StatOperator
 
 from recipes.artifacts import PARTS, Preparing
 from recipes.atomic import atomic_file
@@ -59,7 +61,7 @@ def encode(
     training = _dataset(together, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
-    workflow.fit(_once(join.transform(training)))
+    _fit(workflow, _once(join.transform(training)))
     prepared = preparing.output
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
@@ -118,6 +120,25 @@ def _once(rows: Dataset) -> Dataset:
     frame = rows.to_ddf()
     partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
     return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
+
+
+def _fit(workflow: Workflow, rows: Dataset) -> None:
+    """What ``Workflow.fit`` does, but for encoding all of the first partition to learn types.
+
+    The schema says them already, also where a list has no value yet.
+    """
+    workflow.fit_schema(rows.schema)
+    fitted_by = Graph.get_nodes_by_op_type
+    waiting = {
+        node: fitted_by(node.parents_with_dependencies, StatOperator)
+        for node in fitted_by([workflow.output_node], StatOperator)
+    }
+    while waiting:
+        ready = [node for node, before in waiting.items() if not waiting.keys() & set(before)]
+        workflow.executor.fit_phase(rows, ready)
+        for node in ready:
+            del waiting[node]
+    workflow.fit_schema(rows.schema)  # which has what was fitted in it
 
 
 def _write_parts(
