@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 from merlin.core.dispatch import convert_data
+from merlin.dag.executors import DaskExecutor
 from merlin.dag.graph import Graph
 from merlin.io import Dataset
 from nvtabular import Workflow
@@ -122,11 +123,18 @@ def _once(rows: Dataset) -> Dataset:
     return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
 
 
-def _fit(workflow: Workflow, rows: Dataset) -> None:
-    """What ``Workflow.fit`` does, but for encoding all of the first partition to learn types.
+class _TypesOfTheSchema(DaskExecutor):
+    """Merlin's own looks at the values for types, and stops at lists of which none has a value."""
 
-    The schema says them already, also where a list has no value yet.
-    """
+    def transform(
+        self, ddf: Any, nodes: Any, *arguments: Any, capture_dtypes: bool = False, **options: Any
+    ) -> Any:
+        return super().transform(ddf, nodes, *arguments, **options)
+
+
+def _fit(workflow: Workflow, rows: Dataset) -> None:
+    """What ``Workflow.fit`` does, but for encoding all of the first partition to learn types."""
+    executor = _TypesOfTheSchema()
     workflow.fit_schema(rows.schema)
     fitted_by = Graph.get_nodes_by_op_type
     waiting = {
@@ -135,7 +143,7 @@ def _fit(workflow: Workflow, rows: Dataset) -> None:
     }
     while waiting:
         ready = [node for node, before in waiting.items() if not waiting.keys() & set(before)]
-        workflow.executor.fit_phase(rows, ready)
+        executor.fit_phase(rows, ready)
         for node in ready:
             del waiting[node]
     workflow.fit_schema(rows.schema)  # which has what was fitted in it
