@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 from merlin.core.dispatch import convert_data
+from merlin.dag import ColumnSelector
 from merlin.dag.executors import DaskExecutor
 from merlin.dag.graph import Graph
 from merlin.io import Dataset
@@ -35,10 +36,6 @@ from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
 
-#: Partitions that are counted together: Dask handles a task for each column of each of them, and what is
-#: counted is little work.
-COUNTED_TOGETHER = 4
-
 #: Numbered frames, but for these numbers.
 Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
 
@@ -58,16 +55,15 @@ def encode(
     count in the fit and are not encoded again.
     """
     paths = _laid(partitions, preparing.laid)
-    together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
-    training = _dataset(together, True, gpu)
+    training = _dataset(paths, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
-    _fit(workflow, _once(join.transform(training)))
+    _fit(workflow, join.transform(training))
     prepared = preparing.output
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
     encoded = workflow.transform(
-        join.transform(_dataset([[paths[each]] for each in left], False, gpu))
+        join.transform(_dataset([paths[each] for each in left], False, gpu))
     )
     names = graph.recipe.columns
     folders = [prepared.interactions(part) for part in PARTS]
@@ -95,15 +91,15 @@ def _laid(partitions: Partitions, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.parquet"), key=lambda path: int(path.stem))
 
 
-def _dataset(paths: list[list[Path]], training_only: bool, gpu: bool) -> Dataset:
-    """Rows of files, of which each list is a partition."""
-    meta = _read(paths[0][:1], False, gpu).iloc[:0]
+def _dataset(paths: list[Path], training_only: bool, gpu: bool) -> Dataset:
+    """Rows of files, of which each is a partition."""
+    meta = _read(paths[0], False, gpu).iloc[:0]
     rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
     return Dataset(rows, cpu=not gpu)
 
 
-def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
-    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+def _read(path: Path, training_only: bool, gpu: bool) -> Any:
+    frame = pd.read_parquet(path)
     if training_only:
         frame = frame[frame[PART] != TEST].reset_index(drop=True)
     if not gpu:
@@ -113,37 +109,33 @@ def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
     return cudf.from_pandas(frame)
 
 
-def _once(rows: Dataset) -> Dataset:
-    """The same rows, of which each partition is computed once in a fit.
-
-    Dask would otherwise fuse the join with what follows, and every column has its own counting.
-    """
-    frame = rows.to_ddf()
-    partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
-    return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
-
-
-class _TypesOfTheSchema(DaskExecutor):
-    """Merlin's own looks at the values for types, and stops at lists of which none has a value."""
-
-    def transform(
-        self, ddf: Any, nodes: Any, *arguments: Any, capture_dtypes: bool = False, **options: Any
-    ) -> Any:
-        return super().transform(ddf, nodes, *arguments, **options)
-
-
 def _fit(workflow: Workflow, rows: Dataset) -> None:
-    """What ``Workflow.fit`` does, but for encoding all of the first partition to learn types."""
-    executor = _TypesOfTheSchema()
+    """What ``Workflow.fit`` does, with less to compute.
+
+    An operator fits all of its columns together, so that a partition is read and joined once and not for
+    each column. Types are those of the schema: Merlin encodes the first partition to look at them,
+    and stops at lists of which none has a value.
+    """
+    executor, frame = DaskExecutor(), rows.to_ddf()
+    of_type = Graph.get_nodes_by_op_type
     workflow.fit_schema(rows.schema)
-    fitted_by = Graph.get_nodes_by_op_type
     waiting = {
-        node: fitted_by(node.parents_with_dependencies, StatOperator)
-        for node in fitted_by([workflow.output_node], StatOperator)
+        node: of_type(node.parents_with_dependencies, StatOperator)
+        for node in of_type([workflow.output_node], StatOperator)
     }
     while waiting:
         ready = [node for node, before in waiting.items() if not waiting.keys() & set(before)]
-        executor.fit_phase(rows, ready)
+        operators = list({id(node.op): node.op for node in ready}.values())
+        statistics = []
+        for operator in operators:
+            its = [node for node in ready if node.op is operator]
+            columns = [name for node in its for name in node.input_columns.names]
+            parents = [parent for node in its for parent in node.parents_with_dependencies]
+            inputs = executor.transform(frame, parents)
+            statistics.append(operator.fit(ColumnSelector(columns), inputs))
+        for operator, found in zip(operators, dask.compute(*statistics), strict=True):
+            operator.fit_finalize(found)
+            operator.fitted = True
         for node in ready:
             del waiting[node]
     workflow.fit_schema(rows.schema)  # which has what was fitted in it
