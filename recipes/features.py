@@ -65,6 +65,9 @@ class Feature(Table):
     max_length: Positive = 16
     #: Which of them, where there are more.
     keep: Literal["first", "last"] = "first"
+    #: Prepared lists are all ``max_length`` long, filled with code 0 at the end, for readers that want arrays
+    #: of one shape. The models are the same with and without: they fill them when they read.
+    pad: bool = False
     boundaries: tuple[float, ...] = ()
     fill: float = 0.0
     #: The least and the greatest number there may be; what is beyond them becomes them.
@@ -114,8 +117,8 @@ class Feature(Table):
                 which = _listed([f"`{name}`" for name in options])
                 are = f"{'is' if len(options) == 1 else 'are'} for kind{'s' * (len(kinds) > 1)}"
                 raise ValueError(f"{which} {are} {_listed([repr(kind) for kind in kinds])}")
-        if not self.several and (self.max_length, self.keep) != (16, "first"):
-            raise ValueError("`max_length` and `keep` are for lists and for kind 'text'")
+        if not self.several and (self.max_length, self.keep, self.pad) != (16, "first", False):
+            raise ValueError("`max_length`, `keep` and `pad` are for lists and for kind 'text'")
         if self.hash_bins and self.frequency_threshold > 1:
             raise ValueError(
                 "`hash_bins` counts no values, so there are no rare ones: leave `frequency_threshold` out"

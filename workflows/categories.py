@@ -14,6 +14,7 @@ from workflows.categorify import vocabulary_path, write_vocabulary
 from workflows.graph import FeatureGraph
 from workflows.hashing import hash_codes
 from workflows.lookup import Lookup
+from workflows.pad import padded
 from workflows.vocabularies import codes_of, collected, counted
 
 _SIZE = "__size"
@@ -51,7 +52,12 @@ class Categories:
             codes = self.shared[feature.shared](single)
         else:
             codes = self._fitted(name, _weighted(single, offsets, counts))(single)
-        return codes if offsets is None else nested_lists(name, codes.to_numpy(), offsets)
+        if offsets is None:
+            return codes
+        if feature.pad:
+            rows = padded(codes.to_numpy(), np.diff(offsets), feature.max_length)
+            codes, offsets = pl.Series(rows.ravel()), np.arange(len(rows) + 1) * feature.max_length
+        return nested_lists(name, codes.to_numpy(), offsets)
 
     def _fitted(self, name: str, weighted: pl.DataFrame) -> Lookup:
         """Write a vocabulary for ``Categorify``; the codes of its values."""

@@ -28,6 +28,7 @@ from workflows.hashing import HashCodes
 from workflows.history import History
 from workflows.join import Join
 from workflows.normalize import MinMax, Normalize
+from workflows.pad import Pad
 from workflows.partitions import arrow_table, write_table
 from workflows.selection import PART
 from workflows.shape import Shape
@@ -192,4 +193,5 @@ class FeatureGraph:
         if feature.several:
             length = feature.max_length
             values = values >> ListSlice(length if feature.keep == "first" else -length)
-        return values >> (self.hashes if feature.hash_bins else self.categorify)
+        codes = values >> (self.hashes if feature.hash_bins else self.categorify)
+        return codes >> Pad(feature.max_length) if feature.pad else codes

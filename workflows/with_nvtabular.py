@@ -36,6 +36,9 @@ from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
 
+#: Partitions that are counted together: of larger ones the counts are fewer to add up.
+COUNTED_TOGETHER = 4
+
 #: Numbered frames, but for these numbers.
 Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
 
@@ -55,7 +58,8 @@ def encode(
     count in the fit and are not encoded again.
     """
     paths = _laid(partitions, preparing.laid)
-    training = _dataset(paths, True, gpu)
+    together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
+    training = _dataset(together, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
     _fit(workflow, join.transform(training))
@@ -63,7 +67,7 @@ def encode(
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
     encoded = workflow.transform(
-        join.transform(_dataset([paths[each] for each in left], False, gpu))
+        join.transform(_dataset([[paths[each]] for each in left], False, gpu))
     )
     names = graph.recipe.columns
     folders = [prepared.interactions(part) for part in PARTS]
@@ -91,15 +95,15 @@ def _laid(partitions: Partitions, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.parquet"), key=lambda path: int(path.stem))
 
 
-def _dataset(paths: list[Path], training_only: bool, gpu: bool) -> Dataset:
-    """Rows of files, of which each is a partition."""
-    meta = _read(paths[0], False, gpu).iloc[:0]
+def _dataset(paths: list[list[Path]], training_only: bool, gpu: bool) -> Dataset:
+    """Rows of files, of which each list is a partition."""
+    meta = _read(paths[0][:1], False, gpu).iloc[:0]
     rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
     return Dataset(rows, cpu=not gpu)
 
 
-def _read(path: Path, training_only: bool, gpu: bool) -> Any:
-    frame = pd.read_parquet(path)
+def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
+    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     if training_only:
         frame = frame[frame[PART] != TEST].reset_index(drop=True)
     if not gpu:

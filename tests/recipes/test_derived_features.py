@@ -41,7 +41,7 @@ def recipe_of(feature: dict[str, object], **tables: object) -> Recipe:
         ),
         ({"kind": "count", "hash_bins": 9}, "`frequency_threshold` and `hash_bins` are for kinds"),
         ({"kind": "age", "shared": "day"}, "`shared` is for kinds 'categorical' and 'text'"),
-        ({"kind": "target", "keep": "last"}, "`max_length` and `keep` are for lists"),
+        ({"kind": "target", "keep": "last"}, "`max_length`, `keep` and `pad` are for lists"),
         ({"kind": "combined", "of": ["a", "b"], "log": True}, "`clip`, `log` and `scale` are for"),
         ({"kind": "combined", "of": "a"}, "needs `of`, two features or more"),
         (

@@ -136,7 +136,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, 'kind = "categorical"\nkeep = "last"'),
-            ["`max_length` and `keep` are for lists"],
+            ["`max_length`, `keep` and `pad` are for lists"],
         ),
         (
             (BUCKET, BUCKET + '\nshared = "money"'),

@@ -88,6 +88,7 @@ def features(
             options |= draw(COUNTED)
         if kind in ("list", "text"):
             options["keep"] = draw(st.sampled_from(["first", "last"]))
+            options["pad"] = draw(st.booleans())
         if kind in ("numeric", "bucket"):
             special = [0.1, float("nan"), -3.0]
             value = st.none() | st.sampled_from(special) | st.floats(-1e6, 1e6, width=32)

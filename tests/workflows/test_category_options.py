@@ -233,3 +233,26 @@ def test_the_last_values_of_a_list_and_of_a_text_can_be_kept(tmp_path: Any, engi
     folder = artifacts.prepared.encoding / "vocabularies"
     assert json.loads((folder / "seen.json").read_text()) == ["c", "b"]
     assert schema(artifacts)["seen"].value_count.max == 2
+
+
+@ENGINES
+def test_lists_can_be_filled_to_one_length(tmp_path: Any, engine: Engine) -> None:
+    """With code 0 at the end, cut off as ever, and what is filled in is not counted."""
+    users: dict[str, list[Any]] = {
+        "seen": [["a", "b", "c"], ["c"], []],
+        "said": ["two two", "two", None],
+    }
+    features = {
+        "seen": {"kind": "categorical", "list": True, "max_length": 2, "keep": "last", "pad": True},
+        "said": {"kind": "text", "max_length": 3, "hash_bins": 5, "pad": True},
+    }
+    data = tables(users, {"i": [1]}, [(1, 1), (1, 1), (2, 1), (3, 1)])
+    artifacts = prepared_by(engine, recipe(features), data, tmp_path)
+    two = hashed_code("two", 5)
+    assert codes(artifacts, "seen") == [[4, 3], [3, 0], [0, 0]]
+    assert codes(artifacts, "said") == [[two, two, 0], [two, 0, 0], [1, 0, 0]]
+    assert served(artifacts, "seen", users) == [[4, 3], [3], []]
+    vocabulary = artifacts.prepared.encoding / "vocabularies" / "seen.json"
+    assert json.loads(vocabulary.read_text()) == ["c", "b"]
+    counts = schema(artifacts)["seen"].value_count
+    assert (counts.min, counts.max) == (2, 2)
