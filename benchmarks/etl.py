@@ -1,6 +1,6 @@
 """Data preparation, measured: NVTabular and Polars written by hand beside ours, in one run, in turns.
 
-    python -m benchmarks.etl [--rows 4000000] [--shared 16000000] [--large 40000000] [--rounds 3]
+    python -m benchmarks.etl [--rows 4000000] [--large 40000000] [--rounds 3]
 
 ``flat``: 16 categories of one Parquet file, fitted, encoded and written as Parquet again. ``joined``:
 interactions, users and items, with a filter and each user's last 20 items; here ours, and NVTabular as our
@@ -8,17 +8,16 @@ engine ``dask`` uses it, do all that ``shortlist prepare`` does (the split, the 
 served), Polars by hand no more than the rows, and stock NVTabular the rows without the last items.
 ``benchmarks.etl_contenders`` has each contender, ``benchmarks.etl_data`` the tables. Every contender is a
 process of its own and starts with a warm page cache; seconds are medians over the rounds and leave importing
-out. Then one request's 16 columns through the server's own look-ups and through the NVTabular workflow;
-``dask`` in one process and on two workers with ``--shared`` rows, in turns; and ours with ``--large`` rows.
+out. Then one request's 16 columns through the server's own look-ups and through the NVTabular workflow. Last,
+with ``--large`` rows, ours, and the engine ``dask`` in one process and on two workers.
 
 Prints a table to stderr and one JSON line. ``vs_stock`` and ``joined_vs_stock``: stock's seconds over ours,
-flat and joined; ``vs_polars``: ours over Polars', flat; ``peak_gb_40m``: the larger of both forms with
+flat and joined; ``vs_polars``: ours over Polars', flat; ``peak_gb_40m``: ours, the larger of both forms with
 ``--large`` rows.
 """
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,34 +31,31 @@ from benchmarks.console import say
 from benchmarks.etl_contenders import CONTENDERS
 from benchmarks.process_group import resident_mb
 
-ALONE, SHARED = "nvtabular, joined", "nvtabular on two workers, joined"
+ONE, SHARED = "nvtabular, joined", "nvtabular on two workers, joined"
 OURS = ("ours, flat", "ours, joined")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=4_000_000, help="rows beside the others")
-    parser.add_argument("--shared", type=int, default=16_000_000, help="rows for two workers")
-    parser.add_argument("--large", type=int, default=40_000_000, help="rows for ours alone")
+    parser.add_argument("--large", type=int, default=40_000_000, help="rows without the others")
     parser.add_argument("--rounds", type=int, default=3, help="turns of every contender")
     parser.add_argument("--folder", type=Path, help="where the tables are made up")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        small, shared, large = (Path(folder) / name for name in ("small", "shared", "large"))
+        small, large = Path(folder) / "small", Path(folder) / "large"
         etl_data.write(given.rows, small)
-        medians = _medians([name for name in CONTENDERS if name != SHARED], small, given.rounds)
+        found: dict[str, list[dict[str, float]]] = {
+            name: [] for name in CONTENDERS if name != SHARED
+        }
+        for _ in range(given.rounds):
+            for name, turns in found.items():
+                turns.append(_measured(name, small))
+        medians = {name: _median(turns) for name, turns in found.items()}
         encoding = _measured("one request", small)
-        etl_data.write(given.shared, shared)
-        workers = _medians([ALONE, SHARED], shared, given.rounds)
-        shutil.rmtree(shared)
         etl_data.write(given.large, large)
-        ours = {name: _measured(name, large) for name in OURS}
-    result = _result(medians, ours, given)
-    result["two_workers"] = {
-        "rows": given.shared,
-        "vs_one_process": round(workers[ALONE]["seconds"] / workers[SHARED]["seconds"], 2),
-        "seconds": {name: round(each["seconds"], 1) for name, each in workers.items()},
-    }
+        alone = {name: _measured(name, large) for name in (*OURS, ONE, SHARED)}
+    result = _result(given.rows, given.large, medians, alone)
     say(
         f"one request's columns: {encoding['ours_ms']:.3f} ms, through the NVTabular workflow "
         f"{encoding['nvtabular_ms']:.1f} ms, codes alike"
@@ -85,23 +81,15 @@ def _measured(name: str, folder: Path) -> dict[str, Any]:
     return {**found, "peak_gb": round(peak / 1e3, 2)}
 
 
-def _medians(names: list[str], folder: Path, rounds: int) -> dict[str, dict[str, float]]:
-    """Of contenders that take turns."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for name, turns in found.items():
-            turns.append(_measured(name, folder))
-    return {name: _median(turns) for name, turns in found.items()}
-
-
 def _median(turns: list[dict[str, float]]) -> dict[str, float]:
     return {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
 
 
 def _result(
+    rows: int,
+    large: int,
     medians: dict[str, dict[str, float]],
-    ours: dict[str, dict[str, float]],
-    given: argparse.Namespace,
+    alone: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     seconds = {name: round(each["seconds"], 2) for name, each in medians.items()}
     flat, joined = seconds["ours, flat"], seconds["ours, joined"]
@@ -109,24 +97,25 @@ def _result(
         "benchmark": "etl",
         "vs_stock": round(seconds["stock, flat"] / flat, 2),
         "vs_polars": round(flat / seconds["polars by hand, flat"], 2),
-        "rows_per_s": round(given.rows / flat),
-        "peak_gb_40m": max(each["peak_gb"] for each in ours.values()),
+        "rows_per_s": round(rows / flat),
+        "peak_gb_40m": max(alone[name]["peak_gb"] for name in OURS),
         "joined_vs_stock": round(seconds["stock, joined"] / joined, 2),
-        "joined_vs_nvtabular": round(seconds[ALONE] / joined, 2),
+        "joined_vs_nvtabular": round(seconds[ONE] / joined, 2),
         "joined_vs_polars": round(joined / seconds["polars by hand, joined"], 2),
-        "rows": given.rows,
+        "two_workers_vs_one": round(alone[ONE]["seconds"] / alone[SHARED]["seconds"], 2),
+        "rows": rows,
         "seconds": seconds,
         "cpu_seconds": {name: round(each["cpu"], 1) for name, each in medians.items()},
         "peak_gb": {name: each["peak_gb"] for name, each in medians.items()},
         "large": {
-            "rows": given.large,
+            "rows": large,
             **{
                 name: {
-                    "rows_per_s": round(given.large / each["seconds"]),
+                    "rows_per_s": round(large / each["seconds"]),
                     "peak_gb": each["peak_gb"],
                     "seconds": round(each["seconds"], 1),
                 }
-                for name, each in ours.items()
+                for name, each in alone.items()
             },
         },
     }
