@@ -15,6 +15,7 @@ from merlin.dag import ColumnSelector
 from merlin.io.worker import get_worker_cache
 
 from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+from workflows.lookup import hashed
 
 
 class Categorify(nvtabular.ops.Categorify):
@@ -94,7 +95,7 @@ class Categorify(nvtabular.ops.Categorify):
         path = self.categories[name]
         with get_worker_cache("vocabularies") as cache:
             if path not in cache:
-                cache[path] = pd.Index(pd.read_parquet(path, columns=[name])[name])
+                cache[path] = hashed(pd.Index(pd.read_parquet(path, columns=[name])[name]))
             vocabulary = cache[path]
         places = vocabulary.get_indexer(pd.Index(values.astype(vocabulary.dtype)))
         return np.where(places < 0, OUT_OF_VOCABULARY, places + FIRST_KNOWN)

@@ -15,6 +15,8 @@ from merlin.io.worker import get_worker_cache
 from merlin.schema import Schema
 from nvtabular.ops import JoinExternal
 
+from workflows.lookup import hashed
+
 #: Integers that can be null. pandas would otherwise make floats of them, which are not exact.
 _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
@@ -53,7 +55,7 @@ class Join(JoinExternal):
         with get_worker_cache("sides") as cache:
             if self.path not in cache:
                 side = pandas_side(pl.read_parquet(self.path))
-                cache[self.path] = side.drop(columns=self.key), pd.Index(side[self.key])
+                cache[self.path] = side.drop(columns=self.key), hashed(pd.Index(side[self.key]))
             return cache[self.path]
 
 

@@ -52,10 +52,7 @@ class Lookup:
                 self.table = np.full(length + 2, unknown, dtype)
                 self.table[numbers - self.before] = self.places
                 return
-        self.index = pd.Index(numbers)
-        self.index.get_indexer(
-            numbers[:1]
-        )  # fills its hash table, before several threads ask for it
+        self.index = hashed(pd.Index(numbers))
 
     def __call__(self, values: pl.Series) -> pl.Series:
         """Places [M] of M values of the same type; nulls may be among them."""
@@ -74,7 +71,7 @@ class Lookup:
         if self.table is not None:
             # differences wrap at 64 bits, and none comes to lie within the table by that
             return self.table.take((numbers - self.before).view(np.int64), mode="clip")
-        at = self.index.get_indexer(numbers)
+        at = self.index.get_indexer(pd.Index(numbers))
         return np.where(at >= 0, at + self.first, self.unknown).astype(self.places.dtype)
 
     def of(self, name: str) -> pl.Expr:
@@ -82,6 +79,12 @@ class Lookup:
         dtype = pl.Series(np.empty(0, self.places.dtype)).dtype
         values = pl.col(name).cast(self.dtype)
         return values.map_batches(self, return_dtype=dtype, is_elementwise=True)
+
+
+def hashed(values: pd.Index) -> pd.Index:
+    """The same, its hash table filled: pandas does that at first use, and a second thread would not wait."""
+    values.get_indexer(values[:1])
+    return values
 
 
 def _numbers(values: pl.Series) -> np.ndarray:

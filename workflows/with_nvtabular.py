@@ -62,7 +62,7 @@ def encode(
     training = _dataset(together, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
     workflow = graph.rows()
-    _fit(workflow, join.transform(training))
+    _fit(workflow, _once(join.transform(training)))
     prepared = preparing.output
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
@@ -113,12 +113,22 @@ def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
     return cudf.from_pandas(frame)
 
 
+def _once(rows: Dataset) -> Dataset:
+    """The same rows, of which each partition is read and joined once in a fit.
+
+    Dask would otherwise fuse that with what follows, and every operator looks at all partitions.
+    """
+    frame = rows.to_ddf()
+    partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
+    return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
+
+
 def _fit(workflow: Workflow, rows: Dataset) -> None:
     """What ``Workflow.fit`` does, with less to compute.
 
-    An operator fits all of its columns together, so that a partition is read and joined once and not for
-    each column. Types are those of the schema: Merlin encodes the first partition to look at them,
-    and stops at lists of which none has a value.
+    An operator fits all of its columns together, by one task a partition and not one for each column. Types
+    are those of the schema: Merlin encodes the first partition to look at them, and stops at lists of
+    which none has a value.
     """
     executor, frame = DaskExecutor(), rows.to_ddf()
     of_type = Graph.get_nodes_by_op_type
