@@ -54,10 +54,11 @@ class Categories:
             codes = self._fitted(name, _weighted(single, offsets, counts))(single)
         if offsets is None:
             return codes
+        flat = codes.to_numpy()
         if feature.pad:
-            rows = padded(codes.to_numpy(), np.diff(offsets), feature.max_length)
-            codes, offsets = pl.Series(rows.ravel()), np.arange(len(rows) + 1) * feature.max_length
-        return nested_lists(name, codes.to_numpy(), offsets)
+            rows = padded(flat, np.diff(offsets), feature.max_length)
+            flat, offsets = rows.ravel(), np.arange(len(rows) + 1) * feature.max_length
+        return nested_lists(name, flat, offsets)
 
     def _fitted(self, name: str, weighted: pl.DataFrame) -> Lookup:
         """Write a vocabulary for ``Categorify``; the codes of its values."""
