@@ -37,7 +37,7 @@ FROM triton AS gpu
 RUN useradd --uid 10001 --user-group --create-home shortlist \
     && install --directory --owner shortlist --group shortlist /artifacts
 WORKDIR /opt/shortlist
-# The server's own interpreter is found on the PATH: ensemble/triton_installation.py.
+# The server's own interpreter is found on the PATH: ensemble/triton/installation.py.
 ENV PATH=/opt/shortlist/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SHORTLIST_ARTIFACTS=/artifacts

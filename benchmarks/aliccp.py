@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from evaluation.report import read_report
-from recipes.artifacts import Artifacts
 from recipes.load import FOLDER
+from stages.artifacts import Artifacts
 
 STEPS = ("prepare", "train", "evaluate", "export")
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks.console import say
 from benchmarks.variants import beside, changed, report_of
-from recipes.artifacts import Artifacts
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
 RECIPE = "anime"

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.console import say
-from evaluation import metrics
 from evaluation.baselines import Baseline
 from evaluation.baselines.lists import best_unseen
 from evaluation.baselines.table import BASELINES
+from metrics import ranking
 from models.prepared import Interactions, PreparedData
-from recipes.artifacts import Artifacts
 from recipes.load import load
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 from workflows.splits import stratified_holdout
 
@@ -125,7 +125,7 @@ def quality(
     wanted = held.by_user(users)
     asked = np.array([row for row, found in enumerate(wanted) if len(found)], np.int64)
     lists = best_unseen(baseline.fit(kept, users, items, seed), kept, users, items, asked, K)
-    return float(metrics.ndcg(lists, [np.unique(wanted[row]) for row in asked], K).mean())
+    return float(ranking.ndcg(lists, [np.unique(wanted[row]) for row in asked], K).mean())
 
 
 def _settings(baseline: Any, space: dict[str, tuple[float | bool, ...]]) -> Iterator[Baseline]:

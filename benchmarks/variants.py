@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.console import say
+from ensemble.in_process import served_in_process
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 
 
 def changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
@@ -35,5 +36,5 @@ def beside(artifacts: Artifacts, name: str) -> Artifacts:
 def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     """Train and evaluate what is not up to date; the content of the report."""
     train(recipe, artifacts, force=False, say=say)
-    evaluate(recipe, artifacts, force=False, say=say)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=say)
     return read_report(artifacts.report)

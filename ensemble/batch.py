@@ -23,16 +23,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ensemble.releases import latest_release
-from ensemble.runtime import manifest
-from ensemble.runtime.errors import ReleaseError, StoreError
-from ensemble.runtime.plan import Plan, load_verified
-from ensemble.stores import ChosenStore, explained, store_of
+from ensemble.feature_store.choice import ChosenStore, explained, store_of
+from ensemble.releases.repository import latest_release
 from ensemble.user_file import user_ids
-from recipes.artifacts import Artifacts
-from recipes.atomic import atomic_file
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime import manifest
+from runtime.errors import ReleaseError, StoreError
+from runtime.plan import Plan, load_verified
+from stages.artifacts import Artifacts
+from stages.atomic import atomic_file
+from stages.errors import ShortlistError
 
 #: Users of a part file.
 CHUNK = 10_000

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
 
 def user_ids(path: Path, column: str) -> Iterator[str]:

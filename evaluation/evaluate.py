@@ -1,19 +1,25 @@
 """The ``evaluate`` stage: trained parts in, ``report.json`` and ``funnel.png`` out."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from recipes.artifacts import Artifacts
-from recipes.freshness import fingerprint, is_fresh, stamped
-from recipes.inputs import need
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.prerequisites import need
+from stages.stamps import fingerprint, is_fresh, stamped
+
+if TYPE_CHECKING:
+    from evaluation.funnel import Served
 
 Say = Callable[[str], None]
 
 
-def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> None:
+def evaluate(
+    recipe: Recipe, artifacts: Artifacts, served: "Served", *, force: bool, say: Say
+) -> None:
     """Evaluate the whole funnel on the test part; write ``artifacts.report`` and its picture.
 
-    A report that is up to date is kept unless ``force``.
+    ``served`` assembles the funnel in this process. A report that is up to date is kept unless ``force``.
 
     Raises:
         ShortlistError: nothing is trained, or there is nothing to evaluate on.
@@ -26,7 +32,7 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
             include={"evaluation", "serving"},
             exclude={"serving": {"publish_margin", "keep_releases"}},
         ),
-        ["evaluation", "ensemble"],
+        ["evaluation", "metrics", "runtime", "ensemble/releases", "ensemble/graph"],
         [stamped(artifacts.prepared.stamp), stamped(artifacts.models.stamp)],
     )
     if not force and is_fresh(artifacts.report, made_from):
@@ -37,7 +43,7 @@ def evaluate(recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say) -> 
     from evaluation.funnel_picture import draw_funnel
     from evaluation.report import write_report
 
-    evaluation = evaluate_funnel(recipe, artifacts, say)
+    evaluation = evaluate_funnel(recipe, artifacts, served, say)
     draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
     # Last: the report says that the evaluation is up to date.
     write_report(artifacts.report, recipe.name, evaluation, made_from)

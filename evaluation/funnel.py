@@ -1,24 +1,27 @@
 """The whole funnel as it is served, asked for the users of the test part: what each stage kept."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.assemble import served_in_process
-from ensemble.runtime.plan import Trace
-from evaluation import metrics
 from evaluation.baselines.popularity import most_popular
 from evaluation.beyond_accuracy import Catalogue
+from evaluation.generators import BLEND, source_lists
 from evaluation.protocols import Table, measure
-from evaluation.sources import BLEND, source_lists
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
+from metrics import classification, ranking
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.models import Ranker
-from recipes.recipe import Recipe
+from recipes.schema.models import Ranker
+from recipes.schema.recipe import Recipe
+from runtime.plan import Plan, Trace
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+
+#: Assembles the funnel of a recipe in this process (``ensemble.in_process``).
+Served = Callable[[Recipe, Artifacts], AbstractContextManager[Plan]]
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,10 @@ class Evaluation:
     passage: Passage
 
 
-def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], None]) -> Evaluation:
-    """Ask the assembled funnel for the users with something relevant in ``test``.
+def evaluate_funnel(
+    recipe: Recipe, artifacts: Artifacts, served: Served, say: Callable[[str], None]
+) -> Evaluation:
+    """Ask the assembled funnel, as ``served`` gives it, for the users with something relevant in ``test``.
 
     The feature store holds the training part, so its items are removed from every list. Retrieval and
     whole funnel are one where the recipe has no retriever, or no ranker.
@@ -65,7 +70,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
     seen_by_user = visible.by_user(data.user_count)
     seen = [seen_by_user[row] for row in users]
     deepest = max(recipe.evaluation.k)
-    with served_in_process(recipe, artifacts) as plan:
+    with served(recipe, artifacts) as plan:
         trace = plan.trace([data.raw_user_ids[row] for row in users], top_k=deepest)
         protocols = [
             table
@@ -81,7 +86,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, say: Callable[[str], N
     ks = recipe.evaluation.k
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
     return Evaluation(
-        systems={name: metrics.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()},
+        systems={name: ranking.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()},
         stages=kept(trace, relevant, deepest),
         ranker=_ranker_figures(recipe.ranker, trace, relevant),
         users=len(users),
@@ -118,13 +123,13 @@ def _ranker_figures(
     if ranker.kind == "none":
         return {"auc": None, "log_loss": None}
     rows, scores = trace.candidate_rows, trace.ranker_scores
-    labels = metrics.hits(rows, relevant, rows.shape[1])
+    labels = ranking.hits(rows, relevant, rows.shape[1])
     real = rows >= 0
     shown, chosen = scores[real], labels[real]
     both = bool(chosen.any() and not chosen.all())
     return {
-        "auc": metrics.auc(shown, chosen) if both else None,
-        "log_loss": metrics.log_loss(shown, chosen)
+        "auc": classification.auc(shown, chosen) if both else None,
+        "log_loss": classification.log_loss(shown, chosen)
         if len(chosen) and ranker.target != "label"
         else None,
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from evaluation.stages import Passage
-from recipes.atomic import atomic_file
+from stages.atomic import atomic_file
 
 
 def draw_funnel(kept: dict[str, float], passage: Passage, path: Path) -> None:

@@ -6,18 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.atomic import atomic_file
+from stages.atomic import atomic_file
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
     from evaluation.funnel import Evaluation
-    from evaluation.spread import Spread
+    from evaluation.uncertainty import Spread
 
 
 def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str) -> None:
-    """Write ``report.json`` atomically; its fingerprint is its own stamp (``recipes.freshness``)."""
+    """Write ``report.json`` atomically; its fingerprint is its own stamp (``stages.stamps``)."""
     content = {"recipe": recipe_name, "fingerprint": fingerprint, **asdict(evaluation)}
     with atomic_file(path) as temporary:
         temporary.write_text(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.runtime.plan import Trace
-from evaluation import metrics
-from evaluation.spread import paired
+from evaluation.uncertainty import paired
+from metrics import ranking
+from runtime.plan import Trace
 
 #: The depth at which retrieval alone is judged, where there are as many candidates.
 DEPTH = 100
@@ -30,7 +30,7 @@ class Filtering:
 class Lift:
     """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best order there is.
 
-    Those of several sources are ``as_retrieved`` in the order of their blend (``evaluation.sources``).
+    Those of several sources are ``as_retrieved`` in the order of their blend (``evaluation.generators``).
 
     ``difference``: ranked less retrieved, a mean over users; ``standard_error``: of that mean.
     """
@@ -67,7 +67,7 @@ def kept(trace: Trace, relevant: list[np.ndarray], k: int) -> dict[str, float]:
         k: depth of the answer.
     """
     return {
-        stage: float(metrics.recall(rows, relevant, rows.shape[1]).mean())
+        stage: float(ranking.recall(rows, relevant, rows.shape[1]).mean())
         for stage, rows in _after(trace, k).items()
     }
 
@@ -91,7 +91,7 @@ def passage(
     return Passage(
         items={"catalogue": float(catalogue), **left},
         retrieval_depth=depth,
-        retrieval_recall=float(metrics.recall(trace.candidate_rows, relevant, depth).mean()),
+        retrieval_recall=float(ranking.recall(trace.candidate_rows, relevant, depth).mean()),
         filtering=_filtering(trace, relevant),
         lift=None if unranked is None else _lift(trace, unranked, relevant, k),
     )
@@ -107,8 +107,8 @@ def _after(trace: Trace, k: int) -> dict[str, np.ndarray]:
 
 def _filtering(trace: Trace, relevant: list[np.ndarray]) -> Filtering:
     before, after = trace.retrieved_rows, trace.candidate_rows
-    wanted = metrics.hits(before, relevant, before.shape[1])
-    kept = metrics.hits(before, [row[row >= 0] for row in after], before.shape[1])
+    wanted = ranking.hits(before, relevant, before.shape[1])
+    kept = ranking.hits(before, [row[row >= 0] for row in after], before.shape[1])
     place = np.arange(before.shape[1])
     last = np.where(kept, place, -1).max(axis=1, keepdims=True)
     # A user with fewer candidates than there is room for lost none for want of it.
@@ -126,10 +126,10 @@ def _filtering(trace: Trace, relevant: list[np.ndarray]) -> Filtering:
 
 def _lift(trace: Trace, unranked: np.ndarray, relevant: list[np.ndarray], k: int) -> Lift:
     candidates = trace.candidate_rows
-    found = metrics.hits(candidates, relevant, candidates.shape[1])
+    found = ranking.hits(candidates, relevant, candidates.shape[1])
     best = np.take_along_axis(candidates, np.argsort(~found, axis=1, kind="stable"), axis=1)
     retrieved, ranked, ideal = (
-        metrics.ndcg(rows, relevant, k) for rows in (unranked, trace.item_rows, best)
+        ranking.ndcg(rows, relevant, k) for rows in (unranked, trace.item_rows, best)
     )
     both = paired(retrieved, ranked) if len(relevant) > 1 else None
     return Lift(

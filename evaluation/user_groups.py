@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation import metrics
+from metrics import ranking
 
 NAMES = ("short histories", "medium histories", "long histories")
 
@@ -45,7 +45,7 @@ def by_history(
             continue
         wanted = [relevant[row] for row in chosen]
         systems = {
-            system: metrics.at_each_k(ranked[chosen], wanted, ks)
+            system: ranking.at_each_k(ranked[chosen], wanted, ks)
             for system, ranked in lists.items()
         }
         lengths = histories[chosen]

@@ -1,7 +1,5 @@
 """Read what ``workflows`` prepared: schemas, encoded tables, and who interacted with what."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import operator
 from dataclasses import dataclass, fields
 from functools import cached_property, reduce
@@ -14,11 +12,11 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
-from ensemble.runtime.codes import OUT_OF_VOCABULARY
-from ensemble.runtime.encoding import Encoding
-from models.out_of_fold import OutOfFold
-from recipes.artifacts import Prepared
-from recipes.data import PLACE, POSITIVE
+from models.training.out_of_fold import OutOfFold
+from recipes.schema.data import PLACE, POSITIVE
+from runtime.features.codes import OUT_OF_VOCABULARY
+from runtime.features.encoding import Encoding
+from stages.artifacts import Prepared
 from workflows.graph import FOR_RANKER, WEIGHT
 
 Arrays = dict[str, np.ndarray]
@@ -107,7 +105,8 @@ class PreparedData:
 
     @property
     def pair_schema(self) -> Schema:
-        """What only the ranker sees: features that depend on user and item (``models.out_of_fold``)."""
+        """What only the ranker sees: features that depend on user and item
+        (``models.training.out_of_fold``)."""
         return self.schema.select_by_tag(FOR_RANKER)
 
     @property

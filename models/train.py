@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from models.workers import has_lost_another, is_chief, joined, several
-from recipes.artifacts import Artifacts, Models
-from recipes.atomic import atomic_directory
-from recipes.errors import ShortlistError
-from recipes.freshness import fingerprint, is_fresh, stamped, write_stamp
-from recipes.inputs import need
-from recipes.recipe import Recipe
-from recipes.unfinished import unfinished
+from models.distributed.joining import has_lost_another, joined
+from models.distributed.workers import is_chief, several
+from recipes.schema.recipe import Recipe
 from sources.titles import titles
+from stages.artifacts import Artifacts, Models
+from stages.atomic import atomic_directory
+from stages.errors import ShortlistError
+from stages.prerequisites import need
+from stages.resuming import unfinished
+from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
 Say = Callable[[str], None]
 
@@ -20,7 +21,7 @@ Say = Callable[[str], None]
 def train(
     recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say, warm_start: bool = False
 ) -> None:
-    """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``recipes.artifacts``).
+    """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``stages.artifacts``).
 
     The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
     ones as they were. A training that was killed, or left with Ctrl-C, goes on at its last finished epoch
@@ -29,8 +30,8 @@ def train(
     Models that are up to date are kept unless ``force`` or ``warm_start``: begin with the weights of the
     models that are there.
 
-    Where ``TF_CONFIG`` names several workers this is one of them (``models.workers``); the chief decides what
-    there is to do, and alone speaks and writes.
+    Where ``TF_CONFIG`` names several workers this is one of them (``models.distributed.workers``); the
+    chief decides what there is to do, and alone speaks and writes.
 
     Raises:
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
@@ -50,7 +51,7 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
                 "serving": {"candidates", "sources"},
             },
         ),
-        ["models", "ensemble/runtime"],
+        ["models", "runtime"],
         [stamped(artifacts.prepared.stamp)],
     )
     if warm_start:
@@ -60,12 +61,12 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
         say(f"{artifacts.models.root} is up to date")
         return
 
-    from models.collectives import agree
-    from models.fitting import Logs, file_errors
-    from models.phases import train_all
+    from models.distributed.collectives import agree
+    from models.export.writing import write
     from models.prepared import PreparedData
-    from models.progress import Running
-    from models.writing import write
+    from models.training.fitting import Logs, file_errors
+    from models.training.order import train_all
+    from models.training.progress import Running
 
     agree(made_from, "code, recipe and prepared data")
     data = PreparedData(artifacts.prepared)
@@ -101,7 +102,7 @@ def _are_fresh(models: Models, made_from: str) -> bool:
     if not several():
         return is_fresh(models.stamp, made_from)
     # It loads TensorFlow, which one that is alone need not do for this.
-    from models.collectives import from_chief
+    from models.distributed.collectives import from_chief
 
     return from_chief(lambda: is_fresh(models.stamp, made_from))
 

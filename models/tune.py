@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.freshness import fingerprint, stamped
-from recipes.inputs import need
 from recipes.load import nearest
-from recipes.recipe import Recipe
-from recipes.tuning import Space, Tune
+from recipes.schema.recipe import Recipe
+from recipes.schema.tuning import Space, Tune
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from stages.prerequisites import need
+from stages.stamps import fingerprint, stamped
 
 if TYPE_CHECKING:
     import optuna
@@ -165,9 +165,9 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
     """The best validation figure of the stage with the settings that ``trial`` suggests."""
     import optuna
 
-    from models.fitting import Logs
-    from models.ranker_training import first_on_interactions
-    from models.retriever_training import first_retriever
+    from models.training.fitting import Logs
+    from models.training.ranker_training import first_on_interactions
+    from models.training.retriever_training import first_retriever
 
     assert recipe.tune is not None
     changed = {key: _suggested(trial, key, space) for key, space in recipe.tune.space.items()}

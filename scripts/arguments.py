@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 if TYPE_CHECKING:
-    from recipes.recipe import Recipe
+    from recipes.schema.recipe import Recipe
 
 
 def add_recipe(parser: ArgumentParser) -> None:

@@ -11,28 +11,28 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
-#: Every command is a module of this folder with ``add_arguments(parser)`` and
-#: ``run(arguments) -> int | None``; its docstring is the command's help.
+#: By name: the folder of this one that holds its module, and a line of help. The module has
+#: ``add_arguments(parser)`` and ``run(arguments) -> int | None``; its docstring is the command's help.
 COMMANDS = {
-    "demo": "all of it on MovieLens-100K, from download to answers",
-    "doctor": "check this machine, and say what to mend",
-    "inspect": "look at a recipe's raw data, and refuse what would train to nonsense",
-    "prepare": "read a recipe's data, encode it and split it",
-    "train": "train the retriever and the ranker",
-    "tune": "search for the best settings of a stage",
-    "evaluate": "measure every stage, beside popularity",
-    "export": "put the trained parts together into a release for Triton",
-    "serve": "start Triton on the release to be served",
-    "publish": "serve another release, with no request lost",
-    "rollback": "serve the release before this one again",
-    "releases": "list the releases that there are",
-    "features": "fill, read and change the feature store",
-    "record": "record interactions, which count at once",
-    "items": "switch items off and on",
-    "batch": "recommendations for a file of users, without a server",
-    "recommend": "ask a running server for recommendations",
+    "demo": ("pipeline", "all of it on MovieLens-100K, from download to answers"),
+    "doctor": ("pipeline", "check this machine, and say what to fix"),
+    "inspect": ("pipeline", "look at a recipe's raw data, and refuse what would train to nonsense"),
+    "prepare": ("pipeline", "read a recipe's data, encode it and split it"),
+    "train": ("pipeline", "train the retriever and the ranker"),
+    "tune": ("pipeline", "search for the best settings of a stage"),
+    "evaluate": ("pipeline", "measure every stage, beside popularity"),
+    "export": ("pipeline", "put the trained parts together into a release for Triton"),
+    "serve": ("operation", "start Triton on the release to be served"),
+    "publish": ("operation", "serve another release, with no request lost"),
+    "rollback": ("operation", "serve the release before this one again"),
+    "releases": ("operation", "list the releases that there are"),
+    "features": ("operation", "fill, read and change the feature store"),
+    "record": ("operation", "record interactions, which count at once"),
+    "items": ("operation", "switch items off and on"),
+    "batch": ("operation", "recommendations for a file of users, without a server"),
+    "recommend": ("operation", "ask a running server for recommendations"),
 }
 
 _DESCRIPTION = """\
@@ -77,10 +77,10 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     typed = next((word for word in argv if not word.startswith("-")), None)
-    for name, summary in COMMANDS.items():
+    for name, (folder, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, formatter_class=layout)
         if name == typed:
-            module = importlib.import_module(f"scripts.{name}")
+            module = importlib.import_module(f"scripts.{folder}.{name}")
             command.description = module.__doc__
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipes.errors import ShortlistError
-from recipes.features import Feature
+from features.schema import Feature
 from recipes.load import nearest
-from recipes.plain_types import is_list
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.tables import RawTable, RawTables
+from stages.arrow_types import is_list
+from stages.errors import ShortlistError
 
 Say = Callable[[str], None]
 

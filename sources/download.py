@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from urllib3.exceptions import HTTPError
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
 #: Seconds in which a server has to answer, and the longest pause in what it sends.
 ANSWER_WITHIN = 5.0

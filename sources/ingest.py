@@ -7,23 +7,23 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.artifacts import Artifacts, Raw
-from recipes.atomic import atomic_directory
-from recipes.errors import ShortlistError
-from recipes.freshness import fingerprint, is_fresh, write_stamp
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.checks import checked
 from sources.tables import RawTable
+from stages.artifacts import Artifacts, Raw
+from stages.atomic import atomic_directory
+from stages.errors import ShortlistError
+from stages.stamps import fingerprint, is_fresh, write_stamp
 
 #: Which module reads which kind: ``read(recipe, data_dir, say) -> RawTables`` and
 #: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
 MODULES = {
-    "movielens-100k": "sources.movielens",
-    "lastfm-2k": "sources.lastfm",
-    "listenbrainz": "sources.listenbrainz",
-    "anime": "sources.anime",
-    "aliccp": "sources.aliccp",
-    "gowalla": "sources.gowalla",
+    "movielens-100k": "sources.datasets.movielens",
+    "lastfm-2k": "sources.datasets.lastfm",
+    "listenbrainz": "sources.datasets.listenbrainz",
+    "anime": "sources.datasets.anime",
+    "aliccp": "sources.datasets.aliccp",
+    "gowalla": "sources.datasets.gowalla",
     "parquet": "sources.parquet",
 }
 
@@ -53,7 +53,7 @@ def ingest(
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
     tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
-    code = ["sources", "recipes/plain_types.py"]
+    code = ["sources", "stages/arrow_types.py"]
     current = fingerprint({**tables, "data_dir": str(data_dir)}, code, source.inputs(recipe))
     raw = artifacts.raw
     written = (raw.interactions, raw.users, raw.items)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.parquet_files import ParquetFiles
 from sources.tables import RawTable, RawTables, TableName
+from stages.errors import ShortlistError
 
 
 def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.errors import ShortlistError
-from recipes.plain_types import plain
+from stages.arrow_types import plain
+from stages.errors import ShortlistError
 
 _ROWS_AT_ONCE = 1 << 17
 _UNREADABLE = (pa.ArrowException, OSError)

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import pyarrow as pa
 
-from recipes.plain_types import plain
+from stages.arrow_types import plain
 
 TableName = Literal["interactions", "users", "items"]
 

@@ -6,8 +6,8 @@ import re
 import pyarrow as pa
 import pyarrow.csv
 
-from recipes.errors import ShortlistError
 from sources.files import Dataset, Files
+from stages.errors import ShortlistError
 
 
 def read_table(

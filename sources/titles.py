@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from recipes.artifacts import Artifacts
+from stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
-    from recipes.recipe import Recipe
+    from recipes.schema.recipe import Recipe
 
 
 def titles(recipe: "Recipe", artifacts: Artifacts) -> dict[str, str]:

@@ -4,10 +4,11 @@ import subprocess
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+import shims  # noqa: F401  before any test imports Merlin
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 
 def _gpus() -> str:

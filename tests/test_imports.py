@@ -1,16 +1,19 @@
-"""Data flows one way through the folders, and the server's code stands on its own."""
+"""Data flows one way through the folders, no file imports in a circle, and the server's code stands alone."""
 
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 #: A folder imports from itself and from those before it.
-ORDER = ("recipes", "sources", "workflows", "models", "ensemble", "evaluation", "scripts")
-RUNTIME = ROOT / "ensemble" / "runtime"
+ORDER = (
+    *("runtime", "metrics", "shims", "stages", "features", "recipes", "sources", "workflows"),
+    *("models", "evaluation", "ensemble", "shortlist", "scripts"),
+)
 #: What is installed where releases are served, beside the standard library.
 SERVED_WITH = {"numpy", "onnxruntime", "faiss", "redis"}
 
@@ -24,44 +27,85 @@ def _imports(path: Path) -> Iterator[tuple[str, int, int]]:
             yield node.module or "", node.level, node.lineno
 
 
+def _files(folder: str) -> list[Path]:
+    """A folder's files; of ``shortlist`` the one file of that name."""
+    single = ROOT / f"{folder}.py"
+    return [single] if single.exists() else sorted((ROOT / folder).rglob("*.py"))
+
+
 @pytest.mark.parametrize("folder", ORDER)
 def test_a_folder_imports_only_from_those_before_it(folder: str) -> None:
-    """No stage reaches forward to what is made of its output.
-
-    ensemble/runtime is a leaf that imports nothing of the project (see below), so the training of the
-    ranker may compute its numbers with the code that serves them: docs/decisions/0002.
-    """
+    """No folder reaches forward to what is made of its output."""
     later = ORDER[ORDER.index(folder) + 1 :]
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path in _files(folder)
         for module, level, line in _imports(path)
-        if level == 0 and module.split(".")[0] in later and not _is_runtime(module)
+        if level == 0 and module.split(".")[0] in later
     ]
     assert wrong == []
 
 
-def _is_runtime(module: str) -> bool:
-    return module.startswith("ensemble.runtime.")
-
-
-def test_the_project_imports_nothing_of_its_tests() -> None:
-    """What is shipped runs without the folder tests/."""
+def test_the_product_imports_nothing_of_its_tests_and_benchmarks() -> None:
+    """What is shipped runs without the folders tests/ and benchmarks/."""
     wrong = [
         f"{path.relative_to(ROOT)}:{line}"
         for folder in ORDER
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path in _files(folder)
         for module, level, line in _imports(path)
-        if level == 0 and module.split(".")[0] in ("tests", "pytest", "hypothesis")
+        if level == 0 and module.split(".")[0] in ("tests", "benchmarks", "pytest", "hypothesis")
     ]
     assert wrong == []
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    """Following imports, those inside functions too, no file of the product comes back to itself."""
+    files = [path for folder in ORDER for path in _files(folder)]
+    graph = {path: set(_imported_files(path)) - {path} for path in files}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(str(path.relative_to(ROOT)) for path in error.args[1]))
+
+
+def _imported_files(path: Path) -> Iterator[Path]:
+    """The project's files that a file names in its imports.
+
+    ``from package import name`` is an import of ``package/name.py`` where there is one, else of the
+    package's ``__init__.py``.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            places = [Path(*alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.relative_to(ROOT).parents[node.level - 1] if node.level else Path()
+            base = base / Path(*(node.module or "").split("."))
+            places = [base / alias.name for alias in node.names]
+            places = [place if _file_of(place) else base for place in places]
+        else:
+            continue
+        yield from (file for place in places if (file := _file_of(place)))
+
+
+def _file_of(place: Path) -> Path | None:
+    candidates = (ROOT / place.with_suffix(".py"), ROOT / place / "__init__.py")
+    return next((file for file in candidates if place.parts and file.exists()), None)
+
+
+@pytest.mark.parametrize("folder", [*ORDER, "benchmarks"])
+def test_no_folder_holds_more_than_a_person_takes_in(folder: str) -> None:
+    """At most sixteen Python files a folder, ``__init__.py`` included."""
+    counts: dict[Path, int] = {}
+    for path in _files(folder):
+        counts[path.parent] = counts.get(path.parent, 0) + 1
+    assert {str(place.relative_to(ROOT)): n for place, n in counts.items() if n > 16} == {}
 
 
 def test_the_runtime_needs_no_more_than_a_server_has() -> None:
     """A release carries this folder's code: it imports nothing else of the project, relatively."""
     wrong = []
-    for path in sorted(RUNTIME.rglob("*.py")):
-        depth = len(path.relative_to(RUNTIME).parts)
+    for path in _files("runtime"):
+        depth = len(path.relative_to(ROOT / "runtime").parts)
         for module, level, line in _imports(path):
             top = module.split(".")[0]
             inside = 0 < level <= depth

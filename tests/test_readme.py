@@ -6,11 +6,11 @@ from typing import get_args
 
 import pyarrow.parquet as pq
 
-from recipes.artifacts import Artifacts
-from recipes.features import Feature
+from features.schema import Feature
 from recipes.load import load
 from scripts.cli import COMMANDS
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from tests.readme_shop import shop_recipe, write_shop
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,

@@ -11,21 +11,21 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ensemble.runtime.number_features import shaped
-from ensemble.runtime.times import SECONDS_A_DAY
-from recipes.artifacts import Prepared
-from recipes.data import POSITIVE
-from recipes.errors import ShortlistError
-from recipes.features import Feature, Side
-from recipes.recipe import Recipe
+from features.operators.normalize import normalized
+from features.schema import Feature, Side
+from features.times import in_seconds
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from runtime.features.numeric import shaped
+from runtime.features.times import SECONDS_A_DAY
+from stages.artifacts import Prepared
+from stages.errors import ShortlistError
 from workflows.graph import FeatureGraph
-from workflows.normalize import normalized
 from workflows.partitions import arrow_table, write_table
 from workflows.selection import PART
 from workflows.splits import TEST
 from workflows.tables import Tables
-from workflows.target import TargetStatistics, target_statistics
-from workflows.times import in_seconds
+from workflows.target_statistics import TargetStatistics, target_statistics
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ interactions >> Join(users) >> Join(items)                         -> rows with 
 rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +15,21 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, FillMissing, ListSlice
 
-from recipes.artifacts import Preparing
-from recipes.data import POSITIVE
-from recipes.features import Feature
-from recipes.recipe import Recipe
-from workflows.buckets import BucketCodes
-from workflows.categorify import Categorify
-from workflows.combine import Combine
-from workflows.hashing import HashCodes
-from workflows.history import History
-from workflows.join import Join
-from workflows.normalize import MinMax, Normalize
-from workflows.pad import Pad
+from features.operators.bucket_codes import BucketCodes
+from features.operators.categorify import Categorify
+from features.operators.combine import Combine
+from features.operators.hash_codes import HashCodes
+from features.operators.normalize import MinMax, Normalize
+from features.operators.pad import Pad
+from features.operators.shape import Shape
+from features.schema import Feature
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Preparing
+from workflows.operators.history import History
+from workflows.operators.join import Join
 from workflows.partitions import arrow_table, write_table
 from workflows.selection import PART
-from workflows.shape import Shape
 from workflows.splits import IN_TIME
 from workflows.tables import Tables
 

@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.data import PLACE, POSITIVE, Columns
-from recipes.plain_types import plain
+from recipes.schema.data import PLACE, POSITIVE, Columns
+from stages.arrow_types import plain
 from workflows.tables import Tables
 
 #: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING
 
-from recipes.artifacts import PARTS, Artifacts, Preparing
-from recipes.atomic import atomic_directory
-from recipes.data import PLACE
-from recipes.errors import ShortlistError
-from recipes.freshness import fingerprint, is_fresh, write_stamp
-from recipes.inputs import need
-from recipes.lock import locked
-from recipes.recipe import Recipe
-from recipes.unfinished import unfinished
-from workflows.engines import Engine, chosen_engine
+from recipes.schema.data import PLACE
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS, Artifacts, Preparing
+from stages.atomic import atomic_directory
+from stages.errors import ShortlistError
+from stages.locks import locked
+from stages.prerequisites import need
+from stages.resuming import unfinished
+from stages.stamps import fingerprint, is_fresh, write_stamp
+from workflows.engines.choice import Engine, chosen_engine
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from workflows.tables import Tables
 
 Progress = Callable[[int, int], None]
-
-#: What prepares and serves alike.
-_RUNTIME = ("codes", "number_features", "times", "values", "words")
 
 
 def prepare(
@@ -40,14 +37,14 @@ def prepare(
     say: "Say",
     progress: Progress = lambda done, total: None,
 ) -> None:
-    """Read ``artifacts.raw``, write ``artifacts.prepared`` (``recipes.artifacts`` names the files).
+    """Read ``artifacts.raw``, write ``artifacts.prepared`` (``stages.artifacts`` names the files).
 
-    The new output takes the old one's place at the very end: whatever goes wrong before leaves the
-    old one as it was. Output that is up to date is kept unless ``force``. A run that was killed, or left
+    The new output takes the old one's place at the very end: whatever goes wrong before leaves the old
+    one as it was. Output that is up to date is kept unless ``force``. A run that was killed, or left
     with Ctrl-C, goes on after the partitions that it wrote when the same is to be prepared again by the
-    same engine.
-    ``engine`` (see ``workflows.engines``), ``workers`` and ``scheduler`` (``workflows.cluster``) do
-    not change the output. ``progress`` is told how many of all rows are on their way.
+    same engine. ``engine`` (see ``workflows.engines.choice``), ``workers`` and ``scheduler``
+    (``workflows.engines.cluster``) do not change the output. ``progress`` is told how many of all rows
+    are on their way.
 
     Raises ``ShortlistError`` for data that cannot be prepared, where it cannot be written, and while
     another process prepares the same artifacts.
@@ -58,7 +55,7 @@ def prepare(
         say(f"{artifacts.prepared.root} is up to date")
         return
 
-    from workflows.cluster import computing
+    from workflows.engines.cluster import computing
     from workflows.tables import read_tables
 
     preparing, output = artifacts.preparing, artifacts.preparing.output
@@ -99,8 +96,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    runtime = [f"ensemble/runtime/{name}.py" for name in _RUNTIME]
-    code = ["workflows", "recipes/plain_types.py", *runtime]
+    code = ["workflows", "features", "runtime/features", "stages/arrow_types.py"]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 
@@ -112,9 +108,10 @@ def _prepare(
     say: "Say",
     progress: Progress,
 ) -> None:
-    from workflows import with_nvtabular, with_polars
+    from workflows.compile_encoding import compile_encoding
     from workflows.derived import derive, write_derived
-    from workflows.encoding import compile_encoding
+    from workflows.engines import nvtabular_engine as with_nvtabular
+    from workflows.engines import polars_engine as with_polars
     from workflows.graph import FeatureGraph
     from workflows.partitions import (
         Written,

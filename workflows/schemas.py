@@ -1,7 +1,5 @@
 """What the encoded columns are: types in Parquet, and Merlin's schema beside them."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 
 import pyarrow as pa

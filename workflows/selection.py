@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from recipes.artifacts import PARTS
-from recipes.data import POSITIVE
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS
+from stages.errors import ShortlistError
 from workflows.conditions import Condition
 from workflows.splits import TRAIN, VALID, split_interactions
 from workflows.tables import Tables, id_rows

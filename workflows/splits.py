@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from recipes.data import Columns, Split
-from recipes.errors import ShortlistError
+from recipes.schema.data import Columns, Split
+from stages.errors import ShortlistError
 
-#: Codes of ``recipes.artifacts.PARTS``, in their order.
+#: Codes of ``stages.artifacts.PARTS``, in their order.
 TRAIN, VALID, TEST = 0, 1, 2
 
 #: Splits along time: a row may then only know what happened before it.

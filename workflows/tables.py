@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from polars.datatypes import DataType, DataTypeClass
 
-from ensemble.runtime.words import words
-from recipes.artifacts import Raw
-from recipes.errors import ShortlistError
-from recipes.features import Feature
-from recipes.recipe import Recipe
-from workflows.lookup import Lookup
-from workflows.times import in_seconds
-
-PolarsDataType = DataType | DataTypeClass
+from features.schema import Feature
+from features.times import in_seconds
+from features.value_lookup import Lookup
+from features.value_types import PolarsDataType, kind_of, of_one_value
+from recipes.schema.recipe import Recipe
+from runtime.features.words import words
+from stages.artifacts import Raw
+from stages.errors import ShortlistError
 
 #: How ids are typed, and the values that a target is of.
 _CATEGORY = Feature(kind="categorical")
@@ -111,7 +109,7 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
         for name, feature in features.items():
             if feature.shared is None:
                 continue
-            dtype = _of_one_value(table.schema[name])
+            dtype = of_one_value(table.schema[name])
             other, its = found.setdefault(feature.shared, (name, dtype))
             if dtype != its:
                 raise ShortlistError(
@@ -119,20 +117,6 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
                     f"one type, and they are {its} and {dtype}. Give both columns the same type in "
                     "the tables, or leave `shared` out."
                 )
-
-
-def _of_one_value(dtype: PolarsDataType) -> PolarsDataType:
-    return dtype.inner if isinstance(dtype, pl.List) else dtype
-
-
-def kind_of(dtype: PolarsDataType) -> str:
-    """What a categorical column's values are, see ``Tables``."""
-    value = _of_one_value(dtype)
-    if value.is_integer():
-        return "integer"
-    if value.is_float():
-        return "float"
-    return "boolean" if value == pl.Boolean else "string"
 
 
 def _typed(column: pl.Series, feature: Feature) -> pl.Series:

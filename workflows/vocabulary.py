@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.runtime.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
-from ensemble.runtime.values import spell
-from recipes.atomic import atomic_file
-from recipes.errors import ShortlistError
+from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+from runtime.features.spelling import spell
+from stages.atomic import atomic_file
+from stages.errors import ShortlistError
 
 
 def _parsed(spelling: str, kind: str) -> Any:

@@ -19,11 +19,11 @@ from rich.console import Console
 from evaluation.baselines.table import BASELINES, over_all_seeds
 from evaluation.report import spread_table
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.data import Split
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.data import Split
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
 #: A split that the data give cannot be asked of other data.

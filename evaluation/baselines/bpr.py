@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from evaluation.baselines.fitted import Factors
+from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from models.user_items import user_items
 
 
 @dataclass(frozen=True)

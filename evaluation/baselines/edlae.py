@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evaluation.baselines.fitted import ItemToItem
-from models.linear import MOST_ITEMS, item_weights
+from models.item_models.linear import MOST_ITEMS, item_weights
+from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from models.user_items import user_items
-from recipes.errors import ShortlistError
-from recipes.models import Linear
+from recipes.schema.models import Linear
+from stages.errors import ShortlistError
 
 
 @dataclass(frozen=True)

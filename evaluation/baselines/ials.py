@@ -1,19 +1,19 @@
-"""iALS: factors of users and items by alternating least squares (``models.als``)."""
+"""iALS: factors of users and items by alternating least squares (``models.item_models.als``)."""
 
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from evaluation.baselines.fitted import Factors
-from models.als import factors
+from models.item_models.als import factors
 from models.prepared import Interactions
-from recipes.models import Als
+from recipes.schema.models import Als
 
 
 @dataclass(frozen=True)
 class IALS:
     """The factors as they were trained: those of a user whom they know need not be folded in.
 
-    Settings as of ``recipes.models.Als``.
+    Settings as of ``recipes.schema.models.Als``.
     """
 
     dim: int = Als().dim

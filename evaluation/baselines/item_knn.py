@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from evaluation.baselines.fitted import ItemToItem
+from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from models.user_items import user_items
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from evaluation import metrics
 from evaluation.baselines import Baseline
 from evaluation.baselines.bpr import BPR
 from evaluation.baselines.ease import EASE
@@ -14,9 +13,10 @@ from evaluation.baselines.item_knn import ItemKNN
 from evaluation.baselines.lists import best_unseen
 from evaluation.baselines.popularity import Popularity
 from evaluation.beyond_accuracy import Catalogue
-from evaluation.spread import Spread, over_seeds
+from evaluation.uncertainty import Spread, over_seeds
+from metrics import ranking
 from models.prepared import Interactions, PreparedData
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
 #: By the names that tables use, from the plainest on.
 BASELINES: dict[str, Baseline] = {
@@ -85,7 +85,7 @@ def baseline_table(
     lists = baseline_lists(training, users, items, asked, k, seed=seed, names=names)
     return {
         name: {
-            **metrics.at_each_k(ranked, relevant, (k,)),
+            **ranking.at_each_k(ranked, relevant, (k,)),
             **catalogue.figures(ranked, asked, k),
         }
         for name, ranked in lists.items()

@@ -8,10 +8,10 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ensemble.runtime.plan import Plan
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
 
 MODULES = {
     "sampled-negatives": "evaluation.protocols.sampled_negatives",

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ensemble.runtime.plan import Plan
-from evaluation import metrics
 from evaluation.protocols import Table
+from metrics import classification
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 #: Test interactions that are looked at, at most; drawn with the split's seed.
 INTERACTIONS = 100_000
@@ -49,10 +49,10 @@ def measure(
     training = data.labelled("train", "valid")
     share = np.full(len(chosen), training.positive.mean())
     rows = {
-        "share of positives": {"auc": 0.5, "log_loss": metrics.log_loss(share, positive)},
+        "share of positives": {"auc": 0.5, "log_loss": classification.log_loss(share, positive)},
         "ranker, as served": {
-            "auc": metrics.auc(scores, positive),
-            "log_loss": metrics.log_loss(scores, positive),
+            "auc": classification.auc(scores, positive),
+            "log_loss": classification.log_loss(scores, positive),
         },
     }
     return [Table(f"Clicks of {len(chosen):,} test interactions", ("auc", "log_loss"), rows)]

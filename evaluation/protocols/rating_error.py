@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ensemble.runtime.plan import Plan
 from evaluation.protocols import Table
-from evaluation.rating_metrics import METRICS
+from metrics.rating import METRICS
 from models.prepared import Labelled, PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 COLUMNS = tuple(METRICS)
 #: Labels that an offset is thought to have at 0 before any is seen: of an item's, and of a user's.

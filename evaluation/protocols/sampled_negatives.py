@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ensemble.runtime.plan import Plan
 from evaluation.protocols import Table
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"recall@{k}" for k in KS)

@@ -11,15 +11,15 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow.parquet as pq
 
-from ensemble.item_index import build_index, exact_rows, recall
-from ensemble.runtime.plan import Plan
-from ensemble.runtime.search import search
 from evaluation.baselines.popularity import most_popular
 from evaluation.protocols import Table
+from metrics import ranking
 from models.prepared import Interactions, PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.candidates.item_index import build_index, exact_rows, search
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"top-{k}" for k in KS)
@@ -66,7 +66,7 @@ def measure(
     exact = exact_rows(embeddings, queries, width, absolute)
     index = build_index(embeddings, "approximate").faiss_index
     approximate = search(index, embeddings, queries, width)[1]
-    found = recall(approximate[:, : max(KS)], exact[:, : max(KS)])
+    found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
     say(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
     funnel = plan.trace(asked, top_k=max(KS)).item_rows
 

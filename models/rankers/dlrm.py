@@ -4,19 +4,17 @@ Its categorical inputs are the user's and the candidate's codes; its numeric inp
 features of the served funnel, which say how candidate and user go together.
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import merlin.models.tf as mm
 import tensorflow as tf
 from merlin.schema import Tags
 
-from models.lookups import EmbeddedColumns
-from models.optimizer import AdamW
-from models.pair_products import use_pair_products
-from models.pooling import EmbeddingTables, PooledEmbedding
+from models.layers.embedded_columns import EmbeddedColumns
+from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
-from models.ranker_inputs import TARGET, Standardise, ranker_schema
-from recipes.models import Ranker
+from models.rankers.inputs_schema import TARGET, Standardise, ranker_schema
+from models.training.optimizer import AdamW
+from recipes.schema.models import Ranker
+from shims.pair_products import use_pair_products
 
 #: Training steps from which on compiling them with XLA, some three seconds, is won back. (A list, of which
 #: only what is no padding is looked up, has no size that XLA could compile for.)

@@ -5,8 +5,6 @@ probability: Cao et al., "Learning to rank: from pairwise approach to listwise a
 square root of how many they are: between all relevant candidates alike and all users alike.
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from models.batches import Batches
+from models.distributed.workers import share
 from models.prepared import Arrays
-from models.workers import share
+from models.training.batches import Batches
 
 #: The target of a row that only fills a list up.
 FILLING = -1.0

@@ -6,8 +6,6 @@ the user's and the item's embedding is added, as matrix factorisation has it. Th
 the training labels, is the answer.
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from typing import Any
 
 import merlin.models.tf as mm
@@ -15,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from models.collectives import averaged
-from models.optimizer import AdamW
-from models.pooling import EmbeddingTables, PooledEmbedding
+from models.distributed.collectives import averaged
+from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData, cardinality
-from models.ranker_inputs import Standardise, ranker_schema
-from recipes.models import Ranker
+from models.rankers.inputs_schema import Standardise, ranker_schema
+from models.training.optimizer import AdamW
+from recipes.schema.models import Ranker
 
 #: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761

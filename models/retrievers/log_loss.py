@@ -8,20 +8,18 @@ random (``retriever.negatives``), none of them a positive of the user's. Where t
 it is the user's positives without the row's own item.
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from models.optimizer import AdamW
-from models.pooling import EmbeddingTables
+from models.distributed.workers import share
+from models.layers.pooling import EmbeddingTables
+from models.layers.towers import tower
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
-from models.towers import tower
-from models.two_tower import TwoTower
-from models.workers import share
-from recipes.models import Retriever
+from models.retrievers.two_tower import TwoTower
+from models.training.optimizer import AdamW
+from recipes.schema.models import Retriever
 
 #: Probabilities are kept this far from 0 and 1, where the log loss is infinite.
 MARGIN = 1e-6

@@ -8,25 +8,23 @@ this one sees whole; it wants a catalogue whose scores fit in memory for every u
 
 Several copies, each with its own start and its own hidden items, stand side by side in one vector: the
 inner product then adds up their scores. ``linear_dim`` adds the factors of the linear model
-(``models.linear``).
+(``models.item_models.linear``).
 """
-
-import workflows.merlin_compat  # noqa: F401  isort: skip
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from models.chance import generator
-from models.linear import MOST_ITEMS, factors, item_weights
-from models.optimizer import AdamW
+from models.distributed.workers import share
+from models.item_models.linear import MOST_ITEMS, factors, item_weights
+from models.item_models.user_items import user_items
 from models.prepared import Interactions, PreparedData, cardinality
-from models.two_tower import TwoTower
-from models.user_items import user_items
-from models.workers import share
-from recipes.errors import ShortlistError
-from recipes.models import Linear, Retriever
+from models.retrievers.two_tower import TwoTower
+from models.training.optimizer import AdamW
+from models.training.random_state import generator
+from recipes.schema.models import Linear, Retriever
+from stages.errors import ShortlistError
 
 
 class Baskets(tf.keras.utils.Sequence):

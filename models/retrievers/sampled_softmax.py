@@ -8,16 +8,14 @@ among them, so each score is lowered by the logarithm of the probability that it
 (logQ: X. Yi et al., RecSys 2019).
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import tensorflow as tf
 
-from models.neighbours import item_neighbours
+from models.item_models.neighbours import item_neighbours
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers.masked_softmax import Baskets, MaskedSoftmax, with_towers
-from models.two_tower import TwoTower
-from recipes.models import Retriever
+from models.retrievers.two_tower import TwoTower
+from recipes.schema.models import Retriever
 
 #: How many items that are near to a hidden one are drawn from as hard negatives.
 NEAR = 50

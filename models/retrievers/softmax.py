@@ -11,8 +11,6 @@ they score is used for loss and gradient while it is in the processor's cache, a
 Of several workers each meets the items of all, as one process would: the vectors are gathered.
 """
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from collections.abc import Callable
 from typing import Any
 
@@ -21,15 +19,15 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema
 
-from models.batches import Batches, read_columns
-from models.collectives import gathered, own_part
-from models.optimizer import AdamW
-from models.pooling import EmbeddingTables
+from models.distributed.collectives import gathered, own_part
+from models.distributed.workers import several
+from models.layers.pooling import EmbeddingTables
+from models.layers.towers import tower
 from models.prepared import Interactions, PreparedData
-from models.towers import tower
-from models.two_tower import TwoTower
-from models.workers import several
-from recipes.models import Retriever
+from models.retrievers.two_tower import TwoTower
+from models.training.batches import Batches, read_columns
+from models.training.optimizer import AdamW
+from recipes.schema.models import Retriever
 
 #: Rows of the batch whose scores of all its items are held at once.
 BLOCK_ROWS = 512

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.quality import ABLATION, LEFT_OUT
-from benchmarks.train_quality import Reached, first
+from benchmarks.quality.__main__ import ABLATION, LEFT_OUT
+from benchmarks.train.race import Reached, first
 from benchmarks.variants import beside, changed
-from recipes.artifacts import Artifacts
 from recipes.load import load
+from stages.artifacts import Artifacts
 
 
 def test_settings_are_changed_and_checked_again() -> None:

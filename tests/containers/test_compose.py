@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from ensemble.ports import USUAL
-from ensemble.stores import VARIABLE
+from ensemble.feature_store.choice import VARIABLE
+from ensemble.triton.ports import USUAL
 from recipes.load import known_recipes
 from scripts.cli import parser_for
 from tests.containers.dockerfile import ROOT, read_stages

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from ensemble.ports import USUAL
+from ensemble.triton.ports import USUAL
 from scripts.bootstrap import UV_VERSION
 from scripts.cli import parser_for
 from tests.containers.dockerfile import ROOT, allowed, read_stages, run_options

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
-from ensemble.ports import USUAL
-from ensemble.server import Server
+from ensemble.triton.ports import USUAL
+from ensemble.triton.server import Server
 from tests.containers.dockerfile import ROOT, read_stages
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ensemble.client import Client
-from ensemble.server import Server
+from ensemble.triton.client import Client
+from ensemble.triton.server import Server
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "docs" / "monitoring"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ensemble.client import Client, Protocol
-from ensemble.export import export
-from ensemble.runtime import plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.server import Server, running_server
-from recipes.artifacts import Artifacts
+from ensemble.releases.export import export
+from ensemble.triton.client import Client, Protocol
+from ensemble.triton.server import Server, running_server
+from runtime import plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
 from tests.ensemble.several_releases import write_three_releases
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 

@@ -5,12 +5,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ensemble.export import export
-from ensemble.publish import publish, rollback
-from ensemble.release_gate import Gate
-from ensemble.releases import releases
-from ensemble.runtime import manifest
-from recipes.artifacts import Artifacts
+from ensemble.releases.export import export
+from ensemble.releases.gate import Gate
+from ensemble.releases.publish import publish, rollback
+from ensemble.releases.repository import releases
+from runtime import manifest
+from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
 

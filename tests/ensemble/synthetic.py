@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
-from recipes.artifacts import Artifacts
-from recipes.data import POSITIVE
-from recipes.recipe import Recipe
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]

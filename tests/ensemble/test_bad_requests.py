@@ -12,8 +12,8 @@ import tritonclient.http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
-from ensemble.client import Client, Protocol
-from ensemble.server import Server
+from ensemble.triton.client import Client, Protocol
+from ensemble.triton.server import Server
 
 LIBRARIES: dict[str, Any] = {"grpc": tritonclient.grpc, "http": tritonclient.http}
 

@@ -13,10 +13,10 @@ import pytest
 
 from ensemble import batch
 from ensemble.batch import recommend_all
-from ensemble.runtime.plan import Plan
 from ensemble.user_file import user_ids
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from runtime.plan import Plan
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS
 
 #: Out of order, one of them twice, strangers, and at the third place one who has seen nearly everything.

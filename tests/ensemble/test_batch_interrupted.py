@@ -12,11 +12,11 @@ import pytest
 
 from ensemble import batch
 from ensemble.batch import recommend_all
-from ensemble.export import export
-from ensemble.runtime.feature_store import UserRecord
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.releases.export import export
+from runtime.stores.feature_store import UserRecord
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS
 
 #: Users of a part, and answers of a user: a part is of some 60 kB, all of them of 240 kB.
@@ -26,8 +26,8 @@ SCRIPT = f"""
 import os, resource, signal, sys
 from pathlib import Path
 from ensemble import batch
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE
 
 def progress(count):

@@ -6,7 +6,8 @@ import faiss
 import numpy as np
 import pytest
 
-from ensemble.runtime.candidate_sources import (
+from runtime.candidates.catalogue import Catalogue
+from runtime.candidates.generators import (
     ALS_FACTORS,
     ALS_FOLDING,
     LINEAR_ROWS,
@@ -17,11 +18,10 @@ from ensemble.runtime.candidate_sources import (
     Popularity,
     interleave,
 )
-from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.operators.retrieve import Retrieve, RetrieveConfig
-from ensemble.runtime.release import EMBEDDINGS, Release
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.runtime.standings import standing
+from runtime.candidates.z_scores import standing
+from runtime.operators.retrieve import Retrieve, RetrieveConfig
+from runtime.release import EMBEDDINGS, Release
+from runtime.stores.sqlite_store import SqliteFeatureStore
 
 #: Five items. Item 0 leads to 1 and 2, item 1 to 2 and away from 3, item 2 to nothing.
 ROWS = np.array([[1, 2], [2, 3], [-1, -1], [0, 4], [0, 1]], np.int32)

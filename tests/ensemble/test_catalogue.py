@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime import catalogue
-from ensemble.runtime.catalogue import Catalogue, ItemCodes
-from ensemble.runtime.errors import ReleaseError
+from runtime.candidates import catalogue
+from runtime.candidates.catalogue import Catalogue, ItemCodes
+from runtime.errors import ReleaseError
 
 IDS = ["10", "9", "Zoë", "a b", "日本", "a"]
 

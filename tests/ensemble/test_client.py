@@ -7,12 +7,12 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from ensemble.client import Client, Protocol, Recommendations
-from ensemble.ports import choose_ports
-from ensemble.runtime.plan import Plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.server import Server
-from recipes.errors import ShortlistError
+from ensemble.triton.client import Client, Protocol, Recommendations
+from ensemble.triton.ports import choose_ports
+from ensemble.triton.server import Server
+from runtime.plan import Plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import USERS
 
 SIXTY_FOUR = [str(user) for user in range(USERS - 63, USERS + 1)]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensemble.client import Client
-from ensemble.runtime.plan import Plan
-from recipes.errors import ShortlistError
+from ensemble.triton.client import Client
+from runtime.plan import Plan
+from stages.errors import ShortlistError
 
 USERS = ["1", "2", "nobody"]
 OPTIONS: list[dict[str, Any]] = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ensemble.runtime.codes import combination, hashed_code
+from runtime.features.codes import combination, hashed_code
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime.category_features import Categorical, Combined
-from ensemble.runtime.codes import hashed_code
-from ensemble.runtime.encoding import Encoding
-from ensemble.runtime.number_features import Age, Bucket, Numeric
-from ensemble.runtime.target import Statistics, Target
-from ensemble.runtime.values import spell
+from runtime.features.categorical import Categorical, Combined
+from runtime.features.codes import hashed_code
+from runtime.features.encoding import Encoding
+from runtime.features.numeric import Age, Bucket, Numeric
+from runtime.features.spelling import spell
+from runtime.features.target import Statistics, Target
 
 COLOURS = Categorical("colour", "string", {"red": 3, "blue": 4})
 TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble import export as export_module
-from ensemble.assemble import served_in_process
-from ensemble.export import export
-from ensemble.releases import releases
-from ensemble.runtime import manifest, plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from recipes.artifacts import Artifacts
-from recipes.data import POSITIVE
-from recipes.errors import ShortlistError
+from ensemble.in_process import served_in_process
+from ensemble.releases import export as export_module
+from ensemble.releases.export import export
+from ensemble.releases.repository import releases
+from recipes.schema.data import POSITIVE
+from runtime import manifest, plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import ITEMS, RECIPE
 
 
@@ -252,11 +252,11 @@ def test_a_killed_export_leaves_earlier_releases_as_they_were(copied: Artifacts)
     code = f"""
 import os, signal
 from pathlib import Path
-import ensemble.assemble
-from ensemble.export import export
-from recipes.artifacts import Artifacts
+import ensemble.releases.build
+from ensemble.releases.export import export
+from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE
-ensemble.assemble.manifest.seal = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+ensemble.releases.build.manifest.seal = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 export(RECIPE, Artifacts(Path({str(copied.root)!r})), force=True, say=print)
 """
     root = Path(export_module.__file__).parents[1]

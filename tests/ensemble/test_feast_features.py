@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ensemble.feast_features import feast_features
-from ensemble.stores import opened_store
-from ensemble.user_features import put_features
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.feature_store.choice import opened_store
+from ensemble.feature_store.feast import feast_features
+from ensemble.feature_store.user_features import put_features
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
 YAML = """

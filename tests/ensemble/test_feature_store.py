@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import Event, FeatureStore, UserRecord
-from ensemble.runtime.open_store import open_store
+from runtime.errors import StoreError
+from runtime.stores.feature_store import Event, FeatureStore, UserRecord
+from runtime.stores.open_store import open_store
 from tests.redis_server import RedisServer, running_redis
 
 ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"])

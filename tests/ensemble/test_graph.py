@@ -1,7 +1,5 @@
 """Merlin's graph and the exported plan are one thing."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import json
 from pathlib import Path
 
@@ -11,12 +9,12 @@ from merlin.dag import postorder_iter_nodes
 from merlin.systems.dag import Ensemble
 from merlin.table import TensorTable
 
-from ensemble.graph import GraphSettings, plan_nodes, recommender
-from ensemble.operators import Rank, ServedOperator
-from ensemble.runtime import plan
-from ensemble.runtime.release import Release
-from ensemble.runtime.request import INPUTS
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from ensemble.graph.operators import Rank, ServedOperator
+from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
+from runtime import plan
+from runtime.release import Release
+from runtime.request import INPUTS
+from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
 
 

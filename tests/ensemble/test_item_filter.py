@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime import item_attributes
-from ensemble.runtime.errors import RequestError
-from ensemble.runtime.item_attributes import Attribute
-from ensemble.runtime.item_filter import matching
+from runtime.candidates import item_attributes
+from runtime.candidates.item_attributes import Attribute
+from runtime.candidates.item_filter import matching
+from runtime.errors import RequestError
 
 
 @pytest.fixture(scope="module")

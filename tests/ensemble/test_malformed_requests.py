@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ensemble.client import Client
-from ensemble.runtime.tensors import INPUTS, OUTPUTS
-from ensemble.server import Server
+from ensemble.triton.client import Client
+from ensemble.triton.server import Server
+from runtime.tensors import INPUTS, OUTPUTS
 from tests.ensemble.processes import resident_kilobytes
 
 UNAVAILABLE, DEADLINE_EXCEEDED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.runtime import manifest, plan
-from ensemble.runtime.errors import ReleaseError
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime import manifest, plan
+from runtime.errors import ReleaseError
+from runtime.stores.sqlite_store import SqliteFeatureStore
 
 
 def _flip(path: Path, place: int) -> None:

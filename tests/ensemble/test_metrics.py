@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.client import Client
-from ensemble.runtime.meters import COUNTERS, STAGE_SECONDS, STAGES, Meters, all_series
-from ensemble.server import Server, running_server
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.triton.client import Client
+from ensemble.triton.server import Server, running_server
+from runtime.meters import COUNTERS, STAGE_SECONDS, STAGES, Meters, all_series
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 
 def _metrics(server: Server) -> dict[str, float]:

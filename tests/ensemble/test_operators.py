@@ -6,14 +6,13 @@ import faiss
 import numpy as np
 import pytest
 
-from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.operators.filter_candidates import FilterCandidates, FilterCandidatesConfig
-from ensemble.runtime.operators.operator import Config
-from ensemble.runtime.operators.order import Order, OrderConfig
-from ensemble.runtime.operators.retrieve import Retrieve, RetrieveConfig
-from ensemble.runtime.operators.take_catalogue import TakeCatalogue
-from ensemble.runtime.release import EMBEDDINGS, Release
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.candidates.catalogue import Catalogue
+from runtime.operators.filter_candidates import FilterCandidates, FilterCandidatesConfig
+from runtime.operators.operator import Config
+from runtime.operators.order import Order, OrderConfig
+from runtime.operators.retrieve import Retrieve, RetrieveConfig, TakeCatalogue
+from runtime.release import EMBEDDINGS, Release
+from runtime.stores.sqlite_store import SqliteFeatureStore
 
 #: Five items on a line: for the query [1], item 4 is the best and item 0 the worst.
 LINE = np.arange(5, dtype=np.float32)[:, None]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensemble.runtime.diversify import diversified
-from ensemble.runtime.errors import RequestError
-from ensemble.runtime.operators.allow_items import AllowItems
-from ensemble.runtime.operators.seek import Seek
-from ensemble.runtime.plan import Plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.candidates.diversify import diversified
+from runtime.errors import RequestError
+from runtime.operators.allow_items import AllowItems
+from runtime.operators.search_vector import Seek
+from runtime.plan import Plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
 
 SOMEBODY = [str(user) for user in range(1, 30)]

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.runtime.errors import ReleaseError, RequestError
-from ensemble.runtime.plan import Plan
-from ensemble.runtime.request import Answers
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.errors import ReleaseError, RequestError
+from runtime.plan import Plan
+from runtime.request import Answers
+from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import ITEMS, RECIPE, USERS
 
 EVERYBODY = [str(user) for user in range(1, USERS + 1)]

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from ensemble.ports import choose_ports
-from recipes.errors import ShortlistError
+from ensemble.triton.ports import choose_ports
+from stages.errors import ShortlistError
 
 
 def test_a_busy_port_is_named_with_the_way_out() -> None:

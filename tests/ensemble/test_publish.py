@@ -12,18 +12,18 @@ import pytest
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
-from ensemble import publish as publish_module
-from ensemble.model_control import ask
-from ensemble.ports import choose_ports
-from ensemble.release_list import list_releases
-from ensemble.releases import release_of
-from ensemble.runtime import manifest, plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.served import history, served_version
-from ensemble.server import Server, running_server
-from ensemble.triton_config import MODEL_NAME
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.releases import publish as publish_module
+from ensemble.releases.listing import list_releases
+from ensemble.releases.repository import release_of
+from ensemble.releases.served import history, served_version
+from ensemble.triton.config import MODEL_NAME
+from ensemble.triton.control import ask
+from ensemble.triton.ports import choose_ports
+from ensemble.triton.server import Server, running_server
+from runtime import manifest, plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.several_releases import (
     change,
     damage,
@@ -169,8 +169,8 @@ def test_ready_means_that_the_release_answers(three: Artifacts) -> None:
     port = choose_ports("127.0.0.1").http
     code = f"""
 from pathlib import Path
-from ensemble.server import serve
-from recipes.artifacts import Artifacts
+from ensemble.triton.server import serve
+from stages.artifacts import Artifacts
 artifacts = Artifacts(Path({str(three.root)!r}))
 serve(artifacts, "made-up", lambda line: print(line, flush=True), http_port={port})
 """

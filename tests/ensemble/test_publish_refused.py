@@ -12,18 +12,18 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from ensemble import publish as publish_module
-from ensemble.export import export
-from ensemble.model_control import ask
-from ensemble.release_gate import Gate
-from ensemble.release_lock import ReleasesBusyError, release_lock
-from ensemble.releases import release_of
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.served import served_version
-from ensemble.server import Server, running_server
-from ensemble.triton_config import MODEL_NAME
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.releases import publish as publish_module
+from ensemble.releases.export import export
+from ensemble.releases.gate import Gate
+from ensemble.releases.lock import ReleasesBusyError, release_lock
+from ensemble.releases.repository import release_of
+from ensemble.releases.served import served_version
+from ensemble.triton.config import MODEL_NAME
+from ensemble.triton.control import ask
+from ensemble.triton.server import Server, running_server
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.several_releases import (
     change,
     damage,
@@ -171,8 +171,8 @@ def test_one_command_at_a_time_changes_the_releases(three: Artifacts) -> None:
     code = f"""
 import time
 from pathlib import Path
-from ensemble.release_lock import release_lock
-from recipes.artifacts import Artifacts
+from ensemble.releases.lock import release_lock
+from stages.artifacts import Artifacts
 with release_lock(Artifacts(Path({str(three.root)!r})), "shortlist export made-up"):
     print("held", flush=True)
     time.sleep(60)

@@ -15,17 +15,17 @@ import pytest
 from tritonclient import grpc, http
 from tritonclient.utils import InferenceServerException
 
-from ensemble.client import Client
-from ensemble.publish import publish
-from ensemble.release_gate import Gate
-from ensemble.runtime import plan
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.served import release_to_serve
-from ensemble.server import Address, running_server
-from ensemble.server_watch import instances
-from ensemble.triton_config import MODEL_NAME
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.releases.gate import Gate
+from ensemble.releases.publish import publish
+from ensemble.releases.served import release_to_serve
+from ensemble.triton.client import Client
+from ensemble.triton.config import MODEL_NAME
+from ensemble.triton.server import Address, running_server
+from ensemble.triton.watch import instances
+from runtime import plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.several_releases import change, damage
 from tests.ensemble.synthetic import RECIPE
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import Event, FeatureStore, UserRecord
-from ensemble.runtime.open_store import open_store, without_secrets
+from runtime.errors import StoreError
+from runtime.stores.feature_store import Event, FeatureStore, UserRecord
+from runtime.stores.open_store import open_store
+from runtime.stores.urls import without_secrets
 from tests.redis_server import RedisServer, running_redis
 
 ANNA = UserRecord({"age": 30}, ["b", "a"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ensemble.release_figures import figures, loss, main_figure
+from ensemble.releases.figures import figures, loss, main_figure
 from recipes.load import load
 
 #: A report with everything that has the name of a figure more than once.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.client import Client
-from ensemble.export import export
-from ensemble.runtime.feature_store import Event, FeatureStore
-from ensemble.runtime.plan import load
-from ensemble.server import running_server
-from ensemble.stores import VARIABLE, ChosenStore, store_of
-from recipes.artifacts import Artifacts
+from ensemble.feature_store.choice import VARIABLE, ChosenStore, store_of
+from ensemble.releases.export import export
+from ensemble.triton.client import Client
+from ensemble.triton.server import running_server
+from runtime.plan import load
+from runtime.stores.feature_store import Event, FeatureStore
+from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE
 from tests.redis_server import RedisServer, running_redis
 

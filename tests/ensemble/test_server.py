@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ensemble import server as server_module
-from ensemble.client import Client
-from ensemble.runtime import manifest
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.server import Server, read_address, running_server
-from ensemble.server_process import SHARED_MEMORY, cause
-from ensemble.triton_installation import find_triton
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from ensemble.triton import server as server_module
+from ensemble.triton.client import Client
+from ensemble.triton.installation import find_triton
+from ensemble.triton.process import SHARED_MEMORY, cause
+from ensemble.triton.server import Server, read_address, running_server
+from runtime import manifest
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.processes import processes_of
 from tests.ensemble.synthetic import USERS
 
@@ -119,8 +119,8 @@ def test_nothing_is_left_when_the_command_is_stopped(
     """Ctrl-C and SIGTERM stop everything with status 0; even SIGKILL leaves no process behind."""
     code = f"""
 from pathlib import Path
-from ensemble.server import serve
-from recipes.artifacts import Artifacts
+from ensemble.triton.server import serve
+from stages.artifacts import Artifacts
 serve(Artifacts(Path({str(copied.root)!r})), "made-up", lambda line: print(line, flush=True))
 """
     command = subprocess.Popen(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import Event, UserRecord
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.errors import StoreError
+from runtime.stores.feature_store import Event, UserRecord
+from runtime.stores.sqlite_store import SqliteFeatureStore
 
 ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"])
 #: What the first version of this store made.

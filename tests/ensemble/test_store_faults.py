@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import Event, FeatureStore, UserRecord
-from ensemble.runtime.open_store import open_store
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.errors import StoreError
+from runtime.stores.feature_store import Event, FeatureStore, UserRecord
+from runtime.stores.open_store import open_store
+from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.redis_server import RedisServer, running_redis
 
 ANNA = UserRecord({"age": 30}, ["b", "a"])

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.assemble import served_in_process
-from ensemble.events import Recorder
-from ensemble.export import export
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import UserRecord
-from ensemble.stores import VARIABLE, explained, opened_store, store_of
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from ensemble.feature_store.choice import VARIABLE, explained, opened_store, store_of
+from ensemble.feature_store.events import Recorder
+from ensemble.in_process import served_in_process
+from ensemble.releases.export import export
+from recipes.schema.recipe import Recipe
+from runtime.errors import StoreError
+from runtime.stores.feature_store import UserRecord
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, TOML, write_artifacts
 
 

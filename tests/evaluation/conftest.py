@@ -2,8 +2,8 @@
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 

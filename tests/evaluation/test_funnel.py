@@ -10,16 +10,16 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from ensemble.assemble import served_in_process
-from evaluation import metrics
+from ensemble.in_process import served_in_process
 from evaluation.baselines.popularity import most_popular
 from evaluation.beyond_accuracy import Catalogue
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report, tables
+from metrics import ranking
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.models import shop
 
 Trained = tuple[Recipe, Artifacts]
@@ -30,7 +30,7 @@ def evaluated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Tra
     """The shop in a place of its own, with its report."""
     recipe, artifacts = trained
     copied = shop.copied(artifacts, tmp_path_factory.mktemp("evaluated") / "copy")
-    evaluate(recipe, copied, force=False, say=print)
+    evaluate(recipe, copied, served_in_process, force=False, say=print)
     return recipe, copied
 
 
@@ -156,7 +156,7 @@ def test_the_figures_are_the_metrics_of_those_lists(
     relevant = [np.unique(wanted[row]) for row in asked]
     for system, ranked in lists.items():
         for k in (5, 10):
-            for metric, value in metrics.means(ranked[asked], relevant, k).items():
+            for metric, value in ranking.means(ranked[asked], relevant, k).items():
                 assert report["systems"][system][f"{metric}@{k}"] == pytest.approx(value)
 
 
@@ -174,10 +174,10 @@ def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained) -> None:
     recipe, artifacts = evaluated
     before, content = artifacts.report.stat().st_ino, artifacts.report.read_text()
     said: list[str] = []
-    evaluate(recipe, artifacts, force=False, say=said.append)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=said.append)
     assert said == [f"{artifacts.report} is up to date"]
     assert artifacts.report.stat().st_ino == before
-    evaluate(recipe, artifacts, force=True, say=said.append)
+    evaluate(recipe, artifacts, served_in_process, force=True, say=said.append)
     assert artifacts.report.stat().st_ino != before
     assert artifacts.report.read_text() == content
 
@@ -212,7 +212,7 @@ def test_a_missing_input_names_its_command(
     for name in {"prepared", "models"} - {missing}:
         (tmp_path / name).symlink_to(getattr(artifacts, name).root)
     with pytest.raises(ShortlistError, match=f"shortlist {command} two-tastes"):
-        evaluate(recipe, there, force=False, say=print)
+        evaluate(recipe, there, served_in_process, force=False, say=print)
     assert not there.report.exists()
 
 
@@ -223,7 +223,7 @@ def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_
     path = copied.prepared.raw_interactions("test") / "part_00000.parquet"
     pq.write_table(pq.read_table(path).slice(0, 0), path)
     with pytest.raises(ShortlistError, match=r"split\.test"):
-        evaluate(recipe, copied, force=False, say=print)
+        evaluate(recipe, copied, served_in_process, force=False, say=print)
     assert not copied.report.exists()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation import metrics
+from metrics import ranking
 from tests.evaluation.recommenders_package import ANSWERS, KS, RATIO, SEED, cases, table
 from workflows.splits import random_holdout, stratified_holdout
 
@@ -21,7 +21,7 @@ def test_metrics_equal_the_packages(answers: dict[str, Any], number: int) -> Non
     """NDCG, MAP, precision and recall at every depth, over lists that end early, too."""
     ranked, relevant = cases()[number]
     expected = answers["figures"][number]
-    assert metrics.at_each_k(ranked, relevant, KS) == pytest.approx(expected, rel=0, abs=1e-9)
+    assert ranking.at_each_k(ranked, relevant, KS) == pytest.approx(expected, rel=0, abs=1e-9)
     assert len(set(expected.values())) > 3, "figures that are all alike would show nothing"
 
 

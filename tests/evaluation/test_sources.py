@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ensemble.runtime.plan import Trace
-from evaluation.sources import source_lists
+from evaluation.generators import source_lists
+from runtime.plan import Trace
 
 # Retrieved 4, 7, 2, 9; 7 was seen. The two-tower model had 4 and 2 before 9, the linear one 9, then 2.
 TRACE = Trace(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.spread import Spread, over_seeds, paired
+from evaluation.uncertainty import Spread, over_seeds, paired
 
 
 def test_mean_and_sample_deviation_of_each_figure() -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from ensemble.runtime.plan import Trace
 from evaluation.funnel_picture import draw_funnel
 from evaluation.stages import Passage, kept, passage
+from runtime.plan import Trace
 
 #: User 0: of seven retrieved items 1 and 3 may not be shown, 6 and 7 find no room.
 #: User 1: few were retrieved, and one of them may not be shown.

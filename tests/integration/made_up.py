@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sources.aliccp import COLUMNS, ITEM, USER
+from sources.datasets.aliccp import COLUMNS, ITEM, USER
 from tests.sources.samples import write
 
 USERS, ITEMS, EACH = 40, 30, 14

@@ -1,18 +1,15 @@
 """Hashed, shared and combined categories go the whole way: prepared, trained, exported, asked for."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
-
 import numpy as np
 import pytest
 
-from ensemble.assemble import served_in_process
-from models.pooling import EmbeddingTables
+from ensemble.in_process import served_in_process
+from models.layers.pooling import EmbeddingTables
+from models.layers.towers import tower
 from models.prepared import PreparedData
-from models.towers import tower
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 FEATURES = {

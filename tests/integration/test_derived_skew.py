@@ -1,7 +1,5 @@
 """Counts, ages and targets are served as they were prepared, and the ranker is served the whole of them."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 
 import dask
@@ -12,21 +10,21 @@ import pyarrow.parquet as pq
 import pytest
 from nvtabular import Workflow
 
-from ensemble.assemble import served_in_process
-from ensemble.parts import read_attributes, read_parts
-from ensemble.user_features import checked
+from ensemble.feature_store.user_features import checked
+from ensemble.in_process import served_in_process
+from ensemble.releases.parts import read_attributes, read_parts
 from models.prepared import PreparedData
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from tests.models import shop
 from workflows.derived import derive
+from workflows.engines.nvtabular_engine import pandas_side
 from workflows.prepare import prepare
 from workflows.selection import PART, select, with_parts
 from workflows.splits import TEST
 from workflows.tables import read_tables
-from workflows.with_nvtabular import pandas_side
 
 DAY = 86_400
 FEATURES = {

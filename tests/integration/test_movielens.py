@@ -4,14 +4,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation import metrics
+from ensemble.in_process import served_in_process
 from evaluation.baselines.popularity import most_popular
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
+from metrics import ranking
 from models.prepared import PreparedData
 from models.train import train
-from recipes.artifacts import PARTS, Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS, Artifacts
 from workflows.prepare import prepare
 
 
@@ -46,7 +47,7 @@ def test_popularity_is_as_good_as_by_the_protocols_own_code(
     users = [row for row, items in enumerate(wanted) if len(items)]
     ranked = most_popular(visible, data.item_count, [seen[row] for row in users], 10)
     relevant = [np.unique(wanted[row]) for row in users]
-    assert metrics.means(ranked, relevant, 10) == pytest.approx(
+    assert ranking.means(ranked, relevant, 10) == pytest.approx(
         {"ndcg": 0.2524, "map": 0.0560, "precision": 0.2287, "recall": 0.1131}, abs=5e-4
     )
 
@@ -59,7 +60,7 @@ def test_the_funnel_beats_retrieval_and_what_is_published_for_simple_models(
     """Trained as the recipe says: above NCF's and SAR's published nDCG, and the ranker lifts it."""
     recipe, artifacts = prepared
     train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
     figures = {
         name: system["ndcg@10"] for name, system in read_report(artifacts.report)["systems"].items()
     }

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from ensemble.in_process import served_in_process
 from evaluation.evaluate import evaluate
 from evaluation.protocols.top_k_accuracy import COLUMNS, PUBLISHED
 from evaluation.report import read_report
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from workflows.prepare import prepare
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -27,7 +28,7 @@ def report_of(name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         pytest.skip(f"the data of {name} cannot be reached from here: {error}")
     prepare(recipe, artifacts, force=False, say=print)
     train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
     return read_report(artifacts.report)
 
 

@@ -9,17 +9,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.client import Client
-from ensemble.export import export
-from ensemble.server import running_server
+from ensemble.in_process import served_in_process
+from ensemble.releases.export import export
+from ensemble.triton.client import Client
+from ensemble.triton.server import running_server
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from models.train import train
-from recipes.artifacts import Artifacts
 from recipes.load import known_recipes, load
-from recipes.recipe import Recipe
-from sources import movielens_files
+from recipes.schema.recipe import Recipe
+from sources.datasets import movielens_files
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from tests.integration.made_up import FOLDERS, ITEMS
 from tests.workflows.engines import assert_same
 from workflows.prepare import prepare
@@ -64,7 +65,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ingest(recipe, artifacts, folder / "data", print)
     prepare(recipe, artifacts, force=False, say=print)
     train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
     export(recipe, artifacts, force=False, say=print)
     return Made(recipe, artifacts, read_report(artifacts.report))
 

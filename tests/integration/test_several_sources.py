@@ -7,19 +7,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
-from ensemble.client import Client
-from ensemble.export import export
-from ensemble.server import running_server
-from evaluation import metrics
+from ensemble.in_process import served_in_process
+from ensemble.releases.export import export
+from ensemble.triton.client import Client
+from ensemble.triton.server import running_server
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
-from models.candidate_rows import Retrieval, candidate_rows
-from models.number_arrays import number_arrays
+from metrics import ranking
+from models.item_models.arrays import number_arrays
 from models.prepared import PreparedData
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from models.training.candidate_rows import Retrieval, candidate_rows
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 NUMBERS = [
@@ -41,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     )
     artifacts = shop.prepared(folder, recipe)
     train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, force=False, say=print)
+    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
     export(recipe, artifacts, force=False, say=print)
     return recipe, artifacts
 
@@ -67,7 +67,7 @@ def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], clien
         rows = plan.trace(asked, 10).item_rows
     ids = np.array([*data.raw_item_ids, ""], object)
     assert answers.tolist() == ids[rows].tolist()
-    figures = metrics.means(rows, [np.unique(wanted[row]) for row in users], 10)
+    figures = ranking.means(rows, [np.unique(wanted[row]) for row in users], 10)
     report = read_report(artifacts.report)["systems"]
     for name, figure in figures.items():
         assert report["funnel"][f"{name}@10"] == pytest.approx(figure)

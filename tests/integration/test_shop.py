@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evaluation.report import read_report
-from recipes.artifacts import Artifacts
 from scripts import cli
+from stages.artifacts import Artifacts
 from tests.readme_shop import write_shop
 
 RECIPE = "./shop.toml"

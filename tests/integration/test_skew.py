@@ -1,7 +1,5 @@
 """Training-serving skew is zero: the server's look-ups give the codes of the fitted workflow."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 
 import dask
@@ -12,20 +10,20 @@ import pyarrow.parquet as pq
 import pytest
 from nvtabular import Workflow
 
-from ensemble.runtime.catalogue import Catalogue
-from ensemble.runtime.encoding import Encoding
-from ensemble.runtime.operators.encode_user import EncodeUser
-from ensemble.runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
-from ensemble.runtime.operators.operator import Config
-from ensemble.runtime.release import ITEM_CODES, Release
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
-from ensemble.user_records import fill_feature_store, training_records
-from recipes.artifacts import Artifacts, Raw
-from recipes.data import POSITIVE
+from ensemble.feature_store.user_records import fill_feature_store, training_records
+from recipes.schema.data import POSITIVE
+from runtime.candidates.catalogue import Catalogue
+from runtime.features.encoding import Encoding
+from runtime.operators.encode_user import EncodeUser
+from runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
+from runtime.operators.operator import Config
+from runtime.release import ITEM_CODES, Release
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts, Raw
 from tests.workflows.served import as_trained, assert_equal, assert_served_as_prepared, raw_values
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
-from workflows.join import pandas_side
+from workflows.operators.join import pandas_side
 from workflows.prepare import prepare
 from workflows.selection import PART
 from workflows.tables import read_tables

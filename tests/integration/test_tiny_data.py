@@ -6,13 +6,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ensemble.assemble import served_in_process
+from ensemble.in_process import served_in_process
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.readme_shop import write_shop
 from workflows.prepare import prepare
 

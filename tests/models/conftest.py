@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
 CUSTOMERS, PRODUCTS, PURCHASES, HISTORY = 60, 40, 16, 6

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from models.prepared import Interactions, PreparedData
-from models.two_tower import TwoTower
+from models.retrievers.two_tower import TwoTower
 
 
 def share_with_own_taste_first(

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from merlin.schema import ColumnSchema, Schema
 
-from models.batches import Batches, Pairs, read_columns
 from models.prepared import PreparedData, list_length
-from recipes.data import POSITIVE
+from models.training.batches import Batches, Pairs, read_columns
+from recipes.schema.data import POSITIVE
 
 
 @given(

@@ -4,22 +4,22 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
-from ensemble.runtime.operators.cross_features import CROSS_FEATURES, RETRIEVAL_SCORE
-from models.candidate_rows import (
+from ensemble.in_process import served_in_process
+from models.item_models.arrays import number_arrays
+from models.item_models.linear import item_weights
+from models.prepared import Arrays, Interactions, PreparedData
+from models.training.candidate_rows import (
     CandidateRows,
     Retrieval,
     all_of,
     candidate_rows,
     unknown_user_rows,
 )
-from models.linear import item_weights
-from models.number_arrays import number_arrays
-from models.prepared import Arrays, Interactions, PreparedData
-from recipes.artifacts import Artifacts
-from recipes.models import NUMBERS as KNOWN
-from recipes.models import Linear
-from recipes.recipe import Recipe
+from recipes.schema.models import NUMBERS as KNOWN
+from recipes.schema.models import Linear
+from recipes.schema.recipe import Recipe
+from runtime.operators.ranker_features import CROSS_FEATURES, RETRIEVAL_SCORE
+from stages.artifacts import Artifacts
 
 COUNT = 20
 NUMBERS = (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import candidates
+from models.training import exact_retrieval as candidates
 
 NOTHING = np.array([], np.int64)
 
@@ -57,11 +57,3 @@ def test_a_user_who_has_seen_everything_gets_nothing() -> None:
     rows, scores = candidates.retrieve(queries, items, [np.arange(3), np.array([0])], 3)
     assert rows.tolist() == [[-1, -1, -1], [1, 2, -1]]
     assert scores.tolist() == [[-np.inf] * 3, [2.0, 1.0, -np.inf]]
-
-
-def test_recall_leaves_out_users_without_anything_relevant() -> None:
-    """Two users find a half and all of theirs; the third wants nothing and does not count."""
-    retrieved = np.array([[0, 1], [2, -1], [3, 4]])
-    relevant = [np.array([1, 9]), np.array([2]), NOTHING]
-    assert candidates.recall(retrieved, relevant) == 0.75
-    assert candidates.recall(retrieved, [NOTHING] * 3) == 0.0

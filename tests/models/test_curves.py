@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from models.curves import draw_curves
+from models.training.curves import draw_curves
 
 WIDTH, HEIGHT = 320, 260
 

@@ -1,7 +1,5 @@
 """What both trainings share, on the smallest network there is."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 
-from models.fitting import Logs, Validation, file_errors, fit
-from recipes.errors import ShortlistError
+from models.training.fitting import Logs, Validation, file_errors, fit
+from stages.errors import ShortlistError
 
 
 def network(learning_rate: float = 0.1) -> tf.keras.Model:

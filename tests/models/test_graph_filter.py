@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from models import graph_filter
-from models.graph_filter import filtered_links
+from models.item_models import graph_filter
+from models.item_models.graph_filter import filtered_links
 from models.prepared import Interactions
-from recipes.models import Linear
+from recipes.schema.models import Linear
 
 USERS, ITEMS = 30, 8
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 #: In one process, for TensorFlow takes its time to load: two full disks, then kill -9 while training.
@@ -18,9 +18,9 @@ import os, resource, signal, sys
 from pathlib import Path
 from models import phases
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from recipes.schema.recipe import Recipe
 
 recipe = Recipe.model_validate_json(sys.argv[1])
 artifacts = Artifacts(Path(sys.argv[2]))

@@ -1,7 +1,5 @@
 """Two heads over shared towers: each loss by hand, what a weight of 0 leaves alone, and the training."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import json
 from pathlib import Path
 
@@ -11,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from models import joint
 from models.prepared import PreparedData
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from models.training import joint
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import rated_shop
 
 JOINT = {"batch_size": 64, "learning_rate": 0.02, "max_epochs": 4, "patience": 2, "plateau": 1}

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models import linear
-from models.linear import factors, item_weights, strongest_weights
-from models.neighbours import strongest
+from models.item_models import linear
+from models.item_models.linear import factors, item_weights, strongest_weights
+from models.item_models.neighbours import strongest
 from models.prepared import Interactions
-from recipes.errors import ShortlistError
-from recipes.models import Linear
+from recipes.schema.models import Linear
+from stages.errors import ShortlistError
 
 USERS, ITEMS = 40, 7
 LINEAR = Linear(dropout=0.5, penalty=3.0)

@@ -1,7 +1,5 @@
 """Rankers trained on lists: the batches, the loss by hand, and probabilities that are such."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from typing import Any
 
 import numpy as np

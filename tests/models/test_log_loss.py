@@ -1,15 +1,13 @@
 """The head ``log-loss``: its rows, its probability by hand, and that it learns two tastes."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.prepared import Labelled, PreparedData
 from models.retrievers import log_loss
-from models.two_tower import TwoTower
-from recipes.models import Retriever
+from models.retrievers.two_tower import TwoTower
+from recipes.schema.models import Retriever
 
 NEGATIVES = 3
 

@@ -1,16 +1,14 @@
 """Columns looked up together give what each branch gives alone, and their tables the same gradients."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import merlin.models.tf as mm
 import numpy as np
 import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from models import lookups
-from models.lookups import EmbeddedColumns
-from models.pooling import EmbeddingTables, PooledEmbedding
+from models.layers import embedded_columns as lookups
+from models.layers.embedded_columns import EmbeddedColumns
+from models.layers.pooling import EmbeddingTables, PooledEmbedding
 
 SIZES = {"city": 4, "colour": 6, "words": 5, "shop": 40, "home": 4}
 #: Columns that share the table of another.

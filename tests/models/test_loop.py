@@ -1,7 +1,5 @@
 """The steps of an epoch: compiled ones beside plain ones, and which batch comes when."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import threading
 from typing import Any
 
@@ -9,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.batches import Batches
-from models.loop import ahead, compiled_step, first_batch, run_epoch
-from models.optimizer import AdamW
+from models.training.batches import Batches
+from models.training.loop import ahead, compiled_step, first_batch, run_epoch
+from models.training.optimizer import AdamW
 
 COLUMNS: dict[str, np.ndarray] = {
     "code": np.array([1, 2, 0, 2, 1, 1, 0, 2, 2, 1], np.int64),

@@ -1,19 +1,17 @@
 """The head ``masked-softmax``: its loss and its vectors by hand, and that it learns two tastes."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import linear
+from models.item_models import linear
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import masked_softmax
-from models.two_tower import TwoTower
-from recipes.errors import ShortlistError
-from recipes.models import Linear, Retriever
+from models.retrievers.two_tower import TwoTower
+from recipes.schema.models import Linear, Retriever
+from stages.errors import ShortlistError
 from tests.models.tastes import share_with_own_taste_first
 
 COPIES, DIM = 2, 5
@@ -148,5 +146,5 @@ def test_a_table_embedded_in_many_passes_is_the_same(
     columns = data.queries(data.interactions("train"))
     at_once = encoder.embed_queries(columns)
     values = sum(column.size for column in columns.values()) // data.user_count
-    monkeypatch.setattr("models.two_tower.EMBED_VALUES", 7 * values)
+    monkeypatch.setattr("models.retrievers.two_tower.EMBED_VALUES", 7 * values)
     np.testing.assert_allclose(encoder.embed_queries(columns), at_once, rtol=1e-5, atol=1e-6)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models import neighbours
-from models.neighbours import item_neighbours, linked_items
+from models.item_models import neighbours
+from models.item_models.neighbours import item_neighbours, linked_items
 from models.prepared import Interactions
 
 

@@ -7,8 +7,8 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from models import onnx_export
-from models.onnx_export import export
+from models.export import onnx_export
+from models.export.onnx_export import export
 
 
 class Factors(tf.keras.Model):

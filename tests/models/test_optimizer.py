@@ -1,12 +1,10 @@
 """AdamW here against Keras's own, and what a large table's update leaves alone."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.optimizer import AdamW
+from models.training.optimizer import AdamW
 
 ROWS = np.array([[0.5, -1.0], [2.0, 0.25], [-0.125, 3.0], [1.0, 1.0]], np.float32)
 #: Row 1 is looked up twice in a step, row 3 never.

@@ -1,12 +1,10 @@
 """Products of pairs against Merlin's own layer."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import tensorflow as tf
 from merlin.models.tf.blocks.interaction import DotProductInteraction
 
-from models.pair_products import PairProducts
+from shims.pair_products import PairProducts
 
 
 def test_products_and_gradients_are_merlins() -> None:

@@ -1,14 +1,12 @@
 """Pooling of embeddings: what a column of codes becomes."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import merlin.models.tf as mm
 import numpy as np
 import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema
 
-from models.pooling import EmbeddingTables, PooledEmbedding
+from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import PreparedData
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemble.assemble import served_in_process
+from ensemble.in_process import served_in_process
 from models.prepared import Interactions, PreparedData, cardinality, pad
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models.shop import HISTORY
 
 

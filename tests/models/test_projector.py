@@ -17,9 +17,9 @@ from tensorboard.plugins.projector.projector_plugin import (  # type: ignore[imp
 )
 from werkzeug.test import Client
 
-from models import projector
-from models.projector import write_projector
-from recipes.artifacts import Artifacts
+from models.training import projector
+from models.training.projector import write_projector
+from stages.artifacts import Artifacts
 
 
 class Projector:

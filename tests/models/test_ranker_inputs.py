@@ -1,11 +1,9 @@
 """What a ranker is fed: numbers become comparable."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import tensorflow as tf
 
-from models.ranker_inputs import Standardise
+from models.rankers.inputs_schema import Standardise
 
 
 def test_standardised_columns_have_mean_0_and_variance_1() -> None:

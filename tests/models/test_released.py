@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from models.batches import Batches
-from models.fitting import Logs, fit
 from models.retrievers.softmax import softmax_loss
+from models.training.batches import Batches
+from models.training.fitting import Logs, fit
 
 
 class Pulled(tf.keras.Model):

@@ -1,7 +1,5 @@
 """A training that was killed, twice, and then left alone: it ends as one that nobody disturbed."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import json
 import os
 import signal
@@ -14,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 #: Kills its own process as soon as a training says a line that begins with the third argument.
@@ -23,8 +21,8 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from stages.artifacts import Artifacts
+from recipes.schema.recipe import Recipe
 
 def say(line):
     print(line, flush=True)

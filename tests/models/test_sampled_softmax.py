@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers import sampled_softmax
-from recipes.models import Retriever
+from recipes.schema.models import Retriever
 from tests.models.tastes import share_with_own_taste_first
 
 DIM, COPIES, DRAWN = 4, 2, 5

@@ -1,7 +1,5 @@
 """Two workers train one model: what one process would have made, written once; and one of them is killed."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import contextlib
 import json
 import os
@@ -15,11 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from models.distributed.worker_processes import free_addresses, run_workers
+from models.distributed.workers import VARIABLE
 from models.train import train
-from models.worker_processes import free_addresses, run_workers
-from models.workers import VARIABLE
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
 from tests.models import shop
 
 pytestmark = pytest.mark.slow
@@ -30,9 +28,9 @@ SCRIPT = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from recipes.schema.recipe import Recipe
 
 folder, said, last = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"]

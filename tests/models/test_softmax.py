@@ -1,7 +1,5 @@
 """The two-tower model's loss, against a softmax worked out in NumPy from the towers' own vectors."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import merlin.models.tf as mm
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import softmax
 from models.retrievers.softmax import build
-from models.two_tower import TwoTower
-from recipes.models import Retriever
+from models.retrievers.two_tower import TwoTower
+from recipes.schema.models import Retriever
 
 #: Nothing is drawn by chance, and a step hardly moves the weights.
 STILL = {"embedding_dim": 8, "unknown_rate": 0.0, "history_dropout": 0.0, "learning_rate": 1e-12}

@@ -1,16 +1,14 @@
 """What a tower hides in training, and that service sees everything."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.pooling import EmbeddingTables
+from models.layers.pooling import EmbeddingTables
+from models.layers.towers import Hide, tower
 from models.prepared import Arrays, PreparedData
-from models.towers import Hide, tower
-from recipes.models import Retriever
-from recipes.recipe import Recipe
+from recipes.schema.models import Retriever
+from recipes.schema.recipe import Recipe
 
 #: What stands for the unknown in the hand-written cases.
 UNKNOWN_ID = {"id": np.array([2])}

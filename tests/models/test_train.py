@@ -1,7 +1,5 @@
 """What ``train`` leaves behind, and when it trains again."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import json
 import shutil
 from pathlib import Path
@@ -18,9 +16,9 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 from models.prepared import Arrays, PreparedData, cardinality, list_length
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.models import shop
 
 NAMES = ("query_tower", "candidate_tower", "ranker")
@@ -197,7 +195,7 @@ def test_other_sources_of_candidates_are_another_training(
     def trains(*arguments: object, **options: object) -> None:
         raise InterruptedError("it trains")
 
-    monkeypatch.setattr("models.phases.train_all", trains)
+    monkeypatch.setattr("models.training.order.train_all", trains)
     changed = recipe.model_copy(
         update={table: getattr(recipe, table).model_copy(update=dict(changes))}
     )

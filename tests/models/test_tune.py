@@ -1,7 +1,5 @@
 """The search for settings, on the made-up shop."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import json
 import os
 import signal
@@ -17,12 +15,12 @@ import pytest
 
 from models import tune as tune_module
 from models.tune import _suggested, as_toml, tune, with_settings
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.freshness import write_stamp
 from recipes.load import load
-from recipes.recipe import Recipe
-from recipes.tuning import Tune
+from recipes.schema.recipe import Recipe
+from recipes.schema.tuning import Tune
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from stages.stamps import write_stamp
 from tests.models import rated_shop, shop
 
 Shop = tuple[Recipe, Artifacts]
@@ -110,9 +108,9 @@ import os, signal, sys
 from pathlib import Path
 import optuna
 from models.tune import tune
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
-from recipes.tuning import Tune
+from stages.artifacts import Artifacts
+from recipes.schema.recipe import Recipe
+from recipes.schema.tuning import Tune
 
 class Killed(optuna.Trial):
     def report(self, value, step):

@@ -1,7 +1,5 @@
 """Wide & deep: the wide side by hand, what each optimizer moves, and what training is good for."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.fitting import Logs
+from metrics.rating import rmse
 from models.prepared import Arrays, PreparedData
-from models.ranker_training import on_interactions, scores
 from models.rankers import wide_and_deep
-from models.validation import rmse
-from recipes.recipe import Recipe
+from models.training.fitting import Logs
+from models.training.ranker_training import on_interactions, scores
+from recipes.schema.recipe import Recipe
 from tests.models import rated_shop
 
 SETTINGS: dict[str, Any] = {
@@ -128,7 +126,7 @@ def test_an_exported_model_gives_the_same_answers(
     rated: tuple[Recipe, PreparedData], tmp_path: Path
 ) -> None:
     """As SavedModel, loaded again, and as ONNX; even one that nothing has gone through yet."""
-    from models.onnx_export import export
+    from models.export.onnx_export import export
 
     _, data = rated
     columns = some_rows(data)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from models.worker_processes import run_workers
-from models.workers import VARIABLE
-from recipes.errors import ShortlistError
+from models.distributed.worker_processes import run_workers
+from models.distributed.workers import VARIABLE
+from stages.errors import ShortlistError
 from tests.ensemble.processes import processes_of
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,9 @@ def test_the_variable_must_not_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_they_end_with_who_started_them(tmp_path: Path) -> None:
     """Even kill -9 of the starting process leaves no worker behind."""
     words = command(tmp_path, "time.sleep(60)")
-    start = f"from models.worker_processes import run_workers; run_workers({words!r}, 2)"
+    start = (
+        f"from models.distributed.worker_processes import run_workers; run_workers({words!r}, 2)"
+    )
     starter = subprocess.Popen([sys.executable, "-c", start], cwd=ROOT)
     places = [tmp_path / str(rank) for rank in range(2)]
     while not all(place.exists() and place.read_text().endswith("}") for place in places):

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from models import workers
-from models.workers import VARIABLE, Worker, joined, share
-from recipes.errors import ShortlistError
+from models.distributed import workers
+from models.distributed.joining import joined
+from models.distributed.workers import VARIABLE, Worker, share
+from stages.errors import ShortlistError
 
 TASK = {"type": "worker", "index": 0}
 

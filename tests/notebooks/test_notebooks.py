@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from recipes.artifacts import Artifacts, downloads
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts, downloads
 from tests.notebooks.running import code_cells, numbered, paths, read, run, shown
 
 ROOT = Path(__file__).parents[2]

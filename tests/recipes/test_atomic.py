@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.atomic import atomic_directory, atomic_file
+from stages.atomic import atomic_directory, atomic_file
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_killed_writer_leaves_the_old_folder_and_the_next_one_clears_up(tmp_pa
     folder.mkdir()
     (folder / "old").write_text("old")
     program = (
-        "import sys, time; from pathlib import Path; from recipes.atomic import atomic_directory\n"
+        "import sys, time; from pathlib import Path; from stages.atomic import atomic_directory\n"
         "with atomic_directory(Path(sys.argv[1])) as temporary:\n"
         "    (temporary / 'half').write_text('half'); print('half', flush=True); time.sleep(60)\n"
     )

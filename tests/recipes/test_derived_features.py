@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from recipes.features import Feature
-from recipes.recipe import Recipe
+from features.schema import Feature
+from recipes.schema.recipe import Recipe
 
 
 def recipe_of(feature: dict[str, object], **tables: object) -> Recipe:

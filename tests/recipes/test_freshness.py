@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes import freshness
-from recipes.freshness import fingerprint, is_fresh, stamped, write_stamp
+from stages import stamps as freshness
+from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
 
 def test_a_stamp_is_fresh_for_its_own_fingerprint_only(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.errors import ShortlistError
 from recipes.load import known_recipes, load
+from stages.errors import ShortlistError
 
 GOOD = """
 name = "shop"

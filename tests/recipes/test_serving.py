@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from recipes.serving import Serving
+from recipes.schema.serving import Serving
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.export import export
+from ensemble.releases.export import export
 from scripts import cli
 from tests.ensemble.synthetic import RECIPE, TOML, write_artifacts
 

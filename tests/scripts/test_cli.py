@@ -11,28 +11,27 @@ from types import ModuleType
 
 import pytest
 
-from recipes.errors import ShortlistError
 from scripts import cli
+from stages.errors import ShortlistError
 
 #: Without what the newcomer's first look at a command must not wait for.
 HEAVY = (
     "tensorflow", "nvtabular", "merlin", "pandas", "dask", "pyarrow", "numpy", "pydantic", "rich",
     "requests", "polars", "scipy",
 )  # fmt: skip
-WRITTEN = [name for name in cli.COMMANDS if Path(cli.__file__).with_name(f"{name}.py").exists()]
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A command ``try`` whose ``run`` a test replaces."""
-    module = ModuleType("scripts.try", "Try it.")
+    module = ModuleType("scripts.pipeline.try", "Try it.")
     vars(module)["add_arguments"] = lambda parser: None
-    monkeypatch.setitem(sys.modules, "scripts.try", module)
-    monkeypatch.setitem(cli.COMMANDS, "try", "try it")
+    monkeypatch.setitem(sys.modules, "scripts.pipeline.try", module)
+    monkeypatch.setitem(cli.COMMANDS, "try", ("pipeline", "try it"))
     return module
 
 
-@pytest.mark.parametrize("name", ["", *WRITTEN])
+@pytest.mark.parametrize("name", ["", *cli.COMMANDS])
 def test_help_answers_at_once_and_with_an_example(name: str) -> None:
     """Every --help takes well under a second, imports nothing heavy, and shows what to type."""
     program = (
@@ -174,7 +173,7 @@ def test_a_step_without_its_input_names_the_command_that_makes_it(
 def test_an_unknown_recipe_is_told_by_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The recipe is read before anything else is done."""
     required = {"recommend": ["--user", "1"], "batch": ["--users", "u.txt", "--out", "o.jsonl"]}
-    for name in set(WRITTEN) - {"doctor", "demo"}:
+    for name in set(cli.COMMANDS) - {"doctor", "demo"}:
         words = ["features", "load"] if name == "features" else [name]
         assert cli.main([*words, "movielens-100", *required.get(name, [])]) == 1
         assert "Did you mean 'movielens-100k'?" in capsys.readouterr().err

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import cli, doctor
+from scripts import cli
+from scripts.pipeline import doctor
 
 
 def _lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
@@ -54,7 +55,9 @@ def test_data_that_cannot_be_had_is_a_problem(
     monkeypatch.delenv("SHORTLIST_DATA", raising=False)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setattr("sources.movielens_files.ZIP_URL", "http://127.0.0.1:9/ml-100k.zip")
+    monkeypatch.setattr(
+        "sources.datasets.movielens_files.ZIP_URL", "http://127.0.0.1:9/ml-100k.zip"
+    )
     status, lines = _lines(capsys)
     place = next(
         i for i, line in enumerate(lines) if line.startswith("problem data movielens-100k")

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.export import export
-from ensemble.stores import opened_store
-from recipes.artifacts import Artifacts
+from ensemble.feature_store.choice import opened_store
+from ensemble.releases.export import export
 from scripts import cli
+from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
 TOML = """

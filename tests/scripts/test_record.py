@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.runtime.errors import StoreError
-from ensemble.runtime.feature_store import UserRecord
-from ensemble.runtime.sqlite_store import SqliteFeatureStore
+from runtime.errors import StoreError
+from runtime.stores.feature_store import UserRecord
+from runtime.stores.sqlite_store import SqliteFeatureStore
 from scripts import cli
 
 TOML = """

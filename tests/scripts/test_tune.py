@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from recipes.artifacts import Artifacts
 from recipes.load import load
 from scripts import cli
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
 from tests.models import shop
 from workflows.prepare import prepare
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 
 RECIPE = """
 name = "listens"

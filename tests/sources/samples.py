@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 
 def write(folder: Path, content: dict[str, bytes]) -> Path:

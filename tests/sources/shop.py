@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 
 RECIPE = """
 name = "shop"

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from recipes.recipe import Recipe
-from sources import aliccp
+from recipes.schema.recipe import Recipe
+from sources.datasets import aliccp
 from sources.ingest import ingest
 from sources.tables import RawTables
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import write
 
 

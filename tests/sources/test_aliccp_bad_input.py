@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from sources.aliccp import COLUMNS
+from sources.datasets.aliccp import COLUMNS
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import write
 
 ADDRESS = "https://tianchi.aliyun.com/dataset/408"

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from sources import anime
+from sources.datasets import anime
 from sources.files import local
 from sources.ingest import ingest
 from sources.tables import RawTables
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import refused_whole, write, zipped
 
 #: Made-up anime. User 7 rated 1 and 4, and only watched 2, 3 and 5; user 8 rated all watched.

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources import shop
 
 RECIPE = shop.RECIPE.replace(

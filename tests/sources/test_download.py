@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.errors import ShortlistError
 from sources.download import UnreachableError, answer, download
+from stages.errors import ShortlistError
 from tests.sources.serving import Site, serving
 
 BODY = bytes(range(256)) * 1000

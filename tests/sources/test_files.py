@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.errors import ShortlistError
 from sources.files import Dataset, in_archive, local
+from stages.errors import ShortlistError
 from tests.sources.samples import write, zipped
 
 BIRDS = Dataset(

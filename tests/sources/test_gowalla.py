@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recipes.errors import ShortlistError
 from recipes.load import load
-from sources import gowalla
+from sources.datasets import gowalla
 from sources.tables import RawTables
+from stages.errors import ShortlistError
 from tests.sources.samples import write
 
 TRAIN = {0: [0, 2], 1: [1], 2: [0, 1]}

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources import shop
 
 
@@ -233,8 +233,8 @@ def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from recipes.artifacts import Artifacts\n"
-        "from recipes.errors import ShortlistError\n"
+        "from stages.artifacts import Artifacts\n"
+        "from stages.errors import ShortlistError\n"
         "from recipes.load import load\n"
         "from sources.ingest import ingest\n"
         "folder = Path(sys.argv[1])\n"
@@ -283,7 +283,7 @@ def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "import sources.ingest as module\n"
-        "from recipes.artifacts import Artifacts\n"
+        "from stages.artifacts import Artifacts\n"
         "from recipes.load import load\n"
         "write = module._write\n"
         "def write_and_wait(table, path):\n"

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from sources import lastfm
+from sources.datasets import lastfm
 from sources.files import local
 from sources.ingest import ingest
 from sources.tables import RawTables
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import refused_whole, write, zipped
 from tests.sources.serving import Site, serving
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
+from sources.datasets.listenbrainz import read
 from sources.ingest import ingest
-from sources.listenbrainz import read
 from sources.tables import RawTables
+from stages.artifacts import Artifacts
 from tests.sources.listens import APRIL, MARCH, archive, lines, listen, recipe, zstd
 
 

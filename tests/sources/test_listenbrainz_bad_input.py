@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from sources.datasets.listenbrainz import read
 from sources.ingest import ingest
-from sources.listenbrainz import read
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.listens import MARCH, archive, lines, listen, recipe, zstd
 
 ADDRESS = "https://data.metabrainz.org/pub/musicbrainz/listenbrainz"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
-from sources import movielens_files
-from sources.movielens import readable_title, tables
-from sources.movielens_files import Files, find
+from recipes.schema.recipe import Recipe
+from sources.datasets import movielens_files
+from sources.datasets.movielens import readable_title, tables
+from sources.datasets.movielens_files import Files, find
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import write, zipped
 from tests.sources.serving import Site, serving
 

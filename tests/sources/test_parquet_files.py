@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources import shop
 
 

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from recipes.errors import ShortlistError
 from sources.files import Dataset, Files
 from sources.text_table import read_table
+from stages.errors import ShortlistError
 
 BIRDS = Dataset("Birds of Nowhere", "birds-1k", (("birds.dat",),), (), "Fetch birds.example.")
 TYPES = {"eggs": pa.int64(), "name": pa.string()}

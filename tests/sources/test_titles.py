@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from recipes.artifacts import Artifacts
 from sources.ingest import ingest
 from sources.titles import titles
+from stages.artifacts import Artifacts
 from tests.sources import shop
 
 

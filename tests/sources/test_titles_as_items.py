@@ -6,15 +6,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
 from recipes.load import load
-from recipes.recipe import Recipe
-from sources import movielens_files
+from recipes.schema.recipe import Recipe
+from sources.datasets import movielens_files
+from sources.datasets.movielens import titles_as_items
 from sources.ingest import ingest
-from sources.movielens import titles_as_items
 from sources.tables import RawTable, RawTables
 from sources.titles import titles
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.sources.samples import write
 
 RATINGS = b"3\t4\t5\t881250949\n1\t2\t2\t891717742\n2\t1\t3\t878887116\n1\t3\t1\t878887117\n"

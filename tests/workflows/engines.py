@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
 
-from recipes.artifacts import Artifacts, Raw
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
-from workflows.engines import Engine
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts, Raw
+from stages.errors import ShortlistError
+from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
 #: Engines add the same numbers in another order, so a mean differs in its last bits, and a normalised

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ensemble.runtime.category_features import Categorical
-from ensemble.runtime.encoding import Encoder, Encoding
-from recipes.artifacts import Artifacts
+from runtime.features.categorical import Categorical
+from runtime.features.encoding import Encoder, Encoding
+from stages.artifacts import Artifacts
 
 
 def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:

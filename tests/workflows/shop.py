@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.artifacts import Raw
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Raw
 
 RECIPE: dict[str, Any] = {
     "name": "shop",

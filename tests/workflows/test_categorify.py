@@ -1,7 +1,5 @@
 """What is mended in NVTabular's Categorify, each case alone, and our bucket operator."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 from pathlib import Path
 
 import dask
@@ -14,9 +12,9 @@ from merlin.dag import ColumnSelector
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from workflows.buckets import BucketCodes, bucket_codes
-from workflows.categorify import Categorify
-from workflows.cluster import COPY_ON_WRITE, computing
+from features.operators.bucket_codes import BucketCodes, bucket_codes
+from features.operators.categorify import Categorify
+from workflows.engines.cluster import COPY_ON_WRITE, computing
 
 
 def fitted(folder: Path, frame: pd.DataFrame, partitions: int = 1, threshold: int = 0) -> Workflow:

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.runtime.codes import hashed_code
-from ensemble.runtime.encoding import Encoding
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.features.codes import hashed_code
+from runtime.features.encoding import Encoding
+from stages.artifacts import Artifacts
 from tests.workflows.engines import prepared_by, random_recipe
-from workflows.engines import Engine
+from workflows.engines.choice import Engine
 
 ENGINES = pytest.mark.parametrize("engine", ["polars", "dask"])
 
@@ -68,7 +68,6 @@ def served(artifacts: Artifacts, name: str, raw: dict[str, list[Any]]) -> list[A
 
 
 def schema(artifacts: Artifacts) -> Any:
-    import workflows.merlin_compat  # noqa: F401  isort: skip
     from merlin.io import Dataset
 
     folder = str(artifacts.prepared.interactions("train"))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from workflows.prepare import prepare
 
 Build = Callable[..., Recipe]

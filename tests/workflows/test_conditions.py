@@ -5,7 +5,7 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 from workflows.conditions import Condition
 
 FRAME = pl.DataFrame(

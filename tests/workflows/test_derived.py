@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.runtime.encoding import Encoding
-from ensemble.runtime.target import Target
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from runtime.features.encoding import Encoding
+from runtime.features.target import Target
+from stages.artifacts import Artifacts
 from tests.workflows.engines import prepared_by, random_recipe
 from tests.workflows.served import assert_served_as_prepared
-from workflows.engines import Engine
+from workflows.engines.choice import Engine
 
 DAY = 86_400
 #: User, item, days, stars, in the test part. The newest of the training part is of day 10.

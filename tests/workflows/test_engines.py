@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.workflows.engines import assert_same, prepared_by, random_recipe, shops
 from tests.workflows.served import assert_served_as_prepared
 from tests.workflows.shop import write_shop
-from workflows.engines import chosen_engine, polars_engine
+from workflows.engines.choice import chosen_engine, polars_engine
+from workflows.engines.polars_vocabularies import counted
 from workflows.prepare import prepare
-from workflows.vocabularies import counted
 
 Build = Callable[..., Recipe]
 
@@ -83,11 +83,10 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
 ) -> None:
     """NVTabular loads it and gives, of the raw rows, what Polars wrote of them."""
     prepare(shop_recipe(), shop, force=False, engine="polars", say=print)
-    import workflows.merlin_compat  # noqa: F401  isort: skip
     from nvtabular import Workflow
 
-    from workflows.cluster import computing
-    from workflows.join import pandas_side
+    from workflows.engines.cluster import computing
+    from workflows.operators.join import pandas_side
     from workflows.selection import PART
     from workflows.tables import read_tables
 
@@ -116,26 +115,26 @@ def test_the_engine_follows_from_the_machine_and_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A GPU: cudf; workers or a scheduler: dask; else polars; what is asked for goes before."""
-    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: False)
+    monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: False)
     assert chosen_engine(None, 1, None) == "polars"
     assert chosen_engine(None, 2, None) == chosen_engine(None, 1, "tcp://a:1") == "dask"
     assert chosen_engine("dask", 1, None) == "dask"
     with pytest.raises(ShortlistError, match=r"CUDA device.*--extra gpu"):
         chosen_engine("cudf", 1, None)
-    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: True)
     assert chosen_engine(None, 1, None) == chosen_engine(None, 2, None) == "cudf"
     assert chosen_engine("polars", 1, None) == "polars"
 
 
 def test_polars_counts_on_a_gpu_where_both_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a device, or without the package cudf-polars, it is as everywhere else."""
-    monkeypatch.setattr("workflows.engines.find_spec", lambda name: object())
-    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    monkeypatch.setattr("workflows.engines.choice.find_spec", lambda name: object())
+    monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: True)
     assert polars_engine() == "gpu"
-    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: False)
+    monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: False)
     assert polars_engine() == "auto"
-    monkeypatch.setattr("workflows.engines.find_spec", lambda name: None)
-    monkeypatch.setattr("workflows.engines.gpu_is_present", lambda: True)
+    monkeypatch.setattr("workflows.engines.choice.find_spec", lambda name: None)
+    monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: True)
     assert polars_engine() == "auto"
 
 

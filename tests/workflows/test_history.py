@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.history import history_lists
+from workflows.operators.history import history_lists
 from workflows.splits import TEST, TRAIN, VALID
 
 

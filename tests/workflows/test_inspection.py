@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recipes.artifacts import PARTS, Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS, Artifacts
+from stages.errors import ShortlistError
 from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.counted import counted_interactions
 from workflows.inspection.facts import ColumnFacts, Inspection

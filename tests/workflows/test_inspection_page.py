@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.inspect import inspect
 from workflows.inspection.tables import tables

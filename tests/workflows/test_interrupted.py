@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.workflows.shop import write_shop
 from tests.workflows.test_cluster import files_that_differ
-from workflows.engines import Engine
+from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
 Build = Callable[..., Recipe]
@@ -25,12 +25,12 @@ ROWS = 40
 SCRIPT = f"""
 import os, resource, signal, sys
 from pathlib import Path
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from recipes.schema.recipe import Recipe
 from workflows.prepare import prepare
 
-import workflows.without_tensorflow
+import shims.without_tensorflow
 from workflows import partitions
 
 recipe = Recipe.model_validate_json(sys.argv[1])
@@ -49,7 +49,8 @@ def add_or_die(written, number):
 
 partitions.Written.add = add_or_die
 if largest_file:
-    import workflows.with_polars, workflows.with_nvtabular  # what is imported may be compiled and written
+    # what is imported may be compiled and written
+    import workflows.engines.polars_engine, workflows.engines.nvtabular_engine
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 try:
     prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine, say=say)

@@ -8,11 +8,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from recipes.artifacts import Artifacts
-from recipes.recipe import Recipe
-from workflows.cluster import computing
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from workflows.engines.cluster import computing
 from workflows.graph import side_schema
-from workflows.join import Join
+from workflows.operators.join import Join
 from workflows.partitions import arrow_table, write_table
 from workflows.prepare import prepare
 

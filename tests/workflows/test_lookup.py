@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.lookup import Lookup
+from features.value_lookup import Lookup
 
 WHOLE = st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 5)
 VALUES: dict[str, tuple[st.SearchStrategy[Any], pl.DataType]] = {

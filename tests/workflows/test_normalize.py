@@ -1,7 +1,5 @@
 """Mean and spread that rounding does not spoil."""
 
-import workflows.merlin_compat  # noqa: F401  isort: skip
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +9,8 @@ from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from workflows.cluster import computing
-from workflows.normalize import MinMax, Normalize, normalized
+from features.operators.normalize import MinMax, Normalize, normalized
+from workflows.engines.cluster import computing
 
 
 def fitted(values: list[float], partitions: int, operator: Normalize | None = None) -> Normalize:

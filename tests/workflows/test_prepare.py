@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recipes.artifacts import PARTS, Artifacts
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS, Artifacts
 from workflows.prepare import prepare
 
 Build = Callable[..., Recipe]
@@ -116,7 +116,6 @@ def test_numbers_are_filled_and_normalised_over_the_training_part(
 def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build) -> None:
     """Merlin reads tags, cardinalities and list lengths from beside the Parquet files."""
     prepare(shop_recipe(), shop, force=False, say=print)
-    import workflows.merlin_compat  # noqa: F401  isort: skip
     from merlin.io import Dataset
     from merlin.schema import Tags
 
@@ -209,7 +208,6 @@ def test_up_to_date_output_is_kept(
 def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe: Build) -> None:
     """NVTabular itself loads what it saved, from where it lies now, and gives the same codes."""
     prepare(shop_recipe(), shop, force=False, say=print)
-    import workflows.merlin_compat  # noqa: F401  isort: skip
     from merlin.dag import ColumnSelector, postorder_iter_nodes
     from nvtabular import Workflow
 

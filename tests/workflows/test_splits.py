@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from recipes.data import Columns, Split
-from recipes.errors import ShortlistError
+from recipes.schema.data import Columns, Split
+from stages.errors import ShortlistError
 from workflows.splits import (
     TEST,
     TRAIN,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 from workflows.vocabulary import Vocabulary
 
 VALUES = {

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from recipes.artifacts import Raw
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Raw
+from stages.errors import ShortlistError
 from workflows.conditions import Condition
 from workflows.selection import latest_rows
 from workflows.splits import TRAIN, split_interactions

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Cold, ColumnFacts, Span
 

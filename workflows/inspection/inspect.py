@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from recipes.artifacts import PARTS, Artifacts
-from recipes.errors import ShortlistError
-from recipes.inputs import need
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import PARTS, Artifacts
+from stages.errors import ShortlistError
+from stages.prerequisites import need
 from workflows.inspection import findings, interactions, leakage, values
 from workflows.inspection.counted import Counted, counted_interactions
 from workflows.inspection.drift import drift

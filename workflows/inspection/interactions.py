@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Activity, Balance, Cold, Span
 from workflows.splits import TEST, TRAIN, VALID

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from recipes.artifacts import PARTS
-from recipes.atomic import atomic_file
+from stages.artifacts import PARTS
+from stages.atomic import atomic_file
 from workflows.inspection import picture, tables
 from workflows.inspection.drift import LARGE, MODERATE
 from workflows.inspection.facts import Inspection

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
-from recipes.artifacts import Raw
-from recipes.features import Side
-from recipes.recipe import Recipe
+from features.schema import Side
+from features.times import in_seconds
+from recipes.schema.recipe import Recipe
 from sources.tables import TableName
+from stages.artifacts import Raw
 from workflows.inspection.counted import id_of
 from workflows.splits import TEST, TRAIN
-from workflows.times import in_seconds
 
 
 @dataclass(frozen=True)

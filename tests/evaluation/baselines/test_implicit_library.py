@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ensemble.runtime.candidate_sources import fold_in
 from evaluation.baselines.bpr import BPR
 from evaluation.baselines.ials import IALS
-from models.als import factors, folding
+from models.item_models.als import factors, folding
 from models.prepared import Interactions
-from recipes.models import Als
+from recipes.schema.models import Als
+from runtime.candidates.generators import fold_in
 
 TAKEN = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 1]])
 TRAINING = Interactions(*np.nonzero(TAKEN))

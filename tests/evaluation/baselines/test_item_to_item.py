@@ -6,9 +6,9 @@ import pytest
 from evaluation.baselines.ease import EASE
 from evaluation.baselines.edlae import EDLAE
 from evaluation.baselines.item_knn import ItemKNN
-from models.linear import MOST_ITEMS
+from models.item_models.linear import MOST_ITEMS
 from models.prepared import Interactions
-from recipes.errors import ShortlistError
+from stages.errors import ShortlistError
 
 #: Users 0..3 took items {0, 1}, {0, 1, 2}, {0, 2}, {3}.
 TAKEN = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]])

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation import metrics
 from evaluation.baselines.__main__ import main, on_another_split
 from evaluation.baselines.table import BASELINES, baseline_lists, baseline_table, over_all_seeds
+from metrics import ranking
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.models import shop
 
 KINDS = ("random", "stratified", "temporal", "leave-last-out")
@@ -58,7 +58,7 @@ def test_the_table_trains_on_what_came_before(prepared: dict[str, PreparedData],
         np.isin(row, past[user]).any() for row, user in zip(lists["EASE"], asked, strict=True)
     )
     relevant = [np.unique(wanted[row]) for row in asked]
-    expected = metrics.means(lists["EASE"], relevant, 5)["ndcg"]
+    expected = ranking.means(lists["EASE"], relevant, 5)["ndcg"]
     assert baseline_table(data, k=5, names=["EASE"])["EASE"]["ndcg@5"] == expected
     if kind == "leave-last-out":
         assert [len(items) for items in relevant] == [1] * len(asked)

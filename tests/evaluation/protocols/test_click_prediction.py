@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
-from evaluation import metrics
+from ensemble.in_process import served_in_process
 from evaluation.protocols import Table, click_prediction, measure
+from metrics import classification
 from models.prepared import Labelled, PreparedData
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.data import POSITIVE
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.models import rated_shop, shop
 
 Trained = tuple[Recipe, Artifacts]
@@ -68,8 +68,10 @@ def test_the_served_scores_are_the_rankers(
     test = data.labelled("test")
     scores = predicted(clicked[1], data, test)
     served = table.rows["ranker, as served"]
-    assert served["auc"] == pytest.approx(metrics.auc(scores, test.positive), abs=1e-4)
-    assert served["log_loss"] == pytest.approx(metrics.log_loss(scores, test.positive), rel=1e-4)
+    assert served["auc"] == pytest.approx(classification.auc(scores, test.positive), abs=1e-4)
+    assert served["log_loss"] == pytest.approx(
+        classification.log_loss(scores, test.positive), rel=1e-4
+    )
     assert table.title == f"Clicks of {len(test)} test interactions"
 
 

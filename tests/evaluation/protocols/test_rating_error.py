@@ -8,15 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
+from ensemble.in_process import served_in_process
 from evaluation.protocols import Table, measure
 from evaluation.protocols.rating_error import offsets
-from evaluation.rating_metrics import METRICS
+from metrics.rating import METRICS
 from models.prepared import Labelled, PreparedData
 from models.train import train
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from tests.models import rated_shop, shop
 
 Trained = tuple[Recipe, Artifacts]

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
+from ensemble.in_process import served_in_process
 from evaluation.protocols import Table, measure, sampled_negatives
 from evaluation.protocols.sampled_negatives import KS, drawn_items
 from models.prepared import PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 Trained = tuple[Recipe, Artifacts]
 

@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ensemble.assemble import served_in_process
+from ensemble.in_process import served_in_process
 from evaluation.protocols import Table, measure
 from evaluation.protocols.top_k_accuracy import KS, top_k_accuracy, without
 from models.prepared import Interactions, PreparedData
-from recipes.artifacts import Artifacts
-from recipes.errors import ShortlistError
-from recipes.recipe import Recipe
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 Trained = tuple[Recipe, Artifacts]
 EXACT, NEARLY, FUNNEL = (

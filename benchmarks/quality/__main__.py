@@ -1,0 +1,132 @@
+"""Quality of the served funnel beside its sources, their blend, baselines and a boosted tree, on one split.
+
+    python -m benchmarks.quality [--recipe movielens-100k] [--seeds 42 43 44] [--without ablation boosted]
+    python -m benchmarks.quality --recipe gowalla --baselines popularity ItemKNN iALS
+
+Every figure is a mean over seeds, on the test part, which nothing was tuned on. ``funnel``: the answers of
+the whole funnel as it is served; with the recipe's own seed a real Triton is asked, too, and must answer
+the same.
+``retrieval``: the two-tower model alone, one inner product. ``blend``: all sources, no ranker
+(``evaluation.generators``). The boosted tree ranks the same candidates by the same numbers as the DLRM. The
+ablation takes away one part of the funnel at a time, with the recipe's own seed.
+
+Prints tables to stderr and JSON lines to stdout, the last of them with the figures by system.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.console import say
+from benchmarks.quality.boosted_tree import boosted_figures
+from benchmarks.quality.triton_answers import asked_through_triton
+from benchmarks.variants import beside, changed, report_of
+from evaluation.baselines.table import BASELINES, over_all_seeds
+from evaluation.report import spread_table
+from evaluation.uncertainty import over_seeds
+from metrics.ranking import METRICS
+from models.prepared import PreparedData
+from recipes.load import load
+from recipes.schema.recipe import Recipe
+from sources.ingest import ingest
+from stages.artifacts import Artifacts
+from workflows.prepare import prepare
+
+#: What is taken away, and the settings without it.
+ABLATION: dict[str, dict[str, Any]] = {
+    "one copy of the two-tower model": {"retriever.copies": 1},
+    "no linear source": {"serving.sources": ("two-tower", "als", "popularity")},
+    "no source of alternating least squares": {
+        "serving.sources": ("two-tower", "linear", "popularity")
+    },
+    "pointwise loss": {"ranker.loss": "pointwise", "ranker.batch_size": 1024},
+    "no blend in the ranker's score": {"ranker.blend": 0.0},
+    "no further folds": {"ranker.folds": 0},
+}
+#: The same for numbers about user and candidate, by what their names have in common.
+LEFT_OUT = {
+    "no comparison within the list": ("_standing",),
+    "no co-occurrence": ("cooccurrence",),
+    "no linear model in the ranker": ("linear",),
+    "no alternating least squares in the ranker": ("als",),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--recipe", default="movielens-100k")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], metavar="SEED")
+    parser.add_argument(
+        "--without", nargs="*", default=[], choices=["ablation", "boosted", "triton"]
+    )
+    parser.add_argument("--baselines", nargs="*", choices=list(BASELINES), default=list(BASELINES))
+    arguments = parser.parse_args()
+    recipe = load(arguments.recipe)
+    artifacts = Artifacts.of(recipe.name)
+    ingest(recipe, artifacts, None, say)
+    prepare(recipe, artifacts, force=False, say=say)
+    data = PreparedData(artifacts.prepared)
+    k = max(recipe.evaluation.k)
+
+    reports = [_report(recipe, artifacts, seed) for seed in arguments.seeds]
+    spreads = over_seeds([report["systems"] for report in reports])
+    if "triton" not in arguments.without:
+        spreads |= over_seeds([asked_through_triton(recipe, artifacts, k)])
+    if "boosted" not in arguments.without:
+        found = [boosted_figures(_seeded(recipe, seed), data, k) for seed in arguments.seeds]
+        spreads |= over_seeds(found)
+    if arguments.baselines:
+        spreads |= over_all_seeds(data, arguments.seeds, k=k, names=arguments.baselines, say=say)
+    _print(f"{recipe.name}, seeds {', '.join(map(str, arguments.seeds))}", spreads)
+    if "ablation" not in arguments.without:
+        _print("Without one part", _ablation(recipe, artifacts))
+
+    systems = {"funnel": "funnel", "retrieval": "retrieval", "blend": "blend", "edlae": "EDLAE"}
+    figures = {
+        name: {metric: round(spreads[system][f"{metric}@{k}"].mean, 4) for metric in METRICS}
+        for name, system in systems.items()
+        if system in spreads
+    }
+    print(json.dumps({"benchmark": "quality", "dataset": recipe.name, **figures}))
+    return 0
+
+
+def _report(recipe: Recipe, artifacts: Artifacts, seed: int) -> dict[str, Any]:
+    own = seed == recipe.retriever.seed == recipe.ranker.seed
+    return report_of(_seeded(recipe, seed), artifacts if own else beside(artifacts, f"seed-{seed}"))
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    return changed(recipe, {"retriever.seed": seed, "ranker.seed": seed})
+
+
+def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
+    """The funnel's figures by what it goes without."""
+    variants = dict(ABLATION)
+    for name, parts in LEFT_OUT.items():
+        numbers = [
+            number for number in recipe.ranker.numbers if not any(part in number for part in parts)
+        ]
+        variants[name] = {"ranker.numbers": tuple(numbers)}
+    found = {"the whole funnel": report_of(recipe, artifacts)["systems"]["funnel"]}
+    for number, (name, settings) in enumerate(variants.items()):
+        say(f"without a part: {name}")
+        variant = beside(artifacts, f"without-{number}")
+        found[name] = report_of(changed(recipe, settings), variant)["systems"]["funnel"]
+    return over_seeds([found])
+
+
+def _print(title: str, spreads: dict[str, Any]) -> None:
+    Console(stderr=True, width=200).print(spread_table(title, spreads))
+    for system, found in spreads.items():
+        figures = {
+            name: [round(one.mean, 4), round(one.deviation, 4)] for name, one in found.items()
+        }
+        print(json.dumps({"system": system, "table": title, **figures}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Serving, measured: our server beside the graph of NVIDIA's example, in one run, in turns.
+
+    python -m benchmarks.serving
+
+The recipe is ``aliccp``, the example's data set (synthetic rows where it is not given): a two-tower
+model and a DLRM of Merlin Models, trained by ``shortlist``. Every system has the same models, items,
+users and machine, retrieves 100 candidates and answers with ten items for one user a request. Ours
+alone leaves out what the user has seen, some hundred items, and looks the user up in a store:
+
+``ours-grpc``, ``ours-http``: our server.
+``stock-path``, ``stock-object``, ``stock-workflow``: Merlin Systems' operators in Triton, in the three
+    ways of ``benchmarks.serving.stock_graph``. ``stock-path`` is the favoured one: ratios to "stock" are
+    to it.
+``floor``: the same computation by hand in one process, see ``benchmarks.serving.floor``.
+
+Rounds go from system to system, so that noise falls on all alike. Requests come over 1, 4, 16 and 64
+connections, each with its next request as soon as it has the answer, from a generator of a few lines
+(``benchmarks.serving.connections``) on the same cores; its processor time is printed apart.
+
+Prints a table to stderr, and to stdout one JSON line for each system and number of connections, one with
+the ratios to each system, and last the summary: our figures over gRPC, ``p50_ms`` and
+``p50_vs_stock`` over one connection, ``throughput_c16``, ``throughput_vs_stock``, ``p99_ms_c16`` and
+``cpu_over_floor`` (server's processor time a request over the floor's) over 16; ``…_objects`` are ratios to
+``stock-object``. ``memory_mb``: of all
+processes of a server, shared pages counted once. ``ready_s``: from start to ready.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.console import say
+from benchmarks.process_group import cpu_seconds, resident_mb
+from benchmarks.serving import bodies
+from benchmarks.serving.connections import Connection, Grpc, Http
+from benchmarks.serving.floor import TOP_K, Floor
+from benchmarks.serving.load import Load, load
+from benchmarks.serving.stock_server import MODEL as STOCK
+from benchmarks.serving.stock_server import stock_server
+from ensemble.releases.repository import latest_release
+from ensemble.triton.config import MODEL_NAME
+from ensemble.triton.server import Server, running_server
+from recipes.load import load as load_recipe
+from stages.artifacts import Artifacts
+
+RECIPE = "aliccp"
+CONNECTIONS = (1, 4, 16, 64)
+ROUNDS, SECONDS = 3, 1.5
+#: Encoding in each request takes so long that more would only wait.
+FEW_CONNECTIONS = (1, 16)
+STOCK_WAYS = {"path": CONNECTIONS, "object": CONNECTIONS, "workflow": FEW_CONNECTIONS}
+
+
+@dataclass
+class System:
+    """A way to ask a running server."""
+
+    name: str
+    server: Server
+    ready_s: float
+    connect: Callable[[], Connection]
+    bodies: Sequence[bytes]
+    connections: Sequence[int] = CONNECTIONS
+    loads: dict[int, Load] = field(default_factory=dict)
+
+    def measure(self, seconds: float) -> None:
+        """Once over each number of connections."""
+        for count in self.connections:
+            opened = [self.connect() for _ in range(count)]
+            server_cpu = partial(cpu_seconds, self.server.process.pid)
+            found = load(opened, self.bodies, seconds, server_cpu)
+            self.loads.setdefault(count, Load()).add(found)
+            for each in opened:
+                each.socket.close()
+
+
+def main() -> int:
+    say("prepare, train and export what is not up to date")
+    for step in ("prepare", "train", "export"):
+        _run("scripts.cli", step, RECIPE)
+    recipe, artifacts = load_recipe(RECIPE), Artifacts.of(RECIPE)
+    release = latest_release(artifacts)
+    assert release is not None  # it was exported
+    floor = Floor(recipe, artifacts, release)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory()))
+        systems = _start(stack, scratch, artifacts, floor)
+        floor_ms = _measure(systems, floor)
+        lines = [_line(system, count) for system in systems for count in system.loads]
+    lines.append({"system": "floor", "cpu_ms": floor_ms})
+    _table(lines)
+    by_name = {system.name: system for system in systems}
+    for line in (*lines, _ratios(by_name, floor_ms), _summary(by_name, floor_ms)):
+        print(json.dumps(line))
+    return 0
+
+
+def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) -> list[System]:
+    users = floor.user_ids
+    ours, ready_s = _started(stack, "our server", running_server(artifacts, RECIPE))
+    systems = [
+        System(
+            "ours-grpc",
+            ours,
+            ready_s,
+            lambda: Grpc(ours.address.grpc),
+            bodies.grpc_bodies(MODEL_NAME, users),
+        ),
+        System(
+            "ours-http",
+            ours,
+            ready_s,
+            lambda: Http(ours.address.http, MODEL_NAME),
+            bodies.http_bodies(users),
+        ),
+    ]
+    _same_scores(systems, floor)
+    say("save the models as the example does")
+    parts = scratch / "parts"
+    parts.mkdir()
+    _run("benchmarks.serving.stock_parts", RECIPE, str(parts))
+    for way, connections in STOCK_WAYS.items():
+        starting = stock_server(RECIPE, artifacts, parts, way, scratch / way)
+        server, ready_s = _started(stack, f"the stock graph: {way}", starting)
+        connect = partial(Grpc, server.address.grpc)
+        rows = bodies.grpc_row_bodies(STOCK, len(users))
+        systems.append(System(f"stock-{way}", server, ready_s, connect, rows, connections))
+    return systems
+
+
+def _started(
+    stack: ExitStack, name: str, server: AbstractContextManager[Server]
+) -> tuple[Server, float]:
+    say(f"start {name}")
+    began = time.perf_counter()
+    return stack.enter_context(server), time.perf_counter() - began
+
+
+def _same_scores(systems: Sequence[System], floor: Floor) -> None:
+    """Our server must score as the floor does, or the comparison says nothing."""
+    rows = {item_id: row for row, item_id in enumerate(floor.item_ids)}
+    for system, read in zip(systems, (bodies.grpc_answer, bodies.http_answer), strict=True):
+        connection = system.connect()
+        for user in range(0, len(system.bodies), 50):
+            connection.ask(system.bodies[user])
+            while (answer := connection.receive()) is None:
+                pass
+            item_ids, scores = read(answer)
+            expected = floor.scores(user, np.array([rows[each] for each in item_ids]))
+            if len(item_ids) != TOP_K or not np.allclose(scores, expected, atol=1e-4):
+                raise SystemExit(
+                    f"{system.name} scores user {floor.user_ids[user]} {scores}; by hand: {expected}"
+                )
+        connection.socket.close()
+
+
+def _measure(systems: Sequence[System], floor: Floor) -> float:
+    """Fill the systems' loads, in turns; returns the floor's processor milliseconds an answer."""
+    spent, answers = 0.0, 0
+    for turn in range(-1, ROUNDS):
+        say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
+        for system in systems:
+            system.measure(SECONDS / 3 if turn < 0 else SECONDS)
+            if turn < 0:
+                system.loads.clear()
+        used, count = _floor_cpu(floor, SECONDS)
+        if turn >= 0:
+            spent, answers = spent + used, answers + count
+    return round(1000 * spent / answers, 4)
+
+
+def _floor_cpu(floor: Floor, seconds: float) -> tuple[float, int]:
+    count, used, end = 0, time.process_time(), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        rows, _ = floor.recommend(count % len(floor.user_ids))
+        assert len([floor.item_ids[row] for row in rows]) == TOP_K
+        count += 1
+    return time.process_time() - used, count
+
+
+def _line(system: System, connections: int) -> dict[str, Any]:
+    return {
+        "system": system.name,
+        "connections": connections,
+        **system.loads[connections].figures(),
+        "memory_mb": resident_mb(system.server.process.pid),
+        "ready_s": round(system.ready_s, 2),
+    }
+
+
+def _ratios(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
+    """How many times better ours over gRPC is than each other system."""
+    ours = {count: each.figures() for count, each in systems["ours-grpc"].loads.items()}
+    ratios: dict[str, Any] = {}
+    for name, system in systems.items():
+        if name != "ours-grpc":
+            theirs = {count: each.figures() for count, each in system.loads.items()}
+            ratios[name] = {
+                "p50": round(theirs[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+                "throughput_c16": round(
+                    ours[16]["requests_per_s"] / theirs[16]["requests_per_s"], 2
+                ),
+                "server_cpu_c16": round(theirs[16]["server_cpu_ms"] / ours[16]["server_cpu_ms"], 2),
+            }
+    return {"ours-grpc_better_than": ratios}
+
+
+def _summary(systems: dict[str, System], floor_ms: float) -> dict[str, Any]:
+    ours = {count: each.figures() for count, each in systems["ours-grpc"].loads.items()}
+    stock, objects = (
+        {count: each.figures() for count, each in systems[name].loads.items()}
+        for name in ("stock-path", "stock-object")
+    )
+    return {
+        "benchmark": "serving",
+        "p50_ms": ours[1]["p50_ms"],
+        "p50_vs_stock": round(stock[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+        "throughput_c16": ours[16]["requests_per_s"],
+        "throughput_vs_stock": round(ours[16]["requests_per_s"] / stock[16]["requests_per_s"], 2),
+        "p50_vs_stock_objects": round(objects[1]["p50_ms"] / ours[1]["p50_ms"], 2),
+        "throughput_vs_stock_objects": round(
+            ours[16]["requests_per_s"] / objects[16]["requests_per_s"], 2
+        ),
+        "p99_ms_c16": ours[16]["p99_ms"],
+        "cpu_over_floor": round(ours[16]["server_cpu_ms"] / floor_ms, 2),
+        "ready_s": round(systems["ours-grpc"].ready_s, 2),
+    }
+
+
+def _table(lines: Sequence[dict[str, Any]]) -> None:
+    names = [name for name in lines[0] if name != "system"]
+    say("".join(f"{name:>17}" for name in ["", *names]))
+    for line in lines[:-1]:
+        say(f"{line['system']:>17}" + "".join(f"{line[name]:>17,}" for name in names))
+    say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of processor time an answer")
+
+
+def _run(module: str, *arguments: str) -> None:
+    """A step in a process of its own: what it loads must not stay here, beside the generator."""
+    # Its output belongs on stderr: stdout is for the result.
+    ended = subprocess.run([sys.executable, "-m", module, *arguments], stdout=sys.stderr)
+    if ended.returncode:
+        raise SystemExit(f"{module} ended with status {ended.returncode}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

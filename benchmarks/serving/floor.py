@@ -1,0 +1,70 @@
+"""The least that an answer costs: the same models, index and arrays, called by hand in one process.
+
+No server, no checks, no batches, no store: one user at a time, features encoded already, and nothing
+left out that the user has seen.
+"""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import onnxruntime
+import pyarrow.parquet as pq
+
+from ensemble.releases.parts import read_parts
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+
+CANDIDATES, TOP_K = 100, 10
+
+
+class Floor:
+    """Query tower, 100 nearest items, their features, ranker, top 10; one thread.
+
+    For recipes whose ranker reads columns of users and items alone, without lists.
+    """
+
+    def __init__(self, recipe: Recipe, artifacts: Artifacts, release: Path) -> None:
+        faiss.omp_set_num_threads(1)
+        parts = read_parts(recipe, artifacts)
+        users = pq.read_table(artifacts.prepared.users)
+        self.user_ids: list[str] = users["raw_id"].to_pylist()
+        self.item_ids = parts.raw_item_ids
+        self.index = faiss.read_index(str(release / "index.faiss"))
+        self.query_tower = _session(release / "query_tower.onnx")
+        self.ranker = _session(release / "ranker.onnx")
+
+        def of_users(name: str) -> np.ndarray:
+            return users[name].to_numpy()[:, None]
+
+        feeds = parts.ranker_feeds.items()
+        self.queries = {each.name: of_users(each.name) for each in self.query_tower.get_inputs()}
+        self.users = {name: of_users(name) for name, column in feeds if column.startswith("user.")}
+        self.items = {
+            name: parts.item_columns[name][:, None]
+            for name, column in feeds
+            if column.startswith("item.")
+        }
+
+    def recommend(self, user: int) -> tuple[np.ndarray, np.ndarray]:
+        """Item rows int64 [10] and scores float32 [10] for the user of a row, best first."""
+        columns = {name: column[user : user + 1] for name, column in self.queries.items()}
+        [query] = self.query_tower.run(None, columns)
+        _, [rows] = self.index.search(query, CANDIDATES)
+        scores = self.scores(user, rows)
+        best = np.argsort(-scores)[:TOP_K]
+        return rows[best], scores[best]
+
+    def scores(self, user: int, rows: np.ndarray) -> np.ndarray:
+        """The ranker's scores float32 [n] of item rows int64 [n]."""
+        inputs = {name: column[rows] for name, column in self.items.items()}
+        for name, column in self.users.items():
+            inputs[name] = np.repeat(column[user : user + 1], len(rows), axis=0)
+        return self.ranker.run(None, inputs)[0][:, 0]
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,103 @@
+"""Which feature store a recipe has: what its commands fill and ask, and what its server reads."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recipes.schema.recipe import Recipe
+from runtime.errors import StoreError
+from runtime.stores.feature_store import FeatureStore
+from runtime.stores.open_store import open_store
+from runtime.stores.urls import is_url, without_secrets
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+
+#: A path or a URL in it goes before the recipe's ``serving.store``; secrets are given here alone.
+VARIABLE = "SHORTLIST_FEATURE_STORE"
+
+
+@dataclass(frozen=True)
+class ChosenStore:
+    """A store that need not be there yet. ``where``: an absolute path, or a URL with its secrets."""
+
+    where: str = field(repr=False)
+    recipe: str
+    deadline_ms: int
+    kept: int
+
+    def __str__(self) -> str:
+        return without_secrets(self.where)
+
+    def open(self, *, read_only: bool = False) -> FeatureStore:
+        """For a command: it waits for its answers. To write, a file's folder is made."""
+        if not (read_only or is_url(self.where)):
+            Path(self.where).parent.mkdir(parents=True, exist_ok=True)
+        return open_store(
+            self.where, recipe=self.recipe, deadline_s=None, read_only=read_only, kept=self.kept
+        )
+
+    def for_plan(self, repository: Path) -> dict[str, Any]:
+        """What a release says of it: no secret, and a path as seen from the model repository."""
+        where = str(self) if is_url(self.where) else os.path.relpath(self.where, repository)
+        return {
+            "where": where,
+            "recipe": self.recipe,
+            "deadline_ms": self.deadline_ms,
+            "kept": self.kept,
+        }
+
+
+def store_of(recipe: Recipe, artifacts: Artifacts) -> ChosenStore:
+    """The store that the environment names, else the recipe."""
+    serving = recipe.serving
+    where = os.environ.get(VARIABLE) or serving.store
+    if where == "sqlite":
+        where = str(artifacts.feature_store)
+    if not is_url(where):
+        where = str(Path(where).absolute())
+    return ChosenStore(where, recipe.name, serving.store_deadline_ms, serving.interactions_kept)
+
+
+@contextmanager
+def opened_store(
+    recipe: Recipe, artifacts: Artifacts, *, read_only: bool = False
+) -> Iterator[FeatureStore]:
+    """The store of a recipe, closed in the end.
+
+    Raises:
+        ShortlistError: it cannot be asked or written; says what to do.
+    """
+    with explained(recipe):
+        store = store_of(recipe, artifacts).open(read_only=read_only)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def explained(recipe: Recipe) -> Iterator[None]:
+    """A ``StoreError`` of the block becomes a ``ShortlistError`` that says what to do."""
+    try:
+        yield
+    except StoreError as error:
+        raise ShortlistError(f"{error}. {_remedy(error, recipe)}") from error
+
+
+def _remedy(error: StoreError, recipe: Recipe) -> str:
+    export = f"`shortlist export {recipe.given_as}`"
+    cause = error.__cause__
+    if cause is None:
+        return f"Run: shortlist export {recipe.given_as}"
+    if not isinstance(cause, sqlite3.Error):
+        return f"See that it runs and has memory, and that serving.store or {VARIABLE} is right."
+    if cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "Another program writes to it. Try again when that is done."
+    # SQLite calls what the system refuses operational, and what a file should not hold otherwise.
+    if isinstance(cause, sqlite3.OperationalError):
+        return f"Free disk space or check the rights on it, and run {export}."
+    return f"Delete the file (recorded events go with it), and run {export}."

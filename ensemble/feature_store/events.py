@@ -1,0 +1,55 @@
+"""For applications: an interaction that happens now counts in the next answer."""
+
+from types import TracebackType
+
+from ensemble.feature_store.choice import store_of
+from recipes.load import load
+from runtime.stores.feature_store import Event
+from stages.artifacts import Artifacts
+
+
+class Recorder:
+    """Records events in a recipe's feature store; threads may share it.
+
+    >>> with Recorder("movielens-100k") as recorder:
+    ...     recorder.record("196", "50", event="watched")
+
+    Args:
+        recipe: a recipe's name, or the path of its TOML file.
+
+    Raises:
+        ShortlistError: there is no such recipe.
+    """
+
+    def __init__(self, recipe: str) -> None:
+        loaded = load(recipe)
+        self._store = store_of(loaded, Artifacts.of(loaded.name)).open()
+
+    def record(
+        self,
+        user_id: str,
+        item_id: str,
+        event: str = "interaction",
+        event_id: str | None = None,
+        time: float | None = None,
+    ) -> bool:
+        """Record one event; False where it was recorded already. See ``Event.of`` for its id.
+
+        Raises:
+            StoreError: the store cannot be written. With the same ``event_id`` it may be sent again.
+        """
+        return self._store.record([Event.of(user_id, item_id, event, event_id, time)]) == 1
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,20 @@
+"""Where the raw values stand that a side's features are made of."""
+
+from pathlib import Path
+
+from features.schema import Side
+from recipes.schema.recipe import Recipe
+from stages.artifacts import Artifacts
+
+
+def raw_feature_files(
+    recipe: Recipe, artifacts: Artifacts, side: Side
+) -> list[tuple[Path, list[str]]]:
+    """The Parquet files with columns of features, under the raw id, and which columns these are."""
+    columns, raw = recipe.columns, artifacts.raw
+    own, table = (columns.user, raw.users) if side == "user" else (columns.item, raw.items)
+    files = [
+        (table, [name for name in recipe.features.columns(side) if name != own]),
+        (artifacts.prepared.counts(side), recipe.features.counts(side)),
+    ]
+    return [(path, names) for path, names in files if path.exists()]

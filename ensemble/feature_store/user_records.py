@@ -1,0 +1,108 @@
+"""Raw users and the interactions of the training part -> the feature store."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from ensemble.feature_store.raw_features import raw_feature_files
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+from runtime.features.encoding import Encoding
+from runtime.features.spelling import is_null, spell
+from runtime.features.times import seconds_of
+from runtime.manifest import sha256
+from runtime.stores.feature_store import FeatureStore, UserRecord
+from stages.artifacts import Artifacts
+from stages.prerequisites import need
+
+TRAINING_PARTS = ("train", "valid")
+
+
+def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> bool:
+    """Make ``store`` hold the training part's users; False where it did already.
+
+    Readers see the old content until all of the new is there.
+
+    Raises:
+        ShortlistError: an input is missing.
+        StoreError: the store cannot be asked or written.
+    """
+    source = _fingerprint(recipe, _inputs(recipe, artifacts))
+    if store.source() == source:
+        return False
+    store.replace_all(training_records(recipe, artifacts), source)
+    return True
+
+
+def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
+    """Every user of both tables: raw id, then raw features and items, oldest first."""
+    import pyarrow.parquet as pq
+
+    encoding = Encoding.load(artifacts.prepared.encoding)
+    user = recipe.columns.user
+    known: dict[str, dict[str, object]] = {}
+    for path, features in raw_feature_files(recipe, artifacts, "user"):
+        table = pq.read_table(path, columns=[user, *features]).to_pydict()
+        for row, raw_id in enumerate(table[user]):
+            record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
+            record |= {name: _plain(table[name][row]) for name in features}
+    interactions = _interactions(recipe, artifacts, encoding)
+    of_the_id = user in recipe.features.columns("user")
+    for user_id in dict.fromkeys([*known, *interactions]):
+        record = known.get(user_id, {})
+        if of_the_id:  # a feature is made of it
+            record[user] = user_id
+        yield user_id, UserRecord(record, interactions.get(user_id, []))
+
+
+def _plain(value: object) -> object:
+    """As JSON says it: a time is its seconds."""
+    if is_null(value):
+        return None
+    return int(seconds_of(value)) if isinstance(value, date) else value
+
+
+def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
+    """Positives by user in the order of the workflow's history: time, then place in the raw table."""
+    import pandas as pd
+
+    columns = recipe.columns
+    key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
+    parts = [
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, POSITIVE])
+        for part in TRAINING_PARTS
+    ]
+    training = pd.concat(parts, ignore_index=True)
+    training = training.loc[training[POSITIVE], key].drop_duplicates()
+    raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
+    raw["place"] = range(len(raw))
+    raw = raw.drop_duplicates(key, keep="last")
+    placed = training.merge(raw, on=key, how="left", validate="one_to_one")
+    order = [columns.timestamp, "place"] if columns.timestamp else ["place"]
+    placed = placed.sort_values(order, kind="stable")
+    users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
+    items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
+    found: dict[str, list[str]] = {}
+    for user_id, item_id in zip(users, items, strict=True):
+        found.setdefault(user_id, []).append(item_id)
+    return found
+
+
+def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
+    parts = [artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS]
+    inputs = [
+        artifacts.raw.users,
+        artifacts.raw.interactions,
+        artifacts.prepared.encoding / "encoding.json",
+    ]
+    if recipe.features.counts("user"):
+        inputs.append(artifacts.prepared.counts("user"))
+    for path in inputs + parts:
+        need(path, "prepare", recipe.given_as)
+    return inputs + [file for part in parts for file in sorted(part.glob("*.parquet"))]
+
+
+def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:
+    text = recipe.model_dump_json() + "".join(sha256(path) for path in paths)
+    return hashlib.sha256(text.encode()).hexdigest()

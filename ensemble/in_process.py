@@ -1,0 +1,35 @@
+"""The whole funnel in this process, as a server would run it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from ensemble.feature_store.choice import explained
+from ensemble.feature_store.user_records import fill_feature_store
+from ensemble.releases.build import assemble
+from recipes.schema.recipe import Recipe
+from runtime import plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
+
+
+@contextmanager
+def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Plan]:
+    """The whole funnel as it would be served, assembled in a temporary folder; like the server, with one
+    thread for each product of matrices, which are small.
+
+    Raises:
+        ShortlistError: a part is missing or does not fit the others.
+    """
+    with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+        store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")
+        with explained(recipe):
+            fill_feature_store(recipe, artifacts, store)
+        release = Path(folder) / "release"
+        assemble(recipe, artifacts, release, store)
+        with threadpool_limits(1, "blas"):
+            yield plan.load(release, store)
+        store.close()

@@ -1,0 +1,102 @@
+"""Trained parts -> the next release in the model repository, and users in the feature store."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ensemble.feature_store.choice import opened_store, store_of
+from ensemble.feature_store.user_records import fill_feature_store
+from ensemble.releases.carried_code import code_files
+from ensemble.releases.lock import release_lock
+from ensemble.releases.parts import release_inputs
+from ensemble.releases.repository import latest_release
+from ensemble.releases.served import record, served_version
+from ensemble.triton.config import MODEL_NAME
+from recipes.schema.recipe import Recipe
+from runtime import manifest
+from runtime.errors import ReleaseError
+from runtime.stores.feature_store import FeatureStore
+from stages.artifacts import Artifacts
+from stages.atomic import atomic_directory
+from stages.errors import ShortlistError
+
+
+def export(
+    recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Callable[[str], None]
+) -> Path:
+    """Write ``model_repository/recommender/<next version>/`` and return it.
+
+    A latest release that was made of the same parts is kept, unless ``force``. Whatever goes wrong
+    midway, older releases stay as they were and no new one appears. What is served stays, too
+    (``ensemble.releases.served``).
+
+    Raises:
+        ShortlistError: a part is missing or does not fit the others, the disk is full, or another
+            command changes the releases.
+    """
+    with release_lock(artifacts, f"shortlist export {recipe.given_as}"):
+        return _export(recipe, artifacts, force, say)
+
+
+def _export(recipe: Recipe, artifacts: Artifacts, force: bool, say: Callable[[str], None]) -> Path:
+    inputs = release_inputs(recipe, artifacts)
+    try:
+        with opened_store(recipe, artifacts) as store:
+            filled = fill_feature_store(recipe, artifacts, store)
+            place = store_of(recipe, artifacts)
+            say(f"feature store {'filled' if filled else 'up to date'}: {place}")
+            source = _fingerprint(recipe, artifacts, inputs)
+            latest = latest_release(artifacts)
+            if latest is not None and not force and _made_of(latest, source):
+                say(f"release up to date: {latest}")
+                return latest
+            return _new_release(recipe, artifacts, store, source, say)
+    except OSError as error:
+        raise ShortlistError(
+            f"the release could not be written ({error}); earlier ones are as they were. "
+            f"Mend that and run `shortlist export {recipe.given_as}` again."
+        ) from error
+
+
+def _new_release(
+    recipe: Recipe,
+    artifacts: Artifacts,
+    store: FeatureStore,
+    source: str,
+    say: Callable[[str], None],
+) -> Path:
+    from ensemble.releases.build import assemble
+
+    model = artifacts.model_repository / MODEL_NAME
+    latest = latest_release(artifacts)
+    directory = model / str(int(latest.name) + 1 if latest else 1)
+    with atomic_directory(directory) as temporary:
+        assemble(recipe, artifacts, temporary, store, source)
+        if served_version(artifacts) is None:  # the first: Triton needs one that it can load
+            record(artifacts, temporary, int(directory.name), "export")
+    facts = manifest.read(directory)
+    index = facts["index"]
+    say(
+        f"release {directory.name}: {facts['items']:,} items, {index['kind']} index "
+        f"(recall {index['recall']:.4f} of exact search): {directory}"
+    )
+    return directory
+
+
+def _made_of(release: Path, source: str) -> bool:
+    try:
+        return manifest.verify(release)["source"] == source
+    except ReleaseError:
+        return False  # damaged: make a new one
+
+
+def _fingerprint(recipe: Recipe, artifacts: Artifacts, inputs: list[Path]) -> str:
+    """What a release depends on: recipe, parts, evaluation figures and the code it carries."""
+    digest = hashlib.sha256(recipe.model_dump_json().encode())
+    for path in [
+        *inputs,
+        *code_files(),
+        *([artifacts.report] if artifacts.report.exists() else []),
+    ]:
+        digest.update(manifest.sha256(path).encode())
+    return digest.hexdigest()

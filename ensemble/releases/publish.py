@@ -1,0 +1,176 @@
+"""Another release is served: checked first, then loaded beside the old one; no request is lost."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ensemble.feature_store.choice import opened_store
+from ensemble.releases.gate import Gate
+from ensemble.releases.lock import release_lock
+from ensemble.releases.repository import latest_release, release_of, releases
+from ensemble.releases.served import By, record, served_before, served_version, undone_on_failure
+from ensemble.releases.trial import Trial, on_trial
+from ensemble.triton.control import ask, load
+from ensemble.triton.server import Address, read_address
+from recipes.schema.recipe import Recipe
+from runtime import manifest
+from runtime.errors import ReleaseError
+from stages.artifacts import Artifacts
+from stages.atomic import remove_directory
+from stages.errors import ShortlistError
+
+Say = Callable[[str], None]
+#: A user may do something between two answers; so often one that differs is asked for again.
+ATTEMPTS = 3
+
+
+def publish(
+    recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gate, say: Say
+) -> None:
+    """Serve release ``version``, by default the newest, from now on; remove the oldest releases.
+
+    A server of this recipe that runs here is moved to the release; else the next one takes it.
+
+    Raises:
+        ShortlistError: the release is missing, damaged, worse than the served one or does not answer,
+            the server does not take it, the disk is full, or another command changes the releases.
+            What was served is served as before.
+    """
+    with release_lock(artifacts, f"shortlist publish {recipe.given_as}"):
+        release = _release(recipe, artifacts, version)
+        facts = _verified(recipe, release)
+        served = served_version(artifacts)
+        if served not in (None, int(release.name)):
+            say(f"release {release.name}: {gate.compare(recipe, _facts(artifacts, served), facts)}")
+        _put_in_service(recipe, artifacts, release, "publish", say)
+        _remove_old(recipe, artifacts, say)
+
+
+def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None, say: Say) -> None:
+    """Serve release ``version`` again, by default the one before the served one.
+
+    Its figures are not looked at; all else is as in ``publish``.
+
+    Raises:
+        ShortlistError: as ``publish``, and where nothing was served before.
+    """
+    with release_lock(artifacts, f"shortlist rollback {recipe.given_as}"):
+        target = served_before(artifacts) if version is None else version
+        if target is None:
+            raise ShortlistError(
+                f"no release that is still there was served before release "
+                f"{served_version(artifacts)}. Name another with --release: "
+                f"`shortlist releases {recipe.given_as}` lists them."
+            )
+        release = _release(recipe, artifacts, target)
+        _verified(recipe, release)
+        _put_in_service(recipe, artifacts, release, "rollback", say)
+
+
+def _release(recipe: Recipe, artifacts: Artifacts, version: int | None) -> Path:
+    latest = latest_release(artifacts)
+    if latest is None:
+        raise ShortlistError(
+            f"expected a release in {artifacts.model_repository}, found none. "
+            f"`shortlist export {recipe.given_as}` makes one."
+        )
+    release = latest if version is None else release_of(artifacts, version)
+    if release is None:
+        there = ", ".join(path.name for path in releases(artifacts))
+        raise ShortlistError(f"expected --release to be one of {there}, got {version}.")
+    return release
+
+
+def _verified(recipe: Recipe, release: Path) -> dict[str, Any]:
+    try:
+        return manifest.verify(release)
+    except ReleaseError as error:
+        raise ShortlistError(
+            f"{error}: `shortlist export {recipe.given_as} --force`. Nothing was changed."
+        ) from error
+
+
+def _facts(artifacts: Artifacts, version: int | None) -> dict[str, Any]:
+    """What the served release says of itself; nothing where it is gone or damaged."""
+    release = None if version is None else release_of(artifacts, version)
+    with suppress(ReleaseError):
+        return {} if release is None else manifest.read(release)
+    return {}
+
+
+def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By, say: Say) -> None:
+    version, before = int(release.name), served_version(artifacts)
+    address = None
+    try:
+        with (
+            opened_store(recipe, artifacts, read_only=True) as store,
+            on_trial(release, store) as trial,
+        ):
+            say(f"release {version}: every file is whole, and it answers {len(trial.users)} users")
+            with undone_on_failure(artifacts):
+                record(artifacts, release, version, by)
+                address = read_address(artifacts)
+                if address is not None:
+                    load(address.grpc, address.key)
+                    _compare_answers(address, trial)
+    except BaseException as error:
+        after = "" if address is None else f" {_moved_back(address, before)}"
+        if isinstance(error, (OSError, ShortlistError)):
+            raise ShortlistError(
+                f"release {version} could not be put in service: {error} "
+                f"The record of what is served is as it was.{after}"
+            ) from error
+        raise
+    if address is None:
+        say(
+            f"release {version} will be served by the next `shortlist serve {recipe.given_as}`: "
+            "no server of this recipe runs here"
+        )
+    else:
+        say(f"release {version} is served at {address.grpc}; its answers are those it gives here")
+
+
+def _compare_answers(address: Address, trial: Trial) -> None:
+    """See that the server answers out of this release, and to the bit as this process does."""
+    for user in trial.users:
+        for _ in range(ATTEMPTS):
+            expected, got = trial.answer(user), ask(address.grpc, user)
+            if got.version != trial.version:
+                raise ShortlistError(
+                    f"the server answers user {user!r} out of release {got.version}."
+                )
+            if got == expected:
+                break
+        else:
+            raise ShortlistError(
+                f"the server gives user {user!r} {got}, and this process gives {expected}."
+            )
+
+
+def _moved_back(address: Address, version: int | None) -> str:
+    """Have the server load what it served before; says how that ended."""
+    with suppress(ShortlistError):
+        # Needed even if the new release was refused: a load that was broken off may go on.
+        load(address.grpc, address.key)
+    try:
+        now = ask(address.grpc, "").version
+    except ShortlistError as error:
+        return f"The server does not answer any more: {error}"
+    if now == version:
+        return f"Release {now} is served as before."
+    return f"The server serves release {now}: stop it and start it again."
+
+
+def _remove_old(recipe: Recipe, artifacts: Artifacts, say: Say) -> None:
+    """Keep the last releases, the served one and the one to go back to."""
+    there, count = releases(artifacts), recipe.serving.keep_releases
+    kept = {served_version(artifacts), served_before(artifacts)}
+    for release in there[:-count]:
+        if int(release.name) in kept:
+            continue
+        try:
+            remove_directory(release)
+            say(f"release {release.name} is removed: the last {count} are kept")
+        except OSError as error:
+            say(f"release {release.name} could not be removed: {error}")

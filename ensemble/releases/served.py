@@ -1,0 +1,164 @@
+"""Which release is served: ``config.pbtxt`` says it, and nothing else does; beside it, its history.
+
+As long as nothing was published, a server that starts takes the newest release. From then on only
+`shortlist publish` and `shortlist rollback` change what is served.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from ensemble.releases.lock import ReleasesBusyError, release_lock
+from ensemble.releases.repository import latest_release, release_of, releases
+from ensemble.triton.config import CONFIG, MODEL_NAME, version_in, with_version
+from stages.artifacts import Artifacts
+from stages.atomic import atomic_file
+from stages.errors import ShortlistError
+
+By = Literal["export", "serve", "publish", "rollback"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """From ``at`` on (UTC, ISO 8601) this release was the one to serve; ``by`` which command."""
+
+    release: int
+    at: str
+    by: By
+
+
+def served_version(artifacts: Artifacts) -> int | None:
+    """The release that a server of this recipe serves, None before the first export."""
+    try:
+        return version_in(_config(artifacts).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def record(artifacts: Artifacts, release: Path, version: int, by: By) -> None:
+    """Make ``version`` the one to serve, with the configuration that lies in its folder ``release``.
+
+    Raises:
+        ShortlistError: the release brings no configuration, or the history cannot be read.
+    """
+    try:
+        text = (release / CONFIG).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ShortlistError(
+            f"expected {release / CONFIG}, found none: an older shortlist made this release. "
+            "Export it again."
+        ) from error
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    changes = [*history(artifacts), Change(version, now, by)]
+    # Both files are written before either takes its place: a full disk changes neither.
+    with (
+        atomic_file(artifacts.served_history) as log,
+        atomic_file(_config(artifacts)) as config,
+    ):
+        config.write_text(with_version(text, version), encoding="utf-8")
+        log.write_text(json.dumps([asdict(each) for each in changes], indent=1) + "\n", "utf-8")
+
+
+@contextmanager
+def undone_on_failure(artifacts: Artifacts) -> Iterator[None]:
+    """What the block records is undone if it fails. That takes no space on the disk."""
+    paths = (_config(artifacts), artifacts.served_history)
+    copies = {path: path.with_name(f".{path.name}.before.tmp") for path in paths}
+    there = [path for path in paths if path.exists()]
+    try:
+        for path in there:
+            shutil.copyfile(path, copies[path])
+        try:
+            yield
+        except BaseException:
+            for path in paths:
+                if path not in there:
+                    path.unlink(missing_ok=True)
+                    continue
+                os.replace(copies[path], path)
+                os.utime(path)  # Triton looks at a configuration again only if it is newer
+            raise
+    finally:
+        for copy in copies.values():
+            copy.unlink(missing_ok=True)
+
+
+def history(artifacts: Artifacts) -> list[Change]:
+    """What was made the release to serve, oldest first.
+
+    Raises:
+        ShortlistError: the file is damaged.
+    """
+    path = artifacts.served_history
+    try:
+        return [Change(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError) as error:
+        raise ShortlistError(
+            f"expected the history of served releases in {path}, and it cannot be read ({error}). "
+            "Delete the file: the release that is served stays, and there is no way back from it."
+        ) from error
+
+
+def is_published(artifacts: Artifacts) -> bool:
+    """Whether a person chose what is served, so that a newer release does not take its place."""
+    return any(change.by in ("publish", "rollback") for change in history(artifacts))
+
+
+def served_before(artifacts: Artifacts) -> int | None:
+    """The release that `shortlist rollback` goes back to: of those still there, the last before.
+
+    A rollback takes its steps back: after 1, 2, 3 and a rollback to 2, the one before is 1.
+    """
+    steps: list[int] = []
+    for change in history(artifacts):
+        if change.by == "rollback" and change.release in steps:
+            while steps[-1] != change.release:
+                steps.pop()
+        elif not steps or steps[-1] != change.release:
+            steps.append(change.release)
+    there = {int(path.name) for path in releases(artifacts)}
+    served = served_version(artifacts)
+    return next((step for step in reversed(steps) if step in there and step != served), None)
+
+
+def release_to_serve(artifacts: Artifacts, recipe_name: str) -> Path:
+    """The release for a server that starts now; where nothing was published, records the newest.
+
+    Raises:
+        ShortlistError: there is no release, or the recorded one is gone.
+    """
+    latest, version = latest_release(artifacts), served_version(artifacts)
+    if latest is None:
+        raise ShortlistError(
+            f"expected a release in {artifacts.model_repository}, found none. "
+            f"`shortlist export {recipe_name}` makes one."
+        )
+    if version is None or (version != int(latest.name) and not is_published(artifacts)):
+        try:
+            with release_lock(artifacts, f"shortlist serve {recipe_name}"):
+                record(artifacts, latest, int(latest.name), "serve")
+            return latest
+        except ReleasesBusyError:
+            # A server must come up though an export takes long: with the release it had before.
+            if version is None:
+                raise
+    assert version is not None
+    release = release_of(artifacts, version)
+    if release is None:
+        raise ShortlistError(
+            f"{_config(artifacts)} says that release {version} is served, and it is not there. "
+            f"`shortlist publish {recipe_name}` serves the newest, release {latest.name}."
+        )
+    return release
+
+
+def _config(artifacts: Artifacts) -> Path:
+    return artifacts.model_repository / MODEL_NAME / CONFIG

@@ -1,0 +1,168 @@
+"""NVTabular's ``Categorify``, mended for nulls on pandas."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import numpy as np
+import nvtabular.ops
+import pandas as pd
+import pyarrow as pa
+from merlin.dag import ColumnSelector
+from merlin.io.worker import get_worker_cache
+
+from features.value_lookup import hashed
+from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+
+
+class Categorify(nvtabular.ops.Categorify):
+    """NVTabular's codes: 0 padding, 1 null, 2 out of vocabulary, 3.. by count, then by value.
+
+    Only values that are not null reach NVTabular 23.8 on pandas. Otherwise a partition that is all
+    null fails (``dropna().iloc[0]``), a null in a list is coded 2, integers beside a null in a list
+    become floats, and a column without one value at fit leaves no vocabulary file behind. The order
+    of equal counts is that of a sort whose ties depend on the CPU: vocabularies are sorted again.
+
+    ``shared``: the name of the vocabulary that a column shares with others, by column.
+    NVTabular fits columns together where one node of the graph has them all. Here each has its own,
+    on whichever side; they are counted one by one, and the counts are added up.
+    """
+
+    def __init__(self, shared: dict[str, str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.storage_name = shared or {}
+        self._counted: dict[str, list[pd.DataFrame]] = {}
+
+    def fit(self, col_selector: ColumnSelector, ddf: dd.DataFrame) -> Any:
+        if isinstance(ddf._meta, pd.DataFrame):
+            names = list(col_selector.names)
+            ddf = ddf.map_partitions(
+                _without_nulls_in_lists, names, meta=ddf._meta, enforce_metadata=False
+            )
+        return super().fit(col_selector, ddf)
+
+    def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
+        options = super()._create_fit_options_from_columns(columns)
+        if self.storage_name:  # what is rare in one of them may be frequent in all
+            options.freq_limit = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
+        return options
+
+    def fit_finalize(self, categories: dict[str, str]) -> None:
+        for name, path in categories.items():
+            found = _counts(Path(path), name)
+            group = self.storage_name.get(name)
+            if group is None:
+                self._write(name, path, found)
+                continue
+            for kind in ("unique", "meta"):  # of this column alone
+                Path(path).with_name(f"{kind}.{name}.parquet").unlink(missing_ok=True)
+            counted = self._counted.setdefault(group, [])
+            counted.append(found.set_axis([group, f"{group}_size"], axis=1))
+            if len(counted) == list(self.storage_name.values()).count(group):
+                found = _added_up(self._counted.pop(group), group, self.freq_threshold[group])
+                self._write(group, str(Path(path).with_name(f"unique.{group}.parquet")), found)
+
+    def _write(self, name: str, path: str, found: pd.DataFrame) -> None:
+        size = f"{name}_size"
+        # by value first: a stable sort leaves equal counts in that order
+        found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
+        write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
+        super().fit_finalize({name: path})
+
+    def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
+        if not isinstance(df, pd.DataFrame):
+            return super().transform(col_selector, df)
+        encoded = {}
+        for name in col_selector.names:
+            flat, lengths = flattened(df[name])
+            present = flat.notna().to_numpy()
+            codes = np.full(len(flat), NULL, np.int64)
+            if present.any():
+                codes[present] = self._known(name, flat[present])
+            encoded[name] = codes if lengths is None else nested(codes, lengths)
+        return pd.DataFrame(encoded)
+
+    def _known(self, name: str, values: pd.Series) -> np.ndarray:
+        """Codes int64 of values that are not null.
+
+        By an index that each process keeps: NVTabular's merges hash the vocabulary for every partition,
+        and sort what they found.
+        """
+        name = self.storage_name.get(name, name)
+        path = self.categories[name]
+        with get_worker_cache("vocabularies") as cache:
+            if path not in cache:
+                cache[path] = hashed(pd.Index(pd.read_parquet(path, columns=[name])[name]))
+            vocabulary = cache[path]
+        places = vocabulary.get_indexer(pd.Index(values.astype(vocabulary.dtype)))
+        return np.where(places < 0, OUT_OF_VOCABULARY, places + FIRST_KNOWN)
+
+
+def _counts(path: Path, name: str) -> pd.DataFrame:
+    """The values that NVTabular found in a column, and how often: columns ``name`` and ``name_size``."""
+    size = f"{name}_size"
+    if not path.exists():
+        return pd.DataFrame({name: pd.Series([], dtype=object), size: 0})
+    # of a column without values there may be one row: a null without a size
+    return pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
+
+
+def _added_up(counts: list[pd.DataFrame], name: str, least: int) -> pd.DataFrame:
+    """Of several columns' counts the sums, of the values that occur ``least`` times in all of them."""
+    found = [one for one in counts if len(one)]
+    if not found:
+        return counts[0]
+    if any(one[name].dtype == np.uint64 for one in found):
+        # whether small ones were written as signed or unsigned follows from the values
+        found = [one.astype({name: np.uint64}) for one in found]
+    sums = pd.concat(found).groupby(name, sort=False).sum().reset_index()
+    return sums[sums[f"{name}_size"] >= least]
+
+
+def vocabulary_path(folder: Path, name: str) -> Path:
+    """Where NVTabular lays a column's vocabulary down, below the workflow's folder."""
+    return folder / "categories" / f"unique.{name}.parquet"
+
+
+def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> None:
+    """Values in code order and how often each was seen, in the form that ``Categorify`` reads."""
+    plain = values.to_pandas() if len(values) else np.empty(0, object)
+    vocabulary = pd.DataFrame({name: plain, f"{name}_size": np.asarray(sizes, np.int64)})
+    vocabulary.index = pd.RangeIndex(FIRST_KNOWN, FIRST_KNOWN + len(vocabulary))
+    vocabulary.to_parquet(path, compression=None)
+
+
+def is_list(column: pd.Series) -> bool:
+    """Whether a column holds lists, as NVTabular tells it: by its first row."""
+    return len(column) > 0 and pd.api.types.is_list_like(column.iloc[0])
+
+
+def flattened(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
+    """A column's single values, and how many of them each row holds (None: one each)."""
+    if not is_list(column):
+        return column, None
+    lengths = np.fromiter((len(values) for values in column), np.int64, len(column))
+    values = list(itertools.chain.from_iterable(column))
+    return pd.Series(values, dtype=object), lengths
+
+
+def nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
+    """Lists of these lengths out of codes one after the other."""
+    rows = np.empty(len(lengths), object)
+    ends = np.cumsum(lengths)
+    for row, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+        rows[row] = codes[end - length : end]
+    return pd.Series(rows)
+
+
+def _without_nulls_in_lists(df: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    df = df.copy(deep=False)
+    for name in names:
+        flat, lengths = flattened(df[name])
+        if lengths is not None and flat.isna().any():
+            rows = np.empty(len(df), object)
+            for row, values in enumerate(df[name]):
+                rows[row] = [value for value in values if not pd.isna(value)]
+            df[name] = rows
+    return df

@@ -1,0 +1,72 @@
+"""Categories without a vocabulary: the code of a value is its hash."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from features.operators.categorify import flattened, nested
+from features.operators.code_operator import CodeOperator
+from features.value_lookup import Lookup
+from features.value_types import kind_of
+from runtime.features.codes import FIRST_KNOWN, NULL, hashed_code
+from runtime.features.spelling import spell
+
+
+class HashCodes(CodeOperator):
+    """Null: code 1; a value: 3 + the remainder of its hash (``runtime.features.codes.hashed_code``).
+
+    NVTabular's ``HashBucket`` takes pandas' hash on a CPU and another on a GPU, and begins at 0.
+
+    ``columns``: how many codes and the name of their domain, by column.
+    """
+
+    def __init__(self, columns: dict[str, tuple[int, str]]) -> None:
+        super().__init__()
+        self.columns = columns
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        encoded = {}
+        for name in col_selector.names:
+            values, lengths = flattened(_on_host(df[name]))
+            places, distinct = pd.factorize(values)  # a null is at -1
+            spelled = (spell(value, _kind(value)) for value in distinct)
+            codes = _codes(spelled, self.columns[name][0])[places + 1]
+            encoded[name] = codes if lengths is None else nested(codes, lengths)
+        frame = pd.DataFrame(encoded)
+        return frame if isinstance(df, pd.DataFrame) else type(df).from_pandas(frame)
+
+    def domain(self, name: str) -> tuple[int, str]:
+        bins, domain = self.columns[name]
+        return FIRST_KNOWN + bins, domain
+
+
+def hash_codes(values: pl.Series, bins: int) -> pl.Series:
+    """Codes int64 [rows] of categorical values [rows], as ``HashCodes`` gives them."""
+    distinct = values.drop_nulls().unique()
+    kind = kind_of(values.dtype)
+    codes = _codes((spell(value, kind) for value in distinct.to_list()), bins)
+    places = Lookup(distinct, first=1)(values)
+    return pl.Series(values.name, codes[places.to_numpy()])
+
+
+def _codes(spelled: Iterable[str], bins: int) -> np.ndarray:
+    """The code of null, then those of the values."""
+    return np.array([NULL, *(hashed_code(value, bins) for value in spelled)], np.int64)
+
+
+def _kind(value: Any) -> str:
+    """What a column is, by one of its values (``workflows.tables.Tables.kinds``)."""
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, int | np.integer):
+        return "integer"
+    return "float" if isinstance(value, float | np.floating) else "string"
+
+
+def _on_host(column: Any) -> pd.Series:
+    if isinstance(column, pd.Series):
+        return column
+    return pd.Series(column.to_arrow().to_pylist(), dtype=object)

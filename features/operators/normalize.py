@@ -1,0 +1,101 @@
+"""NVTabular's ``Normalize`` with a variance that does not suffer from cancellation."""
+
+import math
+from functools import reduce
+from typing import Any
+
+import dask
+import numpy as np
+import nvtabular.ops
+from merlin.dag import ColumnSelector
+
+from features.operators.floats import floats_of
+from runtime.features.numeric import scaled
+
+
+class Normalize(nvtabular.ops.Normalize):
+    """Mean 0 and variance 1 over the training part; a column that never varies becomes 0.
+
+    NVTabular 23.8 takes the variance as the mean square less the squared mean: of large numbers that
+    differ little nothing is left of it but rounding, and a constant column is divided by that.
+    """
+
+    def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
+        names = list(col_selector.names)
+        parts = [dask.delayed(_part)(frame, names) for frame in ddf[names].to_delayed()]
+        return dask.delayed(_merged)(parts, names)
+
+    def fit_finalize(self, summaries: dict[str, "_Summary"]) -> None:
+        for name, summary in summaries.items():
+            self.means[name], self.stds[name] = self.of_summary(summary)
+
+    def fitted(self, values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+        """What is subtracted and divided by, of float64 [n] that occur int64 [n] times each."""
+        return self.of_summary(_summary(values, counts))
+
+    @staticmethod
+    def of_summary(summary: "_Summary") -> tuple[float, float]:
+        """Mean and standard deviation (n - 1)."""
+        total, mean, spread, least, greatest = summary
+        if least == greatest:
+            return least, 0.0  # exactly: its mean may be off by rounding
+        return mean, math.sqrt(spread / (total - 1)) if total > 1 else 0.0
+
+
+class MinMax(Normalize):
+    """The training part from 0 to 1; a column that never varies becomes 0.
+
+    NVTabular's ``NormalizeMinMax`` would make 0.5 of a number that never varies and NaN of 0.
+    """
+
+    @staticmethod
+    def of_summary(summary: "_Summary") -> tuple[float, float]:
+        """The least number and its distance from the greatest."""
+        *_, least, greatest = summary
+        return least, greatest - least
+
+
+def normalized(values: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """float32 [n] of float64 [n], as ``Normalize`` gives them."""
+    with np.errstate(invalid="ignore"):  # infinite values are refused later, by name
+        return scaled(values, mean, std)
+
+
+#: Count, mean, sum of squared differences from it, least, greatest.
+_Summary = tuple[float, float, float, float, float]
+
+
+def _summary(values: np.ndarray, counts: np.ndarray) -> _Summary:
+    occur = counts > 0
+    values, counts = values[occur], counts[occur].astype(np.float64)
+    total = float(counts.sum())
+    if not total:
+        return 0.0, 0.0, 0.0, math.inf, -math.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = float(np.dot(values, counts) / total)
+        spread = float(np.dot((values - mean) ** 2, counts))
+    return total, mean, spread, float(values.min()), float(values.max())
+
+
+def _part(frame: Any, names: list[str]) -> dict[str, _Summary]:
+    found = {}
+    for name in names:
+        values = floats_of(frame[name])
+        found[name] = _summary(values, np.ones(len(values), np.int64))
+    return found
+
+
+def _merged(parts: list[dict[str, _Summary]], names: list[str]) -> dict[str, _Summary]:
+    nothing: _Summary = (0.0, 0.0, 0.0, math.inf, -math.inf)
+    return {name: reduce(_together, [part[name] for part in parts], nothing) for name in names}
+
+
+def _together(one: _Summary, other: _Summary) -> _Summary:
+    """Chan, Golub and LeVeque's merge of two variances (1979)."""
+    total = one[0] + other[0]
+    if not total:
+        return one
+    apart = other[1] - one[1]
+    mean = one[1] + apart * other[0] / total
+    spread = one[2] + other[2] + apart * apart * one[0] * other[0] / total
+    return total, mean, spread, min(one[3], other[3]), max(one[4], other[4])

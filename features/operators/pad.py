@@ -1,0 +1,36 @@
+"""Lists of one length: what is short of it is filled with code 0 at the end."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from nvtabular.ops import ListSlice
+
+from runtime.features.codes import PADDING
+
+
+class Pad(ListSlice):
+    """Lists of codes, at most ``length`` of them, filled up to that.
+
+    NVTabular 23.8 fills no arrays on a CPU: it drops what ``np.append`` gives it.
+    """
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length, pad=True, pad_value=PADDING)
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        if not isinstance(df, pd.DataFrame):
+            return super().transform(col_selector, df)
+        filled = {}
+        for name in col_selector.names:
+            lengths = df[name].map(len).to_numpy(np.int64)
+            values = np.concatenate([np.empty(0, np.int64), *df[name]])
+            filled[name] = pd.Series(list(padded(values, lengths, self.max_elements)), dtype=object)
+        return pd.DataFrame(filled)
+
+
+def padded(values: np.ndarray, lengths: np.ndarray, length: int) -> np.ndarray:
+    """int64 [rows, length] of values one after the other, of which ``lengths`` belong to each row."""
+    rows = np.full((len(lengths), length), PADDING, np.int64)
+    rows[np.arange(length) < lengths[:, None]] = values
+    return rows

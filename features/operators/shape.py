@@ -1,0 +1,38 @@
+"""Numbers clipped and their logarithms taken, in float64."""
+
+from typing import Any
+
+import numpy as np
+from merlin.schema import Tags
+from nvtabular.ops import Operator
+
+from features.operators.floats import floats_of
+from features.schema import Feature
+from runtime.features.numeric import shaped
+
+
+class Shape(Operator):
+    """``clip`` and ``log`` of a numeric feature.
+
+    NVTabular's ``Clip`` and ``LogOp`` would do, but ``LogOp`` computes in float32, writes into its
+    input, and gives minus infinity or NaN from -1 on.
+    """
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        self.clip = feature.clip
+        self.log = feature.log
+
+    def transform(self, col_selector: Any, df: Any) -> Any:
+        numbers = type(df)()
+        for name in col_selector.names:
+            numbers[name] = shaped(floats_of(df[name]), self.clip, self.log)
+        return numbers
+
+    @property
+    def output_dtype(self) -> type:
+        return np.float64
+
+    @property
+    def output_tags(self) -> list[Tags]:
+        return [Tags.CONTINUOUS]

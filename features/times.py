@@ -1,0 +1,10 @@
+"""Moments as whole seconds since 1970 (UTC); ``runtime.features.times`` reads single ones so."""
+
+import polars as pl
+
+
+def in_seconds(column: pl.Series) -> pl.Series:
+    """Int64 of integer seconds, dates or datetimes; one without a zone is UTC."""
+    if column.dtype.is_temporal():
+        return column.cast(pl.Datetime("us")).to_physical() // 1_000_000
+    return column.cast(pl.Int64)

@@ -1,0 +1,53 @@
+"""Factors by alternating least squares over all pairs of users and items (iALS), by the package implicit.
+
+Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008; on how far
+tuning takes it: S. Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks",
+RecSys 2022. Their weight a0 of unobserved pairs, against 1 more for observed ones, is here
+``confidence = (1 + a0) / a0``; their penalty grows with the pairs of a user or an item, here it is the same
+for all, about theirs at the mean times 1 / a0.
+"""
+
+import warnings
+
+import numpy as np
+
+from models.item_models.user_items import user_items
+from models.prepared import Interactions
+from recipes.schema.models import Als
+
+
+def factors(
+    interactions: Interactions, users: int, items: int, seed: int, options: Als
+) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [users, dim] and [items, dim], whose product is the score; the same on any number of threads.
+
+    A pair that occurs twice counts once.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with warnings.catch_warnings():
+        # In a notebook its progress bar, which is not shown, asks for a package.
+        warnings.simplefilter("ignore")
+        from implicit.cpu.als import AlternatingLeastSquares
+
+    # Its own threads share out the rows; BLAS's beside them would only be in each other's way.
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=options.dim,
+            regularization=options.penalty,
+            alpha=options.confidence,
+            iterations=options.iterations,
+            random_state=seed,
+        )
+        model.fit(user_items(interactions, users, items), show_progress=False)
+    return np.asarray(model.user_factors), np.asarray(model.item_factors)
+
+
+def folding(item_factors: np.ndarray, options: Als) -> np.ndarray:
+    """What ``runtime.candidates.generators.fold_in`` adds to a user's own items, float32 [dim, dim].
+
+    The equation for a user's factors is divided by ``confidence - 1``, which keeps the order of the scores.
+    """
+    wide = item_factors.astype(np.float64)
+    every = wide.T @ wide + options.penalty * np.eye(item_factors.shape[1])
+    return (every / (options.confidence - 1)).astype(np.float32)

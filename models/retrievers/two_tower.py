@@ -1,0 +1,45 @@
+"""A two-tower model, whatever head it was trained with: one vector a query, one an item."""
+
+from dataclasses import dataclass
+
+import merlin.models.tf as mm
+import numpy as np
+import tensorflow as tf
+
+from models.prepared import Arrays
+
+#: Values that go through a tower at once when whole tables are embedded: rows times the values of a row, of
+#: which a long history has many, and each is looked up as a vector.
+EMBED_VALUES = 1 << 17
+
+
+@dataclass(frozen=True)
+class TwoTower:
+    """A model to train and its two halves, which may share the item embedding table.
+
+    The score of a query and an item is the inner product of their vectors; ``absolute``: its absolute
+    value, and the vectors have length 1.
+    """
+
+    model: tf.keras.Model
+    query_tower: mm.Encoder
+    candidate_tower: mm.Encoder
+    absolute: bool = False
+
+    def embed_queries(self, columns: Arrays) -> np.ndarray:
+        """float32 [n, dim]"""
+        return _embed(self.query_tower, columns)
+
+    def embed_items(self, columns: Arrays) -> np.ndarray:
+        """float32 [n, dim]"""
+        return _embed(self.candidate_tower, columns)
+
+
+def _embed(encoder: mm.Encoder, columns: Arrays) -> np.ndarray:
+    rows = len(next(iter(columns.values())))
+    step = max(1, EMBED_VALUES * rows // sum(column.size for column in columns.values()))
+    pieces = [
+        encoder({name: column[start : start + step] for name, column in columns.items()})
+        for start in range(0, rows, step)
+    ]
+    return np.concatenate([piece.numpy() for piece in pieces])

@@ -1,0 +1,167 @@
+"""Training batches from columns in memory.
+
+Merlin's own loader flattens list columns in Python for every epoch, and Merlin's ``fit`` overrides the
+loader's schema with the model's; both are avoided by handing over finished arrays.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import tensorflow as tf
+from merlin.schema import Schema
+
+from models.distributed.workers import share
+from models.prepared import Arrays, list_length
+from recipes.schema.data import POSITIVE
+
+#: Numbers of rows, int [batch] -> the inputs of these rows by name.
+Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+
+
+def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
+    """The columns of encoded interactions: name -> [n], or [n, length] for lists, padded with 0."""
+    files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
+    names = list(schema.column_names)
+    wanted = pc.field(POSITIVE) > 0 if positives_only else None
+    table = pa.concat_tables([pq.read_table(file, columns=names, filters=wanted) for file in files])
+    columns = {}
+    for column in schema:
+        values = table[column.name].combine_chunks()
+        if column.is_list:
+            columns[column.name] = _padded(values, list_length(column))
+        else:
+            columns[column.name] = values.to_numpy(zero_copy_only=False)
+    return columns
+
+
+def _padded(lists: pa.ListArray, length: int) -> np.ndarray:
+    """int32 [n, length] of a list array: the first ``length`` of each list, then 0."""
+    starts = lists.offsets.to_numpy()
+    values = lists.values.to_numpy(zero_copy_only=False)
+    kept = np.minimum(np.diff(starts), length)
+    padded = np.zeros((len(kept), length), np.int32)
+    row = np.repeat(np.arange(len(kept)), kept)
+    position = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+    padded[row, position] = values[np.repeat(starts[:-1], kept) + position]
+    return padded
+
+
+class Batches(tf.keras.utils.Sequence):
+    """Batches in an order drawn anew for every epoch.
+
+    Args:
+        columns: name -> [n] or [n, length].
+        target: float32 [n]; without one (the retriever's targets are the items themselves) zeros.
+        whole_batches: leave out the rows that do not fill a batch.
+    """
+
+    def __init__(
+        self,
+        columns: Arrays,
+        batch_size: int,
+        seed: int,
+        target: np.ndarray | None = None,
+        whole_batches: bool = False,
+    ) -> None:
+        super().__init__()
+        self.columns = columns
+        self.rows = len(next(iter(columns.values())) if target is None else target)
+        self.target = np.zeros(self.rows, np.float32) if target is None else target
+        self.batch_size = min(batch_size, self.rows)
+        self.whole_batches = whole_batches
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        if self.whole_batches:
+            return self.rows // self.batch_size
+        return -(-self.rows // self.batch_size)
+
+    def rows_of(self, batch: int) -> np.ndarray:
+        """Numbers of the batch's rows, of several workers this one's."""
+        return share(self.order[batch * self.batch_size : (batch + 1) * self.batch_size])
+
+    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+        rows = self.rows_of(batch)
+        return {name: column[rows] for name, column in self.columns.items()}, self.target[rows]
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(self.rows)
+
+    def numbers(self) -> Arrays:
+        """The columns that are no codes, float32 [n]."""
+        return _numbers(self.columns)
+
+    def in_graph(self) -> Gather:
+        """The columns as constants of TensorFlow -> what gathers the inputs of some rows of them."""
+        columns = _constants(self.columns)
+        return lambda rows: {name: tf.gather(column, rows) for name, column in columns.items()}
+
+
+class Pairs(Batches):
+    """Batches of user rows and item rows whose columns stand in two tables, a row per user and per item.
+
+    What many interactions have in common is held once.
+
+    Args:
+        users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
+        of_both: columns that stand in neither, [n].
+        target: float32 [n].
+    """
+
+    def __init__(
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        of_user: Arrays,
+        of_item: Arrays,
+        of_both: Arrays,
+        batch_size: int,
+        seed: int,
+        target: np.ndarray,
+    ) -> None:
+        super().__init__(of_both, batch_size, seed, target)
+        self.tables = ((users, of_user), (items, of_item))
+
+    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+        inputs, target = super().__getitem__(batch)
+        rows = self.rows_of(batch)
+        for own, table in self.tables:
+            inputs |= {name: column[own[rows]] for name, column in table.items()}
+        return inputs, target
+
+    def numbers(self) -> Arrays:
+        numbers = super().numbers()
+        for own, table in self.tables:
+            numbers |= {name: column[own] for name, column in _numbers(table).items()}
+        return numbers
+
+    def in_graph(self) -> Gather:
+        of_both = super().in_graph()
+        tables = [(tf.constant(own), _constants(table)) for own, table in self.tables]
+
+        def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            inputs = of_both(rows)
+            for own, table in tables:
+                place = tf.gather(own, rows)
+                inputs |= {name: tf.gather(column, place) for name, column in table.items()}
+            return inputs
+
+        return gathered
+
+
+def _numbers(columns: Arrays) -> Arrays:
+    return {name: column for name, column in columns.items() if column.dtype.kind == "f"}
+
+
+def _constants(columns: Arrays) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(_narrow(column)) for name, column in columns.items()}
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column

@@ -1,0 +1,221 @@
+"""Retriever and rating model trained together: the towers are shared, each head has its loss.
+
+Retrieval head: softmax over the items of the batch, corrected by how often an item is drawn, for
+positives. Rating head: an MLP over both towers' vectors and their product, squared error of the label,
+for all interactions. Each loss is divided by what it is before anything is learnt (log of the batch
+size; variance of the labels), so that the weights of ``[joint]`` mean what they say. A weight of 0
+leaves a single-task model of the same size.
+"""
+
+import math
+from typing import Any
+
+import merlin.models.tf as mm
+import numpy as np
+import tensorflow as tf
+from merlin.schema import Schema
+
+from metrics import ranking
+from metrics.rating import rmse
+from models.layers.pooling import EmbeddingTables
+from models.layers.towers import tower
+from models.prepared import Arrays, PreparedData
+from models.retrievers.two_tower import TwoTower
+from models.training import exact_retrieval as candidates
+from models.training.batches import Batches, read_columns
+from models.training.fitting import Logs, Say, Validation, fit
+from models.training.optimizer import AdamW
+from models.training.ranker_training import scores
+from models.training.retriever_training import VALIDATION_K, validation_users
+from recipes.schema.data import POSITIVE
+from recipes.schema.recipe import Recipe
+
+LABEL = "label"
+
+
+class RatingHead(tf.keras.Model):
+    """Columns of both sides -> the expected label, [batch, 1]."""
+
+    def __init__(self, towers: tuple[mm.Encoder, mm.Encoder], recipe: Recipe, mean: float) -> None:
+        super().__init__()
+        self.query_tower, self.candidate_tower = towers
+        self.hidden = mm.MLPBlock(list(recipe.ranker.top_layers), activation="relu")
+        self.last = tf.keras.layers.Dense(1)
+        start = tf.keras.initializers.Constant(mean)
+        self.mean = self.add_weight("mean", (), initializer=start, trainable=False)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        query = self.query_tower(columns, training=training)
+        return self.of(query, self.candidate_tower(columns, training=training))
+
+    def of(self, query: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
+        """The expected label of vectors, [batch, 1]."""
+        return self.mean + self.last(self.hidden(tf.concat([query, item, query * item], axis=1)))
+
+
+class Joint(tf.keras.Model):
+    """Both heads over one pair of towers. ``log_q`` float32 [item codes]: log of how often each is drawn."""
+
+    def __init__(self, rating: RatingHead, recipe: Recipe, item: str, log_q: np.ndarray) -> None:
+        super().__init__()
+        assert recipe.joint is not None  # the recipe was checked
+        self.rating, self.item, self.options = rating, item, recipe.joint
+        self.temperature = recipe.retriever.temperature
+        self.log_q = tf.constant(log_q, tf.float32)
+        self.spread = tf.Variable(1.0, trainable=False)
+
+    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The weighted loss of a batch: its columns, with ``LABEL`` and ``POSITIVE``."""
+        query = self.rating.query_tower(columns, training=training)
+        item = self.rating.candidate_tower(columns, training=training)
+        loss = tf.constant(0.0)
+        if self.options.retrieval_weight:
+            loss += self.options.retrieval_weight * self._retrieval(query, item, columns)
+        if self.options.rating_weight:
+            error = tf.reshape(columns[LABEL], (-1, 1)) - self.rating.of(query, item)
+            loss += self.options.rating_weight * tf.reduce_mean(tf.square(error)) / self.spread
+        return loss
+
+    def _retrieval(self, query: tf.Tensor, item: tf.Tensor, columns: Any) -> tf.Tensor:
+        codes = tf.reshape(columns[self.item], (-1,))
+        logits = tf.matmul(query, item, transpose_b=True) / self.temperature
+        logits -= tf.gather(self.log_q, codes)
+        rows = tf.shape(codes)[0]
+        # The same item elsewhere in the batch is no negative.
+        hits = tf.logical_and(codes[:, None] == codes[None, :], ~tf.eye(rows, dtype=tf.bool))
+        logits = tf.where(hits, -1e9, logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(rows), logits)
+        positive = tf.reshape(tf.cast(columns[POSITIVE], tf.float32), (-1,))
+        mean = tf.reduce_sum(losses * positive) / tf.maximum(tf.reduce_sum(positive), 1.0)
+        return mean / tf.math.log(tf.cast(tf.maximum(rows, 2), tf.float32))
+
+    def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
+        columns, _ = batch
+        with tf.GradientTape() as tape:
+            loss = self(columns, training=True)
+        pairs = zip(
+            tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True
+        )
+        # A head without weight has no gradient.
+        self.optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
+        return {"loss": loss}
+
+
+def train_joint(
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+) -> tuple[TwoTower, RatingHead]:
+    """Train on ``train`` with early stopping on ``valid``; then on both, with the same learning rates.
+
+    The learning rate is halved after ``joint.plateau`` epochs without a better validation loss.
+    """
+    assert recipe.joint is not None
+    joint = _untrained(recipe, data, ["train"])
+    validation = _validation(recipe, data, joint, say)
+    rates = _Rates()
+    plateau = tf.keras.callbacks.ReduceLROnPlateau(
+        validation.name, factor=0.5, patience=recipe.joint.plateau
+    )
+    epochs = fit(
+        joint,
+        _batches(recipe, data, ["train"]),
+        epochs=recipe.joint.max_epochs,
+        logs=logs.of("joint"),
+        validation=validation,
+        patience=recipe.joint.patience,
+        further=[rates, plateau],
+    )
+    figures["joint"] = {"epochs": epochs, **validation.figures, "rates": rates.seen}
+    say(f"joint: once more on train and valid, {epochs} epochs")
+    joint = _untrained(recipe, data, ["train", "valid"])
+    replayed = tf.keras.callbacks.LearningRateScheduler(lambda epoch: rates.seen[epoch])
+    fit(
+        joint,
+        _batches(recipe, data, ["train", "valid"]),
+        epochs=epochs,
+        logs=logs.of("joint-final"),
+        further=[replayed],
+    )
+    return _two_tower(joint), joint.rating
+
+
+class _Rates(tf.keras.callbacks.Callback):
+    """Writes down the learning rate of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.seen.append(float(self.model.optimizer.learning_rate.numpy()))
+
+
+def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
+    """A compiled model that knows how often items are drawn, and the labels' mean and variance."""
+    assert recipe.joint is not None
+    options = recipe.retriever
+    tf.keras.utils.set_random_seed(options.seed)
+    rows = data.labelled(*parts)
+    tables = EmbeddingTables(options.embedding_dim, options.seed, options.infer_embedding_sizes)
+    user, item = data.unknown_user, data.unknown_item
+    only_id = {data.user_id.name: user[data.user_id.name]}
+    towers = (
+        tower(data.query_schema, [only_id, user], tables, options),
+        tower(data.candidate_schema, [item], tables, options),
+    )
+    drawn = data.item_counts(rows.positives) + 1e-3
+    log_q = np.log(drawn / drawn.sum()) if options.logq_correction else np.zeros_like(drawn)
+    rating = RatingHead(towers, recipe, float(rows.label.mean()))
+    joint = Joint(rating, recipe, data.item_id.name, log_q)
+    joint.spread.assign(max(float(rows.label.var()), 1e-6))
+    joint.compile(optimizer=AdamW(recipe.joint.learning_rate, options.weight_decay))
+    return joint
+
+
+def _columns(data: PreparedData, parts: list[str]) -> Arrays:
+    """Columns of both towers, ``LABEL`` and ``POSITIVE`` of all interactions of the parts."""
+    schema = Schema([*data.query_schema, *data.candidate_schema])
+    folders = [data.files.interactions(part) for part in parts]
+    rows = data.labelled(*parts)
+    columns = read_columns(folders, schema, positives_only=False)
+    return columns | {LABEL: rows.label, POSITIVE: rows.positive.astype(np.float32)}
+
+
+def _batches(recipe: Recipe, data: PreparedData, parts: list[str]) -> Batches:
+    assert recipe.joint is not None
+    columns, seed = _columns(data, parts), recipe.retriever.seed
+    return Batches(columns, recipe.joint.batch_size, seed, whole_batches=True)
+
+
+def _two_tower(joint: Joint) -> TwoTower:
+    return TwoTower(joint, joint.rating.query_tower, joint.rating.candidate_tower)
+
+
+def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> Validation:
+    """The weighted loss on ``valid``; beside it RMSE and recall."""
+    assert recipe.joint is not None
+    batches = _batches(recipe, data, ["valid"])
+    columns = batches.columns
+    train, valid = data.interactions("train"), data.interactions("valid")
+    relevant = [np.unique(items) for items in valid.by_user(data.user_count)]
+    past = train.by_user(data.user_count)
+    users = validation_users(relevant, recipe.retriever.seed)
+    queries = data.queries(train, users)
+    two_tower = _two_tower(joint)
+
+    def loss() -> float:
+        losses = [float(joint(batches[number][0])) for number in range(len(batches))]
+        return sum(losses) / len(losses) if losses else math.nan
+
+    def error() -> float:
+        inputs = {name: column for name, column in columns.items() if name not in (LABEL, POSITIVE)}
+        return rmse(scores(joint.rating, inputs), columns[LABEL])
+
+    def recall() -> float:
+        vectors, items = two_tower.embed_queries(queries), two_tower.embed_items(data.items)
+        seen = [past[user] for user in users]
+        found, _ = candidates.retrieve(vectors, items, seen, VALIDATION_K)
+        return float(ranking.recall(found, [relevant[user] for user in users], VALIDATION_K).mean())
+
+    also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}
+    every = recipe.joint.log_every
+    return Validation("validation_loss", loss, say, "joint", "min", also, every=every)

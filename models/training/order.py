@@ -1,0 +1,176 @@
+"""The order of the training.
+
+1. On ``train`` alone: the retriever, stopped early on ``valid``. What it retrieves, labelled by ``valid``,
+   is what a ranker of candidates learns from: the retriever has not seen those labels, as in service.
+   With ``ranker.folds`` the same is done again with other shares of both parts held out, so that the ranker
+   has more to learn from.
+2. On ``train`` and ``valid``: the retriever once more, for as many epochs as were best before. This is
+   the one that is served. A ranker of interactions goes through the same two phases on its own.
+
+A recipe with a ``[joint]`` table trains both at once instead (``models.training.joint``).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from models.distributed.workers import several
+from models.export.writing import Trained
+from models.item_models.arrays import number_arrays
+from models.prepared import Interactions, PreparedData
+from models.retrievers.two_tower import TwoTower
+from models.training.candidate_rows import (
+    CandidateRows,
+    Retrieval,
+    candidate_rows,
+    unknown_user_rows,
+)
+from models.training.fitting import Logs, Say
+from models.training.ranker_training import (
+    UNKNOWN_EVERY,
+    TrainedRanker,
+    on_candidates,
+    on_interactions,
+)
+from models.training.retriever_training import final_retriever, first_retriever, fold_retriever
+from recipes.schema.recipe import Recipe
+from stages.errors import ShortlistError
+
+
+def train_all(
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+) -> Trained:
+    """Train what the recipe asks for; ``figures`` are given what is to be known of the training.
+
+    Raises:
+        ShortlistError: there is too little to learn from, or several workers cannot share this training.
+    """
+    if recipe.joint is not None and several():
+        raise ShortlistError(
+            "a recipe with a [joint] table is trained by one process: its loss is no mean over the rows of a "
+            "batch, which several workers could share. Train without --workers and TF_CONFIG."
+        )
+    train, valid = data.interactions("train"), data.interactions("valid")
+    visible = data.interactions("train", "valid")
+    if len(train) < 2:
+        raise ShortlistError(
+            f"expected at least 2 positives in the training part, found {len(train)}: an item is "
+            "learnt against those of other interactions. Give more, or lower split.test and valid."
+        )
+    figures["seed"] = recipe.retriever.seed
+    if recipe.joint is not None:
+        return _jointly(recipe, data, visible, logs, figures, say)
+    return _separately(recipe, data, train, valid, visible, logs, figures, say)
+
+
+def _separately(
+    recipe: Recipe,
+    data: PreparedData,
+    train: Interactions,
+    valid: Interactions,
+    visible: Interactions,
+    logs: Logs,
+    figures: dict[str, Any],
+    say: Say,
+) -> Trained:
+    retriever, ranker, epochs = None, None, 0
+    if recipe.retriever.kind != "none":
+        retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
+    if recipe.ranker.kind != "none":
+        if recipe.ranker.target == "candidates":
+            assert retriever is not None  # the recipe was checked
+            parts = candidates_to_learn_from(
+                recipe, data, retriever, train, valid, visible, epochs, logs, say
+            )
+            ranker = on_candidates(recipe, data, parts, logs, figures, say)
+        else:
+            retriever = None  # its tables would lie in memory beside the ranker's
+            ranker = on_interactions(recipe, data, logs, figures, say)
+    if recipe.retriever.kind != "none":
+        say(f"retriever: once more on train and valid, {epochs} epochs")
+        retriever = final_retriever(recipe, data, visible, logs, epochs)
+    return retriever, ranker
+
+
+def candidates_to_learn_from(
+    recipe: Recipe,
+    data: PreparedData,
+    retriever: TwoTower,
+    train: Interactions,
+    valid: Interactions,
+    visible: Interactions,
+    epochs: int,
+    logs: Logs,
+    say: Say,
+) -> list[tuple[CandidateRows, CandidateRows]]:
+    """What a ranker of candidates learns from: of the valid part and of each further fold, the candidates
+    of known users, and of some as if nobody knew them.
+
+    Args:
+        retriever: trained on ``train`` alone, for ``epochs``.
+        visible: ``train`` and ``valid``, in the order of time.
+    """
+    parts = [_candidates(recipe, data, retriever, train, valid)]
+    for fold in range(recipe.ranker.folds):
+        say(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
+        kept, held = held_out(visible, recipe.split.valid, recipe.ranker.seed + fold)
+        other = fold_retriever(recipe, data, kept, logs, epochs, fold)
+        parts.append(_candidates(recipe, data, other, kept, held))
+    say(
+        f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
+        f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
+    )
+    return parts
+
+
+def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
+    """The interactions without a share of them, drawn at random, and that share; both in their order."""
+    held = np.random.default_rng(seed).random(len(visible)) < share
+    return (
+        Interactions(visible.users[~held], visible.items[~held]),
+        Interactions(visible.users[held], visible.items[held]),
+    )
+
+
+def retrieval_of(
+    recipe: Recipe, data: PreparedData, retriever: TwoTower, visible: Interactions
+) -> Retrieval:
+    """What a retriever that was trained on ``visible`` finds candidates with."""
+    return Retrieval(
+        retriever.embed_queries(data.queries(visible)),
+        retriever.embed_items(data.items),
+        visible,
+        number_arrays(recipe, data, visible),
+        retriever.absolute,
+    )
+
+
+def _candidates(
+    recipe: Recipe,
+    data: PreparedData,
+    retriever: TwoTower,
+    visible: Interactions,
+    relevant: Interactions,
+) -> tuple[CandidateRows, CandidateRows]:
+    retrieval = retrieval_of(recipe, data, retriever, visible)
+    rows = candidate_rows(recipe, data, retrieval, relevant)
+    query = retriever.embed_queries(data.unknown_user)
+    users = np.unique(rows.users)[::UNKNOWN_EVERY]
+    return rows, unknown_user_rows(recipe, data, query, retrieval, relevant, users)
+
+
+def _jointly(
+    recipe: Recipe,
+    data: PreparedData,
+    visible: Interactions,
+    logs: Logs,
+    figures: dict[str, Any],
+    say: Say,
+) -> Trained:
+    from models.training.joint import train_joint
+
+    retriever, ranker = train_joint(recipe, data, logs, figures, say)
+    rows = min(data.user_count, data.item_count)
+    users = data.queries(visible, np.arange(rows))
+    items = {name: column[:rows] for name, column in data.items.items()}
+    return retriever, TrainedRanker(ranker, users | items)

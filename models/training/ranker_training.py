@@ -1,0 +1,233 @@
+"""Training of the ranker, whatever its model: on retrieved candidates, or on interactions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from merlin.schema import Tags
+
+from metrics.classification import auc, auc_within_groups
+from metrics.rating import rmse
+from models.prepared import Arrays, Labelled, PreparedData
+from models.rankers import dlrm, ranker_module
+from models.rankers.inputs_schema import ranker_schema
+from models.rankers.listwise import Lists, Listwise
+from models.training.batches import Batches, Pairs
+from models.training.candidate_rows import CandidateRows, all_of
+from models.training.fitting import Logs, Say, Validation, Watch, fit
+from recipes.schema.models import Ranker
+from recipes.schema.recipe import Recipe
+from runtime.candidates.z_scores import STANDING
+from runtime.operators.ranker_features import RETRIEVAL_SCORE
+
+#: Share of the users with candidates that the ranker is validated on.
+VALIDATION_SHARE = 0.2
+#: Every so many users also train the ranker as if nobody knew them.
+UNKNOWN_EVERY = 8
+#: Rows that go through the model at once when it is only asked.
+PREDICT_ROWS = 8192
+#: What each candidate source says of a candidate beside the user's others.
+SOURCE_STANDINGS = tuple(f"{name}{STANDING}" for name in (RETRIEVAL_SCORE, "linear", "als"))
+#: Few rows are cut into at least so many batches, of no fewer than so many rows: in a handful of steps
+#: nothing is learnt.
+FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
+
+
+@dataclass(frozen=True)
+class TrainedRanker:
+    """A ranker and some rows that it was trained on, which its export is checked with."""
+
+    model: tf.keras.Model
+    sample: Arrays
+
+
+def on_candidates(
+    recipe: Recipe,
+    data: PreparedData,
+    parts: list[tuple[CandidateRows, CandidateRows]],
+    logs: Logs,
+    figures: dict[str, Any],
+    say: Say,
+) -> TrainedRanker:
+    """Train on the candidates of most users; stop early on those of the others.
+
+    ``parts``: of each share that was held out, the candidates, and those of some users as if nobody knew
+    them. The first is what the others' are taken from.
+    """
+    options = recipe.ranker
+    tf.keras.utils.set_random_seed(options.seed)
+    rows = parts[0][0]
+    users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
+    held_out = users[: max(1, int(len(users) * VALIDATION_SHARE))]
+    # A single user is both, for want of another.
+    others = users[len(held_out) :] if len(users) > 1 else users
+    shown = all_of([each.of_users(others) for part in parts for each in part])
+    hidden = rows.of_users(held_out)
+    numbers = list(rows.numbers())
+    inputs = _inputs(shown.columns, data, options, numbers)
+    hidden_inputs = _inputs(hidden.columns, data, options, numbers)
+    model: tf.keras.Model
+    batches: Batches
+    if options.loss == "listwise":
+        model, batches = _untrained_on_lists(data, options, inputs, shown)
+    else:
+        size = _batch_size(options, len(shown))
+        batches = Batches(inputs, size, options.seed, target=shown.relevant)
+        model = _untrained(data, options, batches)
+
+    def within_users() -> float:
+        answers = scores(model, hidden_inputs)
+        return _or_coin(auc_within_groups(answers, hidden.relevant, hidden.users))
+
+    validation = Validation(
+        "auc_within_users", within_users, say, "ranker", every=options.log_every
+    )
+    _fit_early(model, batches, options, logs, validation, figures)
+    if isinstance(model, Listwise):
+        model.calibrate(hidden_inputs, hidden.relevant)
+    return TrainedRanker(model, inputs)
+
+
+def on_interactions(
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+) -> TrainedRanker:
+    """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
+    options = recipe.ranker
+    epochs = first_on_interactions(recipe, data, logs, figures, say)
+    say(f"ranker: once more on train and valid, {epochs} epochs")
+    tf.keras.utils.set_random_seed(options.seed)
+    batches = _pairs(data, options, data.labelled("train", "valid"))
+    model = _untrained(data, options, batches)
+    fit(model, batches, epochs=epochs, logs=logs.of("ranker-final"))
+    return TrainedRanker(model, batches[0][0])
+
+
+def first_on_interactions(
+    recipe: Recipe,
+    data: PreparedData,
+    logs: Logs,
+    figures: dict[str, Any],
+    say: Say,
+    watch: Watch | None = None,
+) -> int:
+    """Train on the interactions of ``train``, stop early on ``valid``; returns the best number of epochs.
+
+    ``watch``: as in ``Validation``.
+    """
+    options = recipe.ranker
+    train, valid = data.labelled("train"), data.labelled("valid")
+    tf.keras.utils.set_random_seed(options.seed)
+    batches = _pairs(data, options, train)
+    model = _untrained(data, options, batches)
+    hidden = _inputs(data.pair_columns(valid.users, valid.items), data, options, [])
+    wanted = _target(valid, options)
+    name, measure, best = _MEASURES[options.target]
+    validation = Validation(
+        name,
+        lambda: measure(scores(model, hidden), wanted),
+        say,
+        "ranker",
+        best,
+        watch=watch,
+        every=options.log_every,
+    )
+    return _fit_early(model, batches, options, logs, validation, figures)
+
+
+def scores(model: tf.keras.Model, inputs: Arrays) -> np.ndarray:
+    """What a ranker answers for some rows, float32 [n]."""
+    return model.predict(inputs, PREDICT_ROWS, verbose=0).ravel()
+
+
+#: By ``ranker.target``: what stops the training, and whether the highest or the lowest is best.
+_MEASURES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float], Any]] = {
+    "positives": ("auc", lambda found, relevant: _or_coin(auc(found, relevant)), "max"),
+    "label": ("rmse", rmse, "min"),
+}
+
+
+def _or_coin(auc: float) -> float:
+    """Where no relevant row can be told from another, the figure of a coin."""
+    return 0.5 if np.isnan(auc) else auc
+
+
+def _pairs(data: PreparedData, options: Ranker, rows: Labelled) -> Pairs:
+    """Batches of interactions, those of some users once more as if nobody knew them."""
+    names = _input_names(data, options, [])
+    # After the last user comes the one that nobody knows.
+    of_user = {
+        name: np.concatenate([column, data.unknown_user[name]])
+        for name, column in data.users.items()
+        if name in names
+    }
+    of_item = {name: column for name, column in data.items.items() if name in names}
+    again = np.flatnonzero(rows.users % UNKNOWN_EVERY == 0)
+    of_both = data.of_both(rows.users, rows.items)
+    of_unknown = data.of_both(rows.users[again], rows.items[again], known=False)
+    of_both = {
+        name: np.concatenate([column, of_unknown[name]])
+        for name, column in of_both.items()
+        if name in names
+    }
+    users = np.concatenate([rows.users, np.full(len(again), data.user_count)]).astype(np.int32)
+    items = np.concatenate([rows.items, rows.items[again]]).astype(np.int32)
+    target = _target(rows, options)
+    target = np.concatenate([target, target[again]])
+    size = _batch_size(options, len(target))
+    return Pairs(users, items, of_user, of_item, of_both, size, options.seed, target)
+
+
+def _target(rows: Labelled, options: Ranker) -> np.ndarray:
+    return rows.label if options.target == "label" else rows.positive.astype(np.float32)
+
+
+def _inputs(columns: Arrays, data: PreparedData, options: Ranker, numbers: list[str]) -> Arrays:
+    return {name: columns[name] for name in _input_names(data, options, numbers)}
+
+
+def _input_names(data: PreparedData, options: Ranker, numbers: list[str]) -> list[str]:
+    schema = ranker_schema(data, options, numbers)
+    return list(schema.excluding_by_tag(Tags.TARGET).column_names)
+
+
+def _batch_size(options: Ranker, rows: int) -> int:
+    return min(options.batch_size, max(SMALLEST_BATCH, rows // FEWEST_BATCHES))
+
+
+def _untrained(data: PreparedData, options: Ranker, batches: Batches) -> tf.keras.Model:
+    steps = len(batches) * options.max_epochs
+    return ranker_module(options.kind).build(data, options, batches.numbers(), steps)
+
+
+def _untrained_on_lists(
+    data: PreparedData, options: Ranker, inputs: Arrays, rows: CandidateRows
+) -> tuple[Listwise, Lists]:
+    batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
+    steps = len(batches) * options.max_epochs
+    ranker = dlrm.build(data, options, batches.numbers(), steps)
+    blended = [name for name in SOURCE_STANDINGS if name in inputs]
+    model = Listwise(ranker, batches.width, blended, options.blend if blended else 0.0)
+    model.compile(optimizer=dlrm.optimizer(options, steps))
+    return model, batches
+
+
+def _fit_early(
+    model: tf.keras.Model,
+    batches: Batches,
+    options: Ranker,
+    logs: Logs,
+    validation: Validation,
+    figures: dict[str, Any],
+) -> int:
+    best = fit(
+        model,
+        batches,
+        epochs=options.max_epochs,
+        logs=logs.of("ranker"),
+        validation=validation,
+        patience=options.patience,
+    )
+    figures["ranker"] = {"epochs": best, **validation.figures}
+    return best

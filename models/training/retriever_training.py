@@ -1,0 +1,114 @@
+"""Training of the two-tower model, whatever its head: first with early stopping, then once more on all."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from metrics import ranking
+from models.prepared import Interactions, PreparedData
+from models.retrievers import head
+from models.retrievers.two_tower import TwoTower
+from models.training import exact_retrieval as candidates
+from models.training.fitting import Logs, Say, Validation, Watch, fit
+from recipes.schema.recipe import Recipe
+
+#: How many answers the validation recall looks at.
+VALIDATION_K = 10
+#: For how many users at most, drawn anew for each training with its seed.
+VALIDATION_USERS = 10_000
+
+
+def first_retriever(
+    recipe: Recipe,
+    data: PreparedData,
+    train: Interactions,
+    valid: Interactions,
+    logs: Logs,
+    figures: dict[str, Any],
+    say: Say,
+    watch: Watch | None = None,
+) -> tuple[TwoTower, int]:
+    """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs.
+
+    ``watch``: as in ``Validation``.
+    """
+    retriever, batches = _untrained(recipe, data, train, ["train"])
+    relevant = valid.by_user(data.user_count)
+    users = validation_users(relevant, recipe.retriever.seed)
+    queries = data.queries(train, users)
+    past = train.by_user(data.user_count)
+    seen = [past[user] for user in users]
+    wanted = [np.unique(relevant[user]) for user in users]
+
+    def recall() -> float:
+        vectors, items = retriever.embed_queries(queries), retriever.embed_items(data.items)
+        found, _ = candidates.retrieve(
+            vectors, items, seen, VALIDATION_K, absolute=retriever.absolute
+        )
+        return float(ranking.recall(found, wanted, VALIDATION_K).mean()) if wanted else 0.0
+
+    validation = Validation(
+        f"recall_at_{VALIDATION_K}",
+        recall,
+        say,
+        "retriever",
+        watch=watch,
+        every=recipe.retriever.log_every,
+    )
+    best = fit(
+        retriever.model,
+        batches,
+        epochs=recipe.retriever.max_epochs,
+        logs=logs.of("retriever"),
+        validation=validation,
+        patience=recipe.retriever.patience,
+    )
+    figures["retriever"] = {"epochs": best, **validation.figures}
+    return retriever, best
+
+
+def final_retriever(
+    recipe: Recipe, data: PreparedData, visible: Interactions, logs: Logs, epochs: int
+) -> TwoTower:
+    """A retriever trained on ``train`` and ``valid``, ``visible``, for a known number of epochs."""
+    retriever, batches = _untrained(recipe, data, visible, ["train", "valid"])
+    fit(retriever.model, batches, epochs=epochs, logs=logs.of("retriever-final"))
+    return retriever
+
+
+def fold_retriever(
+    recipe: Recipe,
+    data: PreparedData,
+    visible: Interactions,
+    logs: Logs,
+    epochs: int,
+    fold: int,
+) -> TwoTower:
+    """As ``final_retriever``, on any interactions: for a head whose rows are users, not interactions."""
+    retriever, batches = _untrained(recipe, data, visible, None)
+    fit(retriever.model, batches, epochs=epochs, logs=logs.of(f"retriever-fold-{fold + 1}"))
+    return retriever
+
+
+def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
+    """Rows of users with something relevant, ascending: all of them, or ``VALIDATION_USERS`` drawn ones."""
+    users = np.array([row for row, wanted in enumerate(relevant) if len(wanted)], np.int64)
+    if len(users) <= VALIDATION_USERS:
+        return users
+    return np.sort(np.random.default_rng(seed).choice(users, VALIDATION_USERS, replace=False))
+
+
+def _untrained(
+    recipe: Recipe, data: PreparedData, visible: Interactions, parts: list[str] | None
+) -> tuple[TwoTower, Any]:
+    """A new model and the batches it is to be trained on; without ``parts`` those of ``visible``."""
+    options = recipe.retriever
+    tf.keras.utils.set_random_seed(options.seed)
+    module = head(options.kind)
+    if parts is None:
+        batches = module.batches_of(data, options, visible)
+    else:
+        batches = module.batches(data, options, parts)
+    steps = len(batches) * options.max_epochs
+    return module.build(data, options, visible, steps), batches

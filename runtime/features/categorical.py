@@ -1,0 +1,90 @@
+"""Raw values -> the codes that the models were trained on.
+
+They follow NVTabular's Categorify: 0 padding, 1 null, 2 out-of-vocabulary, 3 and up the known values.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .codes import NULL, OUT_OF_VOCABULARY, PADDING, combination, hashed_code
+from .numeric import Bucket, OfOneColumn
+from .spelling import is_null, spell
+from .words import words
+
+
+@dataclass(frozen=True)
+class Categorical(OfOneColumn):
+    """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words.
+
+    ``hash_bins``: how many codes values are hashed to, in the place of ``codes``.
+    ``keep_last``: of a longer list the last values count, not the first ones.
+    """
+
+    name: str
+    dtype: str
+    codes: Mapping[str, int] = field(repr=False)
+    max_length: int | None = None
+    text: bool = False
+    hash_bins: int | None = None
+    keep_last: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one encoded row."""
+        return () if self.max_length is None else (self.max_length,)
+
+    array_dtype = "int64"
+
+    def code(self, key: str) -> int:
+        """The code of a value that is spelled already."""
+        if self.hash_bins is not None:
+            return hashed_code(key, self.hash_bins)
+        return self.codes.get(key, OUT_OF_VOCABULARY)
+
+    def encode(self, values: Sequence[Any]) -> np.ndarray:
+        """int64 [N], or [N, max_length] padded on the right."""
+        if self.max_length is None:
+            return np.array([self._code(value) for value in values], dtype=np.int64).reshape(
+                len(values)
+            )
+        encoded = np.full((len(values), self.max_length), PADDING, dtype=np.int64)
+        for row, elements in zip(encoded, values, strict=True):
+            if elements is None or isinstance(elements, float):
+                elements = [None]
+            elif self.text:
+                elements = words(str(elements))
+            kept = slice(-self.max_length, None) if self.keep_last else slice(self.max_length)
+            codes = [self._code(element) for element in list(elements)[kept]]
+            row[: len(codes)] = codes
+        return encoded
+
+    def _code(self, value: Any) -> int:
+        return NULL if is_null(value) else self.code(spell(value, self.dtype))
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A code per combination of the codes of ``parts``, which ``category`` knows by their spelling."""
+
+    parts: tuple[Categorical | Bucket, ...]
+    category: Categorical
+
+    shape = ()
+    array_dtype = "int64"
+
+    @property
+    def name(self) -> str:
+        return self.category.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns whose values ``encode`` takes."""
+        return tuple(part.name for part in self.parts)
+
+    def encode(self, *values: Sequence[Any]) -> np.ndarray:
+        """int64 [N] of the N values of each part."""
+        codes = [part.encode(each).tolist() for part, each in zip(self.parts, values, strict=True)]
+        return self.category.encode([combination(row) for row in zip(*codes, strict=True)])

@@ -1,0 +1,65 @@
+"""The operators of the served graph, by the names that ``plan.json`` uses."""
+
+from .allow_items import AllowItems
+from .encode_item_ids import EncodeCandidates, EncodeExclusions
+from .encode_user import EncodeUser
+from .explain import Explain
+from .filter_candidates import FilterCandidates
+from .final_scores import Prefer
+from .gather_item_features import GatherItemFeatures
+from .look_up_user import LookUpUser
+from .operator import Column, Columns, Config, Operator
+from .order import Order
+from .query_tower import QueryTower
+from .rank import KeepRetrievalScores, Rank
+from .ranker_features import ComputeCrossFeatures
+from .retrieve import Retrieve, TakeCatalogue
+from .search_vector import Seek
+
+OPERATORS: dict[str, type[Operator]] = {
+    operator.name: operator
+    for operator in (
+        LookUpUser,
+        EncodeUser,
+        EncodeExclusions,
+        EncodeCandidates,
+        AllowItems,
+        QueryTower,
+        Seek,
+        Retrieve,
+        TakeCatalogue,
+        FilterCandidates,
+        GatherItemFeatures,
+        ComputeCrossFeatures,
+        Rank,
+        KeepRetrievalScores,
+        Prefer,
+        Order,
+        Explain,
+    )
+}
+
+__all__ = [
+    "OPERATORS",
+    "AllowItems",
+    "Column",
+    "Columns",
+    "ComputeCrossFeatures",
+    "Config",
+    "EncodeCandidates",
+    "EncodeExclusions",
+    "EncodeUser",
+    "Explain",
+    "FilterCandidates",
+    "GatherItemFeatures",
+    "KeepRetrievalScores",
+    "LookUpUser",
+    "Operator",
+    "Order",
+    "Prefer",
+    "QueryTower",
+    "Rank",
+    "Retrieve",
+    "Seek",
+    "TakeCatalogue",
+]

@@ -1,0 +1,55 @@
+"""A request's condition and the store's switches -> the items that may be shown."""
+
+from collections import OrderedDict
+
+import numpy as np
+
+from ..candidates.item_filter import matching
+from ..release import Release
+from .operator import Column, Columns, Config, Operator
+
+#: Masks of this many conditions are kept: people ask for the same few again and again.
+REMEMBERED = 64
+
+
+class AllowItems(Operator):
+    """``filter`` [B] -> ``allowed`` [B]: for each user a bool [items], or None where all items are.
+
+    What is switched off in the feature store is allowed to nobody.
+    """
+
+    name = "allow_items"
+    stage = "filter"
+
+    def __init__(self, config: Config, release: Release) -> None:
+        super().__init__(config, release)
+        self._availability = release.availability
+        self._attributes = release.attributes
+        self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("filter",)
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return (Column("allowed", "object"),)
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        available = self._availability.mask()
+        allowed = np.empty(len(columns["filter"]), dtype=object)
+        for user, text in enumerate(columns["filter"].tolist()):
+            allowed[user] = available
+            if text and not text.isspace():
+                mask = self._mask(text)
+                allowed[user] = mask if available is None else mask & available
+        return {"allowed": allowed}
+
+    def _mask(self, text: str) -> np.ndarray:
+        mask = self._masks.get(text)
+        if mask is None:
+            mask = self._masks[text] = matching(text, self._attributes)
+            if len(self._masks) > REMEMBERED:
+                self._masks.popitem(last=False)
+        self._masks.move_to_end(text)
+        return mask

@@ -1,0 +1,186 @@
+"""How an answer came about, and why an item is not in it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..candidates.generators import TWO_TOWER
+from ..release import EMBEDDINGS, Release
+from .operator import Column, Columns, Config, Operator
+
+
+@dataclass(frozen=True)
+class ExplainConfig(Config):
+    #: Whether there is an index; otherwise every item is a candidate.
+    retrieves: bool
+    #: What brings candidates, by name.
+    sources: tuple[str, ...] = (TWO_TOWER,)
+
+
+class Explain(Operator):
+    """``explanation`` [B]: JSON for those users whose request asks, else the empty string.
+
+    ``{"items": [...], "named": [...]}``. ``items`` tells of each answer, best first: ``item_id``,
+    ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``, ``score``; ranks
+    count from 1; and, where there are several sources, ``sources``: for each that had it, ``rank`` and
+    ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the
+    above is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
+    switched_off, filtered, not_retrieved, not_ranked, ranked_below.
+    """
+
+    name = "explain"
+    stage = "order"
+    config_type = ExplainConfig
+    config: ExplainConfig
+
+    def __init__(self, config: ExplainConfig, release: Release) -> None:
+        super().__init__(config, release)
+        self._catalogue = release.catalogue
+        self._availability = release.availability
+        self._embeddings = release.array(EMBEDDINGS) if config.retrieves else None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (
+            "explain",
+            "explain_item_ids",
+            "given",
+            "seen_rows",
+            "excluded_rows",
+            "allowed",
+            "filter",
+            "retrieved_rows",
+            "retrieval_scores",
+            "candidate_rows",
+            "ranker_scores",
+            "final_scores",
+            "item_rows",
+            *(("sought",) if self.config.retrieves else ()),
+            *(("source_ranks", "source_scores") if len(self.config.sources) > 1 else ()),
+        )
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return (Column("explanation", "object"),)
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        explanation = np.full(len(columns["explain"]), "", dtype=object)
+        for user, named in enumerate(columns["explain_item_ids"].tolist()):
+            ids = [each for each in named if each is not None]
+            if ids or columns["explain"][user]:
+                story = _Story(self, {name: columns[name][user] for name in self.inputs})
+                explanation[user] = json.dumps(
+                    {"items": story.answers(), "named": [story.of(item) for item in ids]},
+                    ensure_ascii=False,
+                )
+        return {"explanation": explanation}
+
+    def rows_and_ids(self, rows: np.ndarray) -> list[tuple[int, str]]:
+        real = rows[rows >= 0]
+        return list(zip(real.tolist(), self._catalogue.raw_ids(real).tolist(), strict=True))
+
+    def row(self, item: str) -> int:
+        return self._catalogue.row(item)
+
+    def is_on(self, row: int) -> bool:
+        mask = self._availability.mask()
+        return mask is None or bool(mask[row])
+
+    def retrieval_score(self, row: int, sought: np.ndarray) -> float:
+        assert self._embeddings is not None
+        return float(self._embeddings[row] @ sought)
+
+
+class _Story:
+    """What happened to the items of one user's request."""
+
+    def __init__(self, explain: Explain, user: dict[str, Any]) -> None:
+        self._explain, self._user = explain, user
+
+    def answers(self) -> list[dict[str, Any]]:
+        rows = self._explain.rows_and_ids(self._user["item_rows"])
+        return [{"item_id": item, **self._facts(row)} for row, item in rows]
+
+    def of(self, item: str) -> dict[str, Any]:
+        row = self._explain.row(item)
+        if row < 0:
+            reason, detail = "unknown_item", "the release has no item of this id"
+            return {"item_id": item, "shown": False, "reason": reason, "detail": detail}
+        facts = self._facts(row)
+        reason, detail = self._reason(row, facts)
+        shown = reason == "shown"
+        return {"item_id": item, "shown": shown, "reason": reason, "detail": detail, **facts}
+
+    def _facts(self, row: int) -> dict[str, Any]:
+        user = self._user
+        facts: dict[str, Any] = {
+            "rank": _place(user["item_rows"], row),
+            "retrieval_rank": _place(user["retrieved_rows"], row),
+        }
+        if facts["retrieval_rank"]:
+            facts["retrieval_score"] = _number(
+                user["retrieval_scores"][facts["retrieval_rank"] - 1]
+            )
+            facts["sources"] = self._sources(facts["retrieval_rank"] - 1)
+        candidate = _place(user["candidate_rows"], row)
+        if candidate:
+            order = np.lexsort((user["candidate_rows"], -user["ranker_scores"]))
+            facts["ranker_rank"] = int(np.flatnonzero(order == candidate - 1)[0]) + 1
+            facts["ranker_score"] = _number(user["ranker_scores"][candidate - 1])
+            facts["score"] = _number(user["final_scores"][candidate - 1])
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _sources(self, place: int) -> dict[str, Any] | None:
+        """By the name of each source that had the item; None where there is but one source."""
+        if "source_ranks" not in self._user:
+            return None
+        ranks, scores = self._user["source_ranks"][place], self._user["source_scores"][place]
+        return {
+            name: {"rank": int(rank), "score": _number(score)}
+            for name, rank, score in zip(self._explain.config.sources, ranks, scores, strict=True)
+            if rank
+        }
+
+    def _reason(self, row: int, facts: dict[str, Any]) -> tuple[str, str]:
+        user = self._user
+        if "rank" in facts:
+            return "shown", f"it is answer {facts['rank']}"
+        if row in user["excluded_rows"]:
+            return "excluded", "the request excludes it"
+        if not user["given"] and row in user["seen_rows"]:
+            return "seen", "the user has it already"
+        if not self._explain.is_on(row):
+            return "switched_off", "it is switched off in the feature store"
+        if user["allowed"] is not None and not user["allowed"][row]:
+            return "filtered", f"it does not fulfil the filter {user['filter']}"
+        if "retrieval_rank" not in facts:
+            return "not_retrieved", self._distance(row)
+        if "ranker_rank" not in facts:
+            ranked = int((user["candidate_rows"] >= 0).sum())
+            place = facts["retrieval_rank"]
+            return "not_ranked", f"retrieved in place {place}; the best {ranked} left are ranked"
+        ranked = int((user["candidate_rows"] >= 0).sum())
+        return "ranked_below", f"the ranker puts it in place {facts['ranker_rank']} of {ranked}"
+
+    def _distance(self, row: int) -> str:
+        if "sought" not in self._user or self._user["given"]:
+            return "the request names other items"
+        score = self._explain.retrieval_score(row, self._user["sought"])
+        scores = self._user["retrieval_scores"]
+        lowest = scores[np.isfinite(scores)].min(initial=np.inf)
+        if len(self._explain.config.sources) > 1:
+            return f"no source had it among its best; its retrieval score is {score:.4f}"
+        return f"its retrieval score is {score:.4f}, and the lowest retrieved is {lowest:.4f}"
+
+
+def _place(rows: np.ndarray, row: int) -> int | None:
+    """Where the row stands, counted from 1."""
+    found = np.flatnonzero(rows == row)
+    return int(found[0]) + 1 if len(found) else None
+
+
+def _number(value: np.floating[Any]) -> float | None:
+    """JSON knows no infinities."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,76 @@
+"""User id -> what the feature store knows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import StoreError
+from ..release import Release
+from ..stores.feature_store import UserRecord
+from .operator import Column, Columns, Config, Operator
+
+
+@dataclass(frozen=True)
+class LookUpUserConfig(Config):
+    #: Raw columns of the users table to read.
+    features: tuple[str, ...]
+
+
+class LookUpUser(Operator):
+    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
+    ``raw.interactions`` [B, S].
+
+    Interactions stand oldest first, padded with None. Features that the request brings go before those
+    of the store. A user that the store does not know has nulls for the other features and no
+    interactions; so has everybody while the store cannot be asked, and is marked as ``degraded``.
+    """
+
+    name = "look_up_user"
+    stage = "look_up"
+    config_type = LookUpUserConfig
+    config: LookUpUserConfig
+
+    def __init__(self, config: LookUpUserConfig, release: Release) -> None:
+        super().__init__(config, release)
+        self._store = release.store
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("user_id", "user_features")
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return (
+            Column("known_user", "bool"),
+            Column("degraded", "bool"),
+            *(Column(f"raw.{name}", "object") for name in self.config.features),
+            Column("raw.interactions", "object", (None,)),
+        )
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        users = columns["user_id"].tolist()
+        records: list[UserRecord | None]
+        try:
+            records, degraded = self._store.get_many(users), False
+        except StoreError:
+            # A poorer answer is better than none.
+            records, degraded = [None] * len(users), True
+        found: dict[str, np.ndarray] = {
+            "known_user": np.array([record is not None for record in records], dtype=bool),
+            "degraded": np.full(len(users), degraded),
+        }
+        features = [
+            {**record.features, **given} if record else given
+            for record, given in zip(records, columns["user_features"].tolist(), strict=True)
+        ]
+        for name in self.config.features:
+            found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
+            for row, each in enumerate(features):
+                values[row] = each.get(name)
+        longest = max((len(record.interactions) for record in records if record), default=0)
+        interactions = np.full((len(records), longest), None, dtype=object)
+        for row, record in enumerate(records):
+            if record:
+                interactions[row, : len(record.interactions)] = record.interactions
+        found["raw.interactions"] = interactions
+        return found

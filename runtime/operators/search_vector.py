@@ -1,0 +1,49 @@
+"""Which vector to search with: the user's, or that of an item."""
+
+import numpy as np
+
+from ..candidates.catalogue import NO_ROW
+from ..errors import RequestError
+from ..release import EMBEDDINGS, Release
+from .operator import Column, Columns, Config, Operator
+
+
+class Seek(Operator):
+    """``query`` [B, d], ``similar_to`` [B] -> ``sought`` [B, d] and ``similar_rows`` [B].
+
+    For a request that names an item, ``sought`` is that item's embedding, and ``similar_rows`` its row;
+    otherwise the query and -1.
+    """
+
+    name = "seek"
+    stage = "query"
+
+    def __init__(self, config: Config, release: Release) -> None:
+        super().__init__(config, release)
+        self._catalogue = release.catalogue
+        self._embeddings = release.array(EMBEDDINGS)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("query", "similar_to")
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return (
+            Column("sought", "float32", (self._embeddings.shape[1],)),
+            Column("similar_rows", "int64"),
+        )
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        sought = columns["query"]
+        rows = np.full(len(sought), NO_ROW, dtype=np.int64)
+        for user, item in enumerate(columns["similar_to"].tolist()):
+            if item:
+                rows[user] = self._catalogue.row(item)
+                if rows[user] < 0:
+                    raise RequestError(f"similar_to names {item[:200]!r}, which is no item here")
+        asked = np.flatnonzero(rows >= 0)
+        if len(asked):
+            sought = sought.copy()
+            sought[asked] = self._embeddings[rows[asked]]
+        return {"sought": sought, "similar_rows": rows}

@@ -1,0 +1,247 @@
+"""The embedded feature store: a SQLite file in WAL mode, many readers, one writer at a time."""
+
+import json
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import StoreError
+from .feature_store import PATIENCE_SECONDS, Event, UserRecord
+
+#: ``event_counts``: at least as many as a user has events; exact after these were cut.
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, features TEXT NOT NULL, interactions
+TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (user_id TEXT, event_id TEXT, item_id TEXT NOT NULL, event TEXT
+NOT NULL, time REAL NOT NULL, PRIMARY KEY (user_id, event_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event_counts (user_id TEXT PRIMARY KEY, events INTEGER NOT NULL)
+WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS switched_off (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
+COMMIT;
+"""
+#: SQLite's default limit of variables in a statement was 999 for most of its life.
+_VARIABLES = 900
+#: So many users get the deadline once, twice as many twice: a large batch is no hanging store.
+_USERS_A_DEADLINE = 100
+#: Virtual-machine steps between two looks at the clock: some ten microseconds.
+_STEPS = 1000
+#: A user's events are cut when there are this many times as many as are kept.
+_SLACK = 1.25
+#: Events come by time and go to their user's place: a writer needs many pages at hand. KiB.
+_WRITER_CACHE = 64 * 1024
+
+
+class SqliteFeatureStore:
+    """A ``FeatureStore`` in one file, which is opened when it is first needed.
+
+    A file that is missing or damaged now may be there and whole at the next call; one that was
+    replaced is let go. Threads may share a store: one of them is served at a time.
+
+    Args:
+        path: the file; it is made where it is missing, unless ``read_only``. A file that an older
+            version has written gets the tables that it lacks, unless ``read_only``.
+        read_only: open without the right to write, as the server does.
+        deadline_s: seconds after which a call fails, for every hundred users of it; None: it waits
+            for other writers.
+        kept: how many events of a user are kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        read_only: bool = False,
+        *,
+        deadline_s: float | None = None,
+        kept: int = 1000,
+    ) -> None:
+        self.path = path
+        self._read_only, self._deadline, self._kept = read_only, deadline_s, kept
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._until = 0.0
+        self._lock = threading.RLock()
+
+    def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
+        found: dict[str, UserRecord] = {}
+        wanted = list(dict.fromkeys(user_ids))
+        with self._open("read", len(wanted)) as connection:
+            for start in range(0, len(wanted), _VARIABLES):
+                found |= self._records(connection, wanted[start : start + _VARIABLES])
+        return [found.get(user_id) for user_id in user_ids]
+
+    def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
+        with self._open("written") as connection:
+            _put(connection, records)
+
+    def record(self, events: Iterable[Event]) -> int:
+        # In the order of the table, each page is visited once.
+        rows = sorted((e.user_id, e.event_id, e.item_id, e.event, e.time) for e in events)
+        counts = Counter(row[0] for row in rows)
+        with self._open("written") as connection:
+            new = connection.executemany(
+                "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)", rows
+            )
+            connection.executemany(
+                "INSERT INTO event_counts VALUES (?, ?) "
+                "ON CONFLICT DO UPDATE SET events = events + excluded.events",
+                counts.items(),
+            )
+            self._cut(connection, list(counts))
+        return new.rowcount if rows else 0
+
+    def switched_off(self) -> frozenset[str]:
+        with self._open("read") as connection:
+            return frozenset(row[0] for row in connection.execute("SELECT * FROM switched_off"))
+
+    def switch(self, item_ids: Iterable[str], on: bool) -> None:
+        statement = (
+            "DELETE FROM switched_off WHERE item_id = ?"
+            if on
+            else "INSERT OR IGNORE INTO switched_off VALUES (?)"
+        )
+        with self._open("written") as connection:
+            connection.executemany(statement, ((item_id,) for item_id in item_ids))
+
+    def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
+        with self._open("written") as connection:
+            connection.execute("DELETE FROM users")
+            connection.execute("INSERT OR REPLACE INTO facts VALUES ('source', ?)", (source,))
+            _put(connection, records)
+
+    def source(self) -> str | None:
+        with self._open("read") as connection:
+            row = connection.execute("SELECT value FROM facts WHERE name = 'source'").fetchone()
+        return row[0] if row else None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _records(
+        self, connection: sqlite3.Connection, user_ids: Sequence[str]
+    ) -> dict[str, UserRecord]:
+        """The records of at most ``_VARIABLES`` users, by id."""
+        among = f"WHERE user_id IN ({','.join('?' * len(user_ids))})"
+        users = connection.execute(
+            f"SELECT user_id, features, interactions FROM users {among}", user_ids
+        )
+        loaded = {user_id: texts for user_id, *texts in users}
+        recorded: dict[str, list[str]] = {}
+        for user_id, item_id in connection.execute(
+            f"SELECT user_id, item_id FROM events {among} ORDER BY user_id, time, event_id",
+            user_ids,
+        ):
+            recorded.setdefault(user_id, []).append(item_id)
+        found = {}
+        for user_id in loaded.keys() | recorded.keys():
+            features, interactions = map(json.loads, loaded.get(user_id, ("{}", "[]")))
+            newest = recorded.get(user_id, [])[-self._kept :]
+            found[user_id] = UserRecord(features, interactions + newest, len(newest))
+        return found
+
+    def _cut(self, connection: sqlite3.Connection, user_ids: Sequence[str]) -> None:
+        """Delete the oldest events of those users who have by far too many."""
+        for start in range(0, len(user_ids), _VARIABLES):
+            chunk = user_ids[start : start + _VARIABLES]
+            full = connection.execute(
+                f"SELECT user_id FROM event_counts WHERE events > {self._kept * _SLACK} "
+                f"AND user_id IN ({','.join('?' * len(chunk))})",
+                chunk,
+            ).fetchall()
+            connection.executemany(
+                "DELETE FROM events WHERE user_id = ?1 AND event_id NOT IN (SELECT event_id FROM "
+                f"events WHERE user_id = ?1 ORDER BY time DESC, event_id DESC LIMIT {self._kept})",
+                full,
+            )
+            connection.executemany(
+                "UPDATE event_counts SET events = (SELECT count(*) FROM events WHERE user_id = ?1) "
+                "WHERE user_id = ?1",
+                full,
+            )
+
+    @contextmanager
+    def _open(self, purpose: str, users: int = 1) -> Iterator[sqlite3.Connection]:
+        """The connection, in a transaction that ends with the block, all or none."""
+        with self._lock:
+            allowed = (self._deadline or 0.0) * max(1, math.ceil(users / _USERS_A_DEADLINE))
+            self._until = time.monotonic() + allowed
+            doing = "opened"
+            try:
+                connection = self._connected()
+                doing = purpose
+                with connection:
+                    yield connection
+            except (sqlite3.Error, json.JSONDecodeError, UnicodeError) as error:
+                self.close()
+                raise StoreError(
+                    f"the feature store {self.path} cannot be {doing}: {_cause(error, allowed)}"
+                ) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        file = self._on_disk()
+        if self._connection is not None and file != self._file:
+            self.close()
+        if self._connection is not None:
+            return self._connection
+        if file is None and self._read_only:
+            raise StoreError(f"the feature store {self.path} does not exist")
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
+            uri=True,
+            # Triton loads a model in one thread and runs it in another; a lock keeps them apart.
+            check_same_thread=False,
+            timeout=PATIENCE_SECONDS if self._deadline is None else self._deadline,
+            isolation_level="IMMEDIATE",
+        )
+        try:
+            if self._deadline is not None:
+                connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+            if not self._read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
+                connection.executescript(_SCHEMA)
+            connection.execute("SELECT 1 FROM users LIMIT 1")
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._file = connection, self._on_disk()
+        return connection
+
+    def _on_disk(self) -> tuple[int, int] | None:
+        """Which file is there now; None where there is none."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+def _cause(error: Exception, allowed: float) -> str:
+    """What went wrong in a call that had ``allowed`` seconds."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return f"it took longer than {1000 * allowed:.0f} ms"
+    return str(error)
+
+
+def _put(connection: sqlite3.Connection, records: Iterable[tuple[str, UserRecord]]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO users VALUES (?, ?, ?)",
+        (
+            (user_id, _json(dict(record.features)), _json(list(record.loaded)))
+            for user_id, record in records
+        ),
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

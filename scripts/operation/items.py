@@ -1,0 +1,56 @@
+"""Switch items off and on: what is off is in no answer, within a second.
+
+Without --off and --on it lists what is off. A new release changes nothing of it.
+
+Examples:
+  shortlist items movielens-100k --off 50 181
+  shortlist items movielens-100k --on 50
+  shortlist items movielens-100k
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from scripts.arguments import add_recipe, opened
+from stages.errors import ShortlistError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    for way, what in (("off", "not to be shown"), ("on", "to be shown again")):
+        parser.add_argument(
+            f"--{way}", nargs="+", action="extend", default=[], metavar="ID", help=f"items {what}"
+        )
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+    from ensemble.feature_store.choice import opened_store
+    from ensemble.releases.repository import latest_release
+    from runtime.candidates.catalogue import Catalogue
+    from scripts.console import say
+
+    changed = [*arguments.off, *arguments.on]
+    twice = sorted(set(arguments.off) & set(arguments.on))
+    if twice:
+        raise ShortlistError(f"expected an item after --off or --on; got {twice[0]} after both.")
+    with opened_store(recipe, artifacts, read_only=not changed) as store:
+        if changed:
+            release = latest_release(artifacts)
+            if release is None:
+                raise ShortlistError(
+                    f"There is no release whose items could be switched. Run: shortlist export "
+                    f"{recipe.given_as}"
+                )
+            # What is off may have left the catalogue since.
+            known = store.switched_off()
+            rows = Catalogue.load(release).rows(changed)
+            for item_id, row in zip(changed, rows, strict=True):
+                if row < 0 and item_id not in known:
+                    raise ShortlistError(
+                        f"expected items of release {release.name}; it has no '{item_id}'. "
+                        "Nothing was switched."
+                    )
+            store.switch(arguments.off, on=False)
+            store.switch(arguments.on, on=True)
+        off = sorted(store.switched_off())
+    say(f"off: {', '.join(off)}" if off else "every item is on")

@@ -1,0 +1,58 @@
+"""Serve another release: the newest, unless one is named.
+
+The release is checked first: its files, its evaluation figures beside those of the served one, and
+its answers. A server that runs here loads it beside the old one and then moves to it, so no request
+is lost. Whatever goes wrong, the old one is served as before.
+
+Examples:
+  shortlist publish movielens-100k
+  shortlist publish movielens-100k --release 3 --metric recall@10 --margin 0.05
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from scripts.arguments import add_recipe, opened, whole_number
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    add_release(parser, "the newest")
+    parser.add_argument(
+        "--margin",
+        type=_share,
+        metavar="SHARE",
+        help="by what share the figure may be worse, 0.02 for 2%% (default: the recipe's)",
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="the figure to compare (default: the recipe's main one)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="publish it though its figures are worse, or missing"
+    )
+
+
+def add_release(parser: ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--release", type=whole_number(1), metavar="N", help=f"which release (default: {default})"
+    )
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+
+    from ensemble.releases.gate import Gate
+    from ensemble.releases.publish import publish
+    from scripts.console import say
+
+    gate = Gate(arguments.margin, arguments.metric, arguments.force)
+    publish(recipe, artifacts, arguments.release, gate, say)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"expected a number, and '{text}' came") from None
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"expected a number of at least 0, and {text} came")
+    return value

@@ -1,0 +1,197 @@
+"""Ask a running server (see `shortlist serve`) for users' recommendations.
+
+Examples:
+  shortlist recommend movielens-100k --user 196
+  shortlist recommend movielens-100k --user 196 --user 22 --top 5 --protocol http --json
+  shortlist recommend ratings --user 196 --item 50 --item 313     (scores of these items alone)
+  shortlist recommend movielens-100k --user 196 --filter 'genres has "Drama" and year >= 1990'
+  shortlist recommend movielens-100k --user new --feature age=31 --feature occupation=artist
+  shortlist recommend movielens-100k --user 196 --why 50 --why 181
+  shortlist recommend movielens-100k --similar-to 50
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from scripts.arguments import add_recipe, named_values, opened, whole_number
+from sources.titles import titles
+from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+
+#: What an explanation tells of an answer, beside its rank and score.
+FACTS = ("retrieval_rank", "retrieval_score", "ranker_rank", "ranker_score")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    parser.add_argument(
+        "--user",
+        dest="users",
+        action="append",
+        metavar="ID",
+        help="a user's id as it is in the data; give it again for several users",
+    )
+    parser.add_argument(
+        "--top",
+        type=whole_number(1),
+        metavar="N",
+        help="items for each user (default: the recipe's, or every --item)",
+    )
+    parser.add_argument(
+        "--item",
+        dest="items",
+        action="append",
+        metavar="ID",
+        help="score this item for each user instead of finding some; give it again for several",
+    )
+    parser.add_argument(
+        "--exclude", action="append", metavar="ID", help="an item to leave out; may be repeated"
+    )
+    parser.add_argument(
+        "--filter", metavar="CONDITION", help="""such as 'genres has "Drama" and year >= 1990'"""
+    )
+    parser.add_argument(
+        "--feature",
+        dest="features",
+        action="append",
+        metavar="NAME=VALUE",
+        help="a feature of a user whom the store does not know; may be repeated",
+    )
+    parser.add_argument(
+        "--temperature", type=float, metavar="T", help="above 0: draw the items by their scores"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="makes a draw repeatable")
+    parser.add_argument(
+        "--diversity",
+        type=float,
+        metavar="W",
+        help="0 to 1: how much likeness counts against items",
+    )
+    parser.add_argument(
+        "--similar-to", metavar="ID", help="the items most like this one, instead of a user's"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="say of each item how it came into the answer"
+    )
+    parser.add_argument(
+        "--why",
+        action="append",
+        metavar="ID",
+        help="say why this item is, or is not, in the answer; may be repeated",
+    )
+    parser.add_argument(
+        "--protocol", choices=["grpc", "http"], default="grpc", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--url",
+        metavar="HOST:PORT",
+        help="the server's address for that protocol (default: the one `shortlist serve` started)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+    from ensemble.triton.client import Client
+
+    if not arguments.users and not arguments.similar_to:
+        raise ShortlistError("expected --user ID, or --similar-to ID of an item; got neither.")
+    users = arguments.users or [""]
+    url = arguments.url or _running(artifacts, arguments.recipe, arguments.protocol)
+    with Client(url, arguments.protocol) as client:
+        answer = client.recommend(
+            users,
+            arguments.top,
+            exclude_item_ids=_for_each(users, arguments.exclude),
+            candidate_item_ids=_for_each(users, arguments.items),
+            filter=arguments.filter,
+            user_features=named_values(arguments.features or [], "--feature NAME=VALUE") or None,
+            temperature=arguments.temperature,
+            seed=arguments.seed,
+            diversity=arguments.diversity,
+            similar_to=arguments.similar_to,
+            explain=arguments.explain or None,
+            explain_item_ids=_for_each(users, arguments.why),
+        )
+    title_of = titles(recipe, artifacts)
+    rows = zip(
+        users,
+        answer.known_user.tolist(),
+        answer.degraded.tolist(),
+        answer.explanations,
+        answer.item_ids.tolist(),
+        answer.scores.tolist(),
+        strict=True,
+    )
+    answers = [
+        {
+            "user_id": user,
+            "known_user": known,
+            "degraded": degraded,
+            # Where fewer items remain than were asked for, the tail is empty.
+            "recommendations": [
+                {"item_id": item, "title": title_of.get(item), "score": score}
+                for item, score in zip(items, scores, strict=True)
+                if item
+            ],
+            **({"explanation": explanation} if explanation else {}),
+        }
+        for user, known, degraded, explanation, items, scores in rows
+    ]
+    if arguments.json:
+        print(json.dumps(answers, ensure_ascii=False, indent=2))
+    else:
+        _print_tables(answers)
+
+
+def _for_each(users: list[str], items: list[str] | None) -> list[list[str]] | None:
+    return [items] * len(users) if items else None
+
+
+def _running(artifacts: Artifacts, recipe: str, protocol: str) -> str:
+    from ensemble.triton.server import read_address
+
+    address = read_address(artifacts)
+    if address is None:
+        raise ShortlistError(
+            f"No server of this recipe runs here. Start one in another terminal with: "
+            f"shortlist serve {recipe} (or name one elsewhere with --url)."
+        )
+    return address.grpc if protocol == "grpc" else address.http
+
+
+def _print_tables(answers: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from scripts.console import say, show
+
+    for answer in answers:
+        table = Table(title=_title(answer), title_justify="left")
+        story = answer.get("explanation", {"items": [], "named": []})
+        told = [name for name in FACTS if any(name in each for each in story["items"])]
+        table.add_column("#", justify="right")
+        table.add_column("item")
+        table.add_column("title")
+        table.add_column("score", justify="right")
+        for name in told:
+            table.add_column(name.replace("_", " "), justify="right")
+        facts = {each["item_id"]: each for each in story["items"]}
+        for place, item in enumerate(answer["recommendations"], start=1):
+            more = [_shown(facts[item["item_id"]].get(name)) for name in told]
+            shown = (item["item_id"], item["title"] or "", f"{item['score']:.4f}")
+            table.add_row(str(place), *shown, *more)
+        show(table)
+        for each in story["named"]:
+            say(f"{each['item_id']}: {each['reason'].replace('_', ' ')}, {each['detail']}")
+
+
+def _title(answer: dict[str, Any]) -> str:
+    if answer["degraded"]:
+        return f"User {answer['user_id']} (the feature store cannot be reached)"
+    unknown = "" if answer["known_user"] else " (nobody knows this user)"
+    return f"User {answer['user_id']}{unknown}" if answer["user_id"] else "Similar items"
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,85 @@
+"""Record interactions as they happen: they count in the next answer.
+
+An event with an id, or with a time, counts once, however often it is recorded.
+
+Examples:
+  shortlist record movielens-100k --user 196 --item 50
+  shortlist record ./shop.toml --user c7 --item p3 --event bought --event-id order-981-1
+  shortlist record ./shop.toml --file events.jsonl     (user_id, item_id, event, event_id, time)
+  tail -f events.jsonl | shortlist record ./shop.toml --file -
+"""
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from scripts.arguments import add_recipe, opened
+from stages.errors import ShortlistError
+
+if TYPE_CHECKING:
+    from runtime.stores.feature_store import FeatureStore
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    parser.add_argument("--user", metavar="ID", help="as it is in the data")
+    parser.add_argument("--item", metavar="ID", help="as it is in the data")
+    parser.add_argument(
+        "--event",
+        default="interaction",
+        metavar="NAME",
+        help="what happened (default: %(default)s)",
+    )
+    parser.add_argument("--event-id", metavar="ID", help="one event has one id (default: made up)")
+    parser.add_argument(
+        "--time", type=float, metavar="SECONDS", help="Unix time of the event (default: now)"
+    )
+    parser.add_argument("--file", metavar="FILE", help="JSON, an event a line; - reads the input")
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+    given = (arguments.user is not None, arguments.item is not None, arguments.file is not None)
+    if given not in ((True, True, False), (False, False, True)):
+        raise ShortlistError("expected --user ID and --item ID, or --file FILE.")
+    from ensemble.feature_store.choice import opened_store
+    from runtime.stores.feature_store import Event
+    from scripts.console import say
+
+    with opened_store(recipe, artifacts) as store:
+        if arguments.file is not None:
+            _record_file(arguments.file, store)
+            return
+        event = Event.of(
+            arguments.user, arguments.item, arguments.event, arguments.event_id, arguments.time
+        )
+        new = store.record([event])
+        say("recorded" if new else "recorded before: it counts once")
+
+
+def _record_file(file: str, store: "FeatureStore") -> None:
+    from ensemble.feature_store.event_file import record_lines
+    from scripts.console import say
+
+    began, total, new = time.monotonic(), 0, 0
+
+    def count(events: int, of_them_new: int) -> None:
+        nonlocal total, new
+        total, new = total + events, new + of_them_new
+
+    try:
+        if file == "-":
+            record_lines(store, sys.stdin.buffer, count)
+        else:
+            with open(file, "rb") as stream:
+                record_lines(store, stream, count)
+    except FileNotFoundError:
+        raise ShortlistError(f"There is no file {file}.") from None
+    finally:
+        seconds = max(time.monotonic() - began, 1e-3)
+        if total:
+            say(
+                f"{total:,} events, {new:,} of them new, in {seconds:.1f} s "
+                f"({total / seconds:,.0f} a second)"
+            )

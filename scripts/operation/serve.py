@@ -1,0 +1,44 @@
+"""Start Triton on a recipe's release, and stop it on Ctrl-C.
+
+It serves the release that was published last, or the newest where none was (`shortlist publish`).
+Ports that are not given are Triton's usual ones, or free ones where those are busy. The log of the
+server goes to a file in the recipe's artifacts.
+
+Examples:
+  shortlist serve movielens-100k
+  shortlist serve movielens-100k --http-port 9000 --grpc-port 9001
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from scripts.arguments import add_recipe, opened, whole_number
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    for name in ("http", "grpc", "metrics"):
+        parser.add_argument(
+            f"--{name}-port", type=whole_number(1, 65535), metavar="PORT", help=f"port for {name}"
+        )
+
+
+def run(arguments: Namespace) -> None:
+    recipe, artifacts = opened(arguments)
+
+    from ensemble.feature_store.choice import store_of
+    from ensemble.triton.server import serve
+    from scripts.console import say
+
+    serve(
+        artifacts,
+        arguments.recipe,
+        say,
+        host=arguments.host,
+        http_port=arguments.http_port,
+        grpc_port=arguments.grpc_port,
+        metrics_port=arguments.metrics_port,
+        store=store_of(recipe, artifacts),
+    )

@@ -1,0 +1,171 @@
+"""Check what the commands need of this machine. Every line is ok or a problem with its remedy.
+
+Ends with status 1 where there is a problem.
+
+Example:
+  shortlist doctor
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from ctypes.util import find_library
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+
+PACKAGES = (
+    "nvtabular", "merlin-core", "merlin-dataloader", "merlin-models", "merlin-systems", "tf-keras",
+    "dask", "distributed", "pandas", "numpy", "pyarrow", "onnx", "onnxruntime", "tf2onnx",
+    "faiss-cpu", "tritonclient", "pydantic", "requests", "optuna", "matplotlib",
+)  # fmt: skip
+#: The environment holds one of them, whichever extra was installed.
+TENSORFLOW = ("tensorflow-cpu", "tensorflow")
+GIGABYTES_OF_MEMORY = 4
+GIGABYTES_OF_DISK = 2
+_INSTALL = "make install"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One checked thing; ``remedy`` is empty where it is as it should be."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--offline", action="store_true", help="leave out whether data can be downloaded"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    from scripts.console import say
+
+    problems = 0
+    for finding in _findings(arguments.offline):
+        problems += bool(finding.remedy)
+        mark = "problem" if finding.remedy else "ok"
+        say(f"{mark:<8}{finding.what:<22}{finding.found}")
+        if finding.remedy:
+            say(f"{'':<8}{'':<22}-> {finding.remedy}")
+    say(f"{problems} problem{'' if problems == 1 else 's'}")
+    return 1 if problems else 0
+
+
+def _findings(offline: bool) -> Iterator[Finding]:
+    yield _machine()
+    yield _python()
+    for name in PACKAGES:
+        yield _package(name)
+    yield _package(*TENSORFLOW)
+    yield _libpython()
+    yield _triton()
+    yield _gpu()
+    yield _memory()
+    yield _disk()
+    if not offline:
+        yield _data()
+
+
+def _machine() -> Finding:
+    found = f"{platform.system()} {platform.machine()}"
+    wrong = "Triton's binaries are for Linux on x86_64: use such a machine"
+    return Finding("machine", found, "" if found == "Linux x86_64" else wrong)
+
+
+def _python() -> Finding:
+    right = (3, 11) <= sys.version_info[:2] < (3, 13)
+    wrong = f"the packages are locked for Python 3.11 and 3.12: {_INSTALL}"
+    return Finding("python", platform.python_version(), "" if right else wrong)
+
+
+def _package(*names: str) -> Finding:
+    """Read from the package's metadata: importing TensorFlow would take seconds."""
+    for name in names:
+        try:
+            return Finding(name, version(name))
+        except PackageNotFoundError:
+            continue
+    return Finding(" or ".join(names), "not installed", _INSTALL)
+
+
+def _libpython() -> Finding:
+    name = f"libpython{sys.version_info[0]}.{sys.version_info[1]}.so.1.0"
+    beside = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib", name)
+    if beside.exists():
+        return Finding("libpython", str(beside))
+    if find_library(name.removeprefix("lib").removesuffix(".so.1.0")):
+        return Finding("libpython", name)
+    remedy = f"Triton needs it; on Debian: apt-get install {name.removesuffix('.so.1.0')}"
+    return Finding("libpython", f"{name} not found", remedy)
+
+
+def _triton() -> Finding:
+    on_path = shutil.which("tritonserver")
+    if on_path:
+        return Finding("tritonserver", on_path)
+    try:
+        wheel = distribution("nvidia-pytriton")
+    except PackageNotFoundError:
+        return Finding("tritonserver", "not found", f"{_INSTALL} (package nvidia-pytriton)")
+    binary = Path(str(wheel.locate_file("pytriton/tritonserver/bin/tritonserver")))
+    if not binary.exists():
+        remedy = "the package nvidia-pytriton is incomplete: rm -r .venv and then make install"
+        return Finding("tritonserver", f"{binary} is missing", remedy)
+    return Finding("tritonserver", f"of nvidia-pytriton {wheel.version}")
+
+
+def _gpu() -> Finding:
+    """No GPU is no problem: everything runs without one."""
+    try:
+        ended = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Finding("gpu", "none: the CPU is used")
+    seen = [line for line in ended.stdout.splitlines() if line.startswith("GPU ")]
+    if ended.returncode != 0 or not seen:
+        return Finding("gpu", "none: the CPU is used")
+    try:
+        version("cudf-cu12")
+    except PackageNotFoundError:
+        return Finding("gpu", f"{len(seen)}, not used", f"SHORTLIST_EXTRA=gpu {_INSTALL}")
+    return Finding("gpu", f"{len(seen)}: {seen[0].split(' (UUID')[0]}")
+
+
+def _memory() -> Finding:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) / 1e6
+    enough = free >= GIGABYTES_OF_MEMORY
+    remedy = "" if enough else f"training takes up to {GIGABYTES_OF_MEMORY} GB: end other programs"
+    return Finding("free memory", f"{free:.1f} GB", remedy)
+
+
+def _disk() -> Finding:
+    from stages.artifacts import artifacts_root
+
+    root = artifacts_root().absolute()
+    place = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    enough = free >= GIGABYTES_OF_DISK
+    remedy = "" if enough else "free some, or set SHORTLIST_ARTIFACTS to a folder elsewhere"
+    return Finding("free disk", f"{free:.1f} GB for {root}", remedy)
+
+
+def _data() -> Finding:
+    from sources.datasets.movielens_files import reachable
+    from stages.errors import ShortlistError
+
+    try:
+        return Finding("data movielens-100k", reachable())
+    except ShortlistError as error:
+        named = os.environ.get("SHORTLIST_DATA")
+        return Finding("data movielens-100k", f"SHORTLIST_DATA={named or ''}", str(error))

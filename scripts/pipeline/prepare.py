@@ -1,0 +1,65 @@
+"""Read a recipe's data, check it, encode it and split it into train, valid and test.
+
+What is up to date is kept. The data set movielens-100k is downloaded unless a local folder has it.
+
+Examples:
+  shortlist prepare movielens-100k
+  shortlist prepare movielens-100k --data-dir ~/data
+  shortlist prepare ./shop.toml --workers 4
+  shortlist prepare ./shop.toml --engine dask
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from scripts.arguments import add_data_dir, add_force, add_recipe, opened, whole_number
+from workflows.engines.choice import ENGINES
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_recipe(parser)
+    add_data_dir(parser)
+    add_force(parser)
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what does the work; the output is the same (default: cudf where there is a GPU, "
+        "dask with --workers or --scheduler, else polars)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=whole_number(1),
+        default=1,
+        metavar="N",
+        help="processes of a Dask cluster on this machine (default: 1, no cluster)",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a running Dask scheduler, such as tcp://10.0.0.5:8786",
+    )
+
+
+def run(arguments: Namespace) -> None:
+    if arguments.own_process:
+        import shims.without_tensorflow  # noqa: F401  seconds of importing less
+    recipe, artifacts = opened(arguments)
+    from scripts.console import say
+    from sources.ingest import ingest
+
+    ingest(recipe, artifacts, arguments.data_dir, say, force=arguments.force)
+
+    from scripts.console import rows_bar
+    from workflows.prepare import prepare
+
+    with rows_bar() as progress:
+        prepare(
+            recipe,
+            artifacts,
+            force=arguments.force,
+            engine=arguments.engine,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            say=say,
+            progress=progress,
+        )

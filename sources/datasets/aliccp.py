@@ -1,0 +1,202 @@
+"""Source ``aliccp``: which shown item a customer of Taobao clicked on, from Ali-CCP.
+
+X. Ma et al., "Entire space multi-task model", SIGIR 2018; tianchi.aliyun.com/dataset/408, for
+research. Taken from a folder ``aliccp`` with the official CSV files, or with Parquet files that
+have the columns below; where there is neither, rows made up by the generator that Merlin Models
+ships. Those are labelled synthetic: ids follow a log-normal distribution, clicks a coin, so they
+measure the machinery and never quality.
+
+Tables:
+    interactions: user_id, item_id, click, conversion, all int64, in the order of the files
+    users, items: the id and ``USER`` or ``ITEM``, all int64; of several rows of an id the first
+        counts
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from recipes.schema.recipe import Recipe
+from sources.files import given_folder
+from sources.tables import RawTable, RawTables
+from stages.errors import ShortlistError
+
+ADDRESS = "https://tianchi.aliyun.com/dataset/408"
+#: Columns and the numbers that the official files know them by.
+USER = {
+    "user_id": "101",
+    "user_profile": "121",
+    "user_group": "122",
+    "user_gender": "124",
+    "user_age": "125",
+    "user_consumption_1": "126",
+    "user_consumption_2": "127",
+    "user_is_occupied": "128",
+    "user_geography": "129",
+}
+ITEM = {
+    "item_id": "205",
+    "item_category": "206",
+    "item_shop": "207",
+    "item_brand": "216",
+    "item_intention": "210",
+}
+TARGETS = ("click", "conversion")
+COLUMNS = (*USER, *ITEM, *TARGETS)
+#: A line's features: number, value and weight, between control characters.
+_SEPARATORS = re.compile("[\x01\x02\x03]")
+_HINT = (
+    f"Expected the official sample_skeleton_train.csv and common_features_train.csv ({ADDRESS}), "
+    f"or Parquet files with the columns {', '.join(COLUMNS)}."
+)
+
+
+def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+    """The three tables.
+
+    Raises:
+        ShortlistError: a folder is there and holds neither form, or a file is damaged.
+    """
+    folder = _folder(data_dir)
+    if folder is None:
+        rows = recipe.source.rows
+        say(f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)")
+        return _tables(_synthetic(rows, recipe.source.catalogue), f"{rows:,} synthetic rows")
+    say(f"reading Ali-CCP of {folder}")
+    official = any(folder.rglob("sample_skeleton_train.csv"))
+    found = _official(folder) if official else _parquet(folder)
+    return _tables(pa.concat_tables(found), str(folder))
+
+
+def inputs(recipe: Recipe) -> list[str]:
+    """What the tables depend on beside the recipe: the folder, or None where they are made up."""
+    return [str(_folder(None))]
+
+
+def _folder(data_dir: Path | None) -> Path | None:
+    given = given_folder(data_dir)
+    if given is None:
+        return None
+    if (given / "aliccp").is_dir():
+        return given / "aliccp"
+    # SHORTLIST_DATA may well be a folder of other data sets.
+    return data_dir
+
+
+def _tables(rows: pa.Table, origin: str) -> RawTables:
+    def first_of(names: list[str]) -> pa.Table:
+        again = rows[names[0]].to_pandas().duplicated()
+        return rows.select(names).filter(pa.array(~again))
+
+    interactions = rows.select(["user_id", "item_id", *TARGETS])
+    return RawTables(
+        RawTable("interactions", origin, interactions),
+        RawTable("users", origin, first_of(list(USER))),
+        RawTable("items", origin, first_of(list(ITEM))),
+    )
+
+
+def _synthetic(rows: int, catalogue: int) -> pa.Table:
+    with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+        file = Path(folder) / "rows.parquet"
+        numbers = [str(rows), str(catalogue)]
+        command = [sys.executable, "-m", "sources.datasets.aliccp_synthetic", *numbers, str(file)]
+        root = Path(__file__).parents[2]
+        ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise ShortlistError(
+                f"Merlin's generator failed to make {rows:,} rows: {ended.stderr.strip()[-500:]} "
+                f"Lower source.rows, or give the real files ({ADDRESS})."
+            )
+        return pa.parquet.read_table(file, columns=list(COLUMNS))
+
+
+def _parquet(folder: Path) -> Iterator[pa.Table]:
+    files = sorted(file for file in folder.rglob("*.parquet") if file.is_file())
+    if not files:
+        raise ShortlistError(f"{folder} holds no Ali-CCP. {_HINT}")
+    for file in files:
+        try:
+            table = pa.parquet.ParquetFile(file).read(columns=list(COLUMNS))
+        except (pa.ArrowException, OSError) as error:
+            raise ShortlistError(
+                f"{file} cannot be read as Parquet: {error}. It is damaged or cut off; make it "
+                f"again of the files of {ADDRESS}."
+            ) from error
+        missing = [name for name in COLUMNS if name not in table.column_names]
+        if missing:
+            raise ShortlistError(f"{file} has no column {', '.join(missing)}. {_HINT}")
+        yield pa.table({name: _whole_numbers(table, name, file) for name in COLUMNS})
+
+
+def _whole_numbers(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
+    try:
+        return table[name].cast(pa.int64())
+    except pa.ArrowException as error:
+        raise ShortlistError(
+            f"Column '{name}' of {file} must hold whole numbers: {error}. {_HINT}"
+        ) from error
+
+
+def _official(folder: Path) -> Iterator[pa.Table]:
+    """The official training and test files, a million rows at a time."""
+    for part in ("train", "test"):
+        skeleton = next(folder.rglob(f"sample_skeleton_{part}.csv"), None)
+        if skeleton is None:
+            continue
+        common = next(folder.rglob(f"common_features_{part}.csv"), None)
+        if common is None:
+            raise ShortlistError(
+                f"{folder} has {skeleton.name} and no common_features_{part}.csv. {_HINT}"
+            )
+        shared = dict(_lines(common, USER, 0))
+        lines = _lines(skeleton, ITEM, 3)
+        while block := list(islice(lines, 1_000_000)):
+            absent = next((key for key, _ in block if key not in shared), None)
+            if absent is not None:
+                raise ShortlistError(
+                    f"{skeleton} names the common features {absent}, which {common.name} does not "
+                    f"hold: it is cut off, or of another part. Fetch both again from {ADDRESS}."
+                )
+            yield _of_rows([shared[key] + numbers for key, numbers in block])
+
+
+def _lines(path: Path, columns: dict[str, str], before: int) -> Iterator[tuple[str, list[int]]]:
+    """Of every line the key of its common features, and its numbers.
+
+    A line holds ``before`` fields (none, or its own number, click and conversion), that key, how
+    many features follow, and these. The numbers are the values of the features ``columns`` in their
+    order, 0 for one that is not there, and then click and conversion.
+    """
+    number = 0
+    with path.open(encoding="latin-1") as file:  # ASCII in truth; anything else is no number
+        for number, line in enumerate(file, start=1):
+            try:
+                *front, key, _, features = line.rstrip("\n").split(",")
+                parts = _SEPARATORS.split(features)
+                if len(front) != before or len(parts) % 3 or not parts[-1]:
+                    raise ValueError("a field is missing")
+                found = dict(zip(parts[::3], parts[1::3], strict=True))
+                values = [int(found.get(each, 0)) for each in columns.values()]
+                yield key, values + [int(label) for label in front[1:]]
+            except ValueError as error:
+                raise ShortlistError(
+                    f"{path}:{number} is no line of Ali-CCP ({error}). Expected "
+                    f"{'id, click, conversion, ' if before else ''}key of common features, number "
+                    "of features and features between commas: it is cut off, or another file. "
+                    f"Fetch it again from {ADDRESS}."
+                ) from error
+    if number == 0:
+        raise ShortlistError(f"{path} is empty. Fetch it again from {ADDRESS}.")
+
+
+def _of_rows(rows: list[list[int]]) -> pa.Table:
+    columns = [pa.array(column, pa.int64()) for column in zip(*rows, strict=True)]
+    return pa.table(dict(zip(COLUMNS, columns, strict=True)))

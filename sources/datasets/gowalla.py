@@ -1,0 +1,110 @@
+"""Source ``gowalla``: who checked in where, with the test part that LightGCN and its successors publish on.
+
+X. He et al., "LightGCN: simplifying and powering graph convolution network for recommendation", SIGIR 2020;
+check-ins of SNAP (E. Cho, S. Myers, J. Leskovec, KDD 2011), users and places with at least ten of them.
+
+Tables:
+    interactions: user_id int64, item_id int64, held_out bool
+    users: user_id int64, places int64
+    items: item_id int64
+
+``held_out``: the pair belongs to the published test part. ``places``: how many the user has in the others.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recipes.schema.recipe import Recipe
+from sources.files import Dataset, Files, local
+from sources.files import inputs as inputs
+from sources.tables import RawTable, RawTables
+from stages.errors import ShortlistError
+
+TRAIN, TEST, GRAPH = "train.txt", "test.txt", "s_adj_mat.npz"
+URL = "https://github.com/gusye1234/LightGCN-PyTorch/tree/master/data/gowalla"
+DATASET = Dataset(
+    title="Gowalla as split for LightGCN",
+    folder="gowalla",
+    # The graph is what LightGCN's code keeps of the training part.
+    forms=((TRAIN, TEST), (GRAPH, TEST)),
+    archives=("gowalla.zip",),
+    by_hand=(
+        f"Fetch {TRAIN} and {TEST} from {URL} and give the folder that holds them: --data-dir FOLDER, or "
+        "the environment variable SHORTLIST_DATA."
+    ),
+)
+
+
+def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+    """The three tables: the training part, then the test part.
+
+    Raises:
+        ShortlistError: the files cannot be had, or are damaged.
+    """
+    files = local(DATASET, data_dir, say)
+    if files is None:
+        raise ShortlistError(f"{DATASET.title} is not here. {DATASET.by_hand}")
+    say(f"reading {DATASET.title} of {files.origin}")
+    test = _lists(files, TEST)
+    training = _lists(files, TRAIN) if TRAIN in files.content else _graph(files, test)
+    users, items = np.concatenate([training, test]).T
+    held_out = np.arange(len(users)) >= len(training)
+    everyone, row = np.unique(users, return_inverse=True)
+    places = np.bincount(row[~held_out], minlength=len(everyone))
+    interactions = {"user_id": users, "item_id": items, "held_out": held_out}
+    return RawTables(
+        RawTable("interactions", files.origin, pa.table(interactions)),
+        RawTable("users", files.origin, pa.table({"user_id": everyone, "places": places})),
+        RawTable("items", files.origin, pa.table({"item_id": np.unique(items)})),
+    )
+
+
+def _lists(files: Files, name: str) -> np.ndarray:
+    """Pairs int64 [n, 2] of lines ``user item item …``; a user without items has a line, too."""
+    pairs: list[tuple[int, int]] = []
+    for number, line in enumerate(files.content[name].splitlines(), 1):
+        try:
+            user, *items = map(int, line.split())
+        except ValueError as error:
+            raise ShortlistError(
+                f"Line {number} of {name} of {files.origin} is damaged: expected whole numbers, a user and "
+                f"the user's items, and `{line[:60].decode(errors='replace')}` came. {DATASET.by_hand}"
+            ) from error
+        pairs += [(user, item) for item in items]
+    if not pairs:
+        raise ShortlistError(f"{name} of {files.origin} holds no pair. {DATASET.by_hand}")
+    return np.array(pairs, np.int64)
+
+
+def _graph(files: Files, test: np.ndarray) -> np.ndarray:
+    """Pairs int64 [n, 2] of the symmetric adjacency matrix of all users, then all items.
+
+    The matrix does not say where the items begin: with the first column that an edge of a user leads to.
+    """
+    from scipy import sparse
+
+    where = f"{GRAPH} of {files.origin}"
+    try:
+        matrix = sparse.load_npz(io.BytesIO(files.content[GRAPH])).tocoo()
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ShortlistError(f"{where} cannot be read: {error}. {DATASET.by_hand}") from error
+    upper = matrix.row < matrix.col
+    rows, columns = matrix.row[upper].astype(np.int64), matrix.col[upper].astype(np.int64)
+    if not len(rows) or rows.max() >= columns.min():
+        raise ShortlistError(
+            f"{where} is not a graph of users and items: expected every edge to lead from one of the first "
+            f"rows, the users, to a later one, the items. {DATASET.by_hand}"
+        )
+    first_item = int(columns.min())
+    if test[:, 0].max() >= first_item or test[:, 1].max() >= matrix.shape[0] - first_item:
+        raise ShortlistError(
+            f"{where} and {TEST} do not belong together: the graph has {first_item:,} users and "
+            f"{matrix.shape[0] - first_item:,} items, and {TEST} names others. {DATASET.by_hand}"
+        )
+    order = np.lexsort((columns, rows))
+    return np.stack([rows[order], columns[order] - first_item], axis=1)

@@ -1,0 +1,157 @@
+"""Where the files of MovieLens-100K come from: a local folder, GroupLens, or a wheel on PyPI.
+
+The data may be used for research and must not be passed on (see its README at grouplens.org), so it
+is fetched by whoever uses it and is no part of this project.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin
+
+from sources.download import UnreachableError, answer, download
+from sources.files import Dataset, Files, in_archive, local
+from stages.artifacts import downloads
+from stages.errors import ShortlistError
+
+ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+WHEEL = "recbole-1.2.1-py3-none-any.whl"
+WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
+#: Of ``u.data``, and of the lines after the header in the wheel's ``.inter``: they are the same.
+RATINGS_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
+
+GROUPLENS_NAMES = ("u.data", "u.user", "u.item", "u.genre")
+RECBOLE_NAMES = ("ml-100k.inter", "ml-100k.user", "ml-100k.item")
+
+_BY_HAND = (
+    f"Fetch {ZIP_URL} on a machine that can, and give the folder that holds it: "
+    "--data-dir FOLDER, or the environment variable SHORTLIST_DATA."
+)
+
+
+DATASET = Dataset(
+    title="MovieLens-100K",
+    folder="ml-100k",
+    forms=(GROUPLENS_NAMES, RECBOLE_NAMES),
+    archives=("ml-100k.zip", WHEEL),
+    by_hand=_BY_HAND,
+)
+
+
+def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
+    """The files, GroupLens' or RecBole's, from the first place that has them.
+
+    A place that does not answer is passed over.
+
+    Raises:
+        ShortlistError: ``data_dir`` does not hold them, no place has them, or the ratings are not
+            MovieLens-100K's.
+    """
+    local = _local(data_dir, say)
+    if local is not None:
+        return local
+    for archive in _archives():
+        if archive.exists():
+            return _in_archive(archive)
+    for archive, fetch in zip(_archives(), (_fetch_zip, _fetch_wheel), strict=True):
+        try:
+            fetch(archive, say)
+            return _in_archive(archive)
+        except ShortlistError as error:
+            say(f"{archive.name} is passed over: {error}")
+    raise ShortlistError(f"MovieLens-100K could not be downloaded from anywhere. {_BY_HAND}")
+
+
+def _archives() -> tuple[Path, Path]:
+    """Where the downloads lie: GroupLens' zip, and the wheel."""
+    return downloads() / "ml-100k.zip", downloads() / WHEEL
+
+
+def _local(data_dir: Path | None, say: Callable[[str], None]) -> Files | None:
+    files = local(DATASET, data_dir, say)
+    return None if files is None else _verified(files)
+
+
+def _in_archive(archive: Path) -> Files:
+    """The files in GroupLens' zip or in the wheel, which is a zip as well."""
+    return _verified(in_archive(DATASET, archive))
+
+
+def ratings(files: Files) -> bytes:
+    """Lines of user, item, rating and timestamp between tabs, as in ``u.data``."""
+    if "u.data" in files.content:
+        return files.content["u.data"].replace(b"\r\n", b"\n")
+    return files.content["ml-100k.inter"].replace(b"\r\n", b"\n").partition(b"\n")[2]
+
+
+def _verified(files: Files) -> Files:
+    found = hashlib.sha256(ratings(files)).hexdigest()
+    if found != RATINGS_SHA256:
+        raise ShortlistError(
+            f"The ratings in {files.origin} are not those of MovieLens-100K: expected SHA-256 "
+            f"{RATINGS_SHA256}, and {found} came. The file is damaged, or is another data set."
+        )
+    return files
+
+
+def _fetch_zip(target: Path, say: Callable[[str], None]) -> None:
+    say(f"asking {ZIP_URL}")
+    download(ZIP_URL, target, _holds_the_data, say)
+
+
+def _holds_the_data(path: Path) -> None:
+    _in_archive(path)
+
+
+def _fetch_wheel(target: Path, say: Callable[[str], None]) -> None:
+    """The wheel is read as an archive; its package is neither installed nor imported."""
+    say(f"asking {_index()} for {WHEEL}")
+    download(_wheel_url(), target, _is_the_wheel, say)
+
+
+def _index() -> str:
+    return os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/recbole/"
+
+
+def _wheel_url() -> str:
+    with answer(_index(), {"Accept": "application/vnd.pypi.simple.v1+json"}) as response:
+        try:
+            files = response.json()["files"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreachableError("the index did not answer in JSON (PEP 691)") from error
+    for file in files:
+        if file["filename"] == WHEEL:
+            return urljoin(_index(), file["url"])
+    raise UnreachableError(f"the index does not list {WHEEL}")
+
+
+def _is_the_wheel(path: Path) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != WHEEL_SHA256:
+        raise ShortlistError(f"expected SHA-256 {WHEEL_SHA256}, and {found} came")
+
+
+def reachable() -> str:
+    """Where ``find`` would get the files now; nothing is downloaded.
+
+    Raises:
+        ShortlistError: nowhere.
+    """
+    local = _local(None, lambda line: None)
+    if local is not None:
+        return local.origin
+    for archive in _archives():
+        if archive.exists():
+            return str(archive)
+    try:
+        answer(ZIP_URL, {}).close()
+        return ZIP_URL
+    except UnreachableError:
+        pass
+    try:
+        return _wheel_url()
+    except UnreachableError as error:
+        raise ShortlistError(
+            f"neither GroupLens nor a package index answers. {_BY_HAND}"
+        ) from error

@@ -1,0 +1,164 @@
+"""The engines ``dask`` and ``cudf``: NVTabular fits the graph and encodes with it."""
+
+from collections.abc import Callable, Container, Iterable
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+from merlin.core.dispatch import convert_data
+from merlin.io import Dataset
+from nvtabular import Workflow
+
+from shims.workflow_fit import fit
+from stages.artifacts import PARTS, Preparing
+from stages.atomic import atomic_file
+from workflows.graph import FeatureGraph, join_workflow, side_schema
+from workflows.operators.join import pandas_side
+from workflows.partitions import (
+    Written,
+    arrow_table,
+    with_each,
+    write_partition,
+    write_side,
+    write_table,
+)
+from workflows.schemas import arrow_schema, tidy, write_schema
+from workflows.selection import PART
+from workflows.splits import TEST
+from workflows.tables import Tables
+
+#: Partitions that are counted together: of larger ones the counts are fewer to add up.
+COUNTED_TOGETHER = 4
+
+#: Numbered frames, but for these numbers.
+Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
+
+
+def encode(
+    graph: FeatureGraph,
+    tables: Tables,
+    partitions: Partitions,
+    preparing: Preparing,
+    written: Written,
+    gpu: bool,
+) -> Workflow:
+    """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
+
+    ``partitions`` gives the interactions with raw ids, but for the numbers that it is given. They are laid
+    down beside the output: workers read them instead of being sent them. Those that are ``written``
+    count in the fit and are not encoded again.
+    """
+    paths = _laid(partitions, preparing.laid)
+    together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
+    training = _dataset(together, True, gpu)
+    join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
+    workflow = graph.rows()
+    fit(workflow, _once(join.transform(training)))
+    prepared = preparing.output
+    # one at least: Dask knows no data without a partition
+    left = [number for number in range(len(paths)) if number not in written] or [0]
+    encoded = workflow.transform(
+        join.transform(_dataset([[paths[each]] for each in left], False, gpu))
+    )
+    names = graph.recipe.columns
+    folders = [prepared.interactions(part) for part in PARTS]
+    _write_parts(encoded, folders, left, written, names.timestamp)
+    for side, table, name, path in (
+        (graph.users(), tables.users, names.user, prepared.users),
+        (graph.items(), tables.items, names.item, prepared.items),
+    ):
+        side.fit_schema(side_schema(table, tables.kinds))
+        codes = _on_host(side.transform(convert_data(pandas_side(table), cpu=not gpu)))
+        write_side(_arrow(codes, arrow_schema(side.output_schema)), table[name], path)
+    return workflow
+
+
+def _laid(partitions: Partitions, folder: Path) -> list[Path]:
+    """A file for each partition, by number; what an interrupted run laid down is not made again."""
+    folder.mkdir(exist_ok=True)
+    laid = {int(path.stem) for path in folder.glob("*.parquet")}
+
+    def lay(number: int, partition: pl.DataFrame) -> None:
+        with atomic_file(folder / f"{number}.parquet") as temporary:
+            write_table(arrow_table(partition), temporary)
+
+    with_each(partitions(laid), lay)
+    return sorted(folder.glob("*.parquet"), key=lambda path: int(path.stem))
+
+
+def _dataset(paths: list[list[Path]], training_only: bool, gpu: bool) -> Dataset:
+    """Rows of files, of which each list is a partition."""
+    meta = _read(paths[0][:1], False, gpu).iloc[:0]
+    rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
+    return Dataset(rows, cpu=not gpu)
+
+
+def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
+    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    if training_only:
+        frame = frame[frame[PART] != TEST].reset_index(drop=True)
+    if not gpu:
+        return frame
+    import cudf
+
+    return cudf.from_pandas(frame)
+
+
+def _once(rows: Dataset) -> Dataset:
+    """The same rows, of which each partition is read and joined once in a fit.
+
+    Dask would otherwise fuse that with what follows, and every operator looks at all partitions.
+    """
+    frame = rows.to_ddf()
+    partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
+    return Dataset(partitions, cpu=rows.cpu, schema=rows.schema)
+
+
+def _write_parts(
+    encoded: Dataset,
+    folders: list[Path],
+    numbers: list[int],
+    written: Written,
+    timestamp: str | None,
+) -> None:
+    schema = tidy(encoded.schema.excluding_by_name([PART]))
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        write_schema(schema, folder)
+    arrow = arrow_schema(schema)
+    # fused with the encoding, so that no encoded rows travel from one worker to another
+    rows = encoded.to_ddf()
+    dask.compute(
+        rows.map_partitions(_write, folders, arrow, numbers, written, timestamp, meta=_NOTHING)
+    )
+
+
+_NOTHING = pd.Series([], dtype=int)
+
+
+def _write(
+    frame: Any,
+    folders: list[Path],
+    schema: pa.Schema,
+    numbers: list[int],
+    written: Written,
+    timestamp: str | None,
+    partition_info: dict[str, int],
+) -> pd.Series:
+    host, number = _on_host(frame), numbers[partition_info["number"]]
+    write_partition(_arrow(host, schema), host[PART].to_numpy(), number, folders, timestamp)
+    written.add(number)
+    return _NOTHING
+
+
+def _on_host(frame: Any) -> pd.DataFrame:
+    return frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+
+
+def _arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+    return table.replace_schema_metadata(None)

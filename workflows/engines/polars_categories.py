@@ -1,0 +1,90 @@
+"""The categories of users and items counted and encoded by Polars: what ``Categorify`` does for NVTabular."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from features.operators.categorify import vocabulary_path, write_vocabulary
+from features.operators.hash_codes import hash_codes
+from features.operators.pad import padded
+from features.schema import Feature
+from features.value_lookup import Lookup
+from workflows.engines.polars_vocabularies import codes_of, collected, counted
+from workflows.graph import FeatureGraph
+
+_SIZE = "__size"
+
+
+class Categories:
+    """Encodes columns, and writes their vocabularies where ``graph.categorify`` looks for them.
+
+    ``sides``: table, features, and how often each row occurs in the training part, int64 [rows], of
+    users and of items: what features of both share is counted over all of it beforehand.
+    """
+
+    def __init__(
+        self,
+        graph: FeatureGraph,
+        sides: Iterable[tuple[pl.DataFrame, dict[str, Feature], np.ndarray]],
+    ) -> None:
+        self.categorify = graph.categorify
+        found: dict[str, list[pl.DataFrame]] = {}
+        for table, features, counts in sides:
+            for name, group in graph.categorify.storage_name.items():
+                if name in features:
+                    values, offsets = single_values(table[name], features[name])
+                    weighted = _weighted(values.alias(group), offsets, counts)
+                    found.setdefault(group, []).append(weighted)
+        self.shared = {group: self._fitted(group, pl.concat(of)) for group, of in found.items()}
+
+    def codes(self, values: pl.Series, feature: Feature, counts: np.ndarray) -> pl.Series:
+        """Codes int64 [rows], or lists of them, of a column whose rows occur ``counts`` times."""
+        name = values.name
+        single, offsets = single_values(values, feature)
+        if feature.hash_bins:
+            codes = hash_codes(single, feature.hash_bins)
+        elif feature.shared:
+            codes = self.shared[feature.shared](single)
+        else:
+            codes = self._fitted(name, _weighted(single, offsets, counts))(single)
+        if offsets is None:
+            return codes
+        flat = codes.to_numpy()
+        if feature.pad:
+            rows = padded(flat, np.diff(offsets), feature.max_length)
+            flat, offsets = rows.ravel(), np.arange(len(rows) + 1) * feature.max_length
+        return nested_lists(name, flat, offsets)
+
+    def _fitted(self, name: str, weighted: pl.DataFrame) -> Lookup:
+        """Write a vocabulary for ``Categorify``; the codes of its values."""
+        vocabulary = collected(counted(weighted.lazy(), name, pl.col(_SIZE).sum()))
+        kept = vocabulary.filter(pl.col("size") >= self.categorify.freq_threshold[name])
+        path = vocabulary_path(Path(self.categorify.out_path), name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_vocabulary(path, name, kept[name].to_arrow(), kept["size"].to_numpy())
+        self.categorify.categories[name] = str(path)
+        return codes_of(kept[name])
+
+
+def single_values(values: pl.Series, feature: Feature) -> tuple[pl.Series, np.ndarray | None]:
+    """A column's values one by one, and where those of each row begin (None: one a row)."""
+    if not feature.several:
+        return values, None
+    length = feature.max_length
+    kept = values.list.head(length) if feature.keep == "first" else values.list.tail(length)
+    offsets = np.concatenate([[0], np.cumsum(kept.list.len().to_numpy(), dtype=np.int64)])
+    return kept.list.explode(empty_as_null=False), offsets
+
+
+def nested_lists(name: str, values: np.ndarray, offsets: np.ndarray) -> pl.Series:
+    """Lists out of values one after the other; those of a row begin at its offset."""
+    return pl.Series(name, pa.LargeListArray.from_arrays(offsets.astype(np.int64), values))
+
+
+def _weighted(values: pl.Series, offsets: np.ndarray | None, counts: np.ndarray) -> pl.DataFrame:
+    """Single values with how often each occurs, which is as often as its row; those that do."""
+    sizes = counts if offsets is None else np.repeat(counts, np.diff(offsets))
+    return pl.DataFrame([values, pl.Series(_SIZE, sizes)]).filter(pl.col(_SIZE) > 0)
