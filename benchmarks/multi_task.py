@@ -11,8 +11,8 @@ import sys
 from typing import Any
 
 from benchmarks.console import say
-from benchmarks.variants import beside, changed, report_of
-from recipes.load import load
+from benchmarks.variants import beside, report_of
+from recipes.load import load, with_settings
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
@@ -51,7 +51,7 @@ def _figures(
 ) -> dict[str, float]:
     """Train with other loss weights in a folder beside the recipe's own, and evaluate."""
     if weights is not None:
-        recipe = changed(
+        recipe = with_settings(
             recipe, {"joint.retrieval_weight": weights[0], "joint.rating_weight": weights[1]}
         )
         artifacts = beside(artifacts, f"{weights[0]:g}-{weights[1]:g}")

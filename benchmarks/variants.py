@@ -1,6 +1,5 @@
 """A recipe with other settings, trained and evaluated in a folder beside the recipe's own artifacts."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,6 @@ from evaluation.report import read_report
 from models.train import train
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-
-
-def changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe with some settings, by keys such as ``ranker.loss``, checked again."""
-    content = recipe.model_dump()
-    for key, value in settings.items():
-        table, name = key.split(".")
-        content[table][name] = value
-    return Recipe.model_validate(content)
 
 
 def beside(artifacts: Artifacts, name: str) -> Artifacts:

@@ -206,7 +206,7 @@ def _plan(job: Job) -> Plan:
 
 def _answer(job: Job, number: int, users: list[str]) -> int:
     """Write the part of one chunk; returns how many users it has."""
-    answers = _plan(job).recommend(users, job.top)
+    answers = _plan(job).recommend(users, top_k=job.top)
     if answers.degraded.any():
         raise StoreError(f"the feature store {job.store} no longer answers")
     # Where fewer items remain than were asked for, the tail is empty.

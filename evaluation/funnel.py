@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evaluation.baselines.popularity import most_popular
 from evaluation.beyond_accuracy import Catalogue
-from evaluation.generators import BLEND, source_lists
+from evaluation.generators import BLEND, generator_lists
 from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
 from metrics import classification, ranking
 from models.prepared import PreparedData
-from recipes.schema.models import Ranker
+from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
 from runtime.plan import Plan, Trace
 from stages.artifacts import Artifacts
@@ -79,9 +80,9 @@ def evaluate_funnel(
         ]
 
     lists = {"popularity": most_popular(visible, data.item_count, seen, deepest)}
-    two_stages = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
+    two_stages = recipe.retrieves and recipe.ranks
     if two_stages:
-        lists |= source_lists(trace, plan.sources, deepest)
+        lists |= generator_lists(trace, plan.generators, deepest)
     lists["funnel"] = trace.item_rows
     ks = recipe.evaluation.k
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
@@ -91,11 +92,9 @@ def evaluate_funnel(
         ranker=_ranker_figures(recipe.ranker, trace, relevant),
         users=len(users),
         protocols=protocols,
-        seeds={
-            "split": recipe.split.seed,
-            "retriever": recipe.retriever.seed,
-            "ranker": recipe.ranker.seed,
-        },
+        seeds={"split": recipe.split.seed}
+        | ({"retriever": recipe.retriever.seed} if recipe.retrieves else {})
+        | ({"ranker": recipe.ranker.seed} if recipe.ranks and recipe.joint is None else {}),
         beyond_accuracy={
             name: {
                 figure: value
@@ -116,11 +115,11 @@ def evaluate_funnel(
 
 
 def _ranker_figures(
-    ranker: Ranker, trace: Trace, relevant: list[np.ndarray]
+    ranker: Any, trace: Trace, relevant: list[np.ndarray]
 ) -> dict[str, float | None]:
     """None where there is no ranker, where candidates are all alike and no score could tell them apart, and
     for the log loss of a score that is no probability."""
-    if ranker.kind == "none":
+    if isinstance(ranker, NoRanker):
         return {"auc": None, "log_loss": None}
     rows, scores = trace.candidate_rows, trace.ranker_scores
     labels = ranking.hits(rows, relevant, rows.shape[1])

@@ -30,7 +30,7 @@ class Filtering:
 class Lift:
     """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best order there is.
 
-    Those of several sources are ``as_retrieved`` in the order of their blend (``evaluation.generators``).
+    Those of several generators are ``as_retrieved`` in the order of their blend (``evaluation.generators``).
 
     ``difference``: ranked less retrieved, a mean over users; ``standard_error``: of that mean.
     """

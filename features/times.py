@@ -1,6 +1,8 @@
 """Moments as whole seconds since 1970 (UTC); ``runtime.features.times`` reads single ones so."""
 
-import polars as pl
+from __future__ import annotations
+
+from stages.lazy import pl
 
 
 def in_seconds(column: pl.Series) -> pl.Series:

@@ -1,9 +1,15 @@
 """What the values of a categorical column are, by their Polars type."""
 
-import polars as pl
-from polars.datatypes import DataType, DataTypeClass
+from __future__ import annotations
 
-PolarsDataType = DataType | DataTypeClass
+from typing import TYPE_CHECKING
+
+from stages.lazy import pl
+
+if TYPE_CHECKING:
+    from polars.datatypes import DataType, DataTypeClass
+
+    PolarsDataType = DataType | DataTypeClass
 
 
 def of_one_value(dtype: PolarsDataType) -> PolarsDataType:
@@ -11,7 +17,7 @@ def of_one_value(dtype: PolarsDataType) -> PolarsDataType:
     return dtype.inner if isinstance(dtype, pl.List) else dtype
 
 
-def kind_of(dtype: PolarsDataType) -> str:
+def value_type(dtype: PolarsDataType) -> str:
     """``integer``, ``float``, ``boolean`` or ``string``: how vocabularies spell the values."""
     value = of_one_value(dtype)
     if value.is_integer():

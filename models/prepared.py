@@ -13,11 +13,11 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 from models.training.out_of_fold import OutOfFold
-from recipes.schema.data import PLACE, POSITIVE
 from runtime.features.codes import OUT_OF_VOCABULARY
 from runtime.features.encoding import Encoding
+from runtime.lists import padded_lists
 from stages.artifacts import Prepared
-from workflows.graph import FOR_RANKER, WEIGHT
+from stages.columns import FOR_RANKER, PLACE, POSITIVE, WEIGHT
 
 Arrays = dict[str, np.ndarray]
 
@@ -242,7 +242,7 @@ class PreparedData:
             codes = self.items[self.item_id.name]
             past = visible.by_user(self.user_count)
             lists = [codes[past[row][-length:]] for row in chosen]
-            columns[self.history.name] = pad(lists, length)
+            columns[self.history.name] = padded_lists(lists, np.int64, length)
         return columns
 
     def item_counts(self, visible: Interactions) -> np.ndarray:
@@ -266,15 +266,6 @@ def list_length(column: ColumnSchema) -> int:
     return int(column.value_count.max)
 
 
-def pad(lists: list[np.ndarray], length: int) -> np.ndarray:
-    """Lists of codes -> int64 [n, length], the first ``length`` of each, padded with 0 on the right."""
-    padded = np.zeros((len(lists), length), np.int64)
-    for row, values in enumerate(lists):
-        kept = values[:length]
-        padded[row, : len(kept)] = kept
-    return padded
-
-
 def _fixed_length(column: ColumnSchema) -> ColumnSchema:
     if not column.is_list:
         return column
@@ -296,4 +287,6 @@ def _columns(path: Path, schema: Schema) -> Arrays:
     ]  # no history is in the users table
     arrays = {column.name: frame[column.name].to_numpy() for column in found}
     lists = {column.name: list_length(column) for column in found if column.is_list}
-    return arrays | {name: pad(list(arrays[name]), length) for name, length in lists.items()}
+    return arrays | {
+        name: padded_lists(list(arrays[name]), np.int64, length) for name, length in lists.items()
+    }

@@ -48,10 +48,10 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
             mode="json",
             include={
                 **dict.fromkeys(("retriever", "linear", "als", "ranker", "joint"), True),
-                "serving": {"candidates", "sources"},
+                "serving": {"candidates", "generators"},
             },
         ),
-        ["models", "runtime"],
+        ["models", "runtime", "metrics", "shims"],
         [stamped(artifacts.prepared.stamp)],
     )
     if warm_start:

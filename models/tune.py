@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from recipes.load import nearest
+from recipes.load import with_settings
 from recipes.schema.recipe import Recipe
 from recipes.schema.tuning import Space, Tune
+from runtime.did_you_mean import did_you_mean
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from stages.prerequisites import need
@@ -82,25 +81,6 @@ def as_toml(settings: dict[str, Any]) -> str:
     return "\n".join([f"[{stage}]", *lines])
 
 
-def with_settings(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
-    """The recipe with other values of some keys, such as ``retriever.learning_rate``; checked anew.
-
-    Raises:
-        ShortlistError: a value is none that the key can have, or they do not go together.
-    """
-    content = recipe.model_dump(mode="json")
-    for key, value in settings.items():
-        table, name = key.split(".")
-        content[table][name] = value
-    try:
-        return Recipe.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        raise ShortlistError(
-            f"tune.space has {_shown(settings)}, which a recipe cannot say: "
-            f"{error.errors()[0]['msg']}."
-        ) from None
-
-
 def _require_tunable(recipe: Recipe, stage: str) -> None:
     trained = getattr(recipe, stage).kind != "none" and recipe.joint is None
     if not trained or (stage == "ranker" and recipe.ranker.target == "candidates"):
@@ -118,7 +98,7 @@ def _require_settings(recipe: Recipe, asked: Tune) -> None:
         known = sorted(type(getattr(recipe, table)).model_fields)
         if name not in known:
             raise ShortlistError(
-                f"tune.space names '{key}', and [{table}] has no such key.{nearest(name, known)} "
+                f"tune.space names '{key}', and [{table}] has no such key{did_you_mean(name, known)}. "
                 f"It has: {', '.join(known)}."
             )
         for value in space.choices or _ends(space):

@@ -1,22 +1,32 @@
 """Read a recipe by name or path, and say in a person's words what is wrong with it."""
 
 import datetime
-import difflib
 import json
 import math
 import re
 import tomllib
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from recipes.schema.recipe import Recipe
+from runtime.did_you_mean import did_you_mean
+from stages.configuration import kind_of, one_of
 from stages.errors import ShortlistError
 
 FOLDER = Path(__file__).parent
+#: Keys of older recipes.
+RENAMED_KEYS = {
+    "serving.sources": "generators",
+    "retriever.copies": "members",
+    "ranker.copies": "members",
+    "ranker.numbers": "features",
+    "ranker.crosses": "crossed_features",
+    "ranker.cross_bins": "crossed_bins",
+}
 
 
 def known_recipes() -> list[str]:
@@ -35,24 +45,48 @@ def load(name_or_path: str) -> Recipe:
             came and the nearest valid name).
     """
     path = _find(name_or_path)
-    content = _parse(path)
-    _refuse_what_json_cannot_say(content, "", path)
-    try:
-        # Strict validation takes a list for a tuple only out of JSON.
-        recipe = Recipe.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        lines = "\n".join(f"  - {_explain(problem)}" for problem in error.errors())
-        raise ShortlistError(f"{path} is not a valid recipe:\n{lines}") from None
-    recipe = _with_absolute_paths(recipe, path.resolve().parent)
+    recipe = of_tables(_parse(path), str(path), path.resolve().parent)
     if path.parent != FOLDER:
         recipe._file = name_or_path
     return recipe
 
 
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """``" Did you mean '...'?"`` for the most similar of ``known``, or an empty string."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+def of_tables(
+    content: Mapping[str, Any], origin: str = "the recipe", folder: Path | None = None
+) -> Recipe:
+    """Return the recipe with the tables of a TOML file, given as Python's dicts, lists and values.
+
+    Args:
+        origin: what messages call it.
+        folder: what paths of a ``parquet`` source are relative to; by default the working directory.
+
+    Raises:
+        ShortlistError: as ``load`` does.
+    """
+    _refuse_what_json_cannot_say(content, "", origin)
+    try:
+        # Strict validation takes a list for a tuple only out of JSON.
+        recipe = Recipe.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        lines = "\n".join(f"  - {_explain(problem)}" for problem in error.errors())
+        raise ShortlistError(f"{origin} is not a valid recipe:\n{lines}") from None
+    return _with_absolute_paths(recipe, folder or Path.cwd())
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values of some keys, such as ``{"retriever.seed": 7}``; checked anew.
+
+    Raises:
+        ShortlistError: a value is none that the key can have, or they do not go together.
+    """
+    content = recipe.model_dump(mode="json", exclude_unset=True)
+    for key, value in settings.items():
+        table, name = key.split(".")
+        content.setdefault(table, {})[name] = value
+    shown = ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items())
+    changed = of_tables(content, f"'{recipe.name}' with {shown}")
+    changed._file = recipe._file
+    return changed
 
 
 def _find(name_or_path: str) -> Path:
@@ -66,7 +100,7 @@ def _find(name_or_path: str) -> Path:
         return path
     if name_or_path not in known_recipes():
         raise ShortlistError(
-            f"There is no recipe '{name_or_path}'.{nearest(name_or_path, known_recipes())} "
+            f"There is no recipe '{name_or_path}'{did_you_mean(name_or_path, known_recipes())}. "
             f"Known recipes: {', '.join(known_recipes())}. "
             "A recipe of your own is given by its path, such as ./shop.toml."
         )
@@ -88,49 +122,68 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ShortlistError(f"{where}: not valid TOML: {what}.") from error
 
 
-def _refuse_what_json_cannot_say(value: Any, key: str, path: Path) -> None:
+def _refuse_what_json_cannot_say(value: Any, key: str, origin: str) -> None:
     """TOML has dates and infinities; no key of a recipe takes one."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            _refuse_what_json_cannot_say(inner, f"{key}.{name}" if key else name, path)
+            _refuse_what_json_cannot_say(inner, f"{key}.{name}" if key else name, origin)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            _refuse_what_json_cannot_say(inner, f"{key}[{number}]", path)
+            _refuse_what_json_cannot_say(inner, f"{key}[{number}]", origin)
     elif isinstance(value, datetime.date | datetime.time):
         raise ShortlistError(
-            f"{path} is not a valid recipe:\n"
-            f"  - {key}: no key of a recipe takes a date or a time, and {value} came. "
+            f"{origin} is not a valid recipe:\n"
+            f"  - {key}: no key of a recipe takes a date or a time, got {value}. "
             "If text is meant, put it between quotes."
         )
     elif isinstance(value, float) and not math.isfinite(value):
         raise ShortlistError(
-            f"{path} is not a valid recipe:\n  - {key}: expected a finite number, and {value} came."
+            f"{origin} is not a valid recipe:\n  - {key}: expected a finite number, got {value}."
         )
 
 
 def _explain(problem: Any) -> str:
-    """One problem that pydantic found, as a line: the key's path, expected, came, nearest."""
-    location, kind = problem["loc"], problem["type"]
-    key, value = _dotted(location), problem["input"]
+    """One problem that pydantic found, as a line: the key's path, expected, got, did-you-mean."""
+    kind, value = problem["type"], problem["input"]
+    location, table, kinds = _resolved(problem["loc"])
+    key = _dotted(location)
     if kind == "extra_forbidden":
-        siblings = _keys_at(location[:-1])
-        hint = _elsewhere(str(location[-1])) or nearest(str(location[-1]), siblings)
-        return f"{key}: there is no such key.{hint} Valid keys here: {', '.join(siblings)}."
+        return f"{key}: {_unknown_key(key, str(location[-1]), table, kinds)}"
     if kind == "missing":
         return f"{key}: this key is missing, and a recipe needs it."
+    if kind == "union_tag_not_found":
+        return f"{key}.kind: expected {one_of(kinds)}, got no such key."
+    if kind == "union_tag_invalid":
+        tag = problem["ctx"]["tag"]
+        return f"{key}.kind: expected {one_of(kinds)}, got {_shown(tag)}{did_you_mean(tag, kinds)}."
     if kind == "literal_error":
         expected = problem["ctx"]["expected"]
-        hint = nearest(str(value), re.findall(r"'([^']*)'", expected))
-        return f"{key}: expected {expected}, and {_shown(value)} came.{hint}"
+        hint = did_you_mean(str(value), re.findall(r"'([^']*)'", expected))
+        return f"{key}: expected {expected}, got {_shown(value)}{hint}."
     if kind == "value_error":
-        return f"{key or 'the recipe'}: {problem['ctx']['error']}."
+        text = str(problem["ctx"]["error"])
+        return f"{key or 'the recipe'}: {text}."
     if kind == "model_type":
-        return f"{key}: expected a table, such as [{key}], and {_shown(value)} came."
+        return f"{key}: expected a table, such as [{key}], got {_shown(value)}."
     expected = problem["msg"].removeprefix("Input should be ").replace("should match", "matching")
-    return f"{key}: expected {expected[:1].lower()}{expected[1:]}, and {_shown(value)} came."
+    return f"{key}: expected {expected[:1].lower()}{expected[1:]}, got {_shown(value)}."
 
 
-def _dotted(location: tuple[str | int, ...]) -> str:
+def _unknown_key(
+    key: str, name: str, table: type[BaseModel], kinds: Mapping[str, type[BaseModel]]
+) -> str:
+    """What is wrong with a key that a table does not have; ``kinds``: those that it might have been."""
+    if key in RENAMED_KEYS:
+        return f"this key was renamed to `{RENAMED_KEYS[key]}`."
+    if readers := [kind for kind, other in kinds.items() if name in other.model_fields]:
+        chosen = next(kind for kind, other in kinds.items() if other is table)
+        return f"kind '{chosen}' does not read this key; it is for kind {one_of(readers)}."
+    siblings = list(table.model_fields)
+    hint = _elsewhere(name) or did_you_mean(name, siblings)
+    return f"there is no such key{hint}. Valid keys here: {', '.join(siblings)}."
+
+
+def _dotted(location: Sequence[str | int]) -> str:
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -143,37 +196,68 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _keys_at(location: tuple[str | int, ...]) -> list[str]:
-    """Names that the table at ``location`` takes."""
+def _resolved(
+    location: Sequence[str | int],
+) -> tuple[list[str | int], type[BaseModel], Mapping[str, type[BaseModel]]]:
+    """The keys as a recipe writes them, the table that holds the last one, and the kinds of a union there.
+
+    pydantic puts the chosen kind of a union among the keys.
+    """
+    keys: list[str | int] = []
     here: Any = Recipe
+    table: type[BaseModel] = Recipe
+    kinds: Mapping[str, type[BaseModel]] = {}
     for part in location:
+        if found := tables_by_kind(here):
+            here = table = found[str(part)]
+            kinds = found
+            continue
+        keys.append(part)
         if isinstance(here, type) and issubclass(here, BaseModel):
-            here = here.model_fields[str(part)].annotation
+            table = here
+            field = here.model_fields.get(str(part))
+            here = None if field is None else _inner(field.annotation)
         else:
-            here = typing.get_args(here)[-1]
-        here = _table(here) or here
-    return list(here.model_fields)
+            here = _inner((typing.get_args(here) or (None,))[-1])
+    last = tables_by_kind(here)
+    return keys, table, last or (kinds if kinds and table in kinds.values() else {})
 
 
-def _table(annotation: Any) -> type[BaseModel] | None:
-    """The table that a key holds, also where it may be left out; None where it holds something else."""
-    if type(None) in typing.get_args(annotation):
+def tables_by_kind(annotation: Any) -> dict[str, type[BaseModel]]:
+    """The tables of a union that is chosen by ``kind``; none where the annotation is no such union."""
+    tables = [typing.get_args(one)[0] for one in typing.get_args(annotation) if _is_tagged(one)]
+    return {kind_of(table): table for table in tables}
+
+
+def _is_tagged(annotation: Any) -> bool:
+    return any(isinstance(each, Tag) for each in getattr(annotation, "__metadata__", ()))
+
+
+def _inner(annotation: Any) -> Any:
+    """What a key holds, also where it may be left out."""
+    if typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
-    is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation if is_table else None
+    arguments = typing.get_args(annotation)
+    if type(None) in arguments:
+        return next(each for each in arguments if each is not type(None))
+    return annotation
 
 
 def _all_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[str]:
     for name, field in table.model_fields.items():
         yield prefix + name
-        if (inner := _table(field.annotation)) is not None:
-            yield from _all_keys(inner, f"{prefix}{name}.")
+        inner = _inner(field.annotation)
+        tables = list(tables_by_kind(inner).values())
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            tables = [inner]
+        for each in tables:
+            yield from _all_keys(each, f"{prefix}{name}.")
 
 
 def _elsewhere(name: str) -> str:
     """A hint for a key that is right and stands in the wrong table."""
-    places = [key for key in _all_keys() if key.endswith(f".{name}")]
-    return f" Did you mean {' or '.join(places)}?" if places else ""
+    places = dict.fromkeys(key for key in _all_keys() if key.endswith(f".{name}"))
+    return f" (did you mean {' or '.join(places)}?)" if places else ""
 
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:

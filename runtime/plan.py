@@ -14,11 +14,12 @@ from .errors import ReleaseError
 from .meters import STAGES, Meters
 from .operators import OPERATORS, Operator
 from .release import Release
-from .request import INPUTS, Answers, Limits, Request, columns, questions
+from .request import Answers, Batch, Limits, columns, requests_for
+from .request_options import BY_NAME
 from .stores.feature_store import FeatureStore
 
 NAME = "plan.json"
-FORMAT = 2
+FORMAT = 3
 #: Users that go through the operators at once, where more are asked for.
 USERS_PER_BATCH = 256
 
@@ -31,9 +32,9 @@ class Trace:
     candidate_rows: np.ndarray  # int64 [B, C], after filtering, best retrieval score first
     ranker_scores: np.ndarray  # float32 [B, C], of candidate_rows
     item_rows: np.ndarray  # int64 [B, K], the answer
-    #: Of retrieved_rows, by source (see ``Retrieve``); None where there is but one source.
-    source_ranks: np.ndarray | None = None  # int64 [B, R, S]
-    source_scores: np.ndarray | None = None  # float32 [B, R, S]
+    #: Of retrieved_rows, by generator (see ``candidates.retrieval``); None where there is only one.
+    generator_ranks: np.ndarray | None = None  # int64 [B, R, S]
+    generator_scores: np.ndarray | None = None  # float32 [B, R, S]
 
 
 class Plan:
@@ -52,11 +53,11 @@ class Plan:
             user_features=graph["user_features"],
             retrieves=graph["retrieves"],
         )
-        #: What brings candidates, by name.
-        self.sources: tuple[str, ...] = tuple(graph.get("sources", ()))
+        #: The candidate generators, by name.
+        self.generators: tuple[str, ...] = tuple(graph["generators"])
         self.operators = tuple(operators)
         self._meters = meters
-        made = set(INPUTS)
+        made = set(BY_NAME)
         for operator in operators:
             missing = set(operator.inputs) - made
             if missing:
@@ -65,90 +66,68 @@ class Plan:
                 )
             made |= {column.name for column in operator.outputs}
 
-    def recommend(
-        self,
-        user_ids: Sequence[str],
-        top_k: int | Sequence[int] | None = None,
-        exclude_item_ids: Sequence[Sequence[str]] | None = None,
-        **options: Any,
-    ) -> Answers:
-        """The answers for raw user ids.
+    def recommend(self, user_ids: Sequence[str], **options: Any) -> Answers:
+        """The answers for raw user ids; ``options``: see ``request_options``.
 
-        Args:
-            options: every other field of ``Question``; one value for all users, or one for each.
+        An option is one value for all users, or one for each; a list option is always one for each.
 
         Raises:
-            RequestError: it cannot be answered; says what was expected and what came.
+            RequestError: it cannot be answered; says what was expected and got.
         """
-        return self.answer([self.request(user_ids, top_k, exclude_item_ids, **options)])[0]
+        return self.answer([self.request(user_ids, **options)])[0]
 
     def score(self, user_ids: Sequence[str], item_ids: Sequence[str]) -> np.ndarray:
-        """The served scores of pairs of raw ids, float32 [n]; -inf for an item nobody knows."""
+        """The served scores of pairs of raw ids, float32 [n]; -inf for an unknown item."""
         if not len(user_ids):
             return np.zeros(0, np.float32)
-        return self.recommend(user_ids, 1, candidate_item_ids=[[item] for item in item_ids]).scores[
-            :, 0
-        ]
+        requested = [[item] for item in item_ids]
+        return self.recommend(user_ids, top_k=1, candidate_item_ids=requested).scores[:, 0]
 
-    def trace(self, user_ids: Sequence[str], top_k: int | Sequence[int] | None = None) -> Trace:
+    def trace(self, user_ids: Sequence[str], **options: Any) -> Trace:
         """What each stage kept for these users; arguments and errors as ``recommend``."""
-        names = ["retrieved_rows", "candidate_rows", "ranker_scores", "item_rows"]
-        several = len(self.sources) > 1
-        names += ["source_ranks", "source_scores"] if several else []
-        batches = list(self._batches(self.request(user_ids, top_k), names))
+        pads = {
+            "retrieved_rows": -1,
+            "candidate_rows": -1,
+            "ranker_scores": -np.inf,
+            "item_rows": -1,
+        }
+        if len(self.generators) > 1:
+            pads |= {"generator_ranks": 0, "generator_scores": 0}
+        batches = list(self._batches(self.request(user_ids, **options), list(pads)))
         return Trace(
-            retrieved_rows=_stack([batch["retrieved_rows"] for batch in batches], -1),
-            candidate_rows=_stack([batch["candidate_rows"] for batch in batches], -1),
-            ranker_scores=_stack([batch["ranker_scores"] for batch in batches], -np.inf),
-            item_rows=_stack([batch["item_rows"] for batch in batches], -1),
-            source_ranks=_stack([batch["source_ranks"] for batch in batches], 0)
-            if several
-            else None,
-            source_scores=_stack([batch["source_scores"] for batch in batches], 0)
-            if several
-            else None,
+            **{name: _stack([batch[name] for batch in batches], pad) for name, pad in pads.items()}
         )
 
-    def request(
-        self,
-        user_ids: Sequence[str],
-        top_k: int | Sequence[int] | None = None,
-        exclude_item_ids: Sequence[Sequence[str]] | None = None,
-        **options: Any,
-    ) -> Request:
-        """A checked request; arguments and errors as ``recommend``."""
-        asked = questions(user_ids, top_k=top_k, exclude_item_ids=exclude_item_ids, **options)
-        return self.checked(asked)
+    def request(self, user_ids: Sequence[str], **options: Any) -> Batch:
+        """A checked batch of requests; arguments and errors as ``recommend``."""
+        return self.checked(requests_for(user_ids, **options))
 
-    def checked(self, request: Request) -> Request:
-        """The request, if it can be answered.
+    def checked(self, batch: Batch) -> Batch:
+        """The batch, if it can be answered.
 
         Raises:
             RequestError: it cannot.
         """
-        for question in request:
-            self.limits.check(question)
-        return request
+        for request in batch:
+            self.limits.check(request)
+        return batch
 
-    def answer(self, requests: Sequence[Request]) -> list[Answers]:
-        """Answer several requests in one pass.
+    def answer(self, batches: Sequence[Batch]) -> list[Answers]:
+        """Answer several batches of requests in one pass.
 
         Raises:
-            RequestError: one of them names what there is not.
+            RequestError: a request names something that does not exist.
         """
         names = ("item_ids", "scores", "known_user", "degraded", "explanation")
-        together = [question for request in requests for question in request]
-        batches = list(self._batches(together, names))
-        item_ids = _stack([batch["item_ids"] for batch in batches], "")
-        scores = _stack([batch["scores"] for batch in batches], -np.inf)
-        of_users = [
-            np.concatenate([batch[name] for batch in batches])
-            for name in ("known_user", "degraded", "explanation")
-        ]
+        together = [request for batch in batches for request in batch]
+        made = list(self._batches(together, names))
+        item_ids = _stack([each["item_ids"] for each in made], "")
+        scores = _stack([each["scores"] for each in made], -np.inf)
+        of_users = [np.concatenate([each[name] for each in made]) for name in names[2:]]
         answers, start = [], 0
-        for request in requests:
-            users = slice(start, start + len(request))
-            width = max(map(self.limits.width, request))
+        for batch in batches:
+            users = slice(start, start + len(batch))
+            width = max(map(self.limits.width, batch))
             known, degraded, explanation = (each[users] for each in of_users)
             answers.append(
                 Answers(
@@ -158,9 +137,9 @@ class Plan:
             start = users.stop
         return answers
 
-    def columns(self, request: Request) -> dict[str, np.ndarray]:
-        """The request as the columns that the first operators read."""
-        return columns(request, self.limits)
+    def columns(self, batch: Batch) -> dict[str, np.ndarray]:
+        """The requests as the columns that the first operators read."""
+        return columns(batch, self.limits)
 
     def run(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run every operator once; returns the root columns and all that the operators made."""
@@ -175,10 +154,10 @@ class Plan:
             self._meters.batch(seconds | {"all": ended - began}, columns)
         return columns
 
-    def _batches(self, request: Request, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Some columns of each batch: all that the operators make, kept for many users, fills memory."""
-        for start in range(0, len(request), USERS_PER_BATCH):
-            made = self.run(self.columns(request[start : start + USERS_PER_BATCH]))
+    def _batches(self, batch: Batch, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Some columns of each pass: all that the operators make, kept for many users, fills memory."""
+        for start in range(0, len(batch), USERS_PER_BATCH):
+            made = self.run(self.columns(batch[start : start + USERS_PER_BATCH]))
             yield {name: made[name] for name in names}
 
 
@@ -187,7 +166,8 @@ def read(directory: Path) -> dict[str, Any]:
     content = json.loads((directory / NAME).read_text(encoding="utf-8"))
     if content.get("format") != FORMAT:
         raise ReleaseError(
-            f"{directory / NAME} has format {content.get('format')}; this code reads {FORMAT}"
+            f"expected format {FORMAT} of {directory / NAME}, got {content.get('format')}: another version of "
+            "shortlist exported this release. Export it again"
         )
     return content
 

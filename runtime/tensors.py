@@ -1,4 +1,4 @@
-"""Requests and answers as the tensors that go over the wire."""
+"""Requests and answers as the tensors that go over the wire, written and read at either end."""
 
 import json
 from collections.abc import Mapping
@@ -8,32 +8,21 @@ from typing import Any
 import numpy as np
 
 from .errors import RequestError
-from .request import Answers, Question
+from .lists import padded_lists
+from .request import Answers, Batch, Request
+from .request_options import BY_NAME, OPTIONS, USER_ID, Option
+
+_DTYPES = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_}
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output [B, 1], or [B, n] for a ``several``; ``datatype`` as KServe names it."""
+    """An output [B, 1], or [B, n] for a ``several``; ``datatype`` as KServe names it."""
 
     datatype: str
     several: bool = False
 
 
-#: All but ``user_id`` may be left out. ``user_features`` is a JSON object; an empty string pads a list.
-INPUTS = {
-    "user_id": Tensor("BYTES"),
-    "top_k": Tensor("INT32"),
-    "exclude_item_ids": Tensor("BYTES", several=True),
-    "candidate_item_ids": Tensor("BYTES", several=True),
-    "filter": Tensor("BYTES"),
-    "user_features": Tensor("BYTES"),
-    "temperature": Tensor("FP32"),
-    "seed": Tensor("INT64"),
-    "diversity": Tensor("FP32"),
-    "similar_to": Tensor("BYTES"),
-    "explain": Tensor("BOOL"),
-    "explain_item_ids": Tensor("BYTES", several=True),
-}
 OUTPUTS = {
     "item_ids": Tensor("BYTES", several=True),
     "scores": Tensor("FP32", several=True),
@@ -43,24 +32,38 @@ OUTPUTS = {
 }
 
 
-def read(arrays: Mapping[str, np.ndarray]) -> list[Question]:
-    """The questions of one request; ``arrays`` as Triton hands them over, strings as bytes objects.
+def inputs_of(batch: Batch) -> dict[str, np.ndarray]:
+    """By name, the options that a batch says something with: [B, 1], or [B, longest] padded with b"".
+
+    Raises:
+        RequestError: an option without a value for some users of the batch, which a tensor cannot say.
+    """
+    arrays = {}
+    for option in OPTIONS:
+        values = [getattr(request, option.name) for request in batch]
+        if option is USER_ID or any(value != option.default for value in values):
+            arrays[option.name] = _array(option, values)
+    return arrays
+
+
+def batch_of(arrays: Mapping[str, np.ndarray]) -> list[Any]:
+    """The requests of one call; ``arrays`` as Triton gives them, strings as bytes objects.
 
     Raises:
         RequestError: no ``user_id`` or none in it, bytes that are not UTF-8, features that are no
             JSON object.
     """
-    if "user_id" not in arrays:
+    if USER_ID.name not in arrays:
         # Triton counts the inputs, so an optional one may stand in for it.
         raise RequestError("expected the input user_id, got none")
-    if not len(arrays["user_id"]):
+    if not len(arrays[USER_ID.name]):
         raise RequestError("expected at least one user_id, got an empty batch")
     names = list(arrays)
-    values = zip(*(_values(name, array) for name, array in arrays.items()), strict=True)
-    return [Question(**dict(zip(names, row, strict=True))) for row in values]
+    values = zip(*(_values(BY_NAME[name], array) for name, array in arrays.items()), strict=True)
+    return [Request(**dict(zip(names, row, strict=True))) for row in values]
 
 
-def written(answers: Answers) -> dict[str, np.ndarray]:
+def outputs_of(answers: Answers) -> dict[str, np.ndarray]:
     """The outputs by name, contiguous, with the batch first."""
     return {
         "item_ids": np.ascontiguousarray(answers.item_ids),
@@ -71,29 +74,43 @@ def written(answers: Answers) -> dict[str, np.ndarray]:
     }
 
 
-def _values(name: str, array: np.ndarray) -> list[Any]:
+def _array(option: Option, values: list[Any]) -> np.ndarray:
+    if option.several:
+        encoded = [[each.encode() for each in value] for value in values]
+        return padded_lists(encoded, object, fill=b"")
+    if option.datatype != "BYTES":
+        if any(value is None for value in values):
+            raise RequestError(f"expected {option.name} for every user of the batch, or for none")
+        return np.array(values, dtype=_DTYPES[option.datatype])[:, None]
+    if option.type == "json":
+        values = [json.dumps(value) if value else "" for value in values]
+    array = np.empty((len(values), 1), dtype=object)
+    array[:, 0] = [value.encode() for value in values]
+    return array
+
+
+def _values(option: Option, array: np.ndarray) -> list[Any]:
     """One value a user."""
-    tensor = INPUTS[name]
-    if tensor.datatype != "BYTES":
+    if option.datatype != "BYTES":
         return array.reshape(-1).tolist()
-    if tensor.several:
-        return [[item for item in _texts(name, row) if item] for row in array]
-    texts = _texts(name, array)
-    return [_features(text) for text in texts] if name == "user_features" else texts
+    if option.several:
+        return [[item for item in _texts(option.name, row) if item] for row in array]
+    texts = _texts(option.name, array)
+    return [_object(option.name, text) for text in texts] if option.type == "json" else texts
 
 
-def _features(text: str) -> dict[str, Any]:
+def _object(name: str, text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        features = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"expected user_features as a JSON object: {error}") from error
-    if not isinstance(features, dict):
+        raise RequestError(f"expected {name} as a JSON object: {error}") from error
+    if not isinstance(value, dict):
         raise RequestError(
-            f'expected user_features as a JSON object such as {{"age": 30}}, got {text[:100]}'
+            f'expected {name} as a JSON object such as {{"age": 30}}, got {text[:100]}'
         )
-    return features
+    return value
 
 
 def _texts(name: str, values: np.ndarray) -> list[str]:

@@ -1,6 +1,7 @@
 """Arguments that several commands take."""
 
 import json
+import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -59,17 +60,30 @@ def named_values(pairs: list[str], expected: str) -> dict[str, Any]:
     return values
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+def whole_number(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
     """A type for ``add_argument``: an integer from ``least`` to ``most``."""
+    return _number(int, "a whole number", least, most)
 
-    def number(text: str) -> int:
+
+def number(least: float | None = None, most: float | None = None) -> Callable[[str], float]:
+    """A type for ``add_argument``: a finite number from ``least`` to ``most``."""
+    return _number(float, "a number", least, most)
+
+
+def _number(kind: Any, what: str, least: float | None, most: float | None) -> Callable[[str], Any]:
+    limits = "" if least is None else f" of at least {least}"
+    if most is not None:
+        limits = f" from {least} to {most}"
+
+    def read(text: str) -> Any:
         try:
-            value = int(text)
+            value = kind(text)
         except ValueError:
-            raise ArgumentTypeError(f"expected a whole number, and '{text}' came") from None
-        if value < least or (most is not None and value > most):
-            limits = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise ArgumentTypeError(f"expected a whole number {limits}, and {value} came")
+            value = math.nan
+        above = least is None or value >= least
+        below = most is None or value <= most
+        if not (math.isfinite(value) and above and below):
+            raise ArgumentTypeError(f"expected {what}{limits}, got {text!r}")
         return value
 
-    return number
+    return read

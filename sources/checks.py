@@ -6,11 +6,11 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.schema import Feature
-from recipes.load import nearest
+from features.kind import FeatureKind
 from recipes.schema.recipe import Recipe
+from runtime.did_you_mean import did_you_mean
 from sources.tables import RawTable, RawTables
-from stages.arrow_types import is_list
+from stages.arrow_types import is_number, is_time
 from stages.errors import ShortlistError
 
 Say = Callable[[str], None]
@@ -67,8 +67,8 @@ def _type(table: RawTable, name: str, key: str) -> pa.DataType:
     if known.count(name) != 1:
         what = "no column" if name not in known else "more than one column"
         raise ShortlistError(
-            f"{table.origin} has {what} '{name}', which the recipe names as {key}. "
-            f"Its columns are: {', '.join(known)}.{nearest(name, known)}"
+            f"{table.origin} has {what} '{name}', which the recipe names as {key}"
+            f"{did_you_mean(name, known)}. Its columns are: {', '.join(known)}."
         )
     return table.schema.field(name).type
 
@@ -126,19 +126,11 @@ def _is_float(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind))
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or _is_float(kind) or pa.types.is_decimal(kind)
-
-
-def _is_time(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
 def _check_timestamp(table: RawTable, name: str | None) -> None:
     if name is None:
         return
     column = _column(table, name, "columns.timestamp")
-    if not _is_time(column.type):
+    if not is_time(column.type):
         raise _wrong_type(table, name, "an integer (seconds) or a datetime")
     _refuse_nulls(table, name, column.is_null(), "nulls")
 
@@ -147,7 +139,7 @@ def _check_number(table: RawTable, name: str | None, key: str) -> None:
     if name is None:
         return
     column = _column(table, name, key)
-    if not (_is_number(column.type) or pa.types.is_boolean(column.type)):
+    if not (is_number(column.type) or pa.types.is_boolean(column.type)):
         raise _wrong_type(table, name, "a number")
     missing = column.is_null(nan_is_null=_is_float(column.type))
     _refuse_nulls(table, name, missing, "nulls")
@@ -158,36 +150,9 @@ def _check_title(table: RawTable, name: str) -> None:
         raise _wrong_type(table, name, "a string, because the recipe names it as columns.title")
 
 
-def _check_feature(table: RawTable, name: str, key: str, feature: Feature) -> None:
-    kind = _type(table, name, key)
-    if feature.kind in ("numeric", "bucket"):
-        if not _is_number(kind):
-            raise _wrong_type(table, name, f"a number, because {key} is of kind '{feature.kind}'")
-        return
-    if feature.kind == "age":
-        if not _is_time(kind):
-            raise _wrong_type(
-                table, name, f"an integer (seconds) or a datetime, because {key} is of kind 'age'"
-            )
-        return
-    if feature.kind == "text":
-        if not pa.types.is_string(kind):
-            raise _wrong_type(table, name, f"a string, because {key} is of kind 'text'")
-        return
-    if feature.list != is_list(kind):
-        expected = "a list" if feature.list else "one value a row"
-        hint = f" If a row holds several values, say list = true in {key}."
-        if feature.list or feature.kind != "categorical":
-            hint = ""
-        raise _wrong_type(table, name, f"{expected}, because {key} says so", hint)
-    value = kind.value_type if feature.list else kind
-    if not (
-        pa.types.is_string(value)
-        or pa.types.is_integer(value)
-        or pa.types.is_boolean(value)
-        or _is_float(value)
-    ):
-        raise _wrong_type(table, name, "text, integers, numbers or booleans to be a category")
+def _check_feature(table: RawTable, name: str, key: str, feature: FeatureKind) -> None:
+    if expected := feature.expected_type(_type(table, name, key), key):
+        raise _wrong_type(table, name, expected)
 
 
 def _tell_where_nothing_is_known(table: RawTable, name: str, key: str, say: Say) -> None:

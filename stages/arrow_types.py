@@ -1,6 +1,8 @@
 """Arrow types as every reader of the artifacts knows them."""
 
-import pyarrow as pa
+from __future__ import annotations
+
+from stages.lazy import pa
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
@@ -12,6 +14,28 @@ def is_list(kind: pa.DataType) -> bool:
     """Whether a row has several values, however many."""
     return (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a row holds a number, exact or not."""
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def is_time(kind: pa.DataType) -> bool:
+    """Whether a row holds a time: integer seconds, a date or a datetime."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def is_category(kind: pa.DataType) -> bool:
+    """Whether a row's value can be a category."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_floating(kind)
     )
 
 

@@ -133,9 +133,9 @@ class Models:
         return self.root / "item_embeddings.parquet"
 
     @property
-    def cross_features(self) -> Path:
-        """Arrays in row order that the ranker's cross features read, one ``.npy`` file each."""
-        return self.root / "cross_features"
+    def candidate_arrays(self) -> Path:
+        """Arrays in row order that the ranker's ranker features read, one ``.npy`` file each."""
+        return self.root / "candidate_arrays"
 
     @property
     def training(self) -> Path:

@@ -1,5 +1,6 @@
 """Tests that need a GPU or a real data set skip where there is none."""
 
+import signal
 import subprocess
 
 import pytest
@@ -9,6 +10,9 @@ from recipes.load import load
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+
+# Whoever starts the tests in the background may ignore Ctrl-C, and commands that are tested would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _gpus() -> str:

@@ -11,21 +11,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from features.operators.normalize import normalized
-from features.schema import Feature, Side
+from features.kind import Side, TrainingPart
+from features.number import Number
+from features.target_statistics import TargetStatistics
 from features.times import in_seconds
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
-from runtime.features.numeric import shaped
-from runtime.features.times import SECONDS_A_DAY
 from stages.artifacts import Prepared
-from stages.errors import ShortlistError
+from stages.columns import PART, TEST
 from workflows.graph import FeatureGraph
 from workflows.partitions import arrow_table, write_table
-from workflows.selection import PART
-from workflows.splits import TEST
 from workflows.tables import Tables
-from workflows.target_statistics import TargetStatistics, target_statistics
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Derived:
     newest: int | None
     targets: Mapping[str, TargetStatistics]
 
-    def told(
+    def given(
         self, partition: pl.DataFrame, means: Mapping[str, np.ndarray] | None = None
     ) -> list[pl.Series]:
         """The targets of interactions whose users and items are rows of their tables, [n] each.
@@ -69,64 +64,27 @@ def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
         (tables.users, recipe.features.user, columns.user, columns.item),
         (tables.items, recipe.features.item, columns.item, columns.user),
     ):
+        part = TrainingPart(training, own, other, seconds, newest, columns.label)
         for name, feature in features.items():
-            if feature.kind == "count":
-                counted = training[own].filter(_counts(feature, training, seconds, newest))
-                numbers = np.bincount(counted.to_numpy(), minlength=len(table))
-                table = table.with_columns(pl.Series(name, numbers, pl.Float64))
-            elif feature.kind == "age":
-                # as the server divides: Polars multiplies by an inverse, which differs in the last bit
-                days = (newest - table[name].to_numpy()) / SECONDS_A_DAY
-                table = table.with_columns(pl.Series(name, days, nan_to_null=True))
-            elif feature.kind == "target":
-                targets[name] = target_statistics(
-                    own,
-                    other,
-                    table[name].struct.unnest(),
-                    training,
-                    _targets(recipe, name, training),
-                    feature.smoothing,
-                    feature.folds,
-                )
-                table = table.with_columns(pl.Series(name, targets[name].of_all))
+            if feature.is_derived:
+                found = feature.derive(name, table, part)
+                table = table.with_columns(found.column.alias(name))
+                if found.target is not None:
+                    targets[name] = found.target
         sides.append(table)
     return Derived(replace(tables, users=sides[0], items=sides[1]), newest, targets)
-
-
-def _counts(
-    feature: Feature, training: pl.DataFrame, seconds: pl.Series | None, newest: int | None
-) -> pl.Series:
-    """Which interactions a count is of."""
-    counts = training[POSITIVE] if feature.positive else pl.repeat(True, len(training), eager=True)
-    if feature.days is None:
-        return counts
-    assert seconds is not None  # the recipe was checked
-    assert newest is not None
-    return counts & (newest - seconds <= feature.days * SECONDS_A_DAY)
-
-
-def _targets(recipe: Recipe, name: str, training: pl.DataFrame) -> np.ndarray:
-    label = recipe.columns.label
-    targets = training[label or POSITIVE].cast(pl.Float64).to_numpy()
-    if targets.min() == targets.max():
-        what = f"the label '{label}'" if label else "being a positive"
-        raise ShortlistError(
-            f"feature '{name}' of kind 'target' is a mean that does not vary: {what} is {targets[0]:g} in "
-            f"all of the {len(targets):,} interactions of the training part. Leave the feature out, or give "
-            "columns.label or interactions.positive that tell interactions apart."
-        )
-    return targets
 
 
 def encoded_means(
     graph: FeatureGraph, targets: Mapping[str, TargetStatistics]
 ) -> dict[str, np.ndarray]:
     """The means of each target as the fitted graph encodes them, float32 [categories, folds + 1]."""
-    features, found = graph.recipe.features.both, {}
+    features = graph.recipe.features.both
+    found = {}
     for name, each in targets.items():
-        scaling = graph.scaling(features[name])
-        values = shaped(each.means, features[name].clip, features[name].log)
-        found[name] = normalized(values, scaling.means[name], scaling.stds[name])
+        feature = features[name]
+        assert isinstance(feature, Number)
+        found[name] = feature.encoded(name, feature.shaped(each.means), graph)
     return found
 
 

@@ -5,7 +5,6 @@ rows >> ids, categories, buckets, numbers, history, time and label -> encoded ro
 """
 
 from pathlib import Path
-from typing import Any
 
 import merlin.dtypes as md
 import numpy as np
@@ -13,30 +12,24 @@ import polars as pl
 from merlin.dag import ColumnSelector, Node
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import Workflow
-from nvtabular.ops import AddTags, FillMissing, ListSlice
+from nvtabular.ops import AddTags
 
-from features.operators.bucket_codes import BucketCodes
+from features.category import Category, Ids
+from features.codes import Intervals
+from features.kind import FeatureKind
+from features.number import Number
 from features.operators.categorify import Categorify
-from features.operators.combine import Combine
 from features.operators.hash_codes import HashCodes
+from features.operators.interval_codes import FittedIntervalCodes, IntervalCodes
 from features.operators.normalize import MinMax, Normalize
-from features.operators.pad import Pad
-from features.operators.shape import Shape
-from features.schema import Feature
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Preparing
+from stages.columns import PART, POSITIVE, WEIGHT
 from workflows.operators.history import History
 from workflows.operators.join import Join
 from workflows.partitions import arrow_table, write_table
-from workflows.selection import PART
 from workflows.splits import IN_TIME
 from workflows.tables import Tables
-
-#: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
-WEIGHT = "weight"
-#: Tag of what depends on user and item, so that no tower can have it.
-FOR_RANKER = "for_ranker"
 
 _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boolean": md.boolean}
 
@@ -52,25 +45,27 @@ def join_workflow(
     for table, key in ((tables.users, recipe.columns.user), (tables.items, recipe.columns.item)):
         path, further = preparing.side(key), table.drop(set(columns) & set(table.columns) - {key})
         write_table(arrow_table(further), path)
-        nodes = nodes >> Join(path, key, side_schema(further, tables.kinds), gpu)
+        nodes = nodes >> Join(path, key, side_schema(further, tables.value_types), gpu)
     return Workflow(nodes)
 
 
-def side_schema(table: pl.DataFrame, kinds: dict[str, str]) -> Schema:
+def side_schema(table: pl.DataFrame, value_types: dict[str, str]) -> Schema:
     """Of a raw users or items table; Merlin cannot tell it from a list of nulls."""
     columns = table.schema.items()
-    return Schema([_raw_column(name, kinds, isinstance(dtype, pl.List)) for name, dtype in columns])
+    return Schema(
+        [_raw_column(name, value_types, isinstance(dtype, pl.List)) for name, dtype in columns]
+    )
 
 
-def _raw_column(name: str, kinds: dict[str, str], several: bool) -> ColumnSchema:
+def _raw_column(name: str, value_types: dict[str, str], several: bool) -> ColumnSchema:
     dims = (None, (0, None)) if several else (None,)
-    return ColumnSchema(name, dtype=_DTYPES[kinds.get(name, "float")], dims=dims)
+    return ColumnSchema(name, dtype=_DTYPES[value_types.get(name, "float")], dims=dims)
 
 
 def joined_schema(partition: pl.Schema, tables: Tables) -> Schema:
     """What ``join_workflow`` makes of a partition of the interactions."""
-    own = [name for name in partition if name not in tables.kinds]
-    sides = [side_schema(table, tables.kinds) for table in (tables.users, tables.items)]
+    own = [name for name in partition if name not in tables.value_types]
+    sides = [side_schema(table, tables.value_types) for table in (tables.users, tables.items)]
     plain = [ColumnSchema(name, dtype=_numpy(partition[name]), dims=(None,)) for name in own]
     return sum(sides, Schema()) + Schema(plain)
 
@@ -90,31 +85,40 @@ class FeatureGraph:
         self.recipe = recipe
         columns, vocabulary = recipe.columns, recipe.vocabulary
         features = recipe.features.both
+        categories = {name: one for name, one in features.items() if isinstance(one, Category)}
+        intervals = {name: one for name, one in features.items() if isinstance(one, Intervals)}
         # Rare ids that were left out beforehand were counted over more than the training part.
         thresholds = {
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
             columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
-            **{name: one.frequency_threshold for name, one in features.items()},
-            **{one.shared: one.frequency_threshold for one in features.values() if one.shared},
+            **{name: one.frequency_threshold for name, one in categories.items()},
+            **{one.group: one.frequency_threshold for one in categories.values() if one.group},
         }
         hashed = {
-            name: (one.hash_bins, one.shared or name)
-            for name, one in features.items()
+            name: (one.hash_bins, one.group or name)
+            for name, one in categories.items()
             if one.hash_bins
         }
         shared = {
-            name: one.shared for name, one in features.items() if one.shared and name not in hashed
+            name: one.group for name, one in categories.items() if one.group and not one.hash_bins
         }
+        given = {name: one.given_boundaries for name, one in intervals.items()}
         self.categorify = Categorify(shared, freq_threshold=thresholds, out_path=str(folder))
         self.hashes = HashCodes(hashed)
-        self.buckets = BucketCodes({name: one.boundaries for name, one in features.items()})
-        self.fill = {name: FillMissing(one.fill) for name, one in features.items()}
-        self.normalize = Normalize(out_dtype=np.float32)
-        self.min_max = MinMax(out_dtype=np.float32)
+        self._given_intervals = IntervalCodes(
+            {name: boundaries for name, boundaries in given.items() if boundaries is not None}
+        )
+        self._fitted_intervals = FittedIntervalCodes(intervals)
+        self._normalize = Normalize(out_dtype=np.float32)
+        self._min_max = MinMax(out_dtype=np.float32)
 
-    def scaling(self, feature: Feature) -> Normalize:
-        """The operator that scales a feature that is a number."""
-        return self.min_max if feature.scale == "min-max" else self.normalize
+    def intervals(self, feature: Intervals) -> IntervalCodes:
+        """The operator that finds intervals, whose boundaries it has or fits."""
+        return self._fitted_intervals if feature.given_boundaries is None else self._given_intervals
+
+    def scaling(self, feature: Number) -> Normalize:
+        """The operator that scales numbers."""
+        return self._min_max if feature.scale == "min-max" else self._normalize
 
     def rows(self) -> Workflow:
         """Joined interactions -> ids, every feature, history, timestamp, targets and ``PART``."""
@@ -149,47 +153,24 @@ class FeatureGraph:
         return Workflow(self._item(self._item_id()))
 
     def _user(self) -> Node:
-        tags = AddTags([Tags.USER_ID, Tags.USER])
-        code = [self.recipe.columns.user] >> self.categorify >> tags
+        name = self.recipe.columns.user
+        code = Ids().node(name, self, {}) >> AddTags([Tags.USER_ID, Tags.USER])
         return self._with_features(code, self.recipe.features.user, Tags.USER)
 
     def _item_id(self) -> Node:
-        tags = AddTags([Tags.ITEM_ID, Tags.ITEM])
-        return [self.recipe.columns.item] >> self.categorify >> tags
+        name = self.recipe.columns.item
+        return Ids().node(name, self, {}) >> AddTags([Tags.ITEM_ID, Tags.ITEM])
 
     def _item(self, code: Node) -> Node:
         return self._with_features(code, self.recipe.features.item, Tags.ITEM)
 
-    def _with_features(self, code: Node, features: dict[str, Feature], side: Tags) -> Node:
+    def _with_features(self, code: Node, features: dict[str, FeatureKind], side: Tags) -> Node:
         if not features:
             return code
-        nodes = []
-        categories = {
-            name: self._category(feature, [name])
-            for name, feature in features.items()
-            if feature.kind in ("categorical", "text", "bucket")
-        }
-        for name, feature in features.items():
-            if name in categories:
-                nodes.append(categories[name])
-            elif feature.is_number:
-                number = [name] >> self.fill[name]
-                if feature.clip or feature.log:
-                    number = number >> Shape(feature)
-                number = number >> self.scaling(feature)
-                for_ranker = feature.kind == "target"
-                nodes.append(number >> AddTags([FOR_RANKER]) if for_ranker else number)
-            else:
-                parts = sum((categories[part] for part in feature.of), ColumnSelector())
-                nodes.append(self._category(feature, parts >> Combine(name, feature.of)))
-        return code + (sum(nodes, ColumnSelector()) >> AddTags([side]))
-
-    def _category(self, feature: Feature, values: Any) -> Node:
-        """Columns or a node of raw values -> their codes."""
-        if feature.kind == "bucket":
-            return values >> self.buckets
-        if feature.several:
-            length = feature.max_length
-            values = values >> ListSlice(length if feature.keep == "first" else -length)
-        codes = values >> (self.hashes if feature.hash_bins else self.categorify)
-        return codes >> Pad(feature.max_length) if feature.pad else codes
+        nodes: dict[str, Node] = {}
+        for combined in (False, True):  # a combination is of the codes of others
+            for name, feature in features.items():
+                if feature.is_combined == combined:
+                    nodes[name] = feature.node(name, self, nodes)
+        outputs = sum((nodes[name] for name in features), ColumnSelector())
+        return code + (outputs >> AddTags([side]))

@@ -9,8 +9,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipes.schema.data import PLACE, POSITIVE, Columns
+from recipes.schema.data import Columns
 from stages.arrow_types import plain
+from stages.columns import PLACE, POSITIVE
 from workflows.tables import Tables
 
 #: Rows per partition, about: the unit of work, and what is held in memory while it is encoded.

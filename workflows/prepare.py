@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING
 
-from recipes.schema.data import PLACE
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts, Preparing
 from stages.atomic import atomic_directory
+from stages.columns import PLACE
 from stages.errors import ShortlistError
 from stages.locks import locked
 from stages.prerequisites import need
@@ -96,7 +96,8 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
-    code = ["workflows", "features", "runtime/features", "stages/arrow_types.py"]
+    code = ["workflows", "features", "shims", "stages/arrow_types.py", "stages/columns.py"]
+    code += ["runtime/features", "runtime/conditions.py", "runtime/lists.py"]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 
@@ -143,7 +144,7 @@ def _prepare(
             raw_rows, parts = arrow_table(raw.drop(PART)), raw[PART].to_numpy()
             write_partition(raw_rows, parts, number, folders, columns.timestamp)
             if engine != "polars":  # which looks them up by the rows of both tables
-                partition = raw.with_columns(derived.told(partition))
+                partition = raw.with_columns(derived.given(partition))
             yield number, encodable(columns, partition)
             progress(partition[PLACE][-1] + 1, len(rows))
 

@@ -9,18 +9,16 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS
+from stages.columns import PART, POSITIVE, TRAIN, VALID
 from stages.errors import ShortlistError
-from workflows.conditions import Condition
-from workflows.splits import TRAIN, VALID, split_interactions
+from workflows.conditions import selected
+from workflows.splits import split_interactions
 from workflows.tables import Tables, id_rows
 
 Say = Callable[[str], None]
 
-#: Which part of the split a row belongs to (``workflows.splits``), int8; not written.
-PART = "__part"
 _ROW = "__row"
 #: Rows whose pairs are looked at in one go.
 _ROWS_AT_ONCE = 1 << 20
@@ -38,10 +36,10 @@ def select(recipe: Recipe, tables: Tables, say: Say) -> pl.DataFrame:
     schema = tables.interactions.collect_schema()
     chosen, condition = tables.interactions, interactions.filter
     if condition is not None:
-        chosen = chosen.filter(Condition("interactions.filter", condition, schema).expression)
+        chosen = chosen.filter(selected("interactions.filter", condition, schema))
     positive = pl.lit(True)
     if interactions.positive is not None:
-        positive = Condition("interactions.positive", interactions.positive, schema).expression
+        positive = selected("interactions.positive", interactions.positive, schema)
     others = _others(recipe)
     given = recipe.split.column
     if given is not None and given in schema and given not in others:

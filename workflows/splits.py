@@ -11,10 +11,8 @@ import pandas as pd
 import polars as pl
 
 from recipes.schema.data import Columns, Split
+from stages.columns import TEST, TRAIN, VALID
 from stages.errors import ShortlistError
-
-#: Codes of ``stages.artifacts.PARTS``, in their order.
-TRAIN, VALID, TEST = 0, 1, 2
 
 #: Splits along time: a row may then only know what happened before it.
 IN_TIME = ("temporal", "leave-last-out")

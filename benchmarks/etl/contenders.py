@@ -191,11 +191,10 @@ def request(folder: Path, out: Path) -> dict[str, float]:
     import polars as pl
     from nvtabular import Workflow
 
-    from recipes.schema.data import POSITIVE
     from runtime.features.encoding import Encoding
     from stages.artifacts import Artifacts
+    from stages.columns import PART, POSITIVE
     from workflows.engines.cluster import computing
-    from workflows.selection import PART
 
     _prepare("polars")(folder, out)()
     prepared = Artifacts(out).prepared

@@ -23,13 +23,13 @@ from rich.console import Console
 from benchmarks.console import say
 from benchmarks.quality.boosted_tree import boosted_figures
 from benchmarks.quality.triton_answers import asked_through_triton
-from benchmarks.variants import beside, changed, report_of
+from benchmarks.variants import beside, report_of
 from evaluation.baselines.table import BASELINES, over_all_seeds
 from evaluation.report import spread_table
 from evaluation.uncertainty import over_seeds
 from metrics.ranking import METRICS
 from models.prepared import PreparedData
-from recipes.load import load
+from recipes.load import load, with_settings
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
@@ -37,18 +37,18 @@ from workflows.prepare import prepare
 
 #: What is taken away, and the settings without it.
 ABLATION: dict[str, dict[str, Any]] = {
-    "one copy of the two-tower model": {"retriever.copies": 1},
-    "no linear source": {"serving.sources": ("two-tower", "als", "popularity")},
-    "no source of alternating least squares": {
-        "serving.sources": ("two-tower", "linear", "popularity")
+    "one member of the two-tower model": {"retriever.members": 1},
+    "no linear generator": {"serving.generators": ("two-tower", "als", "popularity")},
+    "no generator of alternating least squares": {
+        "serving.generators": ("two-tower", "linear", "popularity")
     },
-    "pointwise loss": {"ranker.loss": "pointwise", "ranker.batch_size": 1024},
+    "pointwise loss": {"ranker.loss": "pointwise", "ranker.blend": 0.0, "ranker.batch_size": 1024},
     "no blend in the ranker's score": {"ranker.blend": 0.0},
     "no further folds": {"ranker.folds": 0},
 }
 #: The same for numbers about user and candidate, by what their names have in common.
 LEFT_OUT = {
-    "no comparison within the list": ("_standing",),
+    "no comparison within the list": ("_zscore",),
     "no co-occurrence": ("cooccurrence",),
     "no linear model in the ranker": ("linear",),
     "no alternating least squares in the ranker": ("als",),
@@ -100,7 +100,7 @@ def _report(recipe: Recipe, artifacts: Artifacts, seed: int) -> dict[str, Any]:
 
 
 def _seeded(recipe: Recipe, seed: int) -> Recipe:
-    return changed(recipe, {"retriever.seed": seed, "ranker.seed": seed})
+    return with_settings(recipe, {"retriever.seed": seed, "ranker.seed": seed})
 
 
 def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
@@ -108,14 +108,14 @@ def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     variants = dict(ABLATION)
     for name, parts in LEFT_OUT.items():
         numbers = [
-            number for number in recipe.ranker.numbers if not any(part in number for part in parts)
+            number for number in recipe.ranker.features if not any(part in number for part in parts)
         ]
-        variants[name] = {"ranker.numbers": tuple(numbers)}
+        variants[name] = {"ranker.features": tuple(numbers)}
     found = {"the whole funnel": report_of(recipe, artifacts)["systems"]["funnel"]}
     for number, (name, settings) in enumerate(variants.items()):
         say(f"without a part: {name}")
         variant = beside(artifacts, f"without-{number}")
-        found[name] = report_of(changed(recipe, settings), variant)["systems"]["funnel"]
+        found[name] = report_of(with_settings(recipe, settings), variant)["systems"]["funnel"]
     return over_seeds([found])
 
 

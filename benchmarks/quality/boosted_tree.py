@@ -71,7 +71,9 @@ def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dic
 
 def _inputs(recipe: Recipe, data: PreparedData, rows: CandidateRows) -> np.ndarray:
     """The ranker's inputs side by side, [n, inputs]: a code as a number, a list as a column per code."""
-    schema = ranker_schema(data, recipe.ranker, list(rows.numbers())).excluding_by_tag(Tags.TARGET)
+    schema = ranker_schema(data, recipe.ranker, list(rows.ranker_features())).excluding_by_tag(
+        Tags.TARGET
+    )
     columns = []
     for column in schema:
         values = rows.columns[column.name]

@@ -29,12 +29,12 @@ def asked_through_triton(
     export(recipe, artifacts, force=False, say=lambda line: None)
     with running_server(artifacts, recipe.name) as server, Client(server.address.grpc) as client:
         parts = [
-            client.recommend(asked[start : start + USERS_A_REQUEST], k).item_ids
+            client.recommend(asked[start : start + USERS_A_REQUEST], top_k=k).item_ids
             for start in range(0, len(asked), USERS_A_REQUEST)
         ]
     answers = np.concatenate(parts)
     with served_in_process(recipe, artifacts) as plan:
-        here = plan.recommend(asked, k).item_ids
+        here = plan.recommend(asked, top_k=k).item_ids
     if differing := int((answers != here).any(axis=1).sum()):
         raise SystemExit(f"Triton answered {differing} of {len(asked)} users otherwise than here")
     row_of = {raw_id: row for row, raw_id in enumerate(data.raw_item_ids)}

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.scale.embeddings import MadeUp
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 
 PRICES = 8
 

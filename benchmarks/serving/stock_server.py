@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
 
-from ensemble.triton.ports import choose_ports
+from ensemble.triton.ports import reserved_ports
 from ensemble.triton.server import LOOPBACK, Server, running_triton
 from stages.artifacts import Artifacts
 
@@ -49,11 +49,14 @@ instance_group [ {{ kind: KIND_AUTO }} ]
 {parameters}
 """
     (model / "config.pbtxt").write_text(config, encoding="utf-8")
-    with running_triton(
-        repository,
-        scratch / "stock.log",
-        host=LOOPBACK,
-        ports=choose_ports(LOOPBACK),
-        environment={"TF_CPP_MIN_LOG_LEVEL": "2"},
-    ) as server:
+    with (
+        reserved_ports(LOOPBACK) as ports,
+        running_triton(
+            repository,
+            scratch / "stock.log",
+            host=LOOPBACK,
+            ports=ports,
+            environment={"TF_CPP_MIN_LOG_LEVEL": "2"},
+        ) as server,
+    ):
         yield server

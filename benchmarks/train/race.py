@@ -22,10 +22,10 @@ from benchmarks.train import stock
 from metrics import ranking
 from models.prepared import PreparedData
 from models.retrievers import head
-from models.training import exact_retrieval as candidates
 from models.training.loop import compiled_step, run_epoch
 from models.training.retriever_training import VALIDATION_K
 from recipes.schema.recipe import Recipe
+from runtime.candidates.item_index import exact_search
 
 STOCK_LAYERS, STOCK_BATCH, STOCK_RATE, STOCK_EPOCHS = [128, 64], 1024, 0.005, 8
 
@@ -99,7 +99,7 @@ class Race:
         return _trained(began, epoch, recall, options.max_epochs, enough)
 
     def _recall(self, queries: np.ndarray, items: np.ndarray) -> float:
-        found, _ = candidates.retrieve(queries, items, self.seen, VALIDATION_K)
+        found, _ = exact_search(items, queries, VALIDATION_K, self.seen)
         return float(ranking.recall(found, self.wanted, VALIDATION_K).mean())
 
 

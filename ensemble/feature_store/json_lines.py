@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from runtime.did_you_mean import nearest
+from runtime.did_you_mean import did_you_mean
 
 
 def parsed(line: bytes, fields: Iterable[str]) -> dict[str, Any]:
@@ -21,7 +21,9 @@ def parsed(line: bytes, fields: Iterable[str]) -> dict[str, Any]:
         raise ValueError(f"expected a JSON object, got {_shown(line)}")
     known = list(fields)
     for name in value.keys() - set(known):
-        raise ValueError(f"expected some of {', '.join(known)}; got {name!r}{nearest(name, known)}")
+        raise ValueError(
+            f"expected some of {', '.join(known)}; got {name!r}{did_you_mean(name, known)}"
+        )
     return value
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from features.schema import Side
+from features.kind import Side
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 

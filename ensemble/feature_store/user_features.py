@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.feature_store.json_lines import parsed, raw_id
-from features.schema import Feature
+from features.kind import FeatureKind
 from recipes.schema.recipe import Recipe
-from runtime.did_you_mean import nearest
+from runtime.did_you_mean import did_you_mean
 from runtime.features.spelling import is_null
 from runtime.features.times import seconds_of
 from runtime.stores.feature_store import FeatureStore, UserRecord
@@ -54,43 +54,23 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             expected = ", ".join(known) or "none, for the recipe has no [features.user]"
             raise ValueError(
-                f"expected features out of: {expected}; got {name!r}{nearest(name, known)}"
+                f"expected features out of: {expected}; got {name!r}{did_you_mean(name, known)}"
             )
         if is_null(value):
             values[name] = None
             continue
-        if known[name].kind == "age" and isinstance(value, date):
-            value = int(seconds_of(value))
-        values[name] = value
-        expected = _expected(known[name].kind, known[name].list, value)
-        if expected:
+        if expected := known[name].expected_value(value):
             raise ValueError(f"expected {expected} for {name}, got {value!r}")
+        values[name] = int(seconds_of(value)) if isinstance(value, date) else value
     return values
 
 
-def given_features(recipe: Recipe) -> dict[str, Feature]:
+def given_features(recipe: Recipe) -> dict[str, FeatureKind]:
     """What may be given of a user, by name: raw columns, and counts where one knows better."""
     features = recipe.features
     read_by = features.columns("user") | {name: name for name in features.counts("user")}
     read_by.pop(recipe.columns.user, None)
     return {name: features.user[reader] for name, reader in read_by.items()}
-
-
-def _expected(kind: str, is_list: bool, value: Any) -> str:
-    """What should have come in the place of ``value``; nothing where it may stand."""
-    if kind == "age":
-        return (
-            "seconds since 1970 or a time such as 2024-01-31" if is_null(seconds_of(value)) else ""
-        )
-    if is_list:
-        fits = isinstance(value, list) and all(
-            isinstance(each, str | int | float) for each in value
-        )
-        return "" if fits else "a list of texts or numbers"
-    if kind in ("numeric", "bucket", "count"):
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if fits else "a number"
-    return "" if isinstance(value, str | int | float) else "a text or a number"
 
 
 def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:

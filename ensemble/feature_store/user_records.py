@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 
 from ensemble.feature_store.raw_features import raw_feature_files
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
 from runtime.features.encoding import Encoding
 from runtime.features.spelling import is_null, spell
@@ -14,6 +13,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")

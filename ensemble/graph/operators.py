@@ -109,8 +109,8 @@ class QueryTower(ServedOperator):
     runtime_type = runtime.QueryTower
 
 
-class Seek(ServedOperator):
-    runtime_type = runtime.Seek
+class SearchVector(ServedOperator):
+    runtime_type = runtime.SearchVector
 
 
 class Retrieve(ServedOperator):
@@ -129,8 +129,8 @@ class GatherItemFeatures(ServedOperator):
     runtime_type = runtime.GatherItemFeatures
 
 
-class ComputeCrossFeatures(ServedOperator):
-    runtime_type = runtime.ComputeCrossFeatures
+class ComputeRankerFeatures(ServedOperator):
+    runtime_type = runtime.ComputeRankerFeatures
 
 
 class Rank(ServedOperator):
@@ -141,8 +141,8 @@ class KeepRetrievalScores(ServedOperator):
     runtime_type = runtime.KeepRetrievalScores
 
 
-class Prefer(ServedOperator):
-    runtime_type = runtime.Prefer
+class FinalScores(ServedOperator):
+    runtime_type = runtime.FinalScores
 
 
 class Order(ServedOperator):

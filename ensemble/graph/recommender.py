@@ -5,30 +5,34 @@ from typing import Any
 
 import merlin.dtypes as md
 from merlin.dag import Node, postorder_iter_nodes
+from merlin.dag.ops.concat_columns import ConcatColumns
+from merlin.dag.ops.selection import SelectionOp
+from merlin.dag.ops.subset_columns import SubsetColumns
 from merlin.schema import ColumnSchema, Schema
 from merlin.systems.dag import Ensemble
 
 from ensemble.graph.operators import (
     AllowItems,
-    ComputeCrossFeatures,
+    ComputeRankerFeatures,
     EncodeCandidates,
     EncodeExclusions,
     EncodeUser,
     Explain,
     FilterCandidates,
+    FinalScores,
     GatherItemFeatures,
     KeepRetrievalScores,
     LookUpUser,
     Order,
-    Prefer,
     QueryTower,
     Rank,
     Retrieve,
-    Seek,
+    SearchVector,
     ServedOperator,
     TakeCatalogue,
 )
 from runtime.release import Release
+from runtime.request_options import OPTIONS
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class GraphSettings:
     retrieves: bool
     #: Whether retrieval goes by the absolute value of the inner product.
     absolute: bool
-    #: What brings candidates, by name.
-    sources: tuple[str, ...]
+    #: The candidate generators, by name.
+    generators: tuple[str, ...]
     #: Whether there is a ranker; otherwise candidates keep the scores of retrieval.
     ranks: bool
     #: Raw user columns to look up.
@@ -49,25 +53,28 @@ class GraphSettings:
     #: Encoded item columns that the ranker reads -> array file of the release.
     item_arrays: dict[str, str]
     #: Numbers per candidate that the ranker reads, besides the retrieval score.
-    cross_features: tuple[str, ...]
+    ranker_features: tuple[str, ...]
     #: Ranker input -> column.
     ranker_feeds: dict[str, str]
 
 
+_DTYPES = {
+    "text": md.string,
+    "json": md.object_,
+    "bool": md.boolean,
+    "int32": md.int64,
+    "int64": md.object_,
+    "float": md.float32,
+}
+#: What the graph is given, one column an option.
 REQUEST = Schema(
     [
-        ColumnSchema("user_id", dtype=md.string, dims=(None,)),
-        ColumnSchema("top_k", dtype=md.int64, dims=(None,)),
-        ColumnSchema("exclude_item_ids", dtype=md.string, dims=(None, None)),
-        ColumnSchema("candidate_item_ids", dtype=md.string, dims=(None, None)),
-        ColumnSchema("filter", dtype=md.string, dims=(None,)),
-        ColumnSchema("user_features", dtype=md.object_, dims=(None,)),
-        ColumnSchema("temperature", dtype=md.float32, dims=(None,)),
-        ColumnSchema("seed", dtype=md.object_, dims=(None,)),
-        ColumnSchema("diversity", dtype=md.float32, dims=(None,)),
-        ColumnSchema("similar_to", dtype=md.string, dims=(None,)),
-        ColumnSchema("explain", dtype=md.boolean, dims=(None,)),
-        ColumnSchema("explain_item_ids", dtype=md.string, dims=(None, None)),
+        ColumnSchema(
+            option.name,
+            dtype=_DTYPES[option.type],
+            dims=(None, None) if option.several else (None,),
+        )
+        for option in OPTIONS
     ]
 )
 
@@ -78,20 +85,20 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     stored = ["user_id", "user_features"] >> LookUpUser(release, features=settings.user_features)
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
-    given = ["candidate_item_ids"] >> EncodeCandidates(release)
+    requested = ["candidate_item_ids"] >> EncodeCandidates(release)
     allowed = ["filter"] >> AllowItems(release)
 
     if retrieves:
-        sought = (user >> QueryTower(release)) + "similar_to" >> Seek(release)
-        retrieved = sought + user + excluded + given + allowed >> Retrieve(
+        searched = (user >> QueryTower(release)) + "similar_to" >> SearchVector(release)
+        retrieved = searched + user + excluded + requested + allowed >> Retrieve(
             release,
             candidates=settings.candidates,
             absolute=settings.absolute,
-            sources=settings.sources,
+            generators=settings.generators,
         )
     else:
-        retrieved = given >> TakeCatalogue(release)
-    candidates = retrieved + user + excluded + given + allowed >> FilterCandidates(
+        retrieved = requested >> TakeCatalogue(release)
+    candidates = retrieved + user + excluded + requested + allowed >> FilterCandidates(
         release, candidates=settings.candidates
     )
     if settings.ranks:
@@ -100,14 +107,16 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
         ranked = candidates >> KeepRetrievalScores(release)
 
     scored = ranked + candidates + ["user_id", "temperature", "seed"]
-    preferred = (scored + sought if retrieves else scored) >> Prefer(release, retrieves=retrieves)
-    answer = preferred + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
+    final = (scored + searched if retrieves else scored) >> FinalScores(
+        release, retrieves=retrieves
+    )
+    answer = final + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
     happened = (
-        retrieved + user + excluded + given + allowed + candidates + ranked + preferred + answer
+        retrieved + user + excluded + requested + allowed + candidates + ranked + final + answer
     )
     happened += ["explain", "explain_item_ids", "filter"]
-    explained = (happened + sought if retrieves else happened) >> Explain(
-        release, retrieves=retrieves, sources=settings.sources
+    explained = (happened + searched if retrieves else happened) >> Explain(
+        release, retrieves=retrieves, generators=settings.generators
     )
     return Ensemble(answer + stored[["known_user", "degraded"]] + explained, REQUEST)
 
@@ -116,9 +125,9 @@ def _ranked(release: Release, settings: GraphSettings, user: Node, candidates: N
     features = user + candidates
     if settings.item_arrays:
         features += candidates >> GatherItemFeatures(release, arrays=settings.item_arrays)
-    if settings.cross_features:
-        features += candidates + user >> ComputeCrossFeatures(
-            release, features=settings.cross_features
+    if settings.ranker_features:
+        features += candidates + user >> ComputeRankerFeatures(
+            release, features=settings.ranker_features
         )
 
     return features >> Rank(release, feeds=settings.ranker_feeds)
@@ -128,12 +137,17 @@ def plan_nodes(ensemble: Ensemble) -> list[dict[str, Any]]:
     """The graph's operators with their settings, every node once, after all that it depends on.
 
     Raises:
-        ValueError: two nodes make a column of the same name.
+        ValueError: a node cannot be exported, or two nodes make a column of the same name.
     """
     nodes, makers = [], dict[str, str]()
     for node in dict.fromkeys(postorder_iter_nodes(ensemble.graph.output_node)):
+        if isinstance(node.op, SelectionOp | ConcatColumns | SubsetColumns) or node.op is None:
+            continue  # the plan's columns have one namespace
         if not isinstance(node.op, ServedOperator):
-            continue  # a selection or a concatenation: the plan's columns have one namespace
+            raise ValueError(
+                f"expected operators of ensemble.graph.operators in the graph, got {node.op.label}: it cannot "
+                "be exported. Wrap it as a ServedOperator"
+            )
         served = node.op.served
         for column in served.outputs:
             if column.name in makers:

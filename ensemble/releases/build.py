@@ -24,9 +24,9 @@ from runtime import manifest, plan
 from runtime.arrays import save
 from runtime.candidates import item_attributes
 from runtime.candidates.catalogue import Catalogue
-from runtime.candidates.generators import SOURCES, TWO_TOWER
-from runtime.candidates.item_index import build_index, exact_rows
-from runtime.operators.ranker_features import arrays_of
+from runtime.candidates.generators import GENERATORS, TWO_TOWER
+from runtime.candidates.item_index import build_index, exact_search
+from runtime.candidates.ranker_features import arrays_of
 from runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
@@ -101,10 +101,10 @@ def _write_arrays(
         if column.startswith("item."):
             files[name] = f"item_features/{quote(name, safe='')}.npy"
             save(directory / files[name], parts.item_columns[name])
-    further = (SOURCES[name].arrays for name in recipe.serving.sources if name != TWO_TOWER)
-    for array in sorted({*arrays_of(parts.cross_features), *chain(*further)}):
-        need(artifacts.models.cross_features / array, "train", recipe.given_as)
-        shutil.copyfile(artifacts.models.cross_features / array, directory / array)
+    further = (GENERATORS[name].arrays for name in recipe.serving.generators if name != TWO_TOWER)
+    for array in sorted({*arrays_of(parts.ranker_features), *chain(*further)}):
+        need(artifacts.models.candidate_arrays / array, "train", recipe.given_as)
+        shutil.copyfile(artifacts.models.candidate_arrays / array, directory / array)
     return files
 
 
@@ -140,11 +140,11 @@ def _write_plan(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
         retrieves=parts.item_embeddings is not None,
         absolute=recipe.retriever.absolute,
-        sources=recipe.serving.sources,
-        ranks=recipe.ranker.kind != "none",
+        generators=recipe.serving.generators,
+        ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
         item_arrays=item_arrays,
-        cross_features=parts.cross_features,
+        ranker_features=parts.ranker_features,
         ranker_feeds=parts.ranker_feeds,
     )
     nodes = plan_nodes(recommender(Release(directory, store), settings))
@@ -174,7 +174,9 @@ def _measured_recall(
     columns = served.run(served.columns(served.request(users)))
     assert parts.item_embeddings is not None  # there is an index
     k = min(recipe.serving.candidates, len(parts.raw_item_ids))
-    exact = exact_rows(parts.item_embeddings, columns["query"], k, recipe.retriever.absolute)
+    exact, _ = exact_search(
+        parts.item_embeddings, columns["query"], k, absolute=recipe.retriever.absolute
+    )
     found = columns["retrieved_rows"]
     return float(ranking.recall(found, list(exact), found.shape[1]).mean())
 

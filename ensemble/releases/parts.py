@@ -8,10 +8,15 @@ import numpy as np
 
 from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
+from runtime.candidates.ranker_features import (
+    RANKER_FEATURES,
+    RETRIEVAL_SCORE,
+    is_ranker_feature,
+)
 from runtime.features.categorical import Categorical
 from runtime.features.encoding import Encoder, Encoding
 from runtime.features.spelling import is_null, spell
-from runtime.operators.ranker_features import CROSS_FEATURES, RETRIEVAL_SCORE, is_number
+from runtime.lists import padded_lists
 from runtime.release import OnnxModel
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -32,7 +37,7 @@ class Parts:
     ranker_feeds: dict[str, str]
 
     @property
-    def cross_features(self) -> tuple[str, ...]:
+    def ranker_features(self) -> tuple[str, ...]:
         """The ranker's inputs that are computed per candidate, besides the retrieval score."""
         fed = (name for name, column in self.ranker_feeds.items() if column == f"candidate.{name}")
         return tuple(name for name in fed if name != RETRIEVAL_SCORE)
@@ -40,7 +45,7 @@ class Parts:
 
 def release_models(recipe: Recipe) -> list[str]:
     """Names of the ONNX models that are served."""
-    retrieves, ranks = recipe.retriever.kind != "none", recipe.ranker.kind != "none"
+    retrieves, ranks = recipe.retrieves, recipe.ranks
     return ["query_tower"] * retrieves + ["ranker"] * ranks
 
 
@@ -53,12 +58,12 @@ def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
     prepared, models = artifacts.prepared, artifacts.models
     made_by = {prepared.encoding / "encoding.json": "prepare", prepared.items: "prepare"}
     made_by |= {models.onnx(name): "train" for name in release_models(recipe)}
-    if recipe.retriever.kind != "none":
+    if recipe.retrieves:
         made_by[models.item_embeddings] = "train"
     for path, command in made_by.items():
         need(path, command, recipe.given_as)
     looked_up = sorted(prepared.encoding.glob("*/*.json"))
-    return [*made_by, *looked_up, *sorted(models.cross_features.glob("*.npy"))]
+    return [*made_by, *looked_up, *sorted(models.candidate_arrays.glob("*.npy"))]
 
 
 def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
@@ -73,7 +78,7 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
     encoding = Encoding.load(artifacts.prepared.encoding)
     items = pq.read_table(artifacts.prepared.items)
     embeddings = None
-    if recipe.retriever.kind != "none":
+    if recipe.retrieves:
         embeddings = _embeddings(artifacts, items.num_rows, recipe.given_as)
     elif items.num_rows > recipe.serving.candidates:
         raise ShortlistError(
@@ -149,11 +154,7 @@ def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
     if not (isinstance(encoder, Categorical) and encoder.max_length is not None):
         return column.to_numpy().astype(encoder.array_dtype)  # type: ignore[attr-defined]
     lists = column.to_pylist()  # type: ignore[attr-defined]
-    array = np.zeros((len(lists), encoder.max_length), dtype=np.int64)
-    for row, codes in zip(array, lists, strict=True):
-        first = codes[: encoder.max_length]
-        row[: len(first)] = first
-    return array
+    return padded_lists(lists, np.int64, encoder.max_length)
 
 
 def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, str]:
@@ -177,13 +178,13 @@ def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str
             feeds[name] = f"user.{name}"
         elif name in item:
             feeds[name] = f"item.{name}"
-        elif is_number(name):
+        elif is_ranker_feature(name):
             feeds[name] = f"candidate.{name}"
         else:
             raise ShortlistError(
                 f"{path} reads {name!r}, which is no user column {sorted(user)}, no item column "
                 f"{sorted(item)} and no number about both "
-                f"{[RETRIEVAL_SCORE, *sorted(CROSS_FEATURES)]}. "
+                f"{[RETRIEVAL_SCORE, *sorted(RANKER_FEATURES)]}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )
     return feeds

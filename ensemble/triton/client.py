@@ -1,7 +1,7 @@
 """Ask a running server for recommendations, over gRPC or HTTP."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Literal, Self
@@ -9,11 +9,13 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from ensemble.triton.config import MODEL_NAME
-from runtime.tensors import INPUTS, OUTPUTS, Tensor
+from runtime.errors import RequestError
+from runtime.request import Batch, Request, requests_for
+from runtime.request_options import BY_NAME, OPTIONS, USER_ID
+from runtime.tensors import OUTPUTS, inputs_of
 from stages.errors import ShortlistError
 
 Protocol = Literal["grpc", "http"]
-_DTYPES = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_}
 
 
 @dataclass(frozen=True)
@@ -65,69 +67,25 @@ class Client:
 
     def recommend(
         self,
-        user_ids: Sequence[str],
-        top_k: int | Sequence[int] | None = None,
-        exclude_item_ids: Sequence[Sequence[str]] | None = None,
-        candidate_item_ids: Sequence[Sequence[str]] | None = None,
+        users: Sequence[str] | Request | Sequence[Request],
         *,
-        filter: str | Sequence[str] | None = None,
-        user_features: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-        temperature: float | Sequence[float] | None = None,
-        seed: int | Sequence[int] | None = None,
-        diversity: float | Sequence[float] | None = None,
-        similar_to: str | Sequence[str] | None = None,
-        explain: bool | Sequence[bool] | None = None,
-        explain_item_ids: Sequence[Sequence[str]] | None = None,
         request_id: str = "",
+        **options: Any,
     ) -> Recommendations:
-        """Recommendations for raw user ids.
-
-        Every option is one value for all users, or one for each; a list of items is always one for each.
+        """Recommendations for raw user ids, or for requests.
 
         Args:
-            user_ids: B raw ids.
-            top_k: how many; by default the recipe's number, or all of ``candidate_item_ids``.
-            exclude_item_ids: raw item ids to leave out.
-            candidate_item_ids: raw item ids to score, seen ones too; where a user has none, the funnel
-                finds the candidates.
-            filter: a condition on item features, such as ``genres has "Drama" and year >= 1990``.
-            user_features: raw user features by name, for whom the store does not know; they go before
-                what the store holds.
-            temperature: above 0 draws the items with probability ~ exp(score / temperature).
-            seed: makes a draw repeatable.
-            diversity: 0 to 1, how much likeness to the items above counts against an item.
-            similar_to: a raw item id: the items most like it, instead of those for the user.
-            explain: say of each answer how it came about.
-            explain_item_ids: say of these raw item ids why they are, or are not, among the answers.
-            request_id: stands in the server's log beside what it says of this request.
+            users: B raw ids, with keywords for what is asked for them; or a ``Request``, or B of them.
+            request_id: stands in the server's log beside what it says of this call.
+            options: one value for all users or one for each; a list option is always one for each.
 
         Raises:
-            ShortlistError: no server answers, or it refuses the request (its message is quoted).
+            ShortlistError: no server answers, or the request is refused, here or by the server.
         """
-        given = {
-            "user_id": user_ids,
-            "top_k": top_k,
-            "exclude_item_ids": exclude_item_ids,
-            "candidate_item_ids": candidate_item_ids,
-            "filter": filter,
-            "user_features": user_features,
-            "temperature": temperature,
-            "seed": seed,
-            "diversity": diversity,
-            "similar_to": similar_to,
-            "explain": explain,
-            "explain_item_ids": explain_item_ids,
-        }
-        tensors = []
-        for name, tensor in INPUTS.items():
-            if given[name] is not None:
-                values = _array(name, tensor, given[name], len(user_ids))
-                if values.size or name == "user_id":
-                    tensors.append(
-                        self._triton.InferInput(name, list(values.shape), tensor.datatype)
-                    )
-                    tensors[-1].set_data_from_numpy(values)
-        answer = self._infer(tensors, request_id)
+        try:
+            answer = self._infer(inputs_of(_batch(users, options)), request_id)
+        except RequestError as error:
+            raise ShortlistError(str(error)) from error
         found = {name: answer.as_numpy(name) for name in OUTPUTS}
         texts = np.array([each.decode() for each in found["item_ids"].ravel()], dtype=object)
         stories = [each.decode() for each in found["explanation"].ravel()]
@@ -154,9 +112,16 @@ class Client:
         version = response.model_version if self.protocol == "grpc" else response["model_version"]
         return str(version)
 
-    def _infer(self, tensors: list[Any], request_id: str) -> Any:
+    def _infer(self, arrays: dict[str, np.ndarray], request_id: str) -> Any:
         from tritonclient.utils import InferenceServerException
 
+        tensors = []
+        for name, array in arrays.items():
+            if array.size or name == USER_ID.name:
+                tensors.append(
+                    self._triton.InferInput(name, list(array.shape), BY_NAME[name].datatype)
+                )
+                tensors[-1].set_data_from_numpy(array)
         outputs = [self._triton.InferRequestedOutput(name) for name in OUTPUTS]
         options = {"client_timeout": self._timeout} if self.protocol == "grpc" else {}
         try:
@@ -177,20 +142,22 @@ class Client:
         )
 
 
-def _array(name: str, tensor: Tensor, given: Any, users: int) -> np.ndarray:
-    """The input as an array [B, 1], or [B, longest] padded with empty strings."""
-    if tensor.several:
-        longest = max(map(len, given), default=0)
-        rows = [[*each, *[""] * (longest - len(each))] for each in given]
-    else:
-        alone = isinstance(given, str | int | float | Mapping)
-        rows = [[each] for each in ([given] * users if alone else given)]
-        longest = 1
-    if tensor.datatype != "BYTES":
-        return np.array(rows, dtype=_DTYPES[tensor.datatype]).reshape(len(rows), 1)
-    if name == "user_features":
-        rows = [[json.dumps(each) if each else ""] for (each,) in rows]
-    array = np.empty((len(rows), longest), dtype=object)
-    for row, values in zip(array, rows, strict=True):
-        row[:] = [value.encode() for value in values]
-    return array
+def _batch(users: Any, options: dict[str, Any]) -> Batch:
+    given = [users] if isinstance(users, Request) else list(users)
+    if not given or not isinstance(given[0], Request):
+        return requests_for(given, **options)
+    if options:
+        raise RequestError(f"expected what is asked in the requests, got the keywords {[*options]}")
+    return given
+
+
+def _documented(text: str) -> str:
+    """The docstring of ``recommend`` with a line for each option."""
+    lines = "".join(
+        f"\n            {one.name}: {one.doc}." for one in OPTIONS if one is not USER_ID
+    )
+    mark = "a list option is always one for each.\n"
+    return text.replace(mark, f"{mark.rstrip()}{lines}\n")
+
+
+Client.recommend.__doc__ = _documented(Client.recommend.__doc__ or "")

@@ -4,7 +4,8 @@ import os
 import re
 
 from recipes.schema.recipe import Recipe
-from runtime.tensors import INPUTS, OUTPUTS, Tensor
+from runtime.request_options import OPTIONS, USER_ID, Option
+from runtime.tensors import OUTPUTS, Tensor
 
 MODEL_NAME = "recommender"
 CONFIG = "config.pbtxt"
@@ -60,7 +61,7 @@ def _instances() -> int:
 _TYPES = {"BYTES": "TYPE_STRING", "BOOL": "TYPE_BOOL"}
 
 
-def _tensor(name: str, tensor: Tensor, more: str = "") -> str:
+def _tensor(name: str, tensor: Tensor | Option, more: str = "") -> str:
     datatype = _TYPES.get(tensor.datatype, f"TYPE_{tensor.datatype}")
     width = -1 if tensor.several else 1
     return f'  {{ name: "{name}" data_type: {datatype} dims: [ {width} ]{more} }}'
@@ -68,10 +69,10 @@ def _tensor(name: str, tensor: Tensor, more: str = "") -> str:
 
 def _inputs() -> str:
     lines = []
-    for name, tensor in INPUTS.items():
-        more = "" if name == "user_id" else " optional: true"
-        more += " allow_ragged_batch: true" if tensor.several else ""
-        lines.append(_tensor(name, tensor, more))
+    for option in OPTIONS:
+        more = "" if option is USER_ID else " optional: true"
+        more += " allow_ragged_batch: true" if option.several else ""
+        lines.append(_tensor(option.name, option, more))
     return ",\n".join(lines)
 
 

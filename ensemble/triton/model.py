@@ -66,7 +66,7 @@ class TritonPythonModel:
         for place, request in enumerate(requests):
             try:
                 arrays = {each.name(): each.as_numpy() for each in request.inputs()}
-                asked.append(self._plan.checked(self._tensors.read(arrays)))
+                asked.append(self._plan.checked(self._tensors.batch_of(arrays)))
                 places.append(place)
             except Exception as error:
                 responses[place] = self._failed(error, request)
@@ -104,7 +104,7 @@ class TritonPythonModel:
 
     def _response(self, answers: Any, request: Any) -> Any:
         wanted = request.requested_output_names()
-        arrays = self._tensors.written(answers)
+        arrays = self._tensors.outputs_of(answers)
         tensors = [pb_utils.Tensor(name, arrays[name]) for name in arrays if name in wanted]
         return pb_utils.InferenceResponse(output_tensors=tensors)
 

@@ -20,7 +20,7 @@ from ensemble.releases.served import release_to_serve, served_version
 from ensemble.triton.config import MODEL_NAME
 from ensemble.triton.control import KEY, load
 from ensemble.triton.installation import find_triton
-from ensemble.triton.ports import Ports, choose_ports
+from ensemble.triton.ports import Ports, reserved_ports
 from ensemble.triton.process import await_ready, cause, start, stop
 from ensemble.triton.watch import dead_instances_replaced
 from stages.artifacts import Artifacts
@@ -85,8 +85,8 @@ def running_server(
         ShortlistError: no release, a busy port, no Triton, or a release that does not load.
     """
     release = release_to_serve(artifacts, recipe_name)
-    ports = choose_ports(host, http_port, grpc_port, metrics_port)
     with (
+        reserved_ports(host, http_port, grpc_port, metrics_port) as ports,
         running_triton(
             artifacts.model_repository,
             artifacts.server_log,
@@ -160,6 +160,8 @@ def serve(
         ShortlistError: as ``running_server``, and if Triton stops by itself.
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
+    # Polars, once imported, has Linux go on waiting after Ctrl-C; Python would not hear of it.
+    signal.siginterrupt(signal.SIGINT, True)
     began = time.monotonic()
     try:
         with running_server(

@@ -10,7 +10,7 @@ from evaluation.baselines.fitted import ItemToItem
 from models.item_models.linear import MOST_ITEMS, item_weights
 from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from recipes.schema.models import Linear
+from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
 
 

@@ -6,14 +6,14 @@ from typing import ClassVar
 from evaluation.baselines.fitted import Factors
 from models.item_models.als import factors
 from models.prepared import Interactions
-from recipes.schema.models import Als
+from recipes.schema.item_models import Als
 
 
 @dataclass(frozen=True)
 class IALS:
     """The factors as they were trained: those of a user whom they know need not be folded in.
 
-    Settings as of ``recipes.schema.models.Als``.
+    Settings as of ``recipes.schema.item_models.Als``.
     """
 
     dim: int = Als().dim

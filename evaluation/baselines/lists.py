@@ -5,6 +5,7 @@ import numpy as np
 from evaluation.baselines import Fitted
 from evaluation.baselines.popularity import most_popular
 from models.prepared import Interactions
+from runtime.candidates.best import best_of_each
 
 #: Scores held at once: users of a slice times items.
 CELLS = 20_000_000
@@ -31,20 +32,8 @@ def best_unseen(
         scores = np.array(fitted.scores(chosen), np.float32)
         for row, user in enumerate(chosen):
             scores[row, past[user]] = -np.inf
-        lists[start : start + step, : min(count, items)] = _best(scores, min(count, items))
+        lists[start : start + step] = best_of_each(scores, count)[0]
     new = np.array([len(past[user]) == 0 for user in asked], bool)
     nothing = [np.array([], np.int64)] * int(new.sum())
     lists[new] = most_popular(training, items, nothing, count)
     return lists
-
-
-def _best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Columns int64 [n, count] of the highest scores, equal ones by column; -1 for scores of -inf."""
-    # The worst score that can be in the list; all that reach it are put in order.
-    worst = -np.partition(-scores, count - 1, axis=1)[:, count - 1]
-    best = np.full((len(scores), count), -1, np.int64)
-    for row, (values, least) in enumerate(zip(scores, worst, strict=True)):
-        good = np.flatnonzero((values >= least) & ~np.isneginf(values))
-        order = np.argsort(-values[good], kind="stable")[:count]
-        best[row, : len(order)] = good[order]
-    return best

@@ -35,7 +35,7 @@ def measure(
     test = data.labelled("test")
     chosen = np.random.default_rng(recipe.split.seed).permutation(len(test))[:INTERACTIONS]
     positive = test.positive[chosen]
-    predicts = recipe.ranker.kind != "none" and recipe.ranker.target == "positives"
+    predicts = recipe.ranks and recipe.ranker.target == "positives"
     if not predicts or positive.all() or not positive.any():
         raise ShortlistError(
             "the protocol 'click-prediction' needs ranker.target = 'positives' and a test part with "

@@ -33,7 +33,7 @@ def measure(
     Raises:
         ShortlistError: the recipe's ranker does not predict the label.
     """
-    if recipe.ranker.kind == "none" or recipe.ranker.target != "label":
+    if not recipe.ranks or recipe.ranker.target != "label":
         raise ShortlistError(
             "the protocol 'rating-error' needs a ranker that predicts the label (ranker.target = 'label'), "
             f"and '{recipe.name}' has none. Leave it out of evaluation.protocols."

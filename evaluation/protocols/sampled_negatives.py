@@ -68,7 +68,7 @@ def measure(
                 ("funnel", columns["ranker_scores"][place, : len(rows)]),
             ):
                 ranks[name].append(int((scores[1:] >= scores[0]).sum()))
-    if recipe.ranker.kind == "none" or recipe.retriever.kind == "none":
+    if not recipe.ranks or not recipe.retrieves:
         del ranks["retrieval"]
     rows_of = {
         name: {f"recall@{k}": float(np.mean(np.array(places) < k)) for k in KS}

@@ -16,7 +16,7 @@ from evaluation.protocols import Table
 from metrics import ranking
 from models.prepared import Interactions, PreparedData
 from recipes.schema.recipe import Recipe
-from runtime.candidates.item_index import build_index, exact_rows, search
+from runtime.candidates.item_index import build_index, exact_search, search
 from runtime.plan import Plan
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -39,7 +39,7 @@ def measure(
     Raises:
         ShortlistError: the recipe has no retriever, or ranks fewer candidates than the largest k.
     """
-    if recipe.retriever.kind == "none" or recipe.serving.candidates < max(KS):
+    if not recipe.retrieves or recipe.serving.candidates < max(KS):
         raise ShortlistError(
             f"the protocol 'top-k-accuracy' needs a retriever and serving.candidates of at least {max(KS)}, "
             f"and '{recipe.name}' has retriever.kind '{recipe.retriever.kind}' and "
@@ -63,9 +63,9 @@ def measure(
     ).astype(np.float32)
     absolute = recipe.retriever.absolute
     width = min(max(KS) + max(map(len, seen)), len(embeddings))
-    exact = exact_rows(embeddings, queries, width, absolute)
+    exact = exact_search(embeddings, queries, width, absolute=absolute)[0]
     index = build_index(embeddings, "approximate").faiss_index
-    approximate = search(index, embeddings, queries, width)[1]
+    approximate = search(index, embeddings, queries, width)[0]
     found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
     say(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
     funnel = plan.trace(asked, top_k=max(KS)).item_rows

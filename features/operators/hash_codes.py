@@ -10,7 +10,7 @@ import polars as pl
 from features.operators.categorify import flattened, nested
 from features.operators.code_operator import CodeOperator
 from features.value_lookup import Lookup
-from features.value_types import kind_of
+from features.value_types import value_type
 from runtime.features.codes import FIRST_KNOWN, NULL, hashed_code
 from runtime.features.spelling import spell
 
@@ -46,7 +46,7 @@ class HashCodes(CodeOperator):
 def hash_codes(values: pl.Series, bins: int) -> pl.Series:
     """Codes int64 [rows] of categorical values [rows], as ``HashCodes`` gives them."""
     distinct = values.drop_nulls().unique()
-    kind = kind_of(values.dtype)
+    kind = value_type(values.dtype)
     codes = _codes((spell(value, kind) for value in distinct.to_list()), bins)
     places = Lookup(distinct, first=1)(values)
     return pl.Series(values.name, codes[places.to_numpy()])
@@ -58,7 +58,7 @@ def _codes(spelled: Iterable[str], bins: int) -> np.ndarray:
 
 
 def _kind(value: Any) -> str:
-    """What a column is, by one of its values (``workflows.tables.Tables.kinds``)."""
+    """What a column is, by one of its values (``workflows.tables.Tables.value_types``)."""
     if isinstance(value, bool | np.bool_):
         return "boolean"
     if isinstance(value, int | np.integer):

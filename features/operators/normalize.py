@@ -10,7 +10,6 @@ import nvtabular.ops
 from merlin.dag import ColumnSelector
 
 from features.operators.floats import floats_of
-from runtime.features.numeric import scaled
 
 
 class Normalize(nvtabular.ops.Normalize):
@@ -53,12 +52,6 @@ class MinMax(Normalize):
         """The least number and its distance from the greatest."""
         *_, least, greatest = summary
         return least, greatest - least
-
-
-def normalized(values: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """float32 [n] of float64 [n], as ``Normalize`` gives them."""
-    with np.errstate(invalid="ignore"):  # infinite values are refused later, by name
-        return scaled(values, mean, std)
 
 
 #: Count, mean, sum of squared differences from it, least, greatest.

@@ -7,6 +7,7 @@ import pandas as pd
 from nvtabular.ops import ListSlice
 
 from runtime.features.codes import PADDING
+from runtime.lists import padded
 
 
 class Pad(ListSlice):
@@ -27,10 +28,3 @@ class Pad(ListSlice):
             values = np.concatenate([np.empty(0, np.int64), *df[name]])
             filled[name] = pd.Series(list(padded(values, lengths, self.max_elements)), dtype=object)
         return pd.DataFrame(filled)
-
-
-def padded(values: np.ndarray, lengths: np.ndarray, length: int) -> np.ndarray:
-    """int64 [rows, length] of values one after the other, of which ``lengths`` belong to each row."""
-    rows = np.full((len(lengths), length), PADDING, np.int64)
-    rows[np.arange(length) < lengths[:, None]] = values
-    return rows

@@ -7,7 +7,6 @@ from merlin.schema import Tags
 from nvtabular.ops import Operator
 
 from features.operators.floats import floats_of
-from features.schema import Feature
 from runtime.features.numeric import shaped
 
 
@@ -18,10 +17,9 @@ class Shape(Operator):
     input, and gives minus infinity or NaN from -1 on.
     """
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, clip: tuple[float, float] | None, log: bool) -> None:
         super().__init__()
-        self.clip = feature.clip
-        self.log = feature.log
+        self.clip, self.log = clip, log
 
     def transform(self, col_selector: Any, df: Any) -> Any:
         numbers = type(df)()

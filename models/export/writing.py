@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.export.onnx_export import export
-from models.item_models.arrays import number_arrays
+from models.item_models.arrays import candidate_arrays
 from models.prepared import PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.curves import draw_curves
@@ -34,12 +34,12 @@ def write(
     titles: dict[str, str],
     say: Say,
 ) -> None:
-    """SavedModels, ONNX, item embeddings, cross feature arrays and the training's figures.
+    """SavedModels, ONNX, item embeddings, ranker feature arrays and the training's figures.
 
     ``titles``: what to call items in pictures, by raw id.
     """
     retriever, ranker = trained
-    # What a served user's history and the cross features are made of.
+    # What a served user's history and the ranker features are made of.
     visible = data.interactions("train", "valid")
     parts: list[tuple[str, Any, dict[str, np.ndarray]]] = []
     if retriever is not None:
@@ -59,9 +59,9 @@ def write(
         _write_embeddings(embeddings, models)
         labels = [titles.get(one) or one for one in data.raw_item_ids]
         write_projector(embeddings, labels, models.logs / "projector")
-    models.cross_features.mkdir()
-    for name, array in number_arrays(recipe, data, visible).items():
-        np.save(models.cross_features / name, array, allow_pickle=False)
+    models.candidate_arrays.mkdir()
+    for name, array in candidate_arrays(recipe, data, visible).items():
+        np.save(models.candidate_arrays / name, array, allow_pickle=False)
     draw_curves(figures, models.learning_curves)
     models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from recipes.schema.models import Als
+from recipes.schema.item_models import Als
 
 
 def factors(

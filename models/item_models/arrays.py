@@ -1,4 +1,4 @@
-"""The arrays that candidate sources and the ranker's numbers read, out of what may be seen."""
+"""The arrays that candidate generators and ranker features read, out of what may be seen."""
 
 import numpy as np
 
@@ -10,23 +10,27 @@ from recipes.schema.recipe import Recipe
 from runtime.candidates.generators import (
     ALS_FACTORS,
     ALS_FOLDING,
+    GENERATORS,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
-    SOURCES,
     TWO_TOWER,
 )
-from runtime.operators.ranker_features import arrays_of
+from runtime.candidates.ranker_features import (
+    NEIGHBOUR_ROWS,
+    NEIGHBOUR_SIMILARITIES,
+    arrays_of,
+)
 
 #: How many of the items that are nearest to an item are kept.
 NEAREST = 200
 
 
-def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
-    """By file name, those that the recipe's sources and ranker read."""
-    wanted = set(arrays_of(recipe.ranker.numbers)) if _reads_numbers(recipe) else set[str]()
-    for name in recipe.serving.sources:
-        wanted |= set(SOURCES[name].arrays) if name != TWO_TOWER else set()
+def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
+    """By file name, those that the recipe's generators and ranker read."""
+    wanted = set(arrays_of(recipe.ranker.features)) if recipe.ranks_candidates else set[str]()
+    for name in recipe.serving.generators:
+        wanted |= set(GENERATORS[name].arrays) if name != TWO_TOWER else set()
     arrays: Arrays = {}
     if POPULARITY in wanted:
         counts = np.bincount(visible.items, minlength=data.item_count)
@@ -38,12 +42,8 @@ def number_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> 
     if ALS_FACTORS in wanted:
         _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
         arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors, recipe.als)}
-    if "neighbour_rows.npy" in wanted:
+    if NEIGHBOUR_ROWS in wanted:
         near = item_neighbours(visible, users, items, NEAREST)
-        arrays["neighbour_rows.npy"] = near.rows.astype(np.int32)
-        arrays["neighbour_similarities.npy"] = near.weights
+        arrays[NEIGHBOUR_ROWS] = near.rows.astype(np.int32)
+        arrays[NEIGHBOUR_SIMILARITIES] = near.weights
     return arrays
-
-
-def _reads_numbers(recipe: Recipe) -> bool:
-    return recipe.ranker.kind != "none" and recipe.ranker.target == "candidates"

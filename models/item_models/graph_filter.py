@@ -14,7 +14,7 @@ from scipy import sparse
 from models.item_models.neighbours import Neighbours, strongest
 from models.item_models.user_items import degrees, user_items
 from models.prepared import Interactions
-from recipes.schema.models import Linear
+from recipes.schema.item_models import Linear
 
 #: Weights that are held in memory at once: some items' to all others.
 CELLS_AT_ONCE = 40_000_000

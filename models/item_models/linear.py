@@ -13,7 +13,7 @@ from models.item_models.graph_filter import filtered_links
 from models.item_models.neighbours import Neighbours, linked_items, strongest
 from models.item_models.user_items import user_items
 from models.prepared import Interactions
-from recipes.schema.models import Linear
+from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
 
 #: The closed form inverts a dense matrix of items by items: 3.2 GB in double precision at this many.

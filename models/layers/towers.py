@@ -10,14 +10,14 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays
 from models.training.random_state import generator
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import TwoTowers
 
 
 def tower(
     schema: Schema,
     unknown: list[Arrays],
     tables: EmbeddingTables,
-    options: Retriever,
+    options: TwoTowers,
     last: Sequence[tf.keras.layers.Layer] = (),
 ) -> mm.Encoder:
     """Embeddings and numbers of ``schema``'s columns, concatenated, through an MLP.
@@ -36,7 +36,7 @@ def tower(
 
 
 def _branch(
-    column: ColumnSchema, tables: EmbeddingTables, options: Retriever
+    column: ColumnSchema, tables: EmbeddingTables, options: TwoTowers
 ) -> tf.keras.layers.Layer:
     if Tags.CATEGORICAL not in column.tags:
         return Number()

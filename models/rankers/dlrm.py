@@ -13,7 +13,7 @@ from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData
 from models.rankers.inputs_schema import TARGET, Standardise, ranker_schema
 from models.training.optimizer import AdamW
-from recipes.schema.models import Ranker
+from recipes.schema.rankers import Dlrm
 from shims.pair_products import use_pair_products
 
 #: Training steps from which on compiling them with XLA, some three seconds, is won back. (A list, of which
@@ -21,7 +21,7 @@ from shims.pair_products import use_pair_products
 XLA_STEPS = 1_000
 
 
-def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> mm.Model:
+def build(data: PreparedData, options: Dlrm, numbers: Arrays, steps: int) -> mm.Model:
     """A compiled, untrained DLRM.
 
     Args:
@@ -57,7 +57,7 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> m
     return model
 
 
-def optimizer(options: Ranker, steps: int) -> AdamW:
+def optimizer(options: Dlrm, steps: int) -> AdamW:
     """AdamW whose learning rate falls to zero over ``steps``, linearly."""
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
     return AdamW(rate, options.weight_decay)

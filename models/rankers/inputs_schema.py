@@ -7,7 +7,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from models.prepared import PreparedData
-from recipes.schema.models import Ranker
+from recipes.schema.rankers import Trained as Ranker
 
 #: Name of the target in a ranker's schema.
 TARGET = "target"
@@ -15,9 +15,9 @@ TARGET = "target"
 
 def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Schema:
     """User features, item features, both ids where the recipe asks for them, features that depend on both,
-    then the cross features.
+    then the ranker features.
 
-    ``numbers``: names of the numeric inputs; those that are no columns of a table are cross features.
+    ``numbers``: names of the numeric inputs; those that are no columns of a table are ranker features.
     """
     left_out = {column.name for column in [data.history] if column is not None}
     if not options.ids:

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from models.distributed.workers import share
 from models.prepared import Arrays
 from models.training.batches import Batches
+from runtime.lists import padded
 
 #: The target of a row that only fills a list up.
 FILLING = -1.0
@@ -41,10 +42,8 @@ class Lists(Batches):
         self.width = int(sizes.max(initial=1))
         relevant = np.bincount(list_of_row, weights=target, minlength=len(sizes)) > 0
         order = np.argsort(list_of_row, kind="stable")
-        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         # One more row at the end fills lists up.
-        rows = np.full((len(sizes), self.width), len(target), np.int64)
-        rows[list_of_row[order], within] = order
+        rows = padded(order, sizes, self.width, fill=len(target))
         self.rows_of_list = rows[relevant]
         filled = {
             name: np.concatenate([column, column[:1]]) if len(column) else column
@@ -62,8 +61,8 @@ class Lists(Batches):
         chosen = share(self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch])
         return self.rows_of_list[chosen].ravel()
 
-    def numbers(self) -> Arrays:
-        return {name: column[:-1] for name, column in super().numbers().items()}
+    def numeric_inputs(self) -> Arrays:
+        return {name: column[:-1] for name, column in super().numeric_inputs().items()}
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.rows_of_list))

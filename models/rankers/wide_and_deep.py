@@ -18,7 +18,7 @@ from models.layers.pooling import EmbeddingTables, PooledEmbedding
 from models.prepared import Arrays, PreparedData, cardinality
 from models.rankers.inputs_schema import Standardise, ranker_schema
 from models.training.optimizer import AdamW
-from recipes.schema.models import Ranker
+from recipes.schema import rankers
 
 #: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761
@@ -61,7 +61,13 @@ class Deep(tf.keras.layers.Layer):
     """Embeddings, numbers and, if asked for, the inner product of both ids: float32 [batch, 1]."""
 
     def __init__(
-        self, schema: Schema, user: str, item: str, numbers: Arrays, options: Ranker, seed: int
+        self,
+        schema: Schema,
+        user: str,
+        item: str,
+        numbers: Arrays,
+        options: rankers.WideAndDeep,
+        seed: int,
     ) -> None:
         super().__init__()
         tables = EmbeddingTables(options.embedding_dim, seed)
@@ -134,7 +140,9 @@ class TwoOptimizers(tf.keras.optimizers.Optimizer):
         return {"wide": self.wide.get_config(), "deep": self.deep.get_config()}
 
 
-def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> tf.keras.Model:
+def build(
+    data: PreparedData, options: rankers.WideAndDeep, numbers: Arrays, steps: int
+) -> tf.keras.Model:
     """A compiled, untrained model.
 
     Args:
@@ -144,11 +152,11 @@ def build(data: PreparedData, options: Ranker, numbers: Arrays, steps: int) -> t
     user, item = data.user_id, data.item_id
     schema = ranker_schema(data, options, list(numbers))
     sizes = (cardinality(user), cardinality(item))
-    wide = Wide(user.name, item.name, sizes, options.crosses, options.cross_bins)
+    wide = Wide(user.name, item.name, sizes, options.crossed_features, options.crossed_bins)
     # Seeds far apart: a side numbers its tables on from its own.
     deep = [
-        Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * copy)
-        for copy in range(options.copies)
+        Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * member)
+        for member in range(options.members)
     ]
     regression = options.target == "label"
     offset = float(np.mean(data.labelled("train").label)) if regression else 0.0

@@ -19,7 +19,7 @@ from models.layers.towers import tower
 from models.prepared import Arrays, Interactions, Labelled, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.optimizer import AdamW
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import LogLoss
 
 #: Probabilities are kept this far from 0 and 1, where the log loss is infinite.
 MARGIN = 1e-6
@@ -112,13 +112,13 @@ class AbsoluteCosine(tf.keras.Model):
         return tf.clip_by_value(tf.abs(cosine), MARGIN, 1 - MARGIN)
 
 
-def batches(data: PreparedData, options: Retriever, parts: list[str]) -> LabelledPairs:
+def batches(data: PreparedData, options: LogLoss, parts: list[str]) -> LabelledPairs:
     """All interactions of the parts, positives and others."""
     rows = data.labelled(*parts)
     return LabelledPairs(data, rows, options.batch_size, options.negatives, options.seed)
 
 
-def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+def build(data: PreparedData, options: LogLoss, visible: Interactions, steps: int) -> TwoTower:
     """A compiled, untrained model.
 
     Args:

@@ -6,7 +6,7 @@ all items (Liang et al., "Variational autoencoders for collaborative filtering",
 same table on both sides and without the variational part. What a softmax over a batch draws unevenly,
 this one sees whole; it wants a catalogue whose scores fit in memory for every user of a batch.
 
-Several copies, each with its own start and its own hidden items, stand side by side in one vector: the
+Several members, each with its own start and its own hidden items, stand side by side in one vector: the
 inner product then adds up their scores. ``linear_dim`` adds the factors of the linear model
 (``models.item_models.linear``).
 """
@@ -23,7 +23,8 @@ from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers.two_tower import TwoTower
 from models.training.optimizer import AdamW
 from models.training.random_state import generator
-from recipes.schema.models import Linear, Retriever
+from recipes.schema.item_models import Linear
+from recipes.schema.retrievers import Histories
 from stages.errors import ShortlistError
 
 
@@ -67,27 +68,27 @@ class Baskets(tf.keras.utils.Sequence):
 
 
 class MaskedSoftmax(tf.keras.Model):
-    """Embedding tables [items, copies, dim] and biases [items, copies], trained on ``Baskets``.
+    """Embedding tables [items, members, dim] and biases [items, members], trained on ``Baskets``.
 
-    ``normalized``: the towers' vectors have length 1 in each copy.
+    ``normalized``: the towers' vectors have length 1 in each member.
     """
 
     normalized = False
 
-    def __init__(self, items: int, options: Retriever) -> None:
+    def __init__(self, items: int, options: Histories) -> None:
         super().__init__()
         self.dropout = options.history_dropout
         self.history_power = options.history_power
-        shape = (items, options.copies, options.embedding_dim)
+        shape = (items, options.members, options.embedding_dim)
         start = tf.keras.initializers.RandomNormal(stddev=0.05, seed=options.seed)
         self.embeddings = self.add_weight("embeddings", shape, initializer=start)
         self.bias = self.add_weight("bias", shape[:2], initializer="zeros")
-        self.copies = options.copies
+        self.members = options.members
         self.generator = generator()
 
     def call(self, taken: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The loss of each user, [batch, copies], for a new draw of what is hidden."""
-        several = tf.repeat(taken[:, None, :], self.copies, axis=1)
+        """The loss of each user, [batch, members], for a new draw of what is hidden."""
+        several = tf.repeat(taken[:, None, :], self.members, axis=1)
         shown = several * tf.cast(
             self.generator.uniform(tf.shape(several)) >= self.dropout, tf.float32
         )
@@ -111,9 +112,9 @@ class MaskedSoftmax(tf.keras.Model):
 
 
 class HistoryTower(tf.keras.Model):
-    """History codes [batch, length], 0 pads -> float32 [batch, copies * (dim + 1) + linear].
+    """History codes [batch, length], 0 pads -> float32 [batch, members * (dim + 1) + linear].
 
-    Per copy a vector and a 1, which stands for the candidate's bias.
+    Per member a vector and a 1, which stands for the candidate's bias.
     """
 
     def __init__(self, model: MaskedSoftmax, history: str, linear: np.ndarray | None) -> None:
@@ -139,7 +140,7 @@ class HistoryTower(tf.keras.Model):
 
 
 class ItemTower(tf.keras.Model):
-    """Item codes [batch] or [batch, 1] -> float32 of the query's width: per copy a vector and its bias."""
+    """Item codes [batch] or [batch, 1] -> float32 of the query's width: per member a vector and its bias."""
 
     def __init__(self, model: MaskedSoftmax, item: str, linear: np.ndarray | None) -> None:
         super().__init__()
@@ -158,17 +159,17 @@ class ItemTower(tf.keras.Model):
         return tf.concat([flat, tf.gather(self.linear, codes)], axis=1)
 
 
-def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Baskets:
+def batches(data: PreparedData, options: Histories, parts: list[str]) -> Baskets:
     """Every user with two positives or more in the parts."""
     return batches_of(data, options, data.interactions(*parts))
 
 
-def batches_of(data: PreparedData, options: Retriever, visible: Interactions) -> Baskets:
+def batches_of(data: PreparedData, options: Histories, visible: Interactions) -> Baskets:
     """Every user with two positives or more among the interactions."""
     return Baskets(data, visible, options.batch_size, options.seed)
 
 
-def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+def build(data: PreparedData, options: Histories, visible: Interactions, steps: int) -> TwoTower:
     """A compiled, untrained model.
 
     Args:
@@ -182,7 +183,7 @@ def build(data: PreparedData, options: Retriever, visible: Interactions, steps: 
 
 
 def with_towers(
-    model: MaskedSoftmax, data: PreparedData, options: Retriever, visible: Interactions, steps: int
+    model: MaskedSoftmax, data: PreparedData, options: Histories, visible: Interactions, steps: int
 ) -> TwoTower:
     """The model compiled, and the two towers that read its tables; arguments and errors as ``build``."""
     assert data.history is not None  # the recipe was checked
@@ -194,7 +195,7 @@ def with_towers(
 
 
 def _linear(
-    data: PreparedData, options: Retriever, visible: Interactions
+    data: PreparedData, options: Histories, visible: Interactions
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """The linear model's factors by item code, weighed for the sum of scores."""
     if not options.linear_dim:
@@ -211,7 +212,7 @@ def _linear(
         table = np.zeros((cardinality(data.item_id), factor.shape[1]), np.float32)
         table[codes] = factor
         tables.append(table)
-    return tables[0] * np.float32(options.linear_weight * options.copies), tables[1]
+    return tables[0] * np.float32(options.linear_weight * options.members), tables[1]
 
 
 def _constant(layer: tf.keras.Model, values: np.ndarray | None) -> tf.Variable | None:

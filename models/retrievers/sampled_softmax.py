@@ -15,7 +15,8 @@ from models.item_models.neighbours import item_neighbours
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers.masked_softmax import Baskets, MaskedSoftmax, with_towers
 from models.retrievers.two_tower import TwoTower
-from recipes.schema.models import Retriever
+from recipes.schema import retrievers as options_of
+from runtime.lists import padded
 
 #: How many items that are near to a hidden one are drawn from as hard negatives.
 NEAR = 50
@@ -27,8 +28,7 @@ class CodeLists(Baskets):
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows_of(batch)
         lengths = np.diff(self.taken.indptr)
-        codes = np.zeros((len(rows), lengths.max()), np.int32)
-        codes[np.arange(codes.shape[1]) < lengths[rows, None]] = self.taken[rows].indices
+        codes = padded(self.taken[rows].indices, lengths[rows], lengths.max())
         return codes, np.zeros(len(rows), np.float32)
 
 
@@ -41,7 +41,12 @@ class SampledSoftmax(MaskedSoftmax):
     """
 
     def __init__(
-        self, items: int, options: Retriever, taken: np.ndarray, share: float, near: np.ndarray
+        self,
+        items: int,
+        options: options_of.SampledSoftmax,
+        taken: np.ndarray,
+        share: float,
+        near: np.ndarray,
     ) -> None:
         super().__init__(items, options)
         self.sampled, self.temperature = options.negatives, options.temperature
@@ -54,11 +59,11 @@ class SampledSoftmax(MaskedSoftmax):
         self.log_probability = tf.constant(np.log(-np.expm1(-rate) + 1e-20), tf.float32)
 
     def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The loss of each user, [batch, copies], for a new draw of what is hidden."""
-        losses = [self._of_copy(codes, copy) for copy in range(self.copies)]
+        """The loss of each user, [batch, members], for a new draw of what is hidden."""
+        losses = [self._of_member(codes, member) for member in range(self.members)]
         return tf.stack(losses, axis=1)
 
-    def _of_copy(self, codes: tf.Tensor, copy: int) -> tf.Tensor:
+    def _of_member(self, codes: tf.Tensor, member: int) -> tf.Tensor:
         users, items = tf.shape(codes)[0], self.embeddings.shape[0]
         known = codes > 0
         keep = self.generator.uniform(tf.shape(codes)) >= self.dropout
@@ -70,7 +75,7 @@ class SampledSoftmax(MaskedSoftmax):
             sample.append(self._near(hidden_codes))
         sample = tf.unique(tf.concat(sample, axis=0)).y
 
-        table, bias = self.embeddings[:, copy], self.bias[:, copy]
+        table, bias = self.embeddings[:, member], self.bias[:, member]
         count = tf.math.bincount(tf.cast(shown[:, 0], tf.int32), minlength=users, maxlength=users)
         summed = tf.math.unsorted_segment_sum(tf.gather(table, shown_codes), shown[:, 0], users)
         query = summed / tf.maximum(tf.cast(count, tf.float32), 1.0)[:, None] ** self.history_power
@@ -106,17 +111,21 @@ class SampledSoftmax(MaskedSoftmax):
         return tf.gather_nd(self.near, tf.stack([tf.gather(hidden, chosen), which], axis=1))
 
 
-def batches(data: PreparedData, options: Retriever, parts: list[str]) -> CodeLists:
+def batches(data: PreparedData, options: options_of.SampledSoftmax, parts: list[str]) -> CodeLists:
     """Every user with two positives or more in the parts."""
     return batches_of(data, options, data.interactions(*parts))
 
 
-def batches_of(data: PreparedData, options: Retriever, visible: Interactions) -> CodeLists:
+def batches_of(
+    data: PreparedData, options: options_of.SampledSoftmax, visible: Interactions
+) -> CodeLists:
     """Every user with two positives or more among the interactions."""
     return CodeLists(data, visible, options.batch_size, options.seed)
 
 
-def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+def build(
+    data: PreparedData, options: options_of.SampledSoftmax, visible: Interactions, steps: int
+) -> TwoTower:
     """As ``masked_softmax.build``."""
     items = cardinality(data.item_id)
     codes = data.items[data.item_id.name][visible.items]

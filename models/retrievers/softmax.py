@@ -27,7 +27,7 @@ from models.prepared import Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.batches import Batches, read_columns
 from models.training.optimizer import AdamW
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import Softmax
 
 #: Rows of the batch whose scores of all its items are held at once.
 BLOCK_ROWS = 512
@@ -35,14 +35,14 @@ BLOCK_ROWS = 512
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def batches(data: PreparedData, options: Retriever, parts: list[str]) -> Batches:
+def batches(data: PreparedData, options: Softmax, parts: list[str]) -> Batches:
     """The positives of the parts, with the columns of both towers."""
     schema = Schema([*data.query_schema, *data.candidate_schema])
     columns = read_columns([data.files.interactions(part) for part in parts], schema)
     return Batches(columns, options.batch_size, options.seed, whole_batches=True)
 
 
-def build(data: PreparedData, options: Retriever, visible: Interactions, steps: int) -> TwoTower:
+def build(data: PreparedData, options: Softmax, visible: Interactions, steps: int) -> TwoTower:
     """A compiled, untrained two-tower model.
 
     Args:

@@ -16,7 +16,8 @@ from merlin.schema import Schema
 
 from models.distributed.workers import share
 from models.prepared import Arrays, list_length
-from recipes.schema.data import POSITIVE
+from runtime.lists import padded
+from stages.columns import POSITIVE
 
 #: Numbers of rows, int [batch] -> the inputs of these rows by name.
 Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
@@ -32,22 +33,12 @@ def read_columns(folders: list[Path], schema: Schema, positives_only: bool = Tru
     for column in schema:
         values = table[column.name].combine_chunks()
         if column.is_list:
-            columns[column.name] = _padded(values, list_length(column))
+            codes = values.flatten().to_numpy(zero_copy_only=False).astype(np.int32)
+            lengths = np.diff(values.offsets.to_numpy())
+            columns[column.name] = padded(codes, lengths, list_length(column))
         else:
             columns[column.name] = values.to_numpy(zero_copy_only=False)
     return columns
-
-
-def _padded(lists: pa.ListArray, length: int) -> np.ndarray:
-    """int32 [n, length] of a list array: the first ``length`` of each list, then 0."""
-    starts = lists.offsets.to_numpy()
-    values = lists.values.to_numpy(zero_copy_only=False)
-    kept = np.minimum(np.diff(starts), length)
-    padded = np.zeros((len(kept), length), np.int32)
-    row = np.repeat(np.arange(len(kept)), kept)
-    position = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    padded[row, position] = values[np.repeat(starts[:-1], kept) + position]
-    return padded
 
 
 class Batches(tf.keras.utils.Sequence):
@@ -92,7 +83,7 @@ class Batches(tf.keras.utils.Sequence):
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(self.rows)
 
-    def numbers(self) -> Arrays:
+    def numeric_inputs(self) -> Arrays:
         """The columns that are no codes, float32 [n]."""
         return _numbers(self.columns)
 
@@ -134,8 +125,8 @@ class Pairs(Batches):
             inputs |= {name: column[own[rows]] for name, column in table.items()}
         return inputs, target
 
-    def numbers(self) -> Arrays:
-        numbers = super().numbers()
+    def numeric_inputs(self) -> Arrays:
+        numbers = super().numeric_inputs()
         for own, table in self.tables:
             numbers |= {name: column[own] for name, column in _numbers(table).items()}
         return numbers

@@ -1,22 +1,25 @@
 """What the ranker is trained on: candidates as the served funnel would retrieve them.
 
 Positives are retrieved items that the user did go on to interact with; negatives are retrieved items
-that the user did not. Numbers about user and candidate come from the very code that serves them.
+that the user did not. Candidates and ranker features come from the very code that serves them.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.prepared import Arrays, Interactions, PreparedData
-from models.training import exact_retrieval as candidates
 from recipes.schema.recipe import Recipe
-from runtime.candidates.generators import SOURCES, TWO_TOWER, interleave
-from runtime.candidates.inner_products import inner_products
-from runtime.operators.ranker_features import Places, arrays_of, is_number, numbers_of
+from runtime.candidates.catalogue import NO_ROW
+from runtime.candidates.item_index import build_index
+from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ranker_feature
+from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
+from runtime.lists import padded_lists
+
+#: Users whose candidates are worked on together.
+USERS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class CandidateRows:
         columns = {name: column[kept] for name, column in self.columns.items()}
         return CandidateRows(columns, self.relevant[kept], self.users[kept], self.lists[kept])
 
-    def numbers(self) -> Arrays:
-        """The numbers about user and candidate."""
-        return {name: column for name, column in self.columns.items() if is_number(name)}
+    def ranker_features(self) -> Arrays:
+        """The columns that are ranker features."""
+        return {name: column for name, column in self.columns.items() if is_ranker_feature(name)}
 
 
 def all_of(parts: list[CandidateRows]) -> CandidateRows:
@@ -64,7 +67,8 @@ class Retrieval:
 
     ``queries``: float32 [users, dim]; ``items``: float32 [items, dim], both of one retriever that was trained
     on ``visible`` alone: its scores for what is held out are then what they are in service.
-    ``absolute``: as in ``candidates.retrieve``. ``arrays``: ``number_arrays`` of ``visible``.
+    ``absolute``: whether a score is the absolute value of the inner product. ``arrays``:
+    ``candidate_arrays`` of ``visible``.
     """
 
     queries: np.ndarray
@@ -116,63 +120,54 @@ def _labelled(
     relevant: Interactions,
 ) -> CandidateRows:
     wanted = relevant.by_user(data.user_count)
-    rows, scores = _retrieved(recipe, queries, seen, retrieval)
     arrays = retrieval.arrays
     names = [
-        name for name in recipe.ranker.numbers if all(each in arrays for each in arrays_of([name]))
+        name for name in recipe.ranker.features if all(each in arrays for each in arrays_of([name]))
     ]
-    numbers = {name: np.zeros(rows.shape, np.float32) for name in names}
-    labels = np.zeros(rows.shape, np.float32)
-    places = Places(data.item_count, arrays.__getitem__)
-    with _small_work():
-        for position, user in enumerate(users):
-            pairs = places.pairs(rows[position], seen[position])
-            for name, values in numbers_of(names, pairs, scores[position]).items():
-                numbers[name][position] = values
-            labels[position] = np.isin(rows[position], wanted[user])
-
+    rows, features = _candidates(recipe, queries, seen, retrieval, names)
+    labels = np.array(
+        [np.isin(found, wanted[user]) for found, user in zip(rows, users, strict=True)], np.float32
+    )
     real = rows.ravel() >= 0
     item_rows = rows.ravel()[real]
     user_rows = np.repeat(users, rows.shape[1])[real]
     columns = of_pairs(user_rows, item_rows)
-    columns |= {name: values.ravel()[real] for name, values in numbers.items()}
+    columns |= {name: values.ravel()[real] for name, values in features.items()}
     # Nobody has two lists among these.
     return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)
 
 
-def _retrieved(
-    recipe: Recipe, queries: np.ndarray, seen: list[np.ndarray], retrieval: Retrieval
-) -> tuple[np.ndarray, np.ndarray]:
-    """Candidates in the order of retrieval, int64 [users, count], and inner products; -1 and -inf pad."""
-    count, items = recipe.serving.candidates, retrieval.items
-    nearest, products = candidates.retrieve(
-        queries, items, seen, count, absolute=retrieval.absolute
+def _candidates(
+    recipe: Recipe,
+    queries: np.ndarray,
+    seen: list[np.ndarray],
+    retrieval: Retrieval,
+    names: list[str],
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Candidates in the order of retrieval, int64 [users, count], -1 pads; their ranker features by name."""
+    items, array = retrieval.items, retrieval.arrays.__getitem__
+    count = min(recipe.serving.candidates, len(items))
+    found = CandidateRetrieval(
+        build_index(items, recipe.serving.index).faiss_index,
+        items,
+        array,
+        candidates=count,
+        absolute=retrieval.absolute,
+        generators=recipe.serving.generators,
     )
-    names: tuple[str, ...] = recipe.serving.sources
-    further = {
-        name: SOURCES[name](len(items), retrieval.arrays.__getitem__)
-        for name in names
-        if name != TWO_TOWER
-    }
-    if not further:
-        return nearest, products
-    rows, scores = np.full_like(nearest, -1), np.full_like(products, -np.inf)
-    with _small_work():
-        for user, taken in enumerate(seen):
-            allowed = np.ones(len(items), bool)
-            allowed[taken] = False
-            lists = {
-                name: source.best(taken, count, allowed)[0] for name, source in further.items()
-            }
-            lists[TWO_TOWER] = nearest[user]
-            merged = interleave([lists[name] for name in names], nearest.shape[1])
-            rows[user, : len(merged)] = merged
-            found = inner_products(items[merged], queries[user])
-            scores[user, : len(merged)] = np.abs(found) if retrieval.absolute else found
-    return rows, scores
-
-
-def _small_work() -> AbstractContextManager[object]:
-    """For one user after the other, where BLAS's threads would wait for each other more than they work."""
-    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
-    return limits
+    features = RankerFeatures(names, len(items), array)
+    rows = np.empty((len(queries), count), np.int64)
+    made = {name: np.empty(rows.shape, np.float32) for name in names}
+    # One user after the other, where BLAS's threads would wait for each other more than they work.
+    with threadpool_limits(1, "blas"):
+        for start in range(0, len(queries), USERS_AT_ONCE):
+            part = slice(start, start + USERS_AT_ONCE)
+            seen_rows = padded_lists(seen[part], np.int64, fill=NO_ROW)
+            wanted = Wanted.unseen(seen_rows)
+            retrieved = found.retrieve(queries[part], wanted)
+            rows[part], scores = kept_candidates(
+                retrieved.rows, retrieved.scores, seen_rows, wanted.allowed, len(items), count
+            )
+            for name, values in features.compute(rows[part], seen_rows, scores).items():
+                made[name][part] = values
+    return rows, made

@@ -21,14 +21,14 @@ from models.layers.pooling import EmbeddingTables
 from models.layers.towers import tower
 from models.prepared import Arrays, PreparedData
 from models.retrievers.two_tower import TwoTower
-from models.training import exact_retrieval as candidates
 from models.training.batches import Batches, read_columns
 from models.training.fitting import Logs, Say, Validation, fit
 from models.training.optimizer import AdamW
 from models.training.ranker_training import scores
 from models.training.retriever_training import VALIDATION_K, validation_users
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
+from runtime.candidates.item_index import exact_search
+from stages.columns import POSITIVE
 
 LABEL = "label"
 
@@ -213,7 +213,7 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> V
     def recall() -> float:
         vectors, items = two_tower.embed_queries(queries), two_tower.embed_items(data.items)
         seen = [past[user] for user in users]
-        found, _ = candidates.retrieve(vectors, items, seen, VALIDATION_K)
+        found, _ = exact_search(items, vectors, VALIDATION_K, seen)
         return float(ranking.recall(found, [relevant[user] for user in users], VALIDATION_K).mean())
 
     also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}

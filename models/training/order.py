@@ -16,7 +16,7 @@ import numpy as np
 
 from models.distributed.workers import several
 from models.export.writing import Trained
-from models.item_models.arrays import number_arrays
+from models.item_models.arrays import candidate_arrays
 from models.prepared import Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.candidate_rows import (
@@ -57,7 +57,7 @@ def train_all(
             f"expected at least 2 positives in the training part, found {len(train)}: an item is "
             "learnt against those of other interactions. Give more, or lower split.test and valid."
         )
-    figures["seed"] = recipe.retriever.seed
+    figures["seed"] = (recipe.retriever if recipe.retrieves else recipe.ranker).seed
     if recipe.joint is not None:
         return _jointly(recipe, data, visible, logs, figures, say)
     return _separately(recipe, data, train, valid, visible, logs, figures, say)
@@ -74,9 +74,9 @@ def _separately(
     say: Say,
 ) -> Trained:
     retriever, ranker, epochs = None, None, 0
-    if recipe.retriever.kind != "none":
+    if recipe.retrieves:
         retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
-    if recipe.ranker.kind != "none":
+    if recipe.ranks:
         if recipe.ranker.target == "candidates":
             assert retriever is not None  # the recipe was checked
             parts = candidates_to_learn_from(
@@ -86,7 +86,7 @@ def _separately(
         else:
             retriever = None  # its tables would lie in memory beside the ranker's
             ranker = on_interactions(recipe, data, logs, figures, say)
-    if recipe.retriever.kind != "none":
+    if recipe.retrieves:
         say(f"retriever: once more on train and valid, {epochs} epochs")
         retriever = final_retriever(recipe, data, visible, logs, epochs)
     return retriever, ranker
@@ -140,7 +140,7 @@ def retrieval_of(
         retriever.embed_queries(data.queries(visible)),
         retriever.embed_items(data.items),
         visible,
-        number_arrays(recipe, data, visible),
+        candidate_arrays(recipe, data, visible),
         retriever.absolute,
     )
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.parquet as pq
 
+from features.target_statistics import fold_of
 from stages.artifacts import Prepared
-from workflows.target_statistics import fold_of
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from models.rankers.listwise import Lists, Listwise
 from models.training.batches import Batches, Pairs
 from models.training.candidate_rows import CandidateRows, all_of
 from models.training.fitting import Logs, Say, Validation, Watch, fit
-from recipes.schema.models import Ranker
+from recipes.schema.rankers import Dlrm
+from recipes.schema.rankers import Trained as Ranker
 from recipes.schema.recipe import Recipe
-from runtime.candidates.z_scores import STANDING
-from runtime.operators.ranker_features import RETRIEVAL_SCORE
+from runtime.candidates.ranker_features import RETRIEVAL_SCORE
+from runtime.candidates.z_scores import Z_SCORE
 
 #: Share of the users with candidates that the ranker is validated on.
 VALIDATION_SHARE = 0.2
@@ -29,7 +30,7 @@ UNKNOWN_EVERY = 8
 #: Rows that go through the model at once when it is only asked.
 PREDICT_ROWS = 8192
 #: What each candidate source says of a candidate beside the user's others.
-SOURCE_STANDINGS = tuple(f"{name}{STANDING}" for name in (RETRIEVAL_SCORE, "linear", "als"))
+GENERATOR_Z_SCORES = tuple(f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "als"))
 #: Few rows are cut into at least so many batches, of no fewer than so many rows: in a handful of steps
 #: nothing is learnt.
 FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
@@ -65,9 +66,9 @@ def on_candidates(
     others = users[len(held_out) :] if len(users) > 1 else users
     shown = all_of([each.of_users(others) for part in parts for each in part])
     hidden = rows.of_users(held_out)
-    numbers = list(rows.numbers())
-    inputs = _inputs(shown.columns, data, options, numbers)
-    hidden_inputs = _inputs(hidden.columns, data, options, numbers)
+    features = list(rows.ranker_features())
+    inputs = _inputs(shown.columns, data, options, features)
+    hidden_inputs = _inputs(hidden.columns, data, options, features)
     model: tf.keras.Model
     batches: Batches
     if options.loss == "listwise":
@@ -183,12 +184,12 @@ def _target(rows: Labelled, options: Ranker) -> np.ndarray:
     return rows.label if options.target == "label" else rows.positive.astype(np.float32)
 
 
-def _inputs(columns: Arrays, data: PreparedData, options: Ranker, numbers: list[str]) -> Arrays:
-    return {name: columns[name] for name in _input_names(data, options, numbers)}
+def _inputs(columns: Arrays, data: PreparedData, options: Ranker, features: list[str]) -> Arrays:
+    return {name: columns[name] for name in _input_names(data, options, features)}
 
 
-def _input_names(data: PreparedData, options: Ranker, numbers: list[str]) -> list[str]:
-    schema = ranker_schema(data, options, numbers)
+def _input_names(data: PreparedData, options: Ranker, features: list[str]) -> list[str]:
+    schema = ranker_schema(data, options, features)
     return list(schema.excluding_by_tag(Tags.TARGET).column_names)
 
 
@@ -198,16 +199,16 @@ def _batch_size(options: Ranker, rows: int) -> int:
 
 def _untrained(data: PreparedData, options: Ranker, batches: Batches) -> tf.keras.Model:
     steps = len(batches) * options.max_epochs
-    return ranker_module(options.kind).build(data, options, batches.numbers(), steps)
+    return ranker_module(options.kind).build(data, options, batches.numeric_inputs(), steps)
 
 
 def _untrained_on_lists(
-    data: PreparedData, options: Ranker, inputs: Arrays, rows: CandidateRows
+    data: PreparedData, options: Dlrm, inputs: Arrays, rows: CandidateRows
 ) -> tuple[Listwise, Lists]:
     batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
     steps = len(batches) * options.max_epochs
-    ranker = dlrm.build(data, options, batches.numbers(), steps)
-    blended = [name for name in SOURCE_STANDINGS if name in inputs]
+    ranker = dlrm.build(data, options, batches.numeric_inputs(), steps)
+    blended = [name for name in GENERATOR_Z_SCORES if name in inputs]
     model = Listwise(ranker, batches.width, blended, options.blend if blended else 0.0)
     model.compile(optimizer=dlrm.optimizer(options, steps))
     return model, batches

@@ -9,9 +9,9 @@ from metrics import ranking
 from models.prepared import Interactions, PreparedData
 from models.retrievers import head
 from models.retrievers.two_tower import TwoTower
-from models.training import exact_retrieval as candidates
 from models.training.fitting import Logs, Say, Validation, Watch, fit
 from recipes.schema.recipe import Recipe
+from runtime.candidates.item_index import exact_search
 
 #: How many answers the validation recall looks at.
 VALIDATION_K = 10
@@ -43,9 +43,7 @@ def first_retriever(
 
     def recall() -> float:
         vectors, items = retriever.embed_queries(queries), retriever.embed_items(data.items)
-        found, _ = candidates.retrieve(
-            vectors, items, seen, VALIDATION_K, absolute=retriever.absolute
-        )
+        found, _ = exact_search(items, vectors, VALIDATION_K, seen, absolute=retriever.absolute)
         return float(ranking.recall(found, wanted, VALIDATION_K).mean()) if wanted else 0.0
 
     validation = Validation(

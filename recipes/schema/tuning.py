@@ -8,13 +8,18 @@ from stages.configuration import Positive, Table
 
 
 class Space(Table):
-    """Values to try: from ``low`` to ``high``, with ``log`` evenly in their logarithm; or ``choices``."""
+    """Values to try for a key: a range, or choices."""
 
     low: float | None = None
+    """The least value of a range."""
     high: float | None = None
+    """The greatest value of a range."""
     log: bool = False
+    """Draw evenly in the logarithm."""
     integer: bool = False
+    """Draw whole numbers."""
     choices: tuple[bool | int | float | str | None, ...] = ()
+    """The values themselves."""
 
     @model_validator(mode="after")
     def _a_range_or_choices(self) -> "Space":
@@ -30,11 +35,14 @@ class Space(Table):
 
 
 class Tune(Table):
-    """Which settings `shortlist tune` searches, by their keys, such as ``retriever.learning_rate``."""
+    """Which settings `shortlist tune` searches."""
 
     trials: Positive = 20
+    """How many settings are tried; each costs a training of the stage."""
     seed: int = 42
+    """Fixes which settings are drawn."""
     space: Annotated[dict[str, Space], Field(min_length=1)]
+    """A range or choices by key, such as `"retriever.learning_rate"`."""
 
     @model_validator(mode="after")
     def _one_stage_is_tuned(self) -> "Tune":

@@ -1,9 +1,10 @@
-"""What brings candidates beside the two-tower model, and how the lists of several sources become one."""
+"""The candidate generators beside the two-tower model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
+from .best import best
 from .inner_products import inner_products
 
 #: Array files: what each item leads to most strongly, [items, n], row -1 and weight 0 where there is less.
@@ -43,7 +44,7 @@ class Linear:
             minlength=self._items + 1,
         )[1:].astype(np.float32)
         found = scores > 0 if allowed is None else (scores > 0) & allowed
-        return _first(np.flatnonzero(found), scores, width)
+        return _best(np.flatnonzero(found), scores, width)
 
 
 class AlternatingLeastSquares:
@@ -66,7 +67,7 @@ class AlternatingLeastSquares:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         scores = inner_products(self._factors, fold_in(self._factors, self._folding, seen))
         rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
-        return _first(rows, scores, width)
+        return _best(rows, scores, width)
 
 
 def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -81,7 +82,7 @@ def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.nd
 
 
 class Popularity:
-    """What most users took, for a user without a past; another has better sources."""
+    """What most users took, for a user without a past; another has better generators."""
 
     arrays = (POPULARITY,)
 
@@ -102,34 +103,14 @@ class Popularity:
 
 TWO_TOWER = "two-tower"
 #: By their names in recipes. To add one: a class and a line.
-SOURCES: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity]] = {
+GENERATORS: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity]] = {
     "linear": Linear,
     "als": AlternatingLeastSquares,
     "popularity": Popularity,
 }
 
 
-def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """The first of every list, then the second of every list, and so on: each row once.
-
-    Returns int64 [at most ``width``]. A row below 0 is none.
-    """
-    longest = max((len(each) for each in lists), default=0)
-    places = np.full((longest, len(lists)), -1, np.int64)
-    for column, each in enumerate(lists):
-        places[: len(each), column] = each
-    rows = places.ravel()
-    rows = rows[rows >= 0]
-    _, first = np.unique(rows, return_index=True)
-    return rows[np.sort(first)][:width]
-
-
-def _first(rows: np.ndarray, scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    of_rows = scores[rows]
-    if len(rows) > width:
-        # A partition first; what ties with the last place is sorted with the rest.
-        worst = np.partition(of_rows, len(rows) - width)[len(rows) - width]
-        rows = rows[of_rows >= worst]
-        of_rows = scores[rows]
-    order = np.lexsort((rows, -of_rows))[:width]
-    return rows[order], of_rows[order]
+def _best(rows: np.ndarray, scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of some rows, ascending, the ``width`` of the highest scores, and those."""
+    chosen = rows[best(scores[rows], width)]
+    return chosen, scores[chosen]

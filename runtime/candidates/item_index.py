@@ -5,12 +5,14 @@ Why it is one of these two: docs/decisions/0006-item-index.md.
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import faiss
 import numpy as np
 
+from .best import best, best_of_each
 from .catalogue import NO_ROW
 from .inner_products import inner_products
 
@@ -28,6 +30,8 @@ ITEMS_PER_CLUSTER = 64
 NAMED_PER_WANTED = 5
 #: Where items are left out, the search looks into as many times more clusters, up to this.
 GREATEST_EFFORT = 16
+#: Scores that an exact search holds at once: queries times items.
+CELLS_AT_ONCE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def search(
     selector: Any = None,
     effort: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inner products float32 and rows int64, both [B, width], best first; -inf and -1 pad.
+    """Rows int64 and inner products float32, both [B, width], best first; -1 and -inf pad.
 
     Args:
         embeddings: float32 [items, d], by row, what the index was built of.
@@ -93,30 +97,46 @@ def search(
     if not isinstance(index, faiss.IndexIVF):
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)
         scores, rows = index.search(queries, width, params=parameters)
-        return np.where(rows < 0, np.float32(-np.inf), scores), rows
+        return rows, np.where(rows < 0, np.float32(-np.inf), scores)
     probes = min(index.nlist, int(index.nprobe * min(effort, GREATEST_EFFORT)))
     parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
-    scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
     rows = np.full((len(queries), width), NO_ROW, dtype=np.int64)
+    scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
     # One query at a time, so that its answer does not depend on the others.
     for place, query in enumerate(queries):
         _, [named] = index.search(query[None], NAMED_PER_WANTED * width, params=parameters)
-        named = named[named >= 0]
+        named = np.sort(named[named >= 0])
         products = inner_products(embeddings[named], query)
-        if len(named) > width:  # a partition first: all of them need no sorting
-            top = np.argpartition(-products, width - 1)[:width]
-            named, products = named[top], products[top]
-        best = np.lexsort((named, -products))
-        scores[place, : len(best)] = products[best]
-        rows[place, : len(best)] = named[best]
-    return scores, rows
+        chosen = best(products, width)
+        rows[place, : len(chosen)] = named[chosen]
+        scores[place, : len(chosen)] = products[chosen]
+    return rows, scores
 
 
-def exact_rows(
-    embeddings: np.ndarray, queries: np.ndarray, k: int, absolute: bool = False
-) -> np.ndarray:
-    """int64 [B, k]: rows of the largest (``absolute``) inner products, by exhaustive search."""
-    if absolute:
-        products = np.abs(queries @ embeddings.T)
-        return np.argsort(-products, axis=1, kind="stable")[:, :k]
-    return faiss.knn(queries, embeddings, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
+def exact_search(
+    embeddings: np.ndarray,
+    queries: np.ndarray,
+    width: int,
+    left_out: Sequence[np.ndarray] | None = None,
+    *,
+    absolute: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``search``, over all items; for many queries at once, where each may leave out rows.
+
+    Args:
+        left_out: rows int64 of each query that are not to be found.
+        absolute: by the absolute value of the inner product.
+    """
+    width = min(width, len(embeddings))
+    rows = np.empty((len(queries), width), np.int64)
+    scores = np.empty((len(queries), width), np.float32)
+    chunk = max(1, CELLS_AT_ONCE // max(1, len(embeddings)))
+    for start in range(0, len(queries), chunk):
+        part = slice(start, min(start + chunk, len(queries)))
+        products = queries[part] @ embeddings.T
+        if absolute:
+            np.abs(products, out=products)
+        for row, taken in enumerate(left_out[part] if left_out is not None else ()):
+            products[row, taken] = -np.inf
+        rows[part], scores[part] = best_of_each(products, width)
+    return rows, scores

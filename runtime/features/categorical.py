@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..lists import padded_lists
 from .codes import NULL, OUT_OF_VOCABULARY, PADDING, combination, hashed_code
 from .numeric import Bucket, OfOneColumn
 from .spelling import is_null, spell
@@ -50,16 +51,15 @@ class Categorical(OfOneColumn):
             return np.array([self._code(value) for value in values], dtype=np.int64).reshape(
                 len(values)
             )
-        encoded = np.full((len(values), self.max_length), PADDING, dtype=np.int64)
-        for row, elements in zip(encoded, values, strict=True):
-            if elements is None or isinstance(elements, float):
-                elements = [None]
-            elif self.text:
-                elements = words(str(elements))
-            kept = slice(-self.max_length, None) if self.keep_last else slice(self.max_length)
-            codes = [self._code(element) for element in list(elements)[kept]]
-            row[: len(codes)] = codes
-        return encoded
+        kept = slice(-self.max_length, None) if self.keep_last else slice(self.max_length)
+        codes = [[self._code(each) for each in self._elements(row)[kept]] for row in values]
+        return padded_lists(codes, np.int64, self.max_length, PADDING)
+
+    def _elements(self, value: Any) -> list[Any]:
+        """The elements of a list, or the words of a text; one null for a missing one."""
+        if value is None or isinstance(value, float):
+            return [None]
+        return words(str(value)) if self.text else list(value)
 
     def _code(self, value: Any) -> int:
         return NULL if is_null(value) else self.code(spell(value, self.dtype))

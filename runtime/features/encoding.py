@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..lists import padded_lists
 from .categorical import Categorical, Combined
 from .codes import PADDING
 from .numeric import Age, Bucket, Numeric
@@ -61,10 +62,8 @@ class Encoding:
             list(items)[-self.history_length :] if self.history_length else []
             for items in interactions
         ]
-        codes = np.full((len(recent), self.history_length), PADDING, dtype=np.int64)
-        for row, items in zip(codes, recent, strict=True):
-            row[: len(items)] = [self.item.code(item) for item in items]
-        return codes
+        codes = [[self.item.code(item) for item in items] for items in recent]
+        return padded_lists(codes, np.int64, self.history_length, PADDING)
 
 
 class _Reader:

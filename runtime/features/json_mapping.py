@@ -11,8 +11,8 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class LookedUp(Mapping[Key, Value]):
-    """Read when it is first asked."""
+class JsonMapping(Mapping[Key, Value]):
+    """A mapping out of a JSON file, which is read at the first look-up."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -22,3 +22,12 @@ def spell(value: Any, dtype: str) -> str:
     if dtype == "float" and number:
         return repr(float(value) + 0.0)  # -0.0 and 0.0 are one value
     return str(value)
+
+
+def parsed(spelling: str, dtype: str) -> Any:
+    """The value that ``spell`` spelled so."""
+    if dtype == "integer":
+        return int(spelling)
+    if dtype == "float":
+        return float(spelling)
+    return spelling == "true" if dtype == "boolean" else spelling

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .json_mapping import LookedUp
+from .json_mapping import JsonMapping
 from .numeric import AsNumber, Numeric
 from .spelling import is_null, spell
 
@@ -14,7 +14,7 @@ from .spelling import is_null, spell
 Values = tuple[str | None, ...]
 
 
-class Statistics(LookedUp[Values, float]):
+class Statistics(JsonMapping[Values, float]):
     """A number by values, out of a JSON list of both."""
 
     def _of(self, content: Any) -> dict[Values, float]:

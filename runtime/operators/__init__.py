@@ -5,16 +5,16 @@ from .encode_item_ids import EncodeCandidates, EncodeExclusions
 from .encode_user import EncodeUser
 from .explain import Explain
 from .filter_candidates import FilterCandidates
-from .final_scores import Prefer
+from .final_scores import FinalScores
 from .gather_item_features import GatherItemFeatures
 from .look_up_user import LookUpUser
 from .operator import Column, Columns, Config, Operator
 from .order import Order
 from .query_tower import QueryTower
 from .rank import KeepRetrievalScores, Rank
-from .ranker_features import ComputeCrossFeatures
+from .ranker_features import ComputeRankerFeatures
 from .retrieve import Retrieve, TakeCatalogue
-from .search_vector import Seek
+from .search_vector import SearchVector
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator
@@ -25,15 +25,15 @@ OPERATORS: dict[str, type[Operator]] = {
         EncodeCandidates,
         AllowItems,
         QueryTower,
-        Seek,
+        SearchVector,
         Retrieve,
         TakeCatalogue,
         FilterCandidates,
         GatherItemFeatures,
-        ComputeCrossFeatures,
+        ComputeRankerFeatures,
         Rank,
         KeepRetrievalScores,
-        Prefer,
+        FinalScores,
         Order,
         Explain,
     )
@@ -44,22 +44,22 @@ __all__ = [
     "AllowItems",
     "Column",
     "Columns",
-    "ComputeCrossFeatures",
+    "ComputeRankerFeatures",
     "Config",
     "EncodeCandidates",
     "EncodeExclusions",
     "EncodeUser",
     "Explain",
     "FilterCandidates",
+    "FinalScores",
     "GatherItemFeatures",
     "KeepRetrievalScores",
     "LookUpUser",
     "Operator",
     "Order",
-    "Prefer",
     "QueryTower",
     "Rank",
     "Retrieve",
-    "Seek",
+    "SearchVector",
     "TakeCatalogue",
 ]

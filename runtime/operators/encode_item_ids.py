@@ -34,9 +34,9 @@ class EncodeExclusions(Operator):
 
 
 class EncodeCandidates(Operator):
-    """``candidate_item_ids`` [B, G] -> ``given_rows`` [B, G], -1 for an id that is no item, and ``given``.
+    """``candidate_item_ids`` [B, G] -> ``requested_rows`` [B, G], -1 for an id that is no item.
 
-    ``given`` bool [B]: whether the request names this user's candidates, known items or not. Nothing is
+    ``candidates_requested`` bool [B]: whether the request names this user's candidates, known items or not. Nothing is
     retrieved for such a user.
     """
 
@@ -53,10 +53,10 @@ class EncodeCandidates(Operator):
 
     @property
     def outputs(self) -> tuple[Column, ...]:
-        return (Column("given_rows", "int64", (None,)), Column("given", "bool"))
+        return (Column("requested_rows", "int64", (None,)), Column("candidates_requested", "bool"))
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         ids = columns["candidate_item_ids"]
         rows = np.array(self._catalogue.rows(ids.ravel().tolist()), dtype=np.int64)
         named = np.array([any(each is not None for each in row) for row in ids.tolist()], bool)
-        return {"given_rows": rows.reshape(ids.shape), "given": named}
+        return {"requested_rows": rows.reshape(ids.shape), "candidates_requested": named}

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..candidates.catalogue import NO_ROW
 from ..features.codes import OUT_OF_VOCABULARY
+from ..lists import padded_lists
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -61,7 +62,5 @@ class EncodeUser(Operator):
         interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:
             encoded[f"user.{encoding.history_name}"] = encoding.encode_history(interactions)
-        seen = np.full(raw.shape, NO_ROW, dtype=np.int64)
-        for user, items in enumerate(interactions):
-            seen[user, : len(items)] = self._catalogue.rows(items)
-        return encoded | {"seen_rows": seen}
+        rows = [self._catalogue.rows(items) for items in interactions]
+        return encoded | {"seen_rows": padded_lists(rows, np.int64, raw.shape[1], NO_ROW)}

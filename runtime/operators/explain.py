@@ -15,8 +15,8 @@ from .operator import Column, Columns, Config, Operator
 class ExplainConfig(Config):
     #: Whether there is an index; otherwise every item is a candidate.
     retrieves: bool
-    #: What brings candidates, by name.
-    sources: tuple[str, ...] = (TWO_TOWER,)
+    #: The candidate generators, by name.
+    generators: tuple[str, ...] = (TWO_TOWER,)
 
 
 class Explain(Operator):
@@ -24,8 +24,8 @@ class Explain(Operator):
 
     ``{"items": [...], "named": [...]}``. ``items`` tells of each answer, best first: ``item_id``,
     ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``, ``score``; ranks
-    count from 1; and, where there are several sources, ``sources``: for each that had it, ``rank`` and
-    ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the
+    count from 1; and, where there are several generators, ``generators``: for each that brought it, ``rank``
+    and ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the
     above is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
     switched_off, filtered, not_retrieved, not_ranked, ranked_below.
     """
@@ -46,7 +46,7 @@ class Explain(Operator):
         return (
             "explain",
             "explain_item_ids",
-            "given",
+            "candidates_requested",
             "seen_rows",
             "excluded_rows",
             "allowed",
@@ -57,8 +57,8 @@ class Explain(Operator):
             "ranker_scores",
             "final_scores",
             "item_rows",
-            *(("sought",) if self.config.retrieves else ()),
-            *(("source_ranks", "source_scores") if len(self.config.sources) > 1 else ()),
+            *(("search_vector",) if self.config.retrieves else ()),
+            *(("generator_ranks", "generator_scores") if len(self.config.generators) > 1 else ()),
         )
 
     @property
@@ -88,9 +88,9 @@ class Explain(Operator):
         mask = self._availability.mask()
         return mask is None or bool(mask[row])
 
-    def retrieval_score(self, row: int, sought: np.ndarray) -> float:
+    def retrieval_score(self, row: int, search_vector: np.ndarray) -> float:
         assert self._embeddings is not None
-        return float(self._embeddings[row] @ sought)
+        return float(self._embeddings[row] @ search_vector)
 
 
 class _Story:
@@ -123,7 +123,7 @@ class _Story:
             facts["retrieval_score"] = _number(
                 user["retrieval_scores"][facts["retrieval_rank"] - 1]
             )
-            facts["sources"] = self._sources(facts["retrieval_rank"] - 1)
+            facts["generators"] = self._generators(facts["retrieval_rank"] - 1)
         candidate = _place(user["candidate_rows"], row)
         if candidate:
             order = np.lexsort((user["candidate_rows"], -user["ranker_scores"]))
@@ -132,14 +132,16 @@ class _Story:
             facts["score"] = _number(user["final_scores"][candidate - 1])
         return {name: value for name, value in facts.items() if value is not None}
 
-    def _sources(self, place: int) -> dict[str, Any] | None:
-        """By the name of each source that had the item; None where there is but one source."""
-        if "source_ranks" not in self._user:
+    def _generators(self, place: int) -> dict[str, Any] | None:
+        """By the name of each generator that brought the item; None where there is only one."""
+        if "generator_ranks" not in self._user:
             return None
-        ranks, scores = self._user["source_ranks"][place], self._user["source_scores"][place]
+        ranks, scores = self._user["generator_ranks"][place], self._user["generator_scores"][place]
         return {
             name: {"rank": int(rank), "score": _number(score)}
-            for name, rank, score in zip(self._explain.config.sources, ranks, scores, strict=True)
+            for name, rank, score in zip(
+                self._explain.config.generators, ranks, scores, strict=True
+            )
             if rank
         }
 
@@ -149,7 +151,7 @@ class _Story:
             return "shown", f"it is answer {facts['rank']}"
         if row in user["excluded_rows"]:
             return "excluded", "the request excludes it"
-        if not user["given"] and row in user["seen_rows"]:
+        if not user["candidates_requested"] and row in user["seen_rows"]:
             return "seen", "the user has it already"
         if not self._explain.is_on(row):
             return "switched_off", "it is switched off in the feature store"
@@ -165,13 +167,13 @@ class _Story:
         return "ranked_below", f"the ranker puts it in place {facts['ranker_rank']} of {ranked}"
 
     def _distance(self, row: int) -> str:
-        if "sought" not in self._user or self._user["given"]:
+        if "search_vector" not in self._user or self._user["candidates_requested"]:
             return "the request names other items"
-        score = self._explain.retrieval_score(row, self._user["sought"])
+        score = self._explain.retrieval_score(row, self._user["search_vector"])
         scores = self._user["retrieval_scores"]
         lowest = scores[np.isfinite(scores)].min(initial=np.inf)
-        if len(self._explain.config.sources) > 1:
-            return f"no source had it among its best; its retrieval score is {score:.4f}"
+        if len(self._explain.config.generators) > 1:
+            return f"no generator brought it; its retrieval score is {score:.4f}"
         return f"its retrieval score is {score:.4f}, and the lowest retrieved is {lowest:.4f}"
 
 

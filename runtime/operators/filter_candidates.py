@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..candidates.catalogue import NO_ROW
+from ..candidates.retrieval import kept_candidates
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -37,12 +38,8 @@ class FilterCandidates(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            "retrieved_rows",
-            "retrieval_scores",
-            "seen_rows",
-            "excluded_rows",
-            "given",
-            "allowed",
+            *("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows"),
+            *("candidates_requested", "allowed"),
         )
 
     @property
@@ -54,23 +51,14 @@ class FilterCandidates(Operator):
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        retrieved = columns["retrieved_rows"]
-        seen = np.where(columns["given"][:, None], NO_ROW, columns["seen_rows"])
-        blocked = np.concatenate([seen, columns["excluded_rows"]], axis=1)
-        # One number per (user, item): a single membership test serves the whole batch.
-        user = np.arange(len(retrieved), dtype=np.int64)[:, None] * self._size
-        keep = (retrieved >= 0) & ~np.isin(retrieved + user, (blocked + user)[blocked >= 0])
-        for place, allowed in enumerate(columns["allowed"]):
-            if allowed is not None:
-                keep[place] &= allowed[retrieved[place]]
-        # The kept ones to the front, in their order.
-        order = np.argsort(~keep, axis=1, kind="stable")[:, : self.config.candidates]
-        kept = np.take_along_axis(keep, order, axis=1)
-        shape = (len(retrieved), self.config.candidates)
-        rows = np.full(shape, NO_ROW, dtype=np.int64)
-        scores = np.full(shape, -np.inf, dtype=np.float32)
-        # Fewer may have been retrieved than there is room for.
-        for filled, found in ((rows, retrieved), (scores, columns["retrieval_scores"])):
-            part = filled[:, : order.shape[1]]
-            part[kept] = np.take_along_axis(found, order, axis=1)[kept]
+        requested = columns["candidates_requested"][:, None]
+        seen = np.where(requested, NO_ROW, columns["seen_rows"])
+        rows, scores = kept_candidates(
+            columns["retrieved_rows"],
+            columns["retrieval_scores"],
+            np.concatenate([seen, columns["excluded_rows"]], axis=1),
+            columns["allowed"],
+            self._size,
+            self.config.candidates,
+        )
         return {"candidate_rows": rows, "candidate.retrieval_score": scores}

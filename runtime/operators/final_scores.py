@@ -1,4 +1,4 @@
-"""Scores -> the preference by which answers are ordered."""
+"""Scores -> the ordering by which answers are ordered."""
 
 import zlib
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from .operator import Column, Columns, Config, Operator
 
 
 @dataclass(frozen=True)
-class PreferConfig(Config):
+class FinalScoresConfig(Config):
     #: Whether there are item embeddings, by which items can be compared.
     retrieves: bool
 
 
-class Prefer(Operator):
-    """``ranker_scores`` [B, C] -> ``final_scores`` and ``preference`` [B, C].
+class FinalScores(Operator):
+    """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering`` [B, C].
 
     The final score is the ranker's; where the request names an item, the cosine with that item. The
-    preference is the final score; at a temperature above 0, score / temperature plus standard Gumbel noise:
+    ordering is the final score; at a temperature above 0, score / temperature plus standard Gumbel noise:
     the order is then a draw without replacement with probabilities ~ exp(score / temperature)
     (W. Kool et al., "Stochastic Beams and Where to Find Them", ICML 2019).
     """
 
     name = "prefer"
     stage = "order"
-    config_type = PreferConfig
-    config: PreferConfig
+    config_type = FinalScoresConfig
+    config: FinalScoresConfig
 
-    def __init__(self, config: PreferConfig, release: Release) -> None:
+    def __init__(self, config: FinalScoresConfig, release: Release) -> None:
         super().__init__(config, release)
         self._embeddings = release.array(EMBEDDINGS) if config.retrieves else None
 
@@ -43,22 +43,22 @@ class Prefer(Operator):
     def outputs(self) -> tuple[Column, ...]:
         return (
             Column("final_scores", "float32", (None,)),
-            Column("preference", "float32", (None,)),
+            Column("ordering_scores", "float32", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         scores = columns["ranker_scores"]
         if self._embeddings is not None and (columns["similar_rows"] >= 0).any():
             scores = self._likened(scores, columns)
-        preference = scores
+        ordering = scores
         drawn = np.flatnonzero(columns["temperature"])
         if len(drawn):
-            preference = scores.copy()
+            ordering = scores.copy()
         for user in drawn:
             noise = _generator(columns, user).gumbel(size=scores.shape[1])
             # All of it times the temperature, which has the same order and no overflow.
-            preference[user] = scores[user] + float(columns["temperature"][user]) * noise
-        return {"final_scores": scores, "preference": preference}
+            ordering[user] = scores[user] + float(columns["temperature"][user]) * noise
+        return {"final_scores": scores, "ordering_scores": ordering}
 
     def _likened(self, scores: np.ndarray, columns: Columns) -> np.ndarray:
         assert self._embeddings is not None

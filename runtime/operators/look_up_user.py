@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StoreError
+from ..lists import padded_lists
 from ..release import Release
 from ..stores.feature_store import UserRecord
 from .operator import Column, Columns, Config, Operator
@@ -67,10 +68,6 @@ class LookUpUser(Operator):
             found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
             for row, each in enumerate(features):
                 values[row] = each.get(name)
-        longest = max((len(record.interactions) for record in records if record), default=0)
-        interactions = np.full((len(records), longest), None, dtype=object)
-        for row, record in enumerate(records):
-            if record:
-                interactions[row, : len(record.interactions)] = record.interactions
-        found["raw.interactions"] = interactions
+        interactions = [record.interactions if record else () for record in records]
+        found["raw.interactions"] = padded_lists(interactions, object, fill=None)
         return found

@@ -17,7 +17,7 @@ class OrderConfig(Config):
 
 
 class Order(Operator):
-    """The ``top_k`` candidates of the highest ``preference``, ties by item row; or a diverse choice of them.
+    """The ``top_k`` candidates of the highest ``ordering``, ties by item row; or a diverse choice of them.
 
     Makes ``item_rows``, ``item_ids`` and ``scores`` [B, K], K the largest ``top_k`` of the batch;
     past a user's own ``top_k`` or last candidate they hold -1, the empty string and -inf.
@@ -35,7 +35,7 @@ class Order(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("candidate_rows", "preference", "final_scores", "top_k", "diversity")
+        return ("candidate_rows", "ordering_scores", "final_scores", "top_k", "diversity")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -47,17 +47,17 @@ class Order(Operator):
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         rows, top_k = columns["candidate_rows"], columns["top_k"]
-        preference, scores = columns["preference"], columns["final_scores"]
+        ordering, scores = columns["ordering_scores"], columns["final_scores"]
         width = int(top_k.max(initial=0))
         if width > rows.shape[1]:
             missing = ((0, 0), (0, width - rows.shape[1]))
             rows = np.pad(rows, missing, constant_values=NO_ROW)
             scores = np.pad(scores, missing, constant_values=-np.inf)
-            preference = np.pad(preference, missing, constant_values=-np.inf)
+            ordering = np.pad(ordering, missing, constant_values=-np.inf)
         # Missing candidates have the lowest score; their row (-1) must not win a tie at -inf.
-        best = np.lexsort((rows, rows < 0, -preference), axis=1)
+        best = np.lexsort((rows, rows < 0, -ordering), axis=1)
         for user in np.flatnonzero(columns["diversity"]):
-            best[user] = self._diverse(rows[user], preference[user], best[user], columns, user)
+            best[user] = self._diverse(rows[user], ordering[user], best[user], columns, user)
         best = best[:, :width]
         beyond = np.arange(best.shape[1]) >= top_k[:, None]
         item_rows = np.where(beyond, NO_ROW, np.take_along_axis(rows, best, axis=1))
@@ -71,7 +71,7 @@ class Order(Operator):
     def _diverse(
         self,
         rows: np.ndarray,
-        preference: np.ndarray,
+        ordering: np.ndarray,
         best: np.ndarray,
         columns: Columns,
         user: int,
@@ -80,7 +80,7 @@ class Order(Operator):
         assert self._embeddings is not None  # the request was checked
         real = best[rows[best] >= 0]
         chosen = diversified(
-            preference[real],
+            ordering[real],
             self._embeddings[rows[real]],
             float(columns["diversity"][user]),
             int(columns["top_k"][user]),

@@ -8,10 +8,10 @@ from ..release import EMBEDDINGS, Release
 from .operator import Column, Columns, Config, Operator
 
 
-class Seek(Operator):
-    """``query`` [B, d], ``similar_to`` [B] -> ``sought`` [B, d] and ``similar_rows`` [B].
+class SearchVector(Operator):
+    """``query`` [B, d], ``similar_to`` [B] -> ``search_vector`` [B, d] and ``similar_rows`` [B].
 
-    For a request that names an item, ``sought`` is that item's embedding, and ``similar_rows`` its row;
+    For a request that names an item, ``search_vector`` is that item's embedding, and ``similar_rows`` its row;
     otherwise the query and -1.
     """
 
@@ -30,13 +30,13 @@ class Seek(Operator):
     @property
     def outputs(self) -> tuple[Column, ...]:
         return (
-            Column("sought", "float32", (self._embeddings.shape[1],)),
+            Column("search_vector", "float32", (self._embeddings.shape[1],)),
             Column("similar_rows", "int64"),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        sought = columns["query"]
-        rows = np.full(len(sought), NO_ROW, dtype=np.int64)
+        search_vector = columns["query"]
+        rows = np.full(len(search_vector), NO_ROW, dtype=np.int64)
         for user, item in enumerate(columns["similar_to"].tolist()):
             if item:
                 rows[user] = self._catalogue.row(item)
@@ -44,6 +44,6 @@ class Seek(Operator):
                     raise RequestError(f"similar_to names {item[:200]!r}, which is no item here")
         asked = np.flatnonzero(rows >= 0)
         if len(asked):
-            sought = sought.copy()
-            sought[asked] = self._embeddings[rows[asked]]
-        return {"sought": sought, "similar_rows": rows}
+            search_vector = search_vector.copy()
+            search_vector[asked] = self._embeddings[rows[asked]]
+        return {"search_vector": search_vector, "similar_rows": rows}

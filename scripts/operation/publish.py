@@ -9,9 +9,9 @@ Examples:
   shortlist publish movielens-100k --release 3 --metric recall@10 --margin 0.05
 """
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 
-from scripts.arguments import add_recipe, opened, whole_number
+from scripts.arguments import add_recipe, number, opened, whole_number
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_release(parser, "the newest")
     parser.add_argument(
         "--margin",
-        type=_share,
+        type=number(0),
         metavar="SHARE",
         help="by what share the figure may be worse, 0.02 for 2%% (default: the recipe's)",
     )
@@ -46,13 +46,3 @@ def run(arguments: Namespace) -> None:
 
     gate = Gate(arguments.margin, arguments.metric, arguments.force)
     publish(recipe, artifacts, arguments.release, gate, say)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ArgumentTypeError(f"expected a number, and '{text}' came") from None
-    if not 0 <= value < float("inf"):
-        raise ArgumentTypeError(f"expected a number of at least 0, and {text} came")
-    return value

@@ -14,7 +14,8 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from scripts.arguments import add_recipe, named_values, opened, whole_number
+from runtime.request_options import OPTIONS, USER_ID, Option
+from scripts.arguments import add_recipe, named_values, number, opened, whole_number
 from sources.titles import titles
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -25,61 +26,8 @@ FACTS = ("retrieval_rank", "retrieval_score", "ranker_rank", "ranker_score")
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_recipe(parser)
-    parser.add_argument(
-        "--user",
-        dest="users",
-        action="append",
-        metavar="ID",
-        help="a user's id as it is in the data; give it again for several users",
-    )
-    parser.add_argument(
-        "--top",
-        type=whole_number(1),
-        metavar="N",
-        help="items for each user (default: the recipe's, or every --item)",
-    )
-    parser.add_argument(
-        "--item",
-        dest="items",
-        action="append",
-        metavar="ID",
-        help="score this item for each user instead of finding some; give it again for several",
-    )
-    parser.add_argument(
-        "--exclude", action="append", metavar="ID", help="an item to leave out; may be repeated"
-    )
-    parser.add_argument(
-        "--filter", metavar="CONDITION", help="""such as 'genres has "Drama" and year >= 1990'"""
-    )
-    parser.add_argument(
-        "--feature",
-        dest="features",
-        action="append",
-        metavar="NAME=VALUE",
-        help="a feature of a user whom the store does not know; may be repeated",
-    )
-    parser.add_argument(
-        "--temperature", type=float, metavar="T", help="above 0: draw the items by their scores"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="makes a draw repeatable")
-    parser.add_argument(
-        "--diversity",
-        type=float,
-        metavar="W",
-        help="0 to 1: how much likeness counts against items",
-    )
-    parser.add_argument(
-        "--similar-to", metavar="ID", help="the items most like this one, instead of a user's"
-    )
-    parser.add_argument(
-        "--explain", action="store_true", help="say of each item how it came into the answer"
-    )
-    parser.add_argument(
-        "--why",
-        action="append",
-        metavar="ID",
-        help="say why this item is, or is not, in the answer; may be repeated",
-    )
+    for option in OPTIONS:
+        _add_option(parser, option)
     parser.add_argument(
         "--protocol", choices=["grpc", "http"], default="grpc", help="default: %(default)s"
     )
@@ -91,29 +39,46 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
+def _add_option(parser: ArgumentParser, option: Option) -> None:
+    if option.type == "bool":
+        parser.add_argument(option.flag, dest=option.name, action="store_true", help=option.doc)
+        return
+    repeated = option.several or option.type == "json" or option is USER_ID
+    types: dict[str, Any] = {"int32": whole_number, "int64": whole_number, "float": number}
+    read = types[option.type](option.least) if option.type in types else str
+    parser.add_argument(
+        option.flag,
+        dest=option.name,
+        action="append" if repeated else "store",
+        type=read,
+        metavar=option.metavar,
+        help=option.doc + "; may be repeated" * repeated,
+    )
+
+
+def _asked(arguments: Namespace, users: list[str]) -> dict[str, Any]:
+    """The options that were given, as ``Client.recommend`` takes them."""
+    asked: dict[str, Any] = {}
+    for option in OPTIONS:
+        value = getattr(arguments, option.name)
+        if option is USER_ID or value in (None, False):
+            continue
+        if option.type == "json":
+            value = named_values(value, f"{option.flag} {option.metavar}")
+        asked[option.name] = [value] * len(users) if option.several else value
+    return asked
+
+
 def run(arguments: Namespace) -> None:
     recipe, artifacts = opened(arguments)
     from ensemble.triton.client import Client
 
-    if not arguments.users and not arguments.similar_to:
+    if not arguments.user_id and not arguments.similar_to:
         raise ShortlistError("expected --user ID, or --similar-to ID of an item; got neither.")
-    users = arguments.users or [""]
+    users = arguments.user_id or [""]
     url = arguments.url or _running(artifacts, arguments.recipe, arguments.protocol)
     with Client(url, arguments.protocol) as client:
-        answer = client.recommend(
-            users,
-            arguments.top,
-            exclude_item_ids=_for_each(users, arguments.exclude),
-            candidate_item_ids=_for_each(users, arguments.items),
-            filter=arguments.filter,
-            user_features=named_values(arguments.features or [], "--feature NAME=VALUE") or None,
-            temperature=arguments.temperature,
-            seed=arguments.seed,
-            diversity=arguments.diversity,
-            similar_to=arguments.similar_to,
-            explain=arguments.explain or None,
-            explain_item_ids=_for_each(users, arguments.why),
-        )
+        answer = client.recommend(users, **_asked(arguments, users))
     title_of = titles(recipe, artifacts)
     rows = zip(
         users,
@@ -143,10 +108,6 @@ def run(arguments: Namespace) -> None:
         print(json.dumps(answers, ensure_ascii=False, indent=2))
     else:
         _print_tables(answers)
-
-
-def _for_each(users: list[str], items: list[str] | None) -> list[list[str]] | None:
-    return [items] * len(users) if items else None
 
 
 def _running(artifacts: Artifacts, recipe: str, protocol: str) -> str:
@@ -189,7 +150,7 @@ def _print_tables(answers: list[dict[str, Any]]) -> None:
 def _title(answer: dict[str, Any]) -> str:
     if answer["degraded"]:
         return f"User {answer['user_id']} (the feature store cannot be reached)"
-    unknown = "" if answer["known_user"] else " (nobody knows this user)"
+    unknown = "" if answer["known_user"] else " (an unknown user)"
     return f"User {answer['user_id']}{unknown}" if answer["user_id"] else "Similar items"
 
 

@@ -14,7 +14,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from scripts.arguments import add_recipe, opened
+from scripts.arguments import add_recipe, number, opened
 from stages.errors import ShortlistError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--event-id", metavar="ID", help="one event has one id (default: made up)")
     parser.add_argument(
-        "--time", type=float, metavar="SECONDS", help="Unix time of the event (default: now)"
+        "--time", type=number(), metavar="SECONDS", help="Unix time of the event (default: now)"
     )
     parser.add_argument("--file", metavar="FILE", help="JSON, an event a line; - reads the input")
 

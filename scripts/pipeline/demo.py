@@ -105,9 +105,9 @@ def _asked_twice(
     from ensemble.triton.client import Client
 
     with Client(address.grpc, "grpc") as client:
-        answer = client.recommend(users, TOP)
+        answer = client.recommend(users, top_k=TOP)
     with Client(address.http, "http") as client:
-        other = client.recommend(users, TOP)
+        other = client.recommend(users, top_k=TOP)
     same = np.array_equal(answer.item_ids, other.item_ids)
     if not (same and np.array_equal(answer.scores, other.scores)):
         raise ShortlistError("expected gRPC and HTTP to give the same answer; they differ")

@@ -7,28 +7,29 @@ import pytest
 
 from benchmarks.quality.__main__ import ABLATION, LEFT_OUT
 from benchmarks.train.race import Reached, first
-from benchmarks.variants import beside, changed
-from recipes.load import load
+from benchmarks.variants import beside
+from recipes.load import load, with_settings
 from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 
 
 def test_settings_are_changed_and_checked_again() -> None:
     """What is not named stays; what does not fit is refused as in a recipe's file."""
     recipe = load("movielens-100k")
-    other = changed(recipe, {"ranker.folds": 0, "retriever.seed": 7})
+    other = with_settings(recipe, {"ranker.folds": 0, "retriever.seed": 7})
     assert (other.ranker.folds, other.retriever.seed) == (0, 7)
     assert other.ranker.model_copy(update={"folds": recipe.ranker.folds}) == recipe.ranker
-    with pytest.raises(ValueError, match="learning_rate"):
-        changed(recipe, {"ranker.learning_rate": -1.0})
+    with pytest.raises(ShortlistError, match="learning_rate"):
+        with_settings(recipe, {"ranker.learning_rate": -1.0})
 
 
 def test_every_ablation_is_a_recipe_that_goes_without_something() -> None:
     """Each differs from the whole recipe, and each number that is left out was there."""
     recipe = load("movielens-100k")
     for settings in ABLATION.values():
-        assert changed(recipe, settings) != recipe
+        assert with_settings(recipe, settings) != recipe
     for parts in LEFT_OUT.values():
-        assert any(part in number for number in recipe.ranker.numbers for part in parts)
+        assert any(part in number for number in recipe.ranker.features for part in parts)
 
 
 def test_variants_share_raw_and_prepared_data(tmp_path: Path) -> None:

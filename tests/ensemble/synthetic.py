@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
-from recipes.schema.data import POSITIVE
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]
@@ -180,14 +180,14 @@ def _write_models(artifacts: Artifacts, random: np.random.Generator) -> None:
     embeddings[20] = embeddings[10]  # a tie
     table = {"item_row": np.arange(ITEMS), "embedding": list(embeddings)}
     pq.write_table(pa.table(table), models.item_embeddings)
-    models.cross_features.mkdir()
+    models.candidate_arrays.mkdir()
     arrays = {
         "popularity": random.integers(0, 50, ITEMS).astype(np.float32),
         "neighbour_rows": random.integers(-1, ITEMS, (ITEMS, 20)).astype(np.int32),
         "neighbour_similarities": random.random((ITEMS, 20)).astype(np.float32),
     }
     for name, array in arrays.items():
-        np.save(models.cross_features / f"{name}.npy", array, allow_pickle=False)
+        np.save(models.candidate_arrays / f"{name}.npy", array, allow_pickle=False)
 
 
 def query_tower(random: np.random.Generator) -> onnx.ModelProto:

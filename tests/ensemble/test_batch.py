@@ -59,7 +59,7 @@ def test_every_user_gets_what_the_server_would_answer(
     found = lines(out)
     assert [line["user_id"] for line in found] == ASKED
     for line in found:
-        answer = served.recommend([line["user_id"]], top)
+        answer = served.recommend([line["user_id"]], top_k=top)
         pairs = zip(answer.item_ids[0].tolist(), answer.scores[0].tolist(), strict=True)
         expected = [{"item_id": item, "score": score} for item, score in pairs if item]
         assert line["recommendations"] == expected

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ensemble.triton.client import Client, Protocol, Recommendations
-from ensemble.triton.ports import choose_ports
+from ensemble.triton.ports import reserved_ports
 from ensemble.triton.server import Server
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
@@ -21,8 +21,9 @@ SIXTY_FOUR = [str(user) for user in range(USERS - 63, USERS + 1)]
 def test_the_served_answer_is_the_plans_answer(client: Client, served: Plan) -> None:
     """Ids, scores to the bit and known users are those of the release in this process."""
     users = ["1", "2", str(USERS), "nobody", ""]
-    answer = client.recommend(users, [5, 1, 5, 5, 2], [["7"], [], [], ["1", "2"], []])
-    expected = served.recommend(users, [5, 1, 5, 5, 2], [["7"], [], [], ["1", "2"], []])
+    excluded: list[list[str]] = [["7"], [], [], ["1", "2"], []]
+    answer = client.recommend(users, top_k=[5, 1, 5, 5, 2], exclude_item_ids=excluded)
+    expected = served.recommend(users, top_k=[5, 1, 5, 5, 2], exclude_item_ids=excluded)
     assert answer.item_ids.tolist() == expected.item_ids.tolist()
     assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
     assert answer.known_user.tolist() == [True, True, True, False, False]
@@ -62,8 +63,8 @@ def test_requests_that_triton_batches_are_not_mixed_up(
                 user = str(1 + (worker * 20 + turn) % USERS)
                 top_k = 1 + (worker + turn) % 7
                 excluded = [[str(turn), "8"]] if turn % 3 == 0 else None
-                answer = client.recommend([user], top_k, excluded)
-                expected = served.recommend([user], top_k, excluded)
+                answer = client.recommend([user], top_k=top_k, exclude_item_ids=excluded)
+                expected = served.recommend([user], top_k=top_k, exclude_item_ids=excluded)
                 if answer.item_ids.tolist() != expected.item_ids.tolist():
                     wrong.append(user)
 
@@ -92,7 +93,8 @@ def test_both_protocols_say_the_same(server: Server) -> None:
 
 def test_no_server_names_the_command_that_starts_one(protocol: Protocol) -> None:
     """A connection that nobody takes is explained."""
-    free = choose_ports("127.0.0.1").http
+    with reserved_ports("127.0.0.1") as ports:
+        free = ports.http
     with (
         Client(f"127.0.0.1:{free}", protocol) as client,
         pytest.raises(ShortlistError, match=rf"127\.0\.0\.1:{free}.*shortlist serve"),
@@ -128,7 +130,7 @@ def test_an_unknown_protocol_is_refused() -> None:
 def test_an_impossible_top_k_is_refused_with_the_limits(client: Client, top_k: int) -> None:
     """The server's message says what is possible, and the server lives on."""
     with pytest.raises(ShortlistError, match=f"top_k from 1 to 50, got {top_k}"):
-        client.recommend(["1"], top_k)
+        client.recommend(["1"], top_k=top_k)
     assert client.recommend(["1"]).known_user[0]
 
 

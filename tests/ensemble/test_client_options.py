@@ -30,8 +30,8 @@ def test_the_served_answer_is_the_plans_answer(
     client: Client, served: Plan, options: dict[str, Any]
 ) -> None:
     """Ids, scores to the bit and explanations are those of the release in this process."""
-    answer = client.recommend(USERS, 4, **options)
-    expected = served.recommend(USERS, 4, **options)
+    answer = client.recommend(USERS, top_k=4, **options)
+    expected = served.recommend(USERS, top_k=4, **options)
     assert answer.item_ids.tolist() == expected.item_ids.tolist()
     assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
     told = [each is not None for each in answer.explanations]
@@ -47,9 +47,12 @@ def test_an_answer_names_its_release(client: Client) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filter": "year > 5"}, "'year'; the attributes of items are"),
-        ({"filter": "price >"}, "expected a number, got 'its end'"),
-        ({"user_features": {"shoe_size": 43}}, "'shoe_size', which no model reads"),
+        ({"filter": "year > 5"}, "expected names out of: genres, price; got 'year'"),
+        (
+            {"filter": "price >"},
+            "expected the name of a column, a number or a string, got 'its end'",
+        ),
+        ({"user_features": {"shoe_size": 43}}, "which the models read, got 'shoe_size'"),
         ({"temperature": -2}, "temperature of 0 or more, got -2"),
         ({"diversity": 2}, "diversity from 0 to 1, got 2"),
         ({"similar_to": "no such item"}, "no item here"),

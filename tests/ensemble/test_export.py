@@ -19,10 +19,10 @@ from ensemble.in_process import served_in_process
 from ensemble.releases import export as export_module
 from ensemble.releases.export import export
 from ensemble.releases.repository import releases
-from recipes.schema.data import POSITIVE
 from runtime import manifest, plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import ITEMS, RECIPE
 
@@ -92,8 +92,9 @@ def test_a_release_serves_without_merlin_tensorflow_or_pandas(
 import sys
 sys.path.insert(0, {str(release)!r})
 from pathlib import Path
-from runtime import plan, sqlite_store
-store = sqlite_store.SqliteFeatureStore(Path({str(artifacts.feature_store)!r}), read_only=True)
+from runtime import plan
+from runtime.stores.sqlite_store import SqliteFeatureStore
+store = SqliteFeatureStore(Path({str(artifacts.feature_store)!r}), read_only=True)
 print(plan.load(Path({str(release)!r}), store).recommend(["1"]).item_ids.tolist())
 heavy = {{"merlin", "tensorflow", "pandas", "dask", "nvtabular", "pydantic", "ensemble", "recipes"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
@@ -180,7 +181,7 @@ def test_equal_times_keep_the_order_of_the_raw_table(copied: Artifacts) -> None:
         ("prepared/items.parquet", "prepare"),
         ("models/ranker/model.onnx", "train"),
         ("models/item_embeddings.parquet", "train"),
-        ("models/cross_features/popularity.npy", "train"),
+        ("models/candidate_arrays/popularity.npy", "train"),
     ],
 )
 def test_a_missing_part_names_the_command(copied: Artifacts, missing: str, command: str) -> None:
@@ -229,7 +230,7 @@ def test_a_full_disk_leaves_earlier_releases_as_they_were(
     largest_file = 1_000 if full == "the store" else 40_000
     if full == "an array":
         rows = np.zeros((ITEMS, 40), np.int32)
-        np.save(copied.models.cross_features / "neighbour_rows.npy", rows, allow_pickle=False)
+        np.save(copied.models.candidate_arrays / "neighbour_rows.npy", rows, allow_pickle=False)
     if full == "the index":
         wide = {"item_row": np.arange(ITEMS), "embedding": list(np.ones((ITEMS, 32), np.float32))}
         pq.write_table(pa.table(wide), copied.models.item_embeddings)

@@ -13,7 +13,7 @@ from ensemble.graph.operators import Rank, ServedOperator
 from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
 from runtime import plan
 from runtime.release import Release
-from runtime.request import INPUTS
+from runtime.request_options import BY_NAME
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
 
@@ -22,7 +22,7 @@ from tests.ensemble.synthetic import USERS
 def settings(release: Path) -> GraphSettings:
     """The settings that the release was exported with."""
     saved = json.loads((release / plan.NAME).read_text())["graph"]
-    lists = ("user_features", "cross_features", "sources")
+    lists = ("user_features", "ranker_features", "generators")
     return GraphSettings(**saved | {name: tuple(saved[name]) for name in lists})
 
 
@@ -38,7 +38,9 @@ def test_merlins_own_execution_gives_the_served_answer(
     """`Ensemble.transform` and the plan agree to the bit, for users known and unknown."""
     users = [*(str(user) for user in range(1, USERS + 1)), "nobody"]
     request = served.request(
-        users, [1 + place % 7 for place in range(len(users))], [["7"]] * len(users)
+        users,
+        top_k=[1 + place % 7 for place in range(len(users))],
+        exclude_item_ids=[["7"]] * len(users),
     )
     merlin = ensemble.transform(TensorTable(served.columns(request)))
     answers = served.answer([request])[0]
@@ -49,7 +51,7 @@ def test_merlins_own_execution_gives_the_served_answer(
 
 def test_the_graph_knows_its_inputs_and_outputs(ensemble: Ensemble) -> None:
     """Merlin's schemas name what a request brings and what an answer holds, with types."""
-    assert set(ensemble.input_schema.column_names) == set(INPUTS)
+    assert set(ensemble.input_schema.column_names) == set(BY_NAME)
     outputs = {column.name: column.dtype.name for column in ensemble.output_schema}
     assert outputs["scores"] == "float32"
     assert outputs["item_ids"] == "str"

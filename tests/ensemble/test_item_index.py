@@ -10,7 +10,7 @@ from ensemble.releases.export import export
 from metrics import ranking
 from runtime import manifest, plan
 from runtime.candidates.inner_products import inner_products
-from runtime.candidates.item_index import build_index, exact_rows, search
+from runtime.candidates.item_index import build_index, exact_search, search
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import RECIPE, write_artifacts
 
@@ -20,7 +20,7 @@ def test_a_small_catalogue_is_searched_exactly() -> None:
     embeddings = np.eye(4, dtype=np.float32)
     assert build_index(embeddings, "auto").kind == "exact"
     assert build_index(embeddings, "approximate").kind == "exact"
-    assert exact_rows(embeddings, embeddings[2:3], 1).tolist() == [[2]]
+    assert exact_search(embeddings, embeddings[2:3], 1)[0].tolist() == [[2]]
 
 
 @pytest.mark.parametrize("dimension", [16, 7])
@@ -29,8 +29,8 @@ def test_the_approximate_index_finds_nearly_what_exact_search_finds(dimension: i
     embeddings = _embeddings(dimension)
     queries = embeddings[:50] + 0.1
     index = build_index(embeddings, "approximate").faiss_index
-    scores, rows = search(index, embeddings, queries, 100)
-    assert ranking.recall(rows, list(exact_rows(embeddings, queries, 100)), 100).mean() >= 0.95
+    rows, scores = search(index, embeddings, queries, 100)
+    assert ranking.recall(rows, list(exact_search(embeddings, queries, 100)[0]), 100).mean() >= 0.95
     of_queries = np.repeat(queries, 100, axis=0)
     products = (embeddings[rows.ravel()] * of_queries).sum(axis=1).reshape(rows.shape)
     assert np.allclose(scores, products, atol=1e-4)
@@ -53,7 +53,7 @@ def test_the_products_of_named_items_do_not_depend_on_each_other() -> None:
     """Bit for bit what each item has by itself, so that nothing hangs on how many threads share them out."""
     embeddings = _embeddings(64)
     index = build_index(embeddings, "approximate").faiss_index
-    scores, rows = search(index, embeddings, embeddings[:20], 100)
+    rows, scores = search(index, embeddings, embeddings[:20], 100)
     alone = [
         [inner_products(embeddings[[row]], query)[0] for row in found]
         for found, query in zip(rows, embeddings[:20], strict=True)
@@ -68,7 +68,7 @@ def test_only_items_that_the_selector_lets_through_are_found(kind: str) -> None:
     index = build_index(embeddings, kind).faiss_index  # type: ignore[arg-type]
     allowed = [3, 500, 2999]
     selector = faiss.IDSelectorBatch(allowed)
-    scores, rows = search(index, embeddings, embeddings[:1], 5, selector, effort=1000.0)
+    rows, scores = search(index, embeddings, embeddings[:1], 5, selector, effort=1000.0)
     assert sorted(rows[0, :3].tolist()) == allowed
     assert rows[0, 3:].tolist() == [-1, -1]
     assert scores[0, 3:].tolist() == [-np.inf, -np.inf]

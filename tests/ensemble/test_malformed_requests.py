@@ -12,14 +12,15 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ensemble.triton.client import Client
 from ensemble.triton.server import Server
-from runtime.tensors import INPUTS, OUTPUTS
+from runtime.request_options import BY_NAME
+from runtime.tensors import OUTPUTS
 from tests.ensemble.processes import resident_kilobytes
 
 UNAVAILABLE, DEADLINE_EXCEEDED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
 #: Requests of one drawn example, so that drawing takes no longer than answering.
 TOGETHER = 25
 DATATYPES = ["BYTES", "INT32", "INT64", "FP32", "FP64", "BOOL", "UINT8", "FP16", "NONSENSE", ""]
-NAMES = st.one_of(st.sampled_from([*INPUTS]), st.sampled_from(["user", "", "TOP_K"]))
+NAMES = st.one_of(st.sampled_from([*BY_NAME]), st.sampled_from(["user", "", "TOP_K"]))
 SHAPES = st.lists(st.one_of(st.integers(0, 3), st.sampled_from([-1, 1, 1, 70])), max_size=3)
 TEXTS = st.one_of(
     st.sampled_from(
@@ -40,7 +41,7 @@ def _tensors(draw: st.DrawFn) -> list[dict[str, Any]]:
         users = draw(st.lists(TEXTS, min_size=rows, max_size=rows))
         tensors.append({"name": "user_id", "shape": [rows, 1], "datatype": "BYTES", "data": users})
     for name in draw(st.lists(NAMES, max_size=3)):
-        proper = INPUTS.get(name)
+        proper = BY_NAME.get(name)
         if proper is not None and draw(st.booleans()):
             of_type = TEXTS if proper.datatype == "BYTES" else VALUES
             data = draw(st.lists(of_type, min_size=rows, max_size=rows))

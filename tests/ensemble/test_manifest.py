@@ -19,13 +19,13 @@ def _flip(path: Path, place: int) -> None:
 def test_one_flipped_byte_in_any_file_is_noticed(
     release: Path, store: SqliteFeatureStore, tmp_path: Path
 ) -> None:
-    """For every file, first, middle and last byte: loading fails and names that file."""
+    """For every file that is not empty, first, middle and last byte: loading fails and names that file."""
     copy = Path(shutil.copytree(release, tmp_path / "release"))
     files = [path for path in copy.rglob("*") if path.is_file()]
     assert len(files) > 20
     for path in files:
         size = path.stat().st_size
-        for place in {0, size // 2, size - 1}:
+        for place in {0, size // 2, size - 1} if size else ():
             _flip(path, place)
             with pytest.raises(ReleaseError, match=str(path)):
                 plan.load(copy, store)

@@ -35,11 +35,12 @@ def release(tmp_path: Path) -> Release:
 
 def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[str, np.ndarray]:
     columns = {
-        "sought": np.array(queries, dtype=np.float32)[:, None],
+        "search_vector": np.array(queries, dtype=np.float32)[:, None],
         "seen_rows": seen,
         "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
-        "given_rows": np.zeros((len(queries), 0), dtype=np.int64),
-        "given": np.zeros(len(queries), dtype=bool),
+        "requested_rows": np.zeros((len(queries), 0), dtype=np.int64),
+        "candidates_requested": np.zeros(len(queries), dtype=bool),
+        "similar_rows": np.full(len(queries), -1),
         "allowed": np.full(len(queries), None),
     }
     return Retrieve(RetrieveConfig(candidates=2), release).run(columns)
@@ -69,12 +70,13 @@ def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
 def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
     """The opposite query finds the same items, by the size of the product alone."""
     columns: dict[str, np.ndarray] = {
-        "sought": np.array([[1.0], [-1.0]], dtype=np.float32),
+        "search_vector": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
             name: np.zeros((2, 0), np.int64)
-            for name in ("seen_rows", "excluded_rows", "given_rows")
+            for name in ("seen_rows", "excluded_rows", "requested_rows")
         },
-        "given": np.zeros(2, dtype=bool),
+        "candidates_requested": np.zeros(2, dtype=bool),
+        "similar_rows": np.full(2, -1),
         "allowed": ANYTHINGS,
     }
     found = Retrieve(RetrieveConfig(candidates=5, absolute=True), release).run(columns)
@@ -85,11 +87,12 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
 def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) -> None:
     """One user names items, one of them unknown; the other user's retrieval is as ever."""
     columns: dict[str, np.ndarray] = {
-        "sought": np.array([[2.0], [1.0]], dtype=np.float32),
+        "search_vector": np.array([[2.0], [1.0]], dtype=np.float32),
+        "similar_rows": np.full(2, -1),
         "seen_rows": np.zeros((2, 0), np.int64),
         "excluded_rows": np.zeros((2, 0), np.int64),
-        "given_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
-        "given": np.array([True, False]),
+        "requested_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
+        "candidates_requested": np.array([True, False]),
         "allowed": ANYTHINGS,
     }
     found = Retrieve(RetrieveConfig(candidates=2), release).run(columns)
@@ -97,7 +100,7 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
     assert found["retrieval_scores"][0].tolist() == [2.0, -INFINITE, 6.0]
     every = TakeCatalogue(Config(), release).run(columns)
     assert every["retrieved_rows"].tolist() == [[1, -1, 3, -1, -1], [0, 1, 2, 3, 4]]
-    named = {"given_rows": np.array([[3]]), "given": np.array([True])}
+    named = {"requested_rows": np.array([[3]]), "candidates_requested": np.array([True])}
     assert TakeCatalogue(Config(), release).run(named)["retrieved_rows"].tolist() == [[3]]
 
 
@@ -109,7 +112,7 @@ def test_named_candidates_may_have_been_seen(release: Release) -> None:
             "retrieval_scores": np.array([[4.0, 3.0, 2.0]], dtype=np.float32),
             "seen_rows": np.array([[3]]),
             "excluded_rows": np.array([[2]]),
-            "given": np.array([True]),
+            "candidates_requested": np.array([True]),
             "allowed": ANYTHING,
         }
     )
@@ -124,7 +127,7 @@ def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
             "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
             "seen_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
-            "given": np.array([False, False]),
+            "candidates_requested": np.array([False, False]),
             "allowed": ANYTHINGS,
         }
     )
@@ -143,7 +146,7 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
             "retrieval_scores": np.array([[1, 0.5]], np.float32),
             "seen_rows": NOTHING,
             "excluded_rows": NOTHING,
-            "given": np.array([False]),
+            "candidates_requested": np.array([False]),
             "allowed": ANYTHING,
         }
     )
@@ -159,7 +162,7 @@ def _ordered(
         {
             "candidate_rows": np.array(rows),
             "final_scores": matrix,
-            "preference": matrix,
+            "ordering_scores": matrix,
             "top_k": np.array(top_k),
             "diversity": np.zeros(len(rows)),
         }

@@ -11,7 +11,7 @@ import pytest
 from runtime.candidates.diversify import diversified
 from runtime.errors import RequestError
 from runtime.operators.allow_items import AllowItems
-from runtime.operators.search_vector import Seek
+from runtime.operators.search_vector import SearchVector
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
@@ -107,7 +107,7 @@ def test_draws_follow_the_scores(served: Plan) -> None:
     drawn = Counter(
         items[0]
         for items in served.recommend(
-            ["1"] * draws, 1, temperature=temperature, seed=range(draws)
+            ["1"] * draws, top_k=1, temperature=temperature, seed=range(draws)
         ).item_ids
     )
     expected = weights / weights.sum()
@@ -130,13 +130,15 @@ def test_diversity_by_hand() -> None:
 
 def test_diverse_answers_are_less_alike(served: Plan) -> None:
     """The mean cosine within an answer falls; the best item stays the first."""
-    plain, diverse = (served.recommend(SOMEBODY, 10, diversity=weight) for weight in (0.0, 0.7))
+    plain, diverse = (
+        served.recommend(SOMEBODY, top_k=10, diversity=weight) for weight in (0.0, 0.7)
+    )
     assert (plain.item_ids[:, 0] == diverse.item_ids[:, 0]).all()
     assert _likeness(served, diverse.item_ids) < _likeness(served, plain.item_ids)
 
 
 def _likeness(served: Plan, answers: np.ndarray) -> float:
-    (seek,) = (each for each in served.operators if isinstance(each, Seek))
+    (seek,) = (each for each in served.operators if isinstance(each, SearchVector))
     found = []
     for items in answers:
         vectors = seek._embeddings[seek._catalogue.rows(items)]
@@ -209,7 +211,7 @@ def test_an_explanation_tells_why_an_item_is_not_there(
     named = [ids[0], ids[1], ids[7], record.interactions[0], "nonsense"]
     answer = served.recommend(
         [user] * 3,
-        5,
+        top_k=5,
         exclude_item_ids=[[ids[1]], [], []],
         filter=["", "", "genres has 'Western'"],
         explain_item_ids=[named, [never], [unfit]],
@@ -225,11 +227,11 @@ def test_an_explanation_tells_why_an_item_is_not_there(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filter": "year > 5"}, r"attributes of items are \['genres', 'price'\]"),
+        ({"filter": "year > 5"}, r"expected names out of: genres, price; got 'year'"),
         ({"user_features": {"aeg": 5}}, "'aeg'.*did you mean 'age'"),
         (
             {"user_features": {"group": 5}},
-            r"'group', which .* some of \['age', 'gender', 'income'\]",
+            r"\['age', 'gender', 'income'\], which the models read, got 'group'",
         ),
         ({"temperature": -1.0}, "temperature of 0 or more, got -1"),
         ({"temperature": float("nan")}, "temperature of 0 or more, got nan"),
@@ -251,7 +253,7 @@ def test_options_together(served: Plan) -> None:
     users = [str(user) for user in range(1, USERS + 1)]
     answers = served.recommend(
         users,
-        3,
+        top_k=3,
         filter="price > 0.3",
         temperature=0.5,
         seed=1,

@@ -149,12 +149,15 @@ def test_impossible_requests_are_refused(
 ) -> None:
     """The error says what was expected and what came."""
     with pytest.raises(RequestError, match=message):
-        served.recommend(users, top_k, exclude)
+        served.recommend(users, top_k=top_k, exclude_item_ids=exclude)
 
 
 def test_requests_answered_together_are_answered_apart(served: Plan) -> None:
     """Several requests in one pass get what each would get alone, in its own width."""
-    requests = [served.request(["1"], 3), served.request(["2", "3"], [1, 2], [["5"], []])]
+    requests = [
+        served.request(["1"], top_k=3),
+        served.request(["2", "3"], top_k=[1, 2], exclude_item_ids=[["5"], []]),
+    ]
     first, second = served.answer(requests)
     expected: list[Answers] = [served.answer([request])[0] for request in requests]
     for got, wanted in zip((first, second), expected, strict=True):
@@ -188,7 +191,7 @@ def test_the_trace_shows_what_each_stage_kept(served: Plan, store: SqliteFeature
 
 def test_operators_in_a_wrong_order_are_refused(served: Plan, release: Path) -> None:
     """A plan that reads a column before it is made does not load."""
-    graph = {"user_features": (), "retrieves": True}
+    graph = {"user_features": (), "retrieves": True, "generators": []}
     settings = {"candidates": 50, "top_k": 5, "graph": graph}
     with pytest.raises(ReleaseError, match="encode_user reads"):
         Plan(settings, served.operators[1:])

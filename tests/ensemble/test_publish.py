@@ -18,7 +18,7 @@ from ensemble.releases.repository import release_of
 from ensemble.releases.served import history, served_version
 from ensemble.triton.config import MODEL_NAME
 from ensemble.triton.control import ask
-from ensemble.triton.ports import choose_ports
+from ensemble.triton.ports import reserved_ports
 from ensemble.triton.server import Server, running_server
 from runtime import manifest, plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
@@ -115,7 +115,7 @@ def test_a_release_of_another_time_answers_by_its_own_code(three: Artifacts) -> 
     change(release, "plan.json", f'"format": {plan.FORMAT}', '"format": 99')
     change(release, "runtime/plan.py", f"FORMAT = {plan.FORMAT}\n", "FORMAT = 99\n")
     store = SqliteFeatureStore(three.feature_store, read_only=True)
-    with pytest.raises(plan.ReleaseError, match="format 99"):
+    with pytest.raises(plan.ReleaseError, match=r"format 3 of .*plan\.json, got 99"):
         plan.load(release, store)
     store.close()
     with running_server(three, RECIPE.name) as server:
@@ -166,7 +166,8 @@ def test_ready_means_that_the_release_answers(three: Artifacts) -> None:
     `serve` says which release that is, and how to serve a newer one.
     """
     published(three, 2)
-    port = choose_ports("127.0.0.1").http
+    with reserved_ports("127.0.0.1") as ports:
+        port = ports.http
     code = f"""
 from pathlib import Path
 from ensemble.triton.server import serve

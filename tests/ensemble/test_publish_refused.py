@@ -121,8 +121,8 @@ def test_a_release_whose_scores_are_no_numbers_is_refused(three: Artifacts) -> N
 def test_a_release_that_does_not_load_is_taken_back(three: Artifacts) -> None:
     """It answers in this process and not in Triton: the old one is served as before."""
     release = three.model_repository / MODEL_NAME / "2"
-    fails = "\nraise ValueError('not today')\nRUNTIME = "
-    change(release, "model.py", "\nRUNTIME = ", fails)
+    fails = "\nraise ValueError('not today')\nMETRICS_EVERY = "
+    change(release, "model.py", "\nMETRICS_EVERY = ", fails)
     with running_server(three, RECIPE.name) as server:
         _is_taken_back(three, server, r"not today")
 

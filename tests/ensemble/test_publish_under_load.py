@@ -178,7 +178,7 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
     assert load.unready == []
 
 
-_ANSWERS = "        batches = list(self._batches(together, names))\n"
+_ANSWERS = "        made = list(self._batches(together, names))\n"
 #: In the code of a release: the process that is to answer this user ends at once.
 _DIES_ANSWERING = (
     _ANSWERS,

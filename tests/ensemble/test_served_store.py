@@ -42,7 +42,7 @@ def _eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def _top(client: Client, user: str) -> str:
-    item: str = client.recommend([user], 1).item_ids[0, 0]
+    item: str = client.recommend([user], top_k=1).item_ids[0, 0]
     return item
 
 
@@ -55,7 +55,7 @@ def _events_and_switches_count(client: Client, store: FeatureStore) -> None:
         assert best not in taken
         store.record([Event.of("newcomer", best)])
         taken.append(best)
-    answer = client.recommend(["newcomer"], 50)
+    answer = client.recommend(["newcomer"], top_k=50)
     assert answer.known_user.tolist() == [True]
     assert not set(taken) & set(answer.item_ids[0])
     off = _top(client, "1")

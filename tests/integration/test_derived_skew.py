@@ -18,12 +18,12 @@ from models.train import train
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
+from stages.columns import TEST
 from tests.models import shop
 from workflows.derived import derive
 from workflows.engines.nvtabular_engine import pandas_side
 from workflows.prepare import prepare
 from workflows.selection import PART, select, with_parts
-from workflows.splits import TEST
 from workflows.tables import read_tables
 
 DAY = 86_400

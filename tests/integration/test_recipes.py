@@ -28,7 +28,7 @@ from workflows.prepare import prepare
 #: What makes a training short; everything else is as the recipe has it.
 SHORT: dict[str, dict[str, Any]] = {
     "retriever": {"max_epochs": 1, "batch_size": 64, "embedding_dim": 8, "linear_dim": 4},
-    "ranker": {"max_epochs": 1, "batch_size": 64, "log_every": 0, "copies": 1},
+    "ranker": {"max_epochs": 1, "batch_size": 64, "log_every": 0, "members": 1},
     "joint": {"max_epochs": 1, "batch_size": 64},
     "vocabulary": {"item_frequency_threshold": 3, "user_frequency_threshold": 3},
 }
@@ -77,7 +77,7 @@ def test_the_report_holds_every_figure_that_the_recipe_asks_for(made: Made) -> N
     k = max(recipe.evaluation.k)
     for figures in report["systems"].values():
         assert all(0 <= figures[f"{name}@{k}"] <= 1 for name in ("ndcg", "map", "recall"))
-    both = recipe.retriever.kind != "none" and recipe.ranker.kind != "none"
+    both = recipe.retrieves and recipe.ranks
     assert ("retrieval" in report["systems"]) == both
     assert len(report["protocols"]) >= len(recipe.evaluation.protocols)
     for table in report["protocols"]:
@@ -114,7 +114,7 @@ def test_triton_recommends_and_scores_pairs(made: Made) -> None:
         clients = (Client(server.address.grpc, "grpc"), Client(server.address.http, "http"))
         for each in clients:
             with each as client:
-                answer = client.recommend([user, "nobody"], 5)
+                answer = client.recommend([user, "nobody"], top_k=5)
                 pairs = client.recommend([user], candidate_item_ids=[some])
             answers.append(
                 (answer.item_ids.tolist(), answer.scores.tolist(), pairs.scores.tolist())

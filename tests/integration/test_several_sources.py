@@ -14,7 +14,7 @@ from ensemble.triton.server import running_server
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from metrics import ranking
-from models.item_models.arrays import number_arrays
+from models.item_models.arrays import candidate_arrays
 from models.prepared import PreparedData
 from models.train import train
 from models.training.candidate_rows import Retrieval, candidate_rows
@@ -25,7 +25,7 @@ from tests.models import shop
 NUMBERS = [
     f"{name}{ending}"
     for name in ("retrieval_score", "linear", "als", "cooccurrence")
-    for ending in ("", "_standing")
+    for ending in ("", "_zscore")
 ]
 
 
@@ -35,9 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     shop.write_files(folder)
     recipe = shop.recipe(
         folder,
-        retriever={"kind": "masked-softmax", "copies": 2, "max_epochs": 4, "patience": 0},
-        ranker={"loss": "listwise", "folds": 1, "numbers": NUMBERS, "blend": 0.3, "batch_size": 8},
-        serving={"candidates": 12, "sources": ["two-tower", "linear", "als", "popularity"]},
+        retriever={"kind": "masked-softmax", "members": 2, "max_epochs": 4, "patience": 0},
+        ranker={"loss": "listwise", "folds": 1, "features": NUMBERS, "blend": 0.3, "batch_size": 8},
+        serving={"candidates": 12, "generators": ["two-tower", "linear", "als", "popularity"]},
     )
     artifacts = shop.prepared(folder, recipe)
     train(recipe, artifacts, force=False, say=print)
@@ -62,9 +62,9 @@ def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], clien
     wanted = data.interactions("test").by_user(data.user_count)
     users = [row for row, items in enumerate(wanted) if len(items)]
     asked = [data.raw_user_ids[row] for row in users]
-    answers = client.recommend(asked, 10).item_ids
+    answers = client.recommend(asked, top_k=10).item_ids
     with served_in_process(recipe, artifacts) as plan:
-        rows = plan.trace(asked, 10).item_rows
+        rows = plan.trace(asked, top_k=10).item_rows
     ids = np.array([*data.raw_item_ids, ""], object)
     assert answers.tolist() == ids[rows].tolist()
     figures = ranking.means(rows, [np.unique(wanted[row]) for row in users], 10)
@@ -72,7 +72,7 @@ def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], clien
     for name, figure in figures.items():
         assert report["funnel"][f"{name}@10"] == pytest.approx(figure)
     assert list(report) == [
-        *("popularity", "retrieval", "linear source", "als source", "blend", "funnel")
+        *("popularity", "retrieval", "linear generator", "als generator", "blend", "funnel")
     ]
 
 
@@ -80,7 +80,7 @@ def test_each_answer_says_which_sources_had_it(client: Client) -> None:
     """Somebody with a past gets items that two sources agree on; their ranks there count from 1."""
     [story] = client.recommend(["c7"], explain=True).explanations
     assert story is not None
-    sources = [item["sources"] for item in story["items"]]
+    sources = [item["generators"] for item in story["items"]]
     assert {name for each in sources for name in each} >= {"two-tower", "linear", "als"}
     assert all(facts["rank"] >= 1 for each in sources for facts in each.values())
     assert any(len(each) > 1 for each in sources)
@@ -90,10 +90,10 @@ def test_somebody_unknown_gets_what_is_popular(
     made: tuple[Recipe, Artifacts], client: Client
 ) -> None:
     """Only the two-tower model and popularity bring anything, and the most popular item is among it."""
-    found = client.recommend(["nobody"], 12, explain=True)
+    found = client.recommend(["nobody"], top_k=12, explain=True)
     [story] = found.explanations
     assert story is not None
-    assert {name for each in story["items"] for name in each["sources"]} == {
+    assert {name for each in story["items"] for name in each["generators"]} == {
         "two-tower",
         "popularity",
     }
@@ -113,7 +113,7 @@ def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artif
     queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
     queries[users] = served["query"]
     items = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
-    retrieval = Retrieval(queries, items, visible, number_arrays(recipe, data, visible))
+    retrieval = Retrieval(queries, items, visible, candidate_arrays(recipe, data, visible))
     trained = candidate_rows(recipe, data, retrieval, test)
     codes = data.items[data.item_id.name]
     for place, user in enumerate(users):
@@ -128,10 +128,13 @@ def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artif
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"serving": {"sources": ["linear"]}}, "expected 'two-tower' and every source once"),
+        ({"serving": {"generators": ["linear"]}}, "expected 'two-tower' and every generator once"),
         ({"ranker": {"folds": 1}}, "retriever.kind 'masked-softmax'"),
-        ({"ranker": {"loss": "listwise", "target": "label"}}, "needs ranker.kind 'dlrm'"),
-        ({"ranker": {"numbers": ["linaer"]}}, "did you mean 'linear'"),
+        (
+            {"ranker": {"loss": "listwise", "target": "label"}},
+            "`loss` is read where target is 'candidates'",
+        ),
+        ({"ranker": {"features": ["linaer"]}}, "did you mean 'linear'"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(

@@ -11,7 +11,6 @@ import pytest
 from nvtabular import Workflow
 
 from ensemble.feature_store.user_records import fill_feature_store, training_records
-from recipes.schema.data import POSITIVE
 from runtime.candidates.catalogue import Catalogue
 from runtime.features.encoding import Encoding
 from runtime.operators.encode_user import EncodeUser
@@ -20,12 +19,12 @@ from runtime.operators.operator import Config
 from runtime.release import ITEM_CODES, Release
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts, Raw
+from stages.columns import PART, POSITIVE
 from tests.workflows.served import as_trained, assert_equal, assert_served_as_prepared, raw_values
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
 from workflows.operators.join import pandas_side
 from workflows.prepare import prepare
-from workflows.selection import PART
 from workflows.tables import read_tables
 
 RECIPE = shop_recipe(

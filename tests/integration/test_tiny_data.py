@@ -92,7 +92,7 @@ SEVERAL = RECIPE.replace(
 history_length = 9
 [serving]
 candidates = 10
-sources = ["two-tower", "linear", "als", "popularity"]
+generators = ["two-tower", "linear", "als", "popularity"]
 [retriever]
 kind = "masked-softmax"
 patience = 0""",
@@ -102,7 +102,7 @@ patience = 0""",
 loss = "listwise"
 folds = 2
 patience = 0
-numbers = ["retrieval_score", "retrieval_score_standing", "linear_standing", "als_standing"]
+features = ["retrieval_score", "retrieval_score_zscore", "linear_zscore", "als_zscore"]
 blend = 0.5""",
 )
 

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.train import train
+from recipes.schema import rankers, retrievers
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
+from stages.configuration import kind_of
 from workflows.prepare import prepare
 
 CUSTOMERS, PRODUCTS, PURCHASES, HISTORY = 60, 40, 16, 6
@@ -63,8 +65,20 @@ def recipe(folder: Path, **tables: Any) -> Recipe:
     """The shop's recipe with its files in ``folder``; keyword arguments change keys of whole tables."""
     files = {name: str(folder / f"{name}.parquet") for name in ("interactions", "users", "items")}
     content = {**RECIPE, "source": {"kind": "parquet", **files}}
-    changed = {name: {**content[name], **table} for name, table in tables.items()}
+    changed = {
+        name: {**_read_by(name, content.get(name, {}), table), **table}
+        for name, table in tables.items()
+    }
     return Recipe.model_validate({**content, **changed}, strict=False)
+
+
+def _read_by(name: str, before: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Those of the shop's own settings that another kind of retriever or ranker has as well."""
+    kinds = {"retriever": retrievers.KINDS, "ranker": rankers.KINDS}.get(name, ())
+    for kind in kinds:
+        if kind_of(kind) == table.get("kind"):
+            return {key: value for key, value in before.items() if key in kind.model_fields}
+    return before
 
 
 def write_files(folder: Path, customers: int = CUSTOMERS, purchases: int = PURCHASES) -> None:

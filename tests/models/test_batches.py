@@ -15,7 +15,7 @@ from merlin.schema import ColumnSchema, Schema
 
 from models.prepared import PreparedData, list_length
 from models.training.batches import Batches, Pairs, read_columns
-from recipes.schema.data import POSITIVE
+from stages.columns import POSITIVE
 
 
 @given(

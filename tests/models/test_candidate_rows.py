@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ensemble.in_process import served_in_process
-from models.item_models.arrays import number_arrays
+from models.item_models.arrays import candidate_arrays
 from models.item_models.linear import item_weights
 from models.prepared import Arrays, Interactions, PreparedData
 from models.training.candidate_rows import (
@@ -15,25 +15,27 @@ from models.training.candidate_rows import (
     candidate_rows,
     unknown_user_rows,
 )
-from recipes.schema.models import NUMBERS as KNOWN
-from recipes.schema.models import Linear
+from recipes.schema.item_models import Linear
+from recipes.schema.rankers import RANKER_FEATURES as KNOWN
 from recipes.schema.recipe import Recipe
-from runtime.operators.ranker_features import CROSS_FEATURES, RETRIEVAL_SCORE
+from runtime.candidates.ranker_features import RANKER_FEATURES, RETRIEVAL_SCORE
 from stages.artifacts import Artifacts
 
 COUNT = 20
-NUMBERS = (
+FEATURES = (
     *("retrieval_score", "popularity", "activity", "cooccurrence", "linear"),
-    *("retrieval_score_standing", "linear_standing"),
+    *("retrieval_score_zscore", "linear_zscore"),
 )
 
 
-def asking(recipe: Recipe, count: int, *sources: str) -> Recipe:
+def asking(recipe: Recipe, count: int, *generators: str) -> Recipe:
     """The recipe with so many candidates of some sources, and every number about them."""
     return recipe.model_copy(
         update={
-            "serving": recipe.serving.model_copy(update={"candidates": count, "sources": sources}),
-            "ranker": recipe.ranker.model_copy(update={"numbers": NUMBERS}),
+            "serving": recipe.serving.model_copy(
+                update={"candidates": count, "generators": generators}
+            ),
+            "ranker": recipe.ranker.model_copy(update={"features": FEATURES}),
         }
     )
 
@@ -42,7 +44,7 @@ def retrieval_of(
     recipe: Recipe, data: PreparedData, vectors: tuple[np.ndarray, np.ndarray]
 ) -> Retrieval:
     visible = data.interactions("train")
-    return Retrieval(*vectors, visible, number_arrays(recipe, data, visible))
+    return Retrieval(*vectors, visible, candidate_arrays(recipe, data, visible))
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +121,14 @@ def test_cross_features_by_hand(
             "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
             "linear": sum(weights[other, item] for other in seen),
         }
-        assert set(expected) == set(CROSS_FEATURES) - {"als"}
+        assert set(expected) == set(RANKER_FEATURES) - {"als"}
         for name, value in expected.items():
             assert rows.columns[name][first] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
 
 def test_a_recipe_may_name_every_number_that_is_computed() -> None:
     """What recipes are checked against is what the runtime knows."""
-    assert set(KNOWN) == {RETRIEVAL_SCORE, *CROSS_FEATURES}
+    assert set(KNOWN) == {RETRIEVAL_SCORE, *RANKER_FEATURES}
 
 
 def test_rows_of_some_users(rows: CandidateRows) -> None:
@@ -171,10 +173,10 @@ def test_training_and_service_compute_the_same_numbers(
         feeds = next(each for each in plan.operators if each.name == "rank").config.feeds
     queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
     queries[users] = served["query"]
-    arrays = number_arrays(recipe, data, visible)
+    arrays = candidate_arrays(recipe, data, visible)
     retrieval = Retrieval(queries, embeddings_of(artifacts), visible, arrays)
     trained = candidate_rows(recipe, data, retrieval, relevant)
-    assert set(recipe.ranker.numbers) <= set(feeds)
+    assert set(recipe.ranker.features) <= set(feeds)
     for place, user in enumerate(users):
         mine = in_order(trained.of_users(np.array([user])).columns, feeds)
         real = served["candidate_rows"][place] >= 0
@@ -203,10 +205,10 @@ def test_the_served_arrays_are_of_train_and_valid(
 ) -> None:
     """The arrays beside the models are those of the whole training part, bit by bit."""
     visible = data.interactions("train", "valid")
-    expected_arrays = number_arrays(recipe, data, visible)
-    assert len(expected_arrays) == len(list(artifacts.models.cross_features.glob("*.npy")))
+    expected_arrays = candidate_arrays(recipe, data, visible)
+    assert len(expected_arrays) == len(list(artifacts.models.candidate_arrays.glob("*.npy")))
     for name, expected in expected_arrays.items():
-        found = np.load(artifacts.models.cross_features / name)
+        found = np.load(artifacts.models.candidate_arrays / name)
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
 
@@ -217,7 +219,7 @@ def test_an_item_keeps_as_many_linear_weights_as_the_recipe_says(
     """Two of each item, its largest."""
     linear = recipe.linear.model_copy(update={"neighbours": 2})
     visible = data.interactions("train")
-    arrays = number_arrays(recipe.model_copy(update={"linear": linear}), data, visible)
+    arrays = candidate_arrays(recipe.model_copy(update={"linear": linear}), data, visible)
     weights = np.abs(item_weights(visible, data.user_count, data.item_count, linear))
     kept = np.abs(arrays["linear_weights.npy"])
     np.testing.assert_array_equal(np.sort(kept, axis=1), np.sort(weights, axis=1)[:, -2:])
@@ -247,9 +249,9 @@ def test_numbers_are_compared_within_a_list(rows: CandidateRows) -> None:
     """A standing has mean 0 and spread 1 over a user's candidates, and keeps their order."""
     for user in np.unique(rows.users)[:5]:
         own = rows.of_users(np.array([user])).columns
-        standing = own["retrieval_score_standing"]
+        standing = own["retrieval_score_zscore"]
         assert standing.mean() == pytest.approx(0, abs=1e-5)
         assert standing.std() == pytest.approx(1, abs=1e-5)
         assert standing.argmax() == own["retrieval_score"].argmax()
         order = np.argsort(own["linear"], kind="stable")
-        assert (np.diff(own["linear_standing"][order]) >= 0).all()
+        assert (np.diff(own["linear_zscore"][order]) >= 0).all()

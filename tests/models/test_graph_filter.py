@@ -6,7 +6,7 @@ import pytest
 from models.item_models import graph_filter
 from models.item_models.graph_filter import filtered_links
 from models.prepared import Interactions
-from recipes.schema.models import Linear
+from recipes.schema.item_models import Linear
 
 USERS, ITEMS = 30, 8
 

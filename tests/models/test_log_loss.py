@@ -7,14 +7,14 @@ import tensorflow as tf
 from models.prepared import Labelled, PreparedData
 from models.retrievers import log_loss
 from models.retrievers.two_tower import TwoTower
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import LogLoss
 
 NEGATIVES = 3
 
 
-def options(**changes: object) -> Retriever:
+def options(**changes: object) -> LogLoss:
     content = {"kind": "log-loss", "embedding_dim": 8, "batch_size": 64, "negatives": NEGATIVES}
-    return Retriever.model_validate({**content, **changes})
+    return LogLoss.model_validate({**content, **changes})
 
 
 def built(data: PreparedData, **changes: object) -> TwoTower:

@@ -10,16 +10,17 @@ from models.item_models import linear
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import masked_softmax
 from models.retrievers.two_tower import TwoTower
-from recipes.schema.models import Linear, Retriever
+from recipes.schema.item_models import Linear
+from recipes.schema.retrievers import MaskedSoftmax
 from stages.errors import ShortlistError
 from tests.models.tastes import share_with_own_taste_first
 
-COPIES, DIM = 2, 5
+MEMBERS, DIM = 2, 5
 
 
-def options(**changes: object) -> Retriever:
-    content = {"kind": "masked-softmax", "embedding_dim": DIM, "copies": COPIES, "batch_size": 16}
-    return Retriever.model_validate({**content, **changes})
+def options(**changes: object) -> MaskedSoftmax:
+    content = {"kind": "masked-softmax", "embedding_dim": DIM, "members": MEMBERS, "batch_size": 16}
+    return MaskedSoftmax.model_validate({**content, **changes})
 
 
 def built(data: PreparedData, **changes: object) -> TwoTower:
@@ -34,31 +35,31 @@ def built(data: PreparedData, **changes: object) -> TwoTower:
 def test_the_loss_is_of_the_hidden_items_among_all_but_the_shown(
     data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Per user and copy: the hidden items' negative log likelihood over the root of their number."""
+    """Per user and member: the hidden items' negative log likelihood over the root of their number."""
     model = built(data).model
     items = model.embeddings.shape[0]
     draws = np.random.default_rng(4)
     taken = (draws.random((3, items)) < 0.4).astype(np.float32)
-    drawn = draws.random((3, COPIES, items)).astype(np.float32)
+    drawn = draws.random((3, MEMBERS, items)).astype(np.float32)
     drawing = SimpleNamespace(uniform=lambda shape: tf.constant(drawn))
     monkeypatch.setattr(model, "generator", drawing)
     losses = model(tf.constant(taken), training=True).numpy()
     tables, bias = model.embeddings.numpy(), model.bias.numpy()
     for user in range(3):
-        for copy in range(COPIES):
-            shown = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] >= model.dropout))
-            hidden = np.flatnonzero((taken[user] > 0) & (drawn[user, copy] < model.dropout))
-            table = tables[:, copy]
+        for member in range(MEMBERS):
+            shown = np.flatnonzero((taken[user] > 0) & (drawn[user, member] >= model.dropout))
+            hidden = np.flatnonzero((taken[user] > 0) & (drawn[user, member] < model.dropout))
+            table = tables[:, member]
             scores = table @ (table[shown].sum(axis=0) / len(shown) ** model.history_power)
-            scores = (scores + bias[:, copy]).astype(np.float64)
+            scores = (scores + bias[:, member]).astype(np.float64)
             possible = np.setdiff1d(np.arange(items), shown)
             log_likelihood = scores[hidden] - np.log(np.exp(scores[possible]).sum())
             expected = -log_likelihood.sum() / np.sqrt(len(hidden))
-            assert losses[user, copy] == pytest.approx(expected, rel=1e-4)
+            assert losses[user, member] == pytest.approx(expected, rel=1e-4)
 
 
 def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarray:
-    """Scores [users, items] after the training part: of the copies and of the linear model, added up."""
+    """Scores [users, items] after the training part: of the members and of the linear model, added up."""
     model = two_tower.model
     tables, bias = model.embeddings.numpy(), model.bias.numpy()
     train = data.interactions("train")
@@ -71,21 +72,21 @@ def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarra
     scores = np.zeros((data.user_count, data.item_count))
     for user, past in enumerate(train.by_user(data.user_count)):
         last = past[-length:]
-        for copy in range(COPIES):
-            table = tables[codes, copy]
+        for member in range(MEMBERS):
+            table = tables[codes, member]
             pooled = table[last].sum(axis=0) / max(len(last), 1) ** model.history_power
-            scores[user] += table @ pooled + bias[codes, copy]
-        scores[user] += weight * COPIES * (led_to @ leading[last].sum(axis=0))
+            scores[user] += table @ pooled + bias[codes, member]
+        scores[user] += weight * MEMBERS * (led_to @ leading[last].sum(axis=0))
     return scores
 
 
-def test_one_inner_product_adds_up_copies_and_the_linear_model(data: PreparedData) -> None:
-    """The vectors of both towers give the score of every copy, bias and linear weights included."""
+def test_one_inner_product_adds_up_members_and_the_linear_model(data: PreparedData) -> None:
+    """The vectors of both towers give the score of every member, bias and linear weights included."""
     weight = 2.5
     two_tower = built(data, linear_dim=3, linear_weight=weight)
     queries = two_tower.embed_queries(data.queries(data.interactions("train")))
     products = queries @ two_tower.embed_items(data.items).T
-    assert queries.shape == (data.user_count, COPIES * (DIM + 1) + 3)
+    assert queries.shape == (data.user_count, MEMBERS * (DIM + 1) + 3)
     np.testing.assert_allclose(products, by_hand(data, two_tower, weight), rtol=1e-3, atol=1e-4)
 
 

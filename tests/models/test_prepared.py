@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ensemble.in_process import served_in_process
-from models.prepared import Interactions, PreparedData, cardinality, pad
+from models.prepared import Interactions, PreparedData, cardinality
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from tests.models.shop import HISTORY
@@ -79,12 +79,6 @@ def test_item_counts_are_per_code(data: PreparedData) -> None:
     assert counts.shape == (cardinality(data.item_id),)
     assert counts[:4].tolist() == [0, 0, 1, 2]
     assert counts.sum() == 3
-
-
-def test_padding_cuts_and_fills() -> None:
-    """The first values are kept, the rest is 0."""
-    lists = [np.array([1, 2, 3]), np.array([], np.int64), np.array([4])]
-    assert pad(lists, 2).tolist() == [[1, 2], [0, 0], [4, 0]]
 
 
 def test_the_unknown_user_is_the_one_that_is_served(

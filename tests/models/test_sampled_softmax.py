@@ -9,15 +9,15 @@ import tensorflow as tf
 
 from models.prepared import Interactions, PreparedData, cardinality
 from models.retrievers import sampled_softmax
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import SampledSoftmax
 from tests.models.tastes import share_with_own_taste_first
 
-DIM, COPIES, DRAWN = 4, 2, 5
+DIM, MEMBERS, DRAWN = 4, 2, 5
 
 
-def options(**settings: object) -> Retriever:
-    given = {"embedding_dim": DIM, "copies": COPIES, "negatives": DRAWN, "batch_size": 16}
-    return Retriever.model_validate({"kind": "sampled-softmax", **given, **settings})
+def options(**settings: object) -> SampledSoftmax:
+    given = {"embedding_dim": DIM, "members": MEMBERS, "negatives": DRAWN, "batch_size": 16}
+    return SampledSoftmax.model_validate({"kind": "sampled-softmax", **given, **settings})
 
 
 @pytest.mark.parametrize(("normalized", "hard"), [(False, 0), (True, 0), (False, 2)])
@@ -57,8 +57,8 @@ def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
     hidden = [[4, 6], [4], [3]]
     sample = np.union1d([3, 4, 6, 12, 13, 14], pulled).astype(int)
     assert (len(sample) > 6) == (hard > 0)
-    for copy in range(COPIES):
-        table, bias = model.embeddings.numpy()[:, copy], model.bias.numpy()[:, copy]
+    for member in range(MEMBERS):
+        table, bias = model.embeddings.numpy()[:, member], model.bias.numpy()[:, member]
         for user in range(3):
             query = table[shown[user]].sum(axis=0) / len(shown[user]) ** model.history_power
             scores = (table @ query + bias) / 0.5 - correction
@@ -68,7 +68,7 @@ def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
             among = np.setdiff1d(sample, shown[user])
             found = scores[hidden[user]] - np.log(np.exp(scores[among]).sum())
             expected = -found.sum() / np.sqrt(len(hidden[user]))
-            assert losses[user, copy] == pytest.approx(expected, rel=1e-3)
+            assert losses[user, member] == pytest.approx(expected, rel=1e-3)
 
 
 def test_hard_negatives_are_taken_by_the_same_users(data: PreparedData) -> None:
@@ -105,12 +105,12 @@ def test_it_learns_who_likes_what(data: PreparedData) -> None:
 
 
 def test_normalized_towers_score_by_the_cosine(data: PreparedData) -> None:
-    """Each copy's vector has length 1 on both sides, and the sum of the copies' cosines is the score."""
+    """Each member's vector has length 1 on both sides, and the sum of the members' cosines is the score."""
     train = data.interactions("train")
     two_tower = sampled_softmax.build(data, options(normalized=True), train, 10)
     queries = two_tower.embed_queries(data.queries(train))
     items = two_tower.embed_items(data.items)
     for vectors in (queries, items):
-        copies = vectors.reshape(len(vectors), COPIES, DIM + 1)[:, :, :DIM]
-        np.testing.assert_allclose(np.linalg.norm(copies, axis=2), 1, rtol=1e-5)
-    assert np.abs(queries @ items.T).max() <= COPIES + 1e-5
+        members = vectors.reshape(len(vectors), MEMBERS, DIM + 1)[:, :, :DIM]
+        np.testing.assert_allclose(np.linalg.norm(members, axis=2), 1, rtol=1e-5)
+    assert np.abs(queries @ items.T).max() <= MEMBERS + 1e-5

@@ -12,7 +12,7 @@ from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers import softmax
 from models.retrievers.softmax import build
 from models.retrievers.two_tower import TwoTower
-from recipes.schema.models import Retriever
+from recipes.schema.retrievers import Softmax
 
 #: Nothing is drawn by chance, and a step hardly moves the weights.
 STILL = {"embedding_dim": 8, "unknown_rate": 0.0, "history_dropout": 0.0, "learning_rate": 1e-12}
@@ -29,7 +29,7 @@ def batch(data: PreparedData, items: np.ndarray) -> Arrays:
 
 def built(data: PreparedData, visible: Interactions, **options: object) -> TwoTower:
     tf.keras.utils.set_random_seed(1)
-    two_tower = build(data, Retriever.model_validate({**STILL, **options}), visible, 10)
+    two_tower = build(data, Softmax.model_validate({**STILL, **options}), visible, 10)
     two_tower.model.run_eagerly = True  # a step or two are not worth a graph
     return two_tower
 

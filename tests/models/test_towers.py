@@ -7,8 +7,8 @@ import tensorflow as tf
 from models.layers.pooling import EmbeddingTables
 from models.layers.towers import Hide, tower
 from models.prepared import Arrays, PreparedData
-from recipes.schema.models import Retriever
 from recipes.schema.recipe import Recipe
+from recipes.schema.retrievers import Softmax
 
 #: What stands for the unknown in the hand-written cases.
 UNKNOWN_ID = {"id": np.array([2])}
@@ -84,7 +84,7 @@ def test_a_tower_in_training_sees_the_unknown(
     options = recipe.retriever.model_dump() | {"unknown_rate": 0.9999999, "history_dropout": 0.0}
     schema = data.query_schema if side == "query" else data.candidate_schema
     columns, unknown = side_of(data, side)
-    built = tower(schema, [unknown], EmbeddingTables(8, seed=1), Retriever(**options))
+    built = tower(schema, [unknown], EmbeddingTables(8, seed=1), Softmax(**options))
     rows = len(next(iter(columns.values())))
     hidden = {**columns, **{name: value.repeat(rows) for name, value in unknown.items()}}
     as_unknown = built(hidden).numpy()

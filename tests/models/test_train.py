@@ -178,7 +178,7 @@ def test_models_that_are_up_to_date_are_kept(artifacts: Artifacts, recipe: Recip
 @pytest.mark.parametrize(
     ("table", "changes"),
     [
-        ("serving", {"sources": ("two-tower", "linear")}),
+        ("serving", {"generators": ("two-tower", "linear")}),
         ("linear", {"penalty": 3.0}),
         ("als", {"dim": 4}),
     ],

@@ -17,8 +17,8 @@ from tests.models import rated_shop
 
 SETTINGS: dict[str, Any] = {
     "kind": "wide-and-deep",
-    "crosses": [["customer", "tags"], ["country", "product"]],
-    "cross_bins": 1000,
+    "crossed_features": [["customer", "tags"], ["country", "product"]],
+    "crossed_bins": 1000,
     "embedding_dim": 8,
     "learning_rate": 0.02,
     "max_epochs": 8,
@@ -98,7 +98,7 @@ def test_training_lowers_the_error_below_the_mean_labels(
     """On held-out stars, with either optimizer of the deep side."""
     recipe, data = rated
     ranker = recipe.ranker.model_copy(
-        update={"optimizer": optimizer, "learning_rate": rate, "copies": 2}
+        update={"optimizer": optimizer, "learning_rate": rate, "members": 2}
     )
     changed = recipe.model_copy(update={"ranker": ranker})
     trained = on_interactions(changed, data, Logs(tmp_path), {}, print)
@@ -113,7 +113,7 @@ def test_the_answer_is_the_mean_of_the_deep_sides(rated: tuple[Recipe, PreparedD
     """In training each answers for itself; asked, their mean; a probability where that is the target."""
     _, data = rated
     columns = some_rows(data)
-    model = model_of(rated, copies=3, dropout=0.0)
+    model = model_of(rated, members=3, dropout=0.0)
     each = model(columns, training=True).numpy()
     assert each.shape == (40, 3)
     assert np.std(each, axis=1).min() > 0

@@ -1,5 +1,7 @@
 """Recipes: found by name or path, checked in full, and explained where they are wrong."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from recipes.load import known_recipes, load
 from stages.errors import ShortlistError
 
+ROOT = Path(__file__).parents[2]
 GOOD = """
 name = "shop"
 [source]
@@ -69,7 +72,7 @@ def test_a_recipe_knows_how_a_person_names_it(
 
 def test_an_unknown_recipe_lists_the_known_ones_and_the_nearest() -> None:
     """A slip in a name is answered with the name that was meant."""
-    with pytest.raises(ShortlistError, match=r"Did you mean 'movielens-100k'\?.*Known recipes"):
+    with pytest.raises(ShortlistError, match=r"did you mean 'movielens-100k'\?.*Known recipes"):
         load("movielens-100")
 
 
@@ -102,10 +105,10 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
     [
         (
             ("boundaries =", "boundries ="),
-            ["features.item.price.boundries: there is no such key. Did you mean 'boundaries'?"],
+            ["features.item.price.boundries: there is no such key (did you mean 'boundaries'?)"],
         ),
-        (("[split]", "seed = 3\n[split]"), ["features.item.price.seed", "Did you mean split.seed"]),
-        (("[10, 50]", '[10, "50"]'), ["price.boundaries[1]: expected a valid number", '"50" came']),
+        (("[split]", "seed = 3\n[split]"), ["features.item.price.seed", "did you mean split.seed"]),
+        (("[10, 50]", '[10, "50"]'), ["price.boundaries[1]: expected a valid number", 'got "50"']),
         (("[10, 50]", "[50, 10]"), ["features.item.price: ", "ascending"]),
         (
             ("[10, 50]", "[10, inf]"),
@@ -117,11 +120,11 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
-            ["`clip`, `log` and `scale` are for kinds 'numeric', 'count'"],
+            ["features.item.price.log: kind 'bucket' does not read this key", "'numeric'"],
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nhash_bins = 9"),
-            ["features.item.price: `frequency_threshold` and `hash_bins` are for kinds"],
+            ["features.item.price.hash_bins: kind 'bucket' does not read this key"],
         ),
         (
             (BUCKET, 'kind = "categorical"\nhash_bins = 9\nfrequency_threshold = 2'),
@@ -136,11 +139,11 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, 'kind = "categorical"\nkeep = "last"'),
-            ["`max_length`, `keep` and `pad` are for lists"],
+            ["`keep` is read where list is true"],
         ),
         (
             (BUCKET, BUCKET + '\nshared = "money"'),
-            ["`shared` is for kinds 'categorical' and 'text'"],
+            ["price.shared: kind 'bucket' does not read", "it is for kind 'categorical' or 'text'"],
         ),
         (
             (BUCKET, 'kind = "text"\nshared = "a/b"'),
@@ -161,20 +164,20 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, BUCKET + '\nof = ["a", "b"]'),
-            ["`of` is for kinds 'combined', 'age' and 'target'"],
+            ["features.item.price.of: kind 'bucket' does not read this key"],
         ),
         (
             (BUCKET, BUCKET + NAME.format("") + COMBINED),
             [
                 "features.item.both combines 'name'",
-                "of kind 'categorical', without `list`, or 'bucket': price",
+                "of kind 'bucket' or 'categorical', without `list`: price",
             ],
         ),
-        (('"parquet"', '"parkett"'), ["source.kind: expected", "Did you mean 'parquet'?"]),
+        (('"parquet"', '"parkett"'), ["source.kind: expected", "did you mean 'parquet'?"]),
         (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),
         (('user = "customer"\n', ""), ["columns.user: this key is missing"]),
-        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected less than 1, and 1.5 came"]),
-        (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, and true"]),
+        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected less than 1, got 1.5"]),
+        (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, got true"]),
         (('interactions = "data/orders.parquet"\n', ""), ["source: ", "needs `interactions`"]),
         (
             ("[features.item.price]", "[features.item.customer]"),
@@ -182,7 +185,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ('"random"', '"random"\n[retriever]\nbatch_size = 1'),
-            ["retriever.batch_size: expected greater than or equal to 2, and 1 came"],
+            ["retriever.batch_size: expected greater than or equal to 2, got 1"],
         ),
         (
             ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
@@ -194,31 +197,36 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ("[split]", '[tune.space]\n"ranker.dropout" = { low = 0, hihg = 1 }\n[split]'),
-            ["tune.space.ranker.dropout.hihg: there is no such key. Did you mean 'high'?"],
+            ["tune.space.ranker.dropout.hihg: there is no such key (did you mean 'high'?)"],
         ),
         (
             (
                 "[split]",
-                '[tune.space]\n"ranker.copies" = { low = 1, high = 2.5, integer = true }\n[split]',
+                '[tune.space]\n"ranker.members" = { low = 1, high = 2.5, integer = true }\n[split]',
             ),
-            ["tune.space.ranker.copies: with `integer` both"],
+            ["tune.space.ranker.members: with `integer` both"],
         ),
         (
-            ("[split]", '[ranker]\ncrosses = [["customer", "prize"]]\n[split]'),
-            ["ranker.crosses names 'prize', and categories are: customer, product, price"],
+            (
+                "[split]",
+                '[ranker]\nkind = "wide-and-deep"\ncrossed_features = [["customer", "prize"]]\n[split]',
+            ),
+            ["ranker.crossed_features names 'prize', and categories are: customer, product, price"],
         ),
-        (("[columns]", "rows = 5\n[columns]"), ["source: `rows` is for kind 'aliccp'"]),
+        (("[columns]", "rows = 5\n[columns]"), ["source: `rows` is read where kind is 'aliccp'"]),
         (
             ("[split]", "[joint]\nretrieval_weight = 0\nrating_weight = 0\n[split]"),
             ["joint: retrieval_weight and rating_weight must not both be 0"],
         ),
         (
             ("[split]", "[joint]\nplato = 2\n[split]"),
-            ["joint.plato: there is no such key. Did you mean 'plateau'?"],
+            ["joint.plato: there is no such key (did you mean 'plateau'?)"],
         ),
         (
             ("[split]", "[joint]\n[split]"),
-            ["[joint] needs retriever.kind 'softmax' and ranker.target 'label'"],
+            [
+                "[joint] needs retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label'"
+            ],
         ),
         (
             ("[split]", '[ranker]\ntarget = "label"\n[split]'),
@@ -228,7 +236,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             ("[split]", '[retriever]\nkind = "none"\n[split]'),
             ["retriever.kind 'none' leaves the work to the ranker"],
         ),
-        (('"shop"', '"My Shop"'), ["name: expected string matching pattern", '"My Shop" came']),
+        (('"shop"', '"My Shop"'), ["name: expected string matching pattern", 'got "My Shop"']),
     ],
 )
 def test_what_is_wrong_is_said_with_the_full_key(
@@ -247,3 +255,15 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
     said = _complaint(tmp_path, text)
     assert "columns.user" in said
     assert "split.kind" in said
+
+
+def test_a_recipe_is_read_without_what_takes_long_to_import() -> None:
+    """Every command reads one first, `shortlist releases` and the like too."""
+    code = """
+import sys
+from recipes.load import load
+load("movielens-100k")
+slow = {"pandas", "polars", "pyarrow", "nvtabular", "tensorflow", "merlin"} & set(sys.modules)
+assert not slow, slow
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -55,8 +55,8 @@ def test_a_file_of_users_becomes_a_file_of_answers(
     [
         (["--out", "out.jsonl"], 2, "required: --users"),
         (["--users", "users.txt"], 2, "required: --out"),
-        (["--users", "users.txt", "--out", "o.jsonl", "--workers", "0"], 2, "at least 1, and 0"),
-        (["--users", "users.txt", "--out", "o.jsonl", "--top", "0"], 2, "at least 1, and 0"),
+        (["--users", "users.txt", "--out", "o.jsonl", "--workers", "0"], 2, "at least 1, got"),
+        (["--users", "users.txt", "--out", "o.jsonl", "--top", "0"], 2, "at least 1, got"),
         (["--users", "users.txt", "--out", "o.jsonl", "--top", "51"], 1, "--top of at most 50"),
         (["--users", "user.txt", "--out", "o.jsonl"], 1, "There is no file user.txt"),
         (["--users", "users.txt", "--out", "o.txt"], 1, "--out to end in .jsonl or .parquet"),

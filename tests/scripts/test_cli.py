@@ -125,11 +125,14 @@ def test_a_command_may_give_its_own_status(command: ModuleType) -> None:
         ([], "required: COMMAND"),
         (["prepaer"], "invalid choice: 'prepaer'"),
         (["prepare"], "required: RECIPE"),
-        (["prepare", "x", "--workers", "0"], "expected a whole number at least 1, and 0 came"),
+        (["prepare", "x", "--workers", "0"], "expected a whole number of at least 1, got '0'"),
         (["prepare", "x", "--workers", "2", "--scheduler", "tcp://a:1"], "not allowed with"),
-        (["recommend", "x", "--user", "1", "--top", "ten"], "a whole number, and 'ten' came"),
+        (
+            ["recommend", "x", "--user", "1", "--top", "ten"],
+            "a whole number of at least 1, got 'ten'",
+        ),
         (["recommend", "x", "--user", "1", "--protocol", "ftp"], "invalid choice: 'ftp'"),
-        (["serve", "x", "--http-port", "70000"], "from 1 to 65535, and 70000 came"),
+        (["serve", "x", "--http-port", "70000"], "from 1 to 65535, got '70000'"),
     ],
 )
 def test_a_wrong_command_line_is_explained(
@@ -176,7 +179,7 @@ def test_an_unknown_recipe_is_told_by_every_command(capsys: pytest.CaptureFixtur
     for name in set(cli.COMMANDS) - {"doctor", "demo"}:
         words = ["features", "load"] if name == "features" else [name]
         assert cli.main([*words, "movielens-100", *required.get(name, [])]) == 1
-        assert "Did you mean 'movielens-100k'?" in capsys.readouterr().err
+        assert "did you mean 'movielens-100k'?" in capsys.readouterr().err
 
 
 def test_recommend_wants_a_user_or_an_item(capsys: pytest.CaptureFixture[str]) -> None:

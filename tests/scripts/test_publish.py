@@ -58,9 +58,9 @@ def test_publish_roll_back_and_look(recipe: str, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("options", "status", "complaint"),
     [
-        (["publish", "--margin", "-1"], 2, "at least 0, and -1 came"),
-        (["publish", "--margin", "much"], 2, "a number, and 'much' came"),
-        (["publish", "--release", "0"], 2, "at least 1, and 0 came"),
+        (["publish", "--margin", "-1"], 2, "at least 0, got '-1'"),
+        (["publish", "--margin", "much"], 2, "a number of at least 0, got 'much'"),
+        (["publish", "--release", "0"], 2, "at least 1, got '0'"),
         (["publish", "--release", "8"], 1, "one of 1, 2, 3, got 8"),
         (["rollback"], 1, "served before release 1"),
     ],

@@ -75,7 +75,7 @@ def test_ids_without_a_row_of_features_are_counted(tmp_path: Path) -> None:
 BAD: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"orders": _changed(shop.ORDERS, customer=None, custommer=[1, 2, 3, 4])},
-        ["orders.parquet has no column 'customer'", "columns.user", "Did you mean 'custommer'?"],
+        ["orders.parquet has no column 'customer'", "columns.user", "did you mean 'custommer'?"],
     ),
     (
         {"customers": _changed(shop.CUSTOMERS, city=None)},

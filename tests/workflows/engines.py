@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts, Raw
 from stages.errors import ShortlistError
+from tests.splits import split_table
 from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
@@ -181,11 +182,11 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
             "drop_rare": draw(st.booleans()),
         },
         features={"user": of_users, "item": of_items},
-        split={
-            "kind": draw(st.sampled_from(["random", "stratified", "temporal", "leave-last-out"])),
-            "test": 0.3,
-            "valid": 0.3,
-        },
+        split=split_table(
+            draw(st.sampled_from(["random", "stratified", "temporal", "leave-last-out"])),
+            test=0.3,
+            valid=0.3,
+        ),
     )
     return recipe, tables
 

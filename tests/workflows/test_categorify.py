@@ -12,8 +12,9 @@ from merlin.dag import ColumnSelector
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from features.operators.bucket_codes import BucketCodes, bucket_codes
 from features.operators.categorify import Categorify
+from features.operators.interval_codes import IntervalCodes
+from runtime.features.numeric import bucket_codes
 from workflows.engines.cluster import COPY_ON_WRITE, computing
 
 
@@ -101,7 +102,7 @@ def test_buckets_count_the_boundaries_reached() -> None:
 
 def test_buckets_tell_their_cardinality(tmp_path: Path) -> None:
     """Two boundaries: codes 0 to 5."""
-    workflow = Workflow(["age"] >> BucketCodes({"age": (18.0, 30.0)}))
+    workflow = Workflow(["age"] >> IntervalCodes({"age": (18.0, 30.0)}))
     workflow.fit_schema(Dataset(pd.DataFrame({"age": [1.0]}), cpu=True).schema)
     assert workflow.output_schema["age"].int_domain.max == 5
     assert dask.config.get("scheduler") == "synchronous"

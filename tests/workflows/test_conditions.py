@@ -1,12 +1,13 @@
 """The recipe's filter condition."""
 
+import re
 from datetime import datetime
 
 import polars as pl
 import pytest
 
 from stages.errors import ShortlistError
-from workflows.conditions import Condition
+from workflows.conditions import selected
 
 FRAME = pl.DataFrame(
     {
@@ -15,6 +16,9 @@ FRAME = pl.DataFrame(
         "kind": ["film", "song", None, "film"],
         "ok": [True, None, False, True],
         "score": [1.0, float("nan"), 3.0, None],
+        "tags": [["a"], ["a", "b"], [], None],
+        "a name": [1, 2, 3, 4],
+        "in": [1, 2, 3, 4],
         "day": [datetime(2024, 1, day) for day in (1, 2, 3, 4)],
     }
 )
@@ -39,11 +43,18 @@ SCHEMA = FRAME.schema
         ("score != 3", [0]),
         ("not score > 2", [0, 1, 3]),
         ("'2024-01-02' < day < '2024-01-03 12:00'", [2]),
+        ("day in ['2024-01-02', '2024-01-04']", [1, 3]),
+        ("tags has 'a'", [0, 1]),
+        ("tags in ['b', 'c']", [1]),
+        ("tags not in ['b']", [0]),
+        ("`a name` > 2", [2, 3]),
+        ("`in` == 4 or at == 10", [0, 3]),
+        ("`in` <= `a name`", [0, 1, 2, 3]),
     ],
 )
 def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
     """Each form of condition picks the rows that one expects; a null fulfils no comparison."""
-    mask = FRAME.select(Condition("interactions.filter", text, SCHEMA).expression).to_series()
+    mask = FRAME.select(selected("interactions.filter", text, SCHEMA)).to_series()
     assert mask.dtype == pl.Boolean
     assert mask.arg_true().to_list() == rows
 
@@ -70,22 +81,32 @@ def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
     """Calls, attributes, arithmetic and the like are refused unread, with what is allowed."""
-    with pytest.raises(ShortlistError, match="is not a condition") as caught:
-        Condition("interactions.filter", text, SCHEMA)
+    with pytest.raises(ShortlistError, match="is no condition on the interactions") as caught:
+        selected("interactions.filter", text, SCHEMA)
     assert "rating >= 4" in str(caught.value)
 
 
 def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
     """The message holds the condition, the column and the columns to choose from."""
-    with pytest.raises(ShortlistError, match=r"`stars > 3` names the column 'stars'.*rating, at"):
-        Condition("interactions.filter", "stars > 3", SCHEMA)
+    with pytest.raises(
+        ShortlistError, match=r"`stars > 3`.*expected names out of: .*rating.*got 'stars'"
+    ):
+        selected("interactions.filter", "stars > 3", SCHEMA)
 
 
 @pytest.mark.parametrize(
-    "text", ["kind > 3", "at in (1, 'x')", "kind == at", "day > 5", "day > 'soon'"]
+    ("text", "reason"),
+    [
+        ("kind > 3", "'kind' holds strings: expected a string, got 3"),
+        ("at in (1, 'x')", "'at' holds numbers: expected a number, got 'x'"),
+        ("kind == at", "'kind' holds strings, and 'at' numbers: they do not compare"),
+        ("day > 5", 'expected a time such as "2024-01-31 12:00", got 5'),
+        ("day > 'soon'", "expected a time such as \"2024-01-31 12:00\", got 'soon'"),
+        ("tags == 'a'", "'tags' holds lists of strings: ask with `has` or `in`"),
+    ],
 )
-def test_types_that_do_not_compare_are_explained(text: str) -> None:
+def test_types_that_do_not_compare_are_explained(text: str, reason: str) -> None:
     """Text compared with a number, a time with no time: the message names the condition."""
-    with pytest.raises(ShortlistError, match=r"does not fit the columns' types") as caught:
-        Condition("interactions.filter", text, SCHEMA)
+    with pytest.raises(ShortlistError, match=re.escape(reason)) as caught:
+        selected("interactions.filter", text, SCHEMA)
     assert f"`{text}`" in str(caught.value)

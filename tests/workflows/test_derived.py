@@ -248,7 +248,7 @@ def test_a_target_that_does_not_vary_is_refused(tmp_path: Path) -> None:
     said = prepared_by("polars", target_recipe(), tables, tmp_path)
     assert isinstance(said, str)
     assert "feature 'rate' of kind 'target'" in said
-    assert "the label 'stars' is 3 in all of the 9 interactions" in said
+    assert "the label 'stars' = 3 in all of the 9 interactions" in said
 
 
 def test_a_slash_in_the_name_of_a_derived_feature_is_refused(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
     prepare(shop_recipe(), shop, force=False, engine="polars", say=print)
     from nvtabular import Workflow
 
+    from stages.columns import PART
     from workflows.engines.cluster import computing
     from workflows.operators.join import pandas_side
-    from workflows.selection import PART
     from workflows.tables import read_tables
 
     tables = read_tables(shop_recipe(), shop.raw)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.columns import TEST, TRAIN, VALID
 from workflows.operators.history import history_lists
-from workflows.splits import TEST, TRAIN, VALID
 
 
 def lists(rows: list[tuple[str, int, int]], length: int, earlier_only: bool) -> list[list[int]]:

@@ -12,6 +12,7 @@ import pytest
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
 from stages.errors import ShortlistError
+from tests.splits import split_table
 from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.counted import counted_interactions
 from workflows.inspection.facts import ColumnFacts, Inspection
@@ -85,7 +86,7 @@ def test_parts_are_those_of_the_preparation(
     """What is inspected as train, valid and test is, pair by pair, what training gets."""
     recipe = shop_recipe(
         interactions=interactions,
-        split={"kind": kind, "test": 0.25, "valid": 0.2},
+        split=split_table(kind, test=0.25, valid=0.2),
         vocabulary={"item_frequency_threshold": 2, "drop_rare": True},
     )
     counted = counted_interactions(recipe, shop.raw)
@@ -105,7 +106,7 @@ def test_nothing_left_and_bad_conditions_are_told(tmp_path: Path) -> None:
     artifacts = write_raw(tmp_path)
     for condition, complaint in (
         ("stars > 9", r"0 of 800 .*`stars > 9` holds for none"),
-        ("star > 9", "names the column 'star'.*channel"),
+        ("star > 9", "expected names out of: .*channel.*got 'star'"),
     ):
         with pytest.raises(ShortlistError, match=complaint):
             inspect(ratings_recipe(interactions={"filter": condition}), artifacts)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from features.operators.normalize import MinMax, Normalize, normalized
+from features.operators.normalize import MinMax, Normalize
+from runtime.features.numeric import scaled
 from workflows.engines.cluster import computing
 
 
@@ -31,7 +32,7 @@ def test_min_max_runs_from_zero_to_one() -> None:
     """Of 2, 6 and 4, whatever the partitions; one that never varies is 0 and not NaN."""
     operator = fitted([2.0, 6.0, 4.0], partitions=2, operator=MinMax(out_dtype=np.float32))
     assert (operator.means["x"], operator.stds["x"]) == (2.0, 4.0)
-    assert normalized(np.array([2.0, 3.0, 6.0]), 2.0, 4.0).tolist() == [0.0, 0.25, 1.0]
+    assert scaled(np.array([2.0, 3.0, 6.0]), 2.0, 4.0).tolist() == [0.0, 0.25, 1.0]
     assert MinMax().fitted(np.array([7.0]), np.array([3])) == (7.0, 0.0)
 
 
@@ -39,7 +40,7 @@ def test_a_constant_column_has_no_spread() -> None:
     """Ten times 0.1, whose mean is rounded: the spread is 0, not what rounding left of it."""
     operator = fitted([0.1] * 10, partitions=3)
     assert (operator.means["x"], operator.stds["x"]) == (0.1, 0.0)
-    assert normalized(np.array([0.1, 0.6]), 0.1, 0.0).tolist() == [0.0, 0.5]
+    assert scaled(np.array([0.1, 0.6]), 0.1, 0.0).tolist() == [0.0, 0.5]
 
 
 @given(

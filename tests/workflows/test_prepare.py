@@ -11,6 +11,7 @@ import pytest
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
+from tests.splits import split_table
 from workflows.prepare import prepare
 
 Build = Callable[..., Recipe]
@@ -224,7 +225,7 @@ def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe
 @pytest.mark.parametrize("kind", ["random", "temporal", "leave-last-out"])
 def test_every_kind_of_split_goes_through(shop: Artifacts, shop_recipe: Build, kind: str) -> None:
     """Every row is in one part, and the part is what the kind of split says."""
-    split = {"kind": kind, "test": 0.2, "valid": 0.2, "seed": 1}
+    split = split_table(kind, test=0.2, valid=0.2, seed=1)
     prepare(shop_recipe(split=split), shop, force=False, say=print)
     rows = pd.concat([raw(shop, part) for part in PARTS])
     assert len(rows) == 300

@@ -61,7 +61,7 @@ def test_infinite_numbers_are_refused(
 ) -> None:
     """One infinity would make the whole column NaN."""
     replace_column(shop.raw.items, "price", [float("inf"), *[1.0] * 29])
-    with pytest.raises(ShortlistError, match=r"mean of 'price' is (inf|nan)"):
+    with pytest.raises(ShortlistError, match=r"in the feature 'price', got the mean (inf|nan)"):
         prepare(shop_recipe(), shop, force=False, say=print)
 
 

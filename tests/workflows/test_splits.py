@@ -7,11 +7,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from recipes.schema.data import Columns, Split
+from stages.columns import TEST, TRAIN, VALID
 from stages.errors import ShortlistError
+from tests.splits import split_table
 from workflows.splits import (
-    TEST,
-    TRAIN,
-    VALID,
     last_holdout,
     random_holdout,
     split_interactions,
@@ -66,7 +65,7 @@ def test_each_row_has_one_part_and_the_same_one_again(
 ) -> None:
     """Any table: the same seed gives the same parts, and time splits do not look ahead."""
     table = pl.DataFrame(rows, ["user", "at"], orient="row").with_row_index("item")
-    split = Split.model_validate({"kind": kind, "test": 0.4, "valid": 0.4, "seed": seed})
+    split = Split.model_validate(split_table(kind, test=0.4, valid=0.4, seed=seed))
     try:
         parts = split_interactions(table, COLUMNS, split)
     except ShortlistError:

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.selection import PART
-from workflows.splits import TEST, TRAIN, VALID
-from workflows.target_statistics import TargetStatistics, target_statistics
+from features.target_statistics import TargetStatistics, target_statistics
+from stages.columns import PART, TEST, TRAIN, VALID
 
 COUNTRIES = pl.DataFrame({"country": ["DE", "FR", "DE", None]})
 #: User, item and target; items 0 and 2 are of fold 0, item 1 is of fold 1.

@@ -16,6 +16,7 @@ from nvtabular import Workflow
 from shims.workflow_fit import fit
 from stages.artifacts import PARTS, Preparing
 from stages.atomic import atomic_file
+from stages.columns import PART, TEST
 from workflows.graph import FeatureGraph, join_workflow, side_schema
 from workflows.operators.join import pandas_side
 from workflows.partitions import (
@@ -27,8 +28,6 @@ from workflows.partitions import (
     write_table,
 )
 from workflows.schemas import arrow_schema, tidy, write_schema
-from workflows.selection import PART
-from workflows.splits import TEST
 from workflows.tables import Tables
 
 #: Partitions that are counted together: of larger ones the counts are fewer to add up.
@@ -71,7 +70,7 @@ def encode(
         (graph.users(), tables.users, names.user, prepared.users),
         (graph.items(), tables.items, names.item, prepared.items),
     ):
-        side.fit_schema(side_schema(table, tables.kinds))
+        side.fit_schema(side_schema(table, tables.value_types))
         codes = _on_host(side.transform(convert_data(pandas_side(table), cpu=not gpu)))
         write_side(_arrow(codes, arrow_schema(side.output_schema)), table[name], path)
     return workflow

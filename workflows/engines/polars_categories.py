@@ -1,17 +1,18 @@
 """The categories of users and items counted and encoded by Polars: what ``Categorify`` does for NVTabular."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from features.category import Category, SharableCategory
+from features.kind import FeatureKind
 from features.operators.categorify import vocabulary_path, write_vocabulary
 from features.operators.hash_codes import hash_codes
-from features.operators.pad import padded
-from features.schema import Feature
 from features.value_lookup import Lookup
+from runtime.lists import padded
 from workflows.engines.polars_vocabularies import codes_of, collected, counted
 from workflows.graph import FeatureGraph
 
@@ -28,32 +29,33 @@ class Categories:
     def __init__(
         self,
         graph: FeatureGraph,
-        sides: Iterable[tuple[pl.DataFrame, dict[str, Feature], np.ndarray]],
+        sides: Iterable[tuple[pl.DataFrame, Mapping[str, FeatureKind], np.ndarray]],
     ) -> None:
         self.categorify = graph.categorify
         found: dict[str, list[pl.DataFrame]] = {}
         for table, features, counts in sides:
             for name, group in graph.categorify.storage_name.items():
-                if name in features:
-                    values, offsets = single_values(table[name], features[name])
+                feature = features.get(name)
+                if isinstance(feature, Category):
+                    values, offsets = single_values(table[name], feature)
                     weighted = _weighted(values.alias(group), offsets, counts)
                     found.setdefault(group, []).append(weighted)
         self.shared = {group: self._fitted(group, pl.concat(of)) for group, of in found.items()}
 
-    def codes(self, values: pl.Series, feature: Feature, counts: np.ndarray) -> pl.Series:
+    def codes(self, values: pl.Series, feature: Category, counts: np.ndarray) -> pl.Series:
         """Codes int64 [rows], or lists of them, of a column whose rows occur ``counts`` times."""
         name = values.name
         single, offsets = single_values(values, feature)
         if feature.hash_bins:
             codes = hash_codes(single, feature.hash_bins)
-        elif feature.shared:
-            codes = self.shared[feature.shared](single)
+        elif feature.group:
+            codes = self.shared[feature.group](single)
         else:
             codes = self._fitted(name, _weighted(single, offsets, counts))(single)
         if offsets is None:
             return codes
         flat = codes.to_numpy()
-        if feature.pad:
+        if isinstance(feature, SharableCategory) and feature.pad:
             rows = padded(flat, np.diff(offsets), feature.max_length)
             flat, offsets = rows.ravel(), np.arange(len(rows) + 1) * feature.max_length
         return nested_lists(name, flat, offsets)
@@ -69,9 +71,9 @@ class Categories:
         return codes_of(kept[name])
 
 
-def single_values(values: pl.Series, feature: Feature) -> tuple[pl.Series, np.ndarray | None]:
+def single_values(values: pl.Series, feature: Category) -> tuple[pl.Series, np.ndarray | None]:
     """A column's values one by one, and where those of each row begin (None: one a row)."""
-    if not feature.several:
+    if not (isinstance(feature, SharableCategory) and feature.several):
         return values, None
     length = feature.max_length
     kept = values.list.head(length) if feature.keep == "first" else values.list.tail(length)

@@ -13,12 +13,11 @@ import polars as pl
 import pyarrow as pa
 from nvtabular import Workflow
 
-from features.operators.combine import combinations
-from features.operators.normalize import normalized
-from features.schema import Feature
-from recipes.schema.data import POSITIVE
-from runtime.features.numeric import bucket_codes, shaped
+from features.category import Ids
+from features.kind import FeatureKind, PolarsSide
+from features.target_statistics import TargetStatistics
 from stages.artifacts import PARTS, Prepared
+from stages.columns import PART, POSITIVE, TEST
 from workflows.derived import Derived, encoded_means
 from workflows.engines.polars_categories import Categories, nested_lists
 from workflows.graph import FeatureGraph, joined_schema
@@ -32,9 +31,7 @@ from workflows.partitions import (
     write_side,
 )
 from workflows.schemas import arrow_schema, tidy, write_schema
-from workflows.selection import PART
-from workflows.splits import IN_TIME, TEST
-from workflows.target_statistics import TargetStatistics
+from workflows.splits import IN_TIME
 
 
 def encode(
@@ -72,7 +69,7 @@ def encode(
         write_schema(schema, folder)
 
     def write(number: int, partition: pl.DataFrame) -> None:
-        encoded = _encoded(graph, sides, partition, derived.told(partition, means), arrow)
+        encoded = _encoded(graph, sides, partition, derived.given(partition, means), arrow)
         parts = partition[PART].to_numpy()
         write_partition(encoded, parts, number, folders, columns.timestamp)
         written.add(number)
@@ -94,7 +91,7 @@ def encoded_side(
     graph: FeatureGraph,
     table: pl.DataFrame,
     name: str,
-    features: dict[str, Feature],
+    features: Mapping[str, FeatureKind],
     counts: np.ndarray,
     categories: Categories,
     targets: Mapping[str, TargetStatistics],
@@ -103,58 +100,29 @@ def encoded_side(
 
     ``counts``: how often each row occurs in the training part, int64 [rows]; ``targets``: by name.
     """
-    encoded = [categories.codes(table[name], Feature(kind="categorical"), counts)]
+    side = PolarsSide(table, counts, graph, categories, targets)
+    ids = Ids().encode(name, side)
     # a combination is of the codes of others
-    for column, feature in sorted(features.items(), key=lambda one: one[1].kind == "combined"):
-        if feature.kind == "bucket":
-            values = table[column].to_numpy()
-            encoded.append(pl.Series(column, bucket_codes(values, feature.boundaries)))
-        elif feature.is_number:
-            encoded.append(_number(graph, table[column], feature, counts, targets.get(column)))
-        elif feature.kind == "combined":
-            codes = {one.name: one.to_numpy() for one in encoded}
-            together = combinations([codes[part] for part in feature.of])
-            series = pl.Series(column, pa.array(together, pa.string()))
-            encoded.append(categories.codes(series, feature, counts))
-        else:
-            encoded.append(categories.codes(table[column], feature, counts))
-    return pl.DataFrame(encoded).select(name, *features)
-
-
-def _number(
-    graph: FeatureGraph,
-    column: pl.Series,
-    feature: Feature,
-    counts: np.ndarray,
-    target: TargetStatistics | None,
-) -> pl.Series:
-    filled = column.fill_null(feature.fill).to_numpy()
-    values = shaped(filled, feature.clip, feature.log)
-    scaling = graph.scaling(feature)
-    if target is None:
-        mean, std = scaling.fitted(values, counts)
-    else:  # what the rows are told differs from what the table says
-        told, times = target.told_in_training()
-        mean, std = scaling.fitted(shaped(told, feature.clip, feature.log), times)
-    scaling.means[column.name], scaling.stds[column.name] = mean, std
-    return pl.Series(column.name, normalized(values, mean, std))
+    for column, feature in sorted(features.items(), key=lambda one: one[1].is_combined):
+        side.encoded[column] = feature.encode(column, side)
+    return pl.DataFrame({name: ids, **{column: side.encoded[column] for column in features}})
 
 
 def _encoded(
     graph: FeatureGraph,
     sides: list[pl.DataFrame],
     partition: pl.DataFrame,
-    told: list[pl.Series],
+    given: list[pl.Series],
     schema: pa.Schema,
 ) -> pa.Table:
-    """The columns of ``schema`` for the rows of a partition, to which targets were ``told``."""
+    """The columns of ``schema`` for the rows of a partition, with the targets that they are ``given``."""
     recipe, columns = graph.recipe, graph.recipe.columns
     keys = (columns.user, columns.item)
     encoded = {
         name: column
         for key, side in zip(keys, sides, strict=True)
         for name, column in side[partition[key]].to_dict().items()
-    } | {each.name: each for each in told}
+    } | {each.name: each for each in given}
     length = recipe.interactions.history_length
     if length:
         values, offsets = history_lists(

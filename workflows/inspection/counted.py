@@ -6,10 +6,11 @@ import polars as pl
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
+from stages.columns import TRAIN
 from stages.errors import ShortlistError
-from workflows.conditions import Condition
+from workflows.conditions import selected
 from workflows.selection import latest_rows
-from workflows.splits import TRAIN, split_interactions
+from workflows.splits import split_interactions
 
 #: The column of a given split, as it is called here.
 _HELD_OUT = "held_out"
@@ -89,7 +90,7 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
     chosen["kept"] = pl.lit(True)
     for name, key in (("kept", "filter"), ("positive", "positive")):
         if (text := getattr(recipe.interactions, key)) is not None:
-            chosen[name] = Condition(f"interactions.{key}", text, types).expression
+            chosen[name] = selected(f"interactions.{key}", text, types)
     per_second = 1.0
     if columns.timestamp is not None:
         chosen["time"] = pl.col(columns.timestamp).to_physical().cast(pl.Int64)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from features.category import Category
 from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Cold, ColumnFacts, Span
@@ -132,9 +133,7 @@ def _is_embedded(recipe: Recipe, column: ColumnFacts) -> bool:
     if column.key in ("columns.user", "columns.item"):
         return True
     feature = recipe.features.both.get(column.name)
-    if feature is None or feature.hash_bins is not None:
-        return False
-    return feature.kind in ("categorical", "text")
+    return isinstance(feature, Category) and feature.hash_bins is None
 
 
 def _large(recipe: Recipe, column: ColumnFacts, where: str) -> str:

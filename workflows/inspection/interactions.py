@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from recipes.schema.recipe import Recipe
+from stages.columns import TEST, TRAIN, VALID
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Activity, Balance, Cold, Span
-from workflows.splits import TEST, TRAIN, VALID
 
 _STRETCHES = 48
 #: Outcomes that are shown; of more the most frequent ones.

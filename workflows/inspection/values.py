@@ -6,13 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
-from features.schema import Side
+from features.kind import Side
 from features.times import in_seconds
 from recipes.schema.recipe import Recipe
 from sources.tables import TableName
 from stages.artifacts import Raw
+from stages.columns import TEST, TRAIN
 from workflows.inspection.counted import id_of
-from workflows.splits import TEST, TRAIN
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterat
             continue  # the interactions have it, too
         feature = features[key]
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
-        is_number = feature.kind in ("numeric", "bucket", "age")
-        value = in_seconds(raw[name]) if feature.kind == "age" else raw[name]
+        is_number, value = feature.compares_as_number, raw[name]
         if is_number:
+            value = in_seconds(value) if value.dtype.is_temporal() else value
             value = value.cast(pl.Float64).fill_nan(None)
         raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
         rows, nulls = len(raw), raw["value"].null_count()
         # Ids that only one of the two tables has count as well: with no feature, or no interaction.
         counted = ids.rename({"value": side}).join(raw, on=side, how="full", coalesce=True)
         del raw
-        if feature.list:
+        if isinstance(types[name], pl.List | pl.Array):
             counted = counted.explode("value", empty_as_null=True)
         values = counted.group_by("value").agg(_MERGED)
         yield Column(

@@ -8,7 +8,7 @@ import pyarrow as pa
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular.ops import Operator
 
-from workflows.splits import TEST, TRAIN, VALID
+from stages.columns import TEST, TRAIN, VALID
 
 #: What a row of each part may see.
 VISIBLE = {TRAIN: (TRAIN,), VALID: (TRAIN,), TEST: (TRAIN, VALID)}

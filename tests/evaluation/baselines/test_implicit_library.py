@@ -6,7 +6,7 @@ from evaluation.baselines.bpr import BPR
 from evaluation.baselines.ials import IALS
 from models.item_models.als import factors, folding
 from models.prepared import Interactions
-from recipes.schema.models import Als
+from recipes.schema.item_models import Als
 from runtime.candidates.generators import fold_in
 
 TAKEN = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 1]])

@@ -14,9 +14,10 @@ from evaluation.protocols import Table, click_prediction, measure
 from metrics import classification
 from models.prepared import Labelled, PreparedData
 from models.train import train
-from recipes.schema.data import POSITIVE
+from recipes.schema.rankers import Dlrm, NoRanker
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 from tests.models import rated_shop, shop
 
@@ -116,13 +117,13 @@ def test_a_test_part_that_is_all_alike_is_refused(
         measured(recipe, artifacts)
 
 
-@pytest.mark.parametrize("ranker", [{"target": "label"}, {"kind": "none"}])
+@pytest.mark.parametrize("ranker", [Dlrm(target="label"), NoRanker()])
 def test_a_ranker_of_another_kind_is_refused(
-    clicked: Trained, data: PreparedData, ranker: dict[str, str]
+    clicked: Trained, data: PreparedData, ranker: Dlrm | NoRanker
 ) -> None:
     """Its score is no probability of a click; the message says what would be one."""
     recipe, artifacts = clicked
-    other = recipe.model_copy(update={"ranker": recipe.ranker.model_copy(update=ranker)})
+    other = recipe.model_copy(update={"ranker": ranker})
     with (
         served_in_process(recipe, artifacts) as plan,
         pytest.raises(ShortlistError, match=r"ranker.target = 'positives'.*evaluation.protocols"),

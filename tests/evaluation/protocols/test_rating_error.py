@@ -14,6 +14,7 @@ from evaluation.protocols.rating_error import offsets
 from metrics.rating import METRICS
 from models.prepared import Labelled, PreparedData
 from models.train import train
+from recipes.schema.rankers import Dlrm, NoRanker
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -109,11 +110,11 @@ def test_labels_that_are_all_the_same_have_their_errors_alone(
     assert {tuple(row) for row in table.rows.values()} == {("rmse", "mae")}
 
 
-@pytest.mark.parametrize("ranker", [{"target": "positives"}, {"kind": "none"}])
-def test_a_ranker_of_another_kind_is_refused(rated: Trained, ranker: dict[str, str]) -> None:
+@pytest.mark.parametrize("ranker", [Dlrm(target="positives"), NoRanker()])
+def test_a_ranker_of_another_kind_is_refused(rated: Trained, ranker: Dlrm | NoRanker) -> None:
     """Its score is no label; the message says what would be one."""
     recipe, artifacts = rated
-    other = recipe.model_copy(update={"ranker": recipe.ranker.model_copy(update=ranker)})
+    other = recipe.model_copy(update={"ranker": ranker})
     data = PreparedData(artifacts.prepared)
     with (
         served_in_process(recipe, artifacts) as plan,

@@ -11,6 +11,7 @@ from ensemble.in_process import served_in_process
 from evaluation.protocols import Table, measure, sampled_negatives
 from evaluation.protocols.sampled_negatives import KS, drawn_items
 from models.prepared import PreparedData
+from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -96,7 +97,8 @@ def test_without_a_ranker_retrieval_is_the_funnel(
     trained: Trained, data: PreparedData, expected: dict[str, dict[str, float]]
 ) -> None:
     """One row for both."""
-    recipe = changed(trained[0], serving={"candidates": 1001}, ranker={"kind": "none"})
+    recipe = changed(trained[0], serving={"candidates": 1001})
+    recipe = recipe.model_copy(update={"ranker": NoRanker()})
     rows = measured(recipe, trained[1], data).rows
     assert list(rows) == ["popularity", "funnel"]
     assert rows["funnel"] == pytest.approx(expected["retrieval"])

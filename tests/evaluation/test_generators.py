@@ -1,8 +1,8 @@
-"""The sources' own lists and their blend, by hand."""
+"""The generators' own lists and their blend, by hand."""
 
 import numpy as np
 
-from evaluation.generators import source_lists
+from evaluation.generators import generator_lists
 from runtime.plan import Trace
 
 # Retrieved 4, 7, 2, 9; 7 was seen. The two-tower model had 4 and 2 before 9, the linear one 9, then 2.
@@ -17,40 +17,40 @@ TRACE = Trace(
 
 
 def test_each_source_has_its_own_order() -> None:
-    """By its ranks, of what may be shown; the linear source did not have 4."""
-    lists = source_lists(TRACE, ("two-tower", "linear"), 3)
+    """By its ranks, of what may be shown; the linear generator did not have 4."""
+    lists = generator_lists(TRACE, ("two-tower", "linear"), 3)
     assert lists["retrieval"].tolist() == [[4, 2, 9]]
-    assert lists["linear source"].tolist() == [[9, 2, -1]]
+    assert lists["linear generator"].tolist() == [[9, 2, -1]]
 
 
 def test_the_blend_adds_up_standard_scores() -> None:
-    """The linear source says of 4, which it did not have, what it says of its last: 6."""
+    """The linear generator says of 4, which it did not have, what it says of its last: 6."""
     first, second = np.array([5.0, 3.9, 1.0]), np.array([6.0, 6.0, 8.0])
     total = (first - first.mean()) / first.std() + (second - second.mean()) / second.std()
     expected = np.array([4, 2, 9])[np.argsort(-total)]
-    lists = source_lists(TRACE, ("two-tower", "linear"), 2)
+    lists = generator_lists(TRACE, ("two-tower", "linear"), 2)
     assert lists["blend"].tolist() == [expected[:2].tolist()]
 
 
 def test_one_source_is_the_candidates_themselves() -> None:
-    """Without further sources there is nothing to blend."""
+    """Without further generators there is nothing to blend."""
     alone = Trace(TRACE.retrieved_rows, TRACE.candidate_rows, TRACE.ranker_scores, TRACE.item_rows)
-    lists = source_lists(alone, ("two-tower",), 2)
+    lists = generator_lists(alone, ("two-tower",), 2)
     assert list(lists) == ["retrieval"]
     assert lists["retrieval"].tolist() == [[4, 2]]
 
 
 def test_a_source_that_brought_nothing_says_nothing() -> None:
-    """A user without a past has nothing from the linear source: the blend is the two-tower model's order."""
-    ranks = TRACE.source_ranks * np.array([1, 0]) if TRACE.source_ranks is not None else None
+    """A user without a past has nothing from the linear generator: the blend is the two-tower model's order."""
+    ranks = TRACE.generator_ranks * np.array([1, 0]) if TRACE.generator_ranks is not None else None
     trace = Trace(
         TRACE.retrieved_rows,
         TRACE.candidate_rows,
         TRACE.ranker_scores,
         TRACE.item_rows,
         ranks,
-        TRACE.source_scores,
+        TRACE.generator_scores,
     )
-    lists = source_lists(trace, ("two-tower", "linear"), 3)
-    assert "linear source" not in lists
+    lists = generator_lists(trace, ("two-tower", "linear"), 3)
+    assert "linear generator" not in lists
     assert lists["blend"].tolist() == [[4, 2, 9]]

@@ -5,18 +5,19 @@ The mean is drawn towards that of all interactions, more so the fewer a category
 problems", SIGKDD Explorations 3(1), 2001; the weight is that of NVTabular's ``TargetEncoding``.
 
 That operator deals single rows to folds, and takes the overall mean from all of them. Here what a row of
-the training part is told comes from the folds that it is not in, the overall mean too, and folds are of
+the training part is given comes from the folds that it is not in, the overall mean too, and folds are of
 whole users for a feature of items, of whole items for one of users. So every pair has a fold, also those
 that a ranker is trained on without their being rows.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
-from workflows.selection import PART
-from workflows.splits import TEST
+from stages.columns import PART, TEST
+from stages.lazy import pl
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class TargetStatistics:
         """Of each row of the table, over all of the training part: float64 [rows]."""
         return self.means[self.of_row, -1]
 
-    def told_in_training(self) -> tuple[np.ndarray, np.ndarray]:
-        """What interactions of the training part are told, float64 [n], and how many of them, int64 [n]."""
+    def given_in_training(self) -> tuple[np.ndarray, np.ndarray]:
+        """What interactions of the training part are given, float64 [n], and how many of them, int64 [n]."""
         return self.means[:, :-1].ravel(), self.counts.ravel()
 
     def of_interactions(self, rows: pl.DataFrame, means: np.ndarray) -> np.ndarray:
-        """What each is told, [n]: in the training part out of the folds that it is not in.
+        """What each is given, [n]: in the training part out of the folds that it is not in.
 
         ``means``: those of this, or what became of them: [categories, folds + 1].
         """

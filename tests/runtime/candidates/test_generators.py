@@ -1,4 +1,4 @@
-"""What brings candidates beside the two-tower model, and how the lists become one."""
+"""The candidate generators, and how their lists become one."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from runtime.candidates.generators import (
     AlternatingLeastSquares,
     Linear,
     Popularity,
-    interleave,
 )
-from runtime.candidates.z_scores import standing
+from runtime.candidates.retrieval import interleave
+from runtime.candidates.z_scores import z_scores
 from runtime.operators.retrieve import Retrieve, RetrieveConfig
 from runtime.release import EMBEDDINGS, Release
 from runtime.stores.sqlite_store import SqliteFeatureStore
@@ -41,7 +41,7 @@ def arrays(name: str) -> np.ndarray:
     }[name]
 
 
-def test_the_linear_source_adds_up_what_a_past_leads_to() -> None:
+def test_the_linear_generator_adds_up_what_a_past_leads_to() -> None:
     """Items 0 and 1 lead to 2 with 0.25 + 0.5, to 1 with 0.5; what they lead away from is not brought."""
     rows, scores = Linear(5, arrays).best(np.array([0, 1]), 5)
     assert rows.tolist() == [2, 1]
@@ -67,10 +67,10 @@ def test_least_squares_by_hand() -> None:
 
 def test_popularity_is_for_those_without_a_past() -> None:
     """Items 1 and 2 are equally popular, and stand in the order of rows."""
-    source = Popularity(5, arrays)
-    assert source.best(NOBODY, 3)[0].tolist() == [1, 2, 4]
-    assert source.best(NOBODY, 3, np.array([1, 0, 1, 1, 1], bool))[0].tolist() == [2, 4, 0]
-    assert source.best(np.array([3]), 3)[0].tolist() == []
+    generator = Popularity(5, arrays)
+    assert generator.best(NOBODY, 3)[0].tolist() == [1, 2, 4]
+    assert generator.best(NOBODY, 3, np.array([1, 0, 1, 1, 1], bool))[0].tolist() == [2, 4, 0]
+    assert generator.best(np.array([3]), 3)[0].tolist() == []
 
 
 def test_lists_take_turns() -> None:
@@ -81,12 +81,12 @@ def test_lists_take_turns() -> None:
     assert interleave([], 3).tolist() == []
 
 
-def test_a_standing_is_in_standard_deviations() -> None:
-    """1, 3 and 5 have mean 3 and deviation sqrt(8/3); what is no candidate counts not; equals stand level."""
-    found = standing(np.array([1, 3, 99, 5], np.float32), np.array([1, 1, 0, 1], bool))
+def test_a_z_score_is_in_standard_deviations() -> None:
+    """1, 3 and 5 have mean 3 and deviation sqrt(8/3); what is no candidate counts not; equal numbers have 0."""
+    found = z_scores(np.array([1, 3, 99, 5], np.float32), np.array([1, 1, 0, 1], bool))
     spread = np.sqrt(8 / 3)
     np.testing.assert_allclose(found, [-2 / spread, 0, 0, 2 / spread], rtol=1e-6)
-    assert standing(np.full(3, 0.1, np.float32), np.ones(3, bool)).tolist() == [0, 0, 0]
+    assert z_scores(np.full(3, 0.1, np.float32), np.ones(3, bool)).tolist() == [0, 0, 0]
 
 
 @pytest.fixture
@@ -105,28 +105,28 @@ def release(tmp_path: Path) -> Release:
 
 def retrieved(release: Release, users: int, **changed: np.ndarray) -> dict[str, np.ndarray]:
     columns = {
-        "sought": np.ones((users, 1), np.float32),
+        "search_vector": np.ones((users, 1), np.float32),
         "similar_rows": np.full(users, -1),
         "seen_rows": np.full((users, 1), -1),
         "excluded_rows": np.zeros((users, 0), np.int64),
-        "given_rows": np.zeros((users, 0), np.int64),
-        "given": np.zeros(users, bool),
+        "requested_rows": np.zeros((users, 0), np.int64),
+        "candidates_requested": np.zeros(users, bool),
         "allowed": np.full(users, None),
     }
-    config = RetrieveConfig(candidates=2, sources=("two-tower", "linear", "popularity"))
+    config = RetrieveConfig(candidates=2, generators=("two-tower", "linear", "popularity"))
     return Retrieve(config, release).run(columns | changed)
 
 
-def test_retrieval_merges_its_sources(release: Release) -> None:
+def test_retrieval_merges_its_generators(release: Release) -> None:
     """User 0 has item 0, which leads to 1 and 2; user 1 has nothing: 4, and the most popular."""
     found = retrieved(release, 2, seen_rows=np.array([[0], [-1]]))
     assert found["retrieved_rows"].tolist() == [[4, 1, 3], [4, 1, -1]]
-    # All scores are inner products, whichever source brought the item.
+    # All scores are inner products, whichever generator brought the item.
     assert found["retrieval_scores"][0].tolist() == [4, 1, 3]
-    # By source: the two-tower model fetched 4, 3 and 2, the linear one 1 and 2.
-    assert found["source_ranks"][0].tolist() == [[1, 0, 0], [0, 1, 0], [2, 0, 0]]
-    assert found["source_scores"][0].tolist() == [[4, 0, 0], [0, 0.5, 0], [3, 0, 0]]
-    assert found["source_ranks"][1].tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    # By generator: the two-tower model fetched 4, 3 and 2, the linear one 1 and 2.
+    assert found["generator_ranks"][0].tolist() == [[1, 0, 0], [0, 1, 0], [2, 0, 0]]
+    assert found["generator_scores"][0].tolist() == [[4, 0, 0], [0, 0.5, 0], [3, 0, 0]]
+    assert found["generator_ranks"][1].tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
 
 
 def test_a_user_gets_the_same_alone(release: Release) -> None:
@@ -136,22 +136,26 @@ def test_a_user_gets_the_same_alone(release: Release) -> None:
     for user in range(3):
         alone = retrieved(release, 1, seen_rows=seen[user : user + 1])
         width = alone["retrieved_rows"].shape[1]
-        for name in ("retrieved_rows", "retrieval_scores", "source_ranks", "source_scores"):
+        for name in ("retrieved_rows", "retrieval_scores", "generator_ranks", "generator_scores"):
             assert together[name][user, :width].tobytes() == alone[name][0].tobytes(), name
 
 
-def test_named_items_and_likeness_have_one_source(release: Release) -> None:
+def test_named_items_and_likeness_have_one_generator(release: Release) -> None:
     """Whoever names candidates, or an item to be like, is not brought others."""
     given = retrieved(
-        release, 1, seen_rows=np.array([[0]]), given=np.array([True]), given_rows=np.array([[2, 0]])
+        release,
+        1,
+        seen_rows=np.array([[0]]),
+        candidates_requested=np.array([True]),
+        requested_rows=np.array([[2, 0]]),
     )
     assert given["retrieved_rows"].tolist() == [[2, 0]]
     alike = retrieved(release, 1, seen_rows=np.array([[0]]), similar_rows=np.array([3]))
     assert alike["retrieved_rows"].tolist() == [[4, 3, 2]]
 
 
-def test_no_source_brings_what_the_filter_forbids(release: Release) -> None:
-    """Item 1, the best of the linear source, is not allowed: its next is."""
+def test_no_generator_brings_what_the_filter_forbids(release: Release) -> None:
+    """Item 1, the best of the linear generator, is not allowed: its next is."""
     allowed = np.full(1, None)
     allowed[0] = np.array([1, 0, 1, 1, 1], bool)
     found = retrieved(release, 1, seen_rows=np.array([[0]]), allowed=allowed)

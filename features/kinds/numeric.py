@@ -1,0 +1,28 @@
+"""The feature kind ``numeric``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from features.number import Number
+from stages.arrow_types import is_number
+from stages.lazy import pa, pl
+
+
+class Numeric(Number):
+    """A raw number."""
+
+    kind: Literal["numeric"] = "numeric"
+    """A number."""
+    fill: float = 0.0
+    """What a missing number becomes, before `clip`."""
+
+    @property
+    def missing(self) -> float:
+        return self.fill
+
+    def expected_type(self, dtype: pa.DataType, key: str) -> str:
+        return "" if is_number(dtype) else f"a number, because {key} is of kind 'numeric'"
+
+    def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
+        return raw[name].cast(pl.Float64).fill_nan(None)

@@ -1,0 +1,280 @@
+"""The candidates of users: what each candidate generator brings, merged in turns.
+
+The trained ranker's rows, the evaluated funnel and the server all come through here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+
+from .best import best
+from .catalogue import NO_ROW
+from .generators import GENERATORS, TWO_TOWER
+from .inner_products import inner_products
+from .item_index import search
+
+#: Where a condition leaves no more items than this, all of them are compared.
+COMPARED = 50_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What B users may be shown.
+
+    ``seen_rows`` int64 [B, S] and ``excluded_rows`` int64 [B, E]: item rows that are filtered away
+    afterwards, -1 pads. ``allowed`` object [B]: a bool [items], or None where all items are.
+    ``requested`` bool [B]: whether the request names the candidates, ``requested_rows`` int64 [B, G];
+    nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators have nothing to say.
+    """
+
+    seen_rows: np.ndarray
+    excluded_rows: np.ndarray
+    allowed: np.ndarray
+    requested: np.ndarray
+    requested_rows: np.ndarray
+    two_tower_only: np.ndarray
+
+    @classmethod
+    def unseen(cls, seen_rows: np.ndarray) -> "Wanted":
+        """Anything that the users have not seen."""
+        users = len(seen_rows)
+        none = np.zeros((users, 0), np.int64)
+        never = np.zeros(users, bool)
+        return cls(seen_rows, none, np.full(users, None, object), never, none, never)
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """``rows`` int64 and ``scores`` float32 (inner products), both [B, R]; -1 and -inf pad.
+
+    With several generators ``generator_ranks`` int64 and ``generator_scores`` float32 [B, R, generators]
+    say at which place of its own list, from 1, each generator had the item, and its score there; 0 where
+    it had not.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    generator_ranks: np.ndarray | None = None
+    generator_scores: np.ndarray | None = None
+
+
+class CandidateRetrieval:
+    """Finds candidates in the item index and by further generators.
+
+    A user's search fetches as many items more as could be filtered away for this user, so that
+    ``candidates`` remain. How many depends on the user alone, never on the rest of the batch.
+
+    Args:
+        index: FAISS's, over ``embeddings``, float32 [items, d].
+        array: an array of the release by its file name, for the generators.
+        candidates: how many must remain after filtering, where the catalogue has as many.
+        absolute: whether the absolute value of the inner product counts.
+        generators: by name, in the order of their turns; the two-tower model is one.
+    """
+
+    def __init__(
+        self,
+        index: faiss.Index,
+        embeddings: np.ndarray,
+        array: Callable[[str], np.ndarray],
+        *,
+        candidates: int,
+        absolute: bool = False,
+        generators: Sequence[str] = (TWO_TOWER,),
+    ) -> None:
+        self._index, self._embeddings, self._size = index, embeddings, len(embeddings)
+        self._candidates, self._absolute, self._names = candidates, absolute, tuple(generators)
+        self._further = {
+            name: GENERATORS[name](self._size, array) for name in generators if name != TWO_TOWER
+        }
+
+    def retrieve(self, queries: np.ndarray, wanted: Wanted) -> Retrieved:
+        """The items of the largest inner product with float32 [B, d], and what further generators bring.
+
+        With several generators they take turns, each with its best that may be shown and is not there yet.
+        """
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        widths = self._widths(wanted)
+        widest = int(widths.max(initial=0))
+        rows = np.full((len(queries), widest), NO_ROW, dtype=np.int64)
+        scores = np.full((len(queries), widest), -np.inf, dtype=np.float32)
+        for user in np.flatnonzero(wanted.requested):
+            named = wanted.requested_rows[user]
+            rows[user, : len(named)] = named
+            scores[user, : len(named)] = self._products(queries[user], named)
+        limited = np.array([each is not None for each in wanted.allowed], dtype=bool)
+        limited &= ~wanted.requested
+        for user in np.flatnonzero(limited):
+            width = int(widths[user])
+            found = self._among(queries[user : user + 1], width, wanted.allowed[user])
+            rows[user, :width], scores[user, :width] = found[0][0], found[1][0]
+        free = ~wanted.requested & ~limited
+        for width in np.unique(widths[free]).tolist():
+            users = np.flatnonzero(free & (widths == width))
+            rows[users, :width], scores[users, :width] = self._search(queries[users], width)
+        if not self._further:
+            return Retrieved(rows, scores)
+        return self._merged(queries, rows, scores, widths, wanted)
+
+    def _widths(self, wanted: Wanted) -> np.ndarray:
+        """How many items each user's search fetches, int64 [B]."""
+        blocked = (wanted.seen_rows >= 0).sum(axis=1) + (wanted.excluded_rows >= 0).sum(axis=1)
+        # Rounded up to a power of two, so that users of a batch share a search.
+        powers = 1 << np.ceil(np.log2(np.maximum(blocked, 1))).astype(np.int64)
+        widths = np.minimum(self._candidates + np.where(blocked > 0, powers, 0), self._size)
+        widths[wanted.requested] = wanted.requested_rows.shape[1]
+        return np.asarray(widths)
+
+    def _merged(
+        self,
+        queries: np.ndarray,
+        nearest: np.ndarray,
+        products: np.ndarray,
+        widths: np.ndarray,
+        wanted: Wanted,
+    ) -> Retrieved:
+        """What all generators bring, given what the two-tower model brought."""
+        rows, scores = np.full_like(nearest, NO_ROW), np.full_like(products, -np.inf)
+        ranks = np.zeros((*rows.shape, len(self._names)), np.int64)
+        own_scores = np.zeros(ranks.shape, np.float32)
+        for user in range(len(rows)):
+            width = int(widths[user])
+            merged = nearest[user, :width]
+            lists = {TWO_TOWER: (merged, products[user, :width])}
+            if not (wanted.requested[user] or wanted.two_tower_only[user]):
+                lists = self._lists(user, *lists[TWO_TOWER], wanted)
+                merged = interleave([lists[name][0] for name in self._names], width)
+            rows[user, : len(merged)] = merged
+            # All by the same arithmetic, whichever generator brought the item.
+            scores[user, : len(merged)] = self._products(queries[user], merged)
+            for column, name in enumerate(self._names):
+                if name in lists:
+                    place, matched = _places(merged, lists[name][0])
+                    ranks[user, : len(merged), column][matched] = place + 1
+                    own_scores[user, : len(merged), column][matched] = lists[name][1][place]
+        return Retrieved(rows, scores, ranks, own_scores)
+
+    def _lists(
+        self, user: int, nearest: np.ndarray, products: np.ndarray, wanted: Wanted
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Rows and scores of each generator's best that may be shown: no turn is lost to another item."""
+        seen, excluded = wanted.seen_rows[user], wanted.excluded_rows[user]
+        seen = seen[seen >= 0]
+        shown = np.ones(self._size, dtype=bool)
+        shown[seen] = shown[excluded[excluded >= 0]] = False
+        if wanted.allowed[user] is not None:
+            shown &= wanted.allowed[user]
+        kept = (nearest >= 0) & shown[nearest]
+        lists = {TWO_TOWER: (nearest[kept], products[kept])}
+        for name, generator in self._further.items():
+            lists[name] = generator.best(seen, len(nearest), shown)
+        return lists
+
+    def _products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """float32 [G]; -inf where there is no item."""
+        real = rows >= 0
+        products = np.full(len(rows), -np.inf, dtype=np.float32)
+        if real.any():
+            products[real] = inner_products(self._embeddings[rows[real]], query)
+            if self._absolute:
+                products[real] = np.abs(products[real])
+        return products
+
+    def _among(
+        self, query: np.ndarray, width: int, allowed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and scores [1, width] of the best allowed items, padded with -1 and -inf."""
+        count = int(np.count_nonzero(allowed))
+        # Nearly all of them: the search that skips the few. Few of them: no search is as fast.
+        if count <= COMPARED and 2 * count < self._size:
+            rows = np.flatnonzero(allowed)
+            products = self._products(query[0], rows)
+            chosen = best(products, width)
+            pad = (0, width - len(chosen))
+            return (
+                np.pad(rows[chosen], pad, constant_values=NO_ROW)[None],
+                np.pad(products[chosen], pad, constant_values=-np.inf)[None],
+            )
+        # Where it leaves more, the search looks at as many times more as the condition leaves out.
+        bits = np.packbits(allowed, bitorder="little")
+        return self._search(query, width, faiss.IDSelectorBitmap(bits), self._size / count)
+
+    def _search(
+        self, queries: np.ndarray, width: int, selector: Any = None, effort: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and scores [B, width]."""
+        if not self._absolute:
+            return search(self._index, self._embeddings, queries, width, selector, effort)
+        # The largest absolute products are the largest ones of the query and of its opposite. An item
+        # is found by the one with which its product is positive.
+        ahead, behind = (
+            search(self._index, self._embeddings, each, width, selector, effort)
+            for each in (queries, -queries)
+        )
+        rows = np.concatenate([ahead[0], behind[0]], axis=1)
+        scores = np.concatenate([ahead[1], behind[1]], axis=1)
+        taken = np.concatenate([ahead[1] >= 0, behind[1] > 0], axis=1)
+        scores = np.where(taken, scores, np.float32(-np.inf))
+        chosen = np.lexsort((rows, -scores), axis=1)[:, :width]
+        found = np.take_along_axis(scores, chosen, axis=1)
+        found_rows = np.take_along_axis(rows, chosen, axis=1)
+        return np.where(np.isneginf(found), NO_ROW, found_rows), found
+
+
+def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """The first of every list, then the second of every list, and so on: each row once.
+
+    Returns int64 [at most ``width``]. A row below 0 is none.
+    """
+    longest = max((len(each) for each in lists), default=0)
+    places = np.full((longest, len(lists)), NO_ROW, np.int64)
+    for column, each in enumerate(lists):
+        places[: len(each), column] = each
+    rows = places.ravel()
+    rows = rows[rows >= 0]
+    _, first = np.unique(rows, return_index=True)
+    return rows[np.sort(first)][:width]
+
+
+def kept_candidates(
+    rows: np.ndarray,
+    scores: np.ndarray,
+    blocked_rows: np.ndarray,
+    allowed: np.ndarray,
+    items: int,
+    count: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of retrieved rows and scores [B, R] the first ``count`` that may be shown; -1 and -inf pad.
+
+    Args:
+        blocked_rows: int64 [B, X], what each user may not be shown; -1 pads.
+        allowed: as in ``Wanted``. ``items``: how many there are.
+    """
+    # One number per (user, item): a single membership test serves the whole batch.
+    user = np.arange(len(rows), dtype=np.int64)[:, None] * items
+    keep = (rows >= 0) & ~np.isin(rows + user, (blocked_rows + user)[blocked_rows >= 0])
+    for place, mask in enumerate(allowed):
+        if mask is not None:
+            keep[place] &= mask[rows[place]]
+    # The kept ones to the front, in their order.
+    order = np.argsort(~keep, axis=1, kind="stable")[:, :count]
+    kept = np.take_along_axis(keep, order, axis=1)
+    kept_rows = np.full((len(rows), count), NO_ROW, dtype=np.int64)
+    kept_scores = np.full((len(rows), count), -np.inf, dtype=np.float32)
+    # Fewer may have been retrieved than there is room for.
+    for filled, found in ((kept_rows, rows), (kept_scores, scores)):
+        part = filled[:, : order.shape[1]]
+        part[kept] = np.take_along_axis(found, order, axis=1)[kept]
+    return kept_rows, kept_scores
+
+
+def _places(rows: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where those of ``rows`` that are listed stand in ``listed``, and which of ``rows`` they are (bool)."""
+    order = np.argsort(listed, kind="stable")
+    spot = np.minimum(np.searchsorted(listed, rows, sorter=order), len(listed) - 1)
+    place = order[spot] if len(listed) else spot
+    matched = (rows >= 0) & (listed[place] == rows) if len(listed) else np.zeros(len(rows), bool)
+    return place[matched], matched

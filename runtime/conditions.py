@@ -1,0 +1,325 @@
+"""The language of conditions, such as ``genres has "Drama" and 1990 <= year < 2000``.
+
+A recipe's ``interactions.filter`` and ``interactions.positive`` are conditions on the columns of interactions,
+a request's ``filter`` is one on the features of items.
+
+::
+
+    condition  = all ("or" all)*
+    all        = part ("and" part)*
+    part       = "not" part | "(" condition ")" | comparison
+    comparison = operand (("==" | "!=" | "<" | "<=" | ">" | ">=") operand)+
+               | NAME "has" value
+               | NAME ["not"] "in" ("[" values "]" | "(" values ")")
+    operand    = NAME | value
+    values     = value ("," value)*
+    value      = number | "string" | 'string' | "true" | "false"
+    NAME       = word | `any other name`
+
+A comparison names a column. Its links all hold: ``1 < x < 3`` is ``1 < x and x < 3``. ``has`` and ``in`` are
+also for lists: one of the values is that one, or is among those. Times are strings such as
+``"2024-01-31 12:00"``. A missing value fulfils no comparison, not even ``!=`` or ``not in``.
+
+``parse`` reads a text, ``check`` compares what it says with the columns, ``mask`` works it out: with NumPy
+arrays on the server (``runtime.candidates.item_filter``), with Polars expressions in the preparation
+(``workflows.conditions``). Nothing of a condition is ever run as Python.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any, Literal, TypeVar
+
+from .did_you_mean import did_you_mean
+
+#: A longer condition is refused, and so is a deeper nest of parentheses.
+LONGEST, DEEPEST = 10_000, 50
+#: What each sign means, of arrays and of expressions.
+SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+EXAMPLE = 'for instance: genres has "Drama" and year >= 1990'
+
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_KEYWORDS = {"and", "or", "not", "in", "has"}
+_VALUES = {"true": True, "True": True, "false": False, "False": False}
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>[-+]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
+    |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    |(?P<name>`[^`]+`)
+    |(?P<word>[^\W\d]\w*)
+    |(?P<sign>==|!=|<=|>=|<|>|\(|\)|\[|\]|,))""",
+    re.VERBOSE,
+)
+
+Mask = TypeVar("Mask", bound=Any)
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A column, one of ``SIGNS``, and a value or another column."""
+
+    column: Column
+    sign: str
+    other: Column | Value
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The column's value, or one of its list, is among the values; ``negated``: none is, and there is one."""
+
+    column: Column
+    values: tuple[Value, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Negation:
+    """The part does not hold."""
+
+    part: "Condition"
+
+
+@dataclass(frozen=True)
+class Junction:
+    """All parts hold (``and``), or one of them (``or``)."""
+
+    word: Literal["and", "or"]
+    parts: tuple["Condition", ...]
+
+
+Condition = Comparison | Membership | Negation | Junction
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What conditions compare a column with; ``several``: it holds lists of that."""
+
+    value: Literal["number", "string", "time"]
+    several: bool = False
+
+    def __str__(self) -> str:
+        return f"lists of {self.value}s" if self.several else f"{self.value}s"
+
+
+class ConditionError(ValueError):
+    """A text is no condition, or none on these columns: the message says what was expected, what came."""
+
+
+def parse(text: str) -> Condition:
+    """Read a condition.
+
+    Raises:
+        ConditionError: it is none.
+    """
+    return _Reader(text).condition()
+
+
+def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
+    """Compare what a condition says with the columns that there are.
+
+    Raises:
+        ConditionError: it names another column, or compares what does not compare.
+    """
+    for part in _comparisons(condition):
+        column = _type_of(part.column, columns)
+        if isinstance(part, Membership):
+            for value in part.values:
+                _check_value(part.column.name, column, value)
+            continue
+        if column.several:
+            raise ConditionError(f"'{part.column.name}' holds {column}: ask with `has` or `in`")
+        if not isinstance(part.other, Column):
+            _check_value(part.column.name, column, part.other)
+        elif (other := _type_of(part.other, columns)) != column:
+            raise ConditionError(
+                f"'{part.column.name}' holds {column}, and '{part.other.name}' {other}: they do not compare"
+            )
+
+
+def mask(
+    condition: Condition,
+    compare: Callable[[Comparison], Mask],
+    among: Callable[[Membership], Mask],
+) -> Mask:
+    """Work a condition out; ``compare`` and ``among`` say for which rows a part holds."""
+    match condition:
+        case Comparison():
+            return compare(condition)
+        case Membership():
+            return among(condition)
+        case Negation(part):
+            return ~mask(part, compare, among)
+        case Junction(word, parts):
+            masks = [mask(part, compare, among) for part in parts]
+            return reduce(operator.and_ if word == "and" else operator.or_, masks)
+
+
+def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:
+    match condition:
+        case Negation(part):
+            yield from _comparisons(part)
+        case Junction(_, parts):
+            for each in parts:
+                yield from _comparisons(each)
+        case _:
+            yield condition
+
+
+def _type_of(column: Column, columns: Mapping[str, ColumnType]) -> ColumnType:
+    if column.name not in columns:
+        raise ConditionError(
+            f"expected names out of: {', '.join(sorted(columns)) or 'none'}; got '{column.name}'"
+            f"{did_you_mean(column.name, columns)}"
+        )
+    return columns[column.name]
+
+
+def _check_value(name: str, column: ColumnType, value: Value) -> None:
+    fits = isinstance(value, str) == (column.value != "number")
+    if fits and column.value == "time":
+        try:
+            datetime.fromisoformat(str(value))
+        except ValueError:
+            fits = False
+    if not fits:
+        expected = (
+            'a time such as "2024-01-31 12:00"' if column.value == "time" else f"a {column.value}"
+        )
+        raise ConditionError(f"'{name}' holds {column}: expected {expected}, got {value!r}")
+
+
+class _Reader:
+    """Reads a condition from left to right."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise ConditionError(f"expected at most {LONGEST} characters, got {len(text)}")
+        self._tokens = list(_tokens(text))
+        self._next = 0
+        self._depth = 0
+
+    def condition(self) -> Condition:
+        found = self._junction()
+        if self._peek()[0] != "end":
+            raise ConditionError(f"it should end before {self._peek()[1]!r}")
+        return found
+
+    def _junction(self) -> Condition:
+        return self._joined("or", lambda: self._joined("and", self._part))
+
+    def _joined(self, word: Literal["and", "or"], read: Callable[[], Condition]) -> Condition:
+        parts = [read()]
+        while self._take(word):
+            parts.append(read())
+        return parts[0] if len(parts) == 1 else Junction(word, tuple(parts))
+
+    def _part(self) -> Condition:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ConditionError(f"it is nested more than {DEEPEST} deep")
+        try:
+            if self._take("not"):
+                return Negation(self._part())
+            if self._take("("):
+                found = self._junction()
+                self._need(")")
+                return found
+            return self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _comparison(self) -> Condition:
+        operand = self._operand()
+        if isinstance(operand, Column) and self._peek()[1] in ("has", "in", "not"):
+            return self._membership(operand)
+        links: list[Condition] = []
+        while self._peek()[1] in SIGNS and self._peek()[0] == "sign":
+            sign, other = self._pop()[1], self._operand()
+            if isinstance(operand, Column):
+                links.append(Comparison(operand, sign, other))
+            elif isinstance(other, Column):
+                links.append(Comparison(other, _FLIPPED.get(sign, sign), operand))
+            else:
+                raise ConditionError(f"expected the name of a column beside {sign}, got two values")
+            operand = other
+        if not links:
+            raise ConditionError(
+                f"expected a comparison ({' '.join(SIGNS)} has in, not in), got {self._peek()[1]!r}"
+            )
+        return links[0] if len(links) == 1 else Junction("and", tuple(links))
+
+    def _membership(self, column: Column) -> Membership:
+        if self._take("has"):
+            return Membership(column, (self._value(),))
+        negated = self._take("not")
+        self._need("in")
+        closing = "]" if self._take("[") else ")"
+        if closing == ")":
+            self._need("(", "'[' or '('")
+        values = [self._value()]
+        while self._take(",") and self._peek() != ("sign", closing):
+            values.append(self._value())
+        self._need(closing)
+        return Membership(column, tuple(values), negated)
+
+    def _operand(self) -> Column | Value:
+        kind, word = self._peek()
+        if kind in ("name", "word") and word not in _VALUES:
+            self._next += 1
+            return Column(word[1:-1] if kind == "name" else word)
+        return self._value("the name of a column, a number or a string")
+
+    def _value(self, expected: str = "a number or a string") -> Value:
+        kind, word = self._pop()
+        if kind == "word" and word in _VALUES:
+            return _VALUES[word]
+        if kind == "number":
+            return int(word) if re.fullmatch(r"[-+]?[\d_]+", word) else float(word)
+        if kind == "string":
+            return re.sub(r"\\(.)", r"\1", word[1:-1])
+        raise ConditionError(f"expected {expected}, got {word!r}")
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._next] if self._next < len(self._tokens) else ("end", "its end")
+
+    def _pop(self) -> tuple[str, str]:
+        found = self._peek()
+        self._next += 1
+        return found
+
+    def _take(self, word: str) -> bool:
+        taken = self._peek() == ("sign", word)
+        self._next += taken
+        return taken
+
+    def _need(self, word: str, expected: str = "") -> None:
+        if not self._take(word):
+            raise ConditionError(f"expected {expected or repr(word)}, got {self._peek()[1]!r}")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    place, end = 0, len(text.rstrip())
+    while place < end:
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise ConditionError(f"{text[place:].strip()[:20]!r} is none of its words")
+        kind = str(match.lastgroup)
+        yield ("sign" if match[kind] in _KEYWORDS else kind, match[kind])
+        place = match.end()
