@@ -30,8 +30,8 @@ WEIGHTS: dict[str, tuple[float, float] | None] = {
 def main() -> int:
     recipe = load(RECIPE)
     artifacts = Artifacts.of(recipe.name)
-    ingest(recipe, artifacts, None, say)
-    prepare(recipe, artifacts, force=False, say=say)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
     figures = {name: _figures(recipe, artifacts, weights) for name, weights in WEIGHTS.items()}
     for name, found in figures.items():
         say(f"{name:<16}" + "  ".join(f"{key} {value:.4f}" for key, value in found.items()))

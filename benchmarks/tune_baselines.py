@@ -72,8 +72,8 @@ def main() -> int:
     arguments = parser.parse_args()
     recipe = load(arguments.recipe)
     artifacts = Artifacts.of(recipe.name)
-    ingest(recipe, artifacts, None, say)
-    prepare(recipe, artifacts, force=False, say=say)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
     data = PreparedData(artifacts.prepared)
     training = data.interactions("train", "valid")
     best = {}

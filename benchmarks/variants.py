@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.console import say
 from ensemble.in_process import served_in_process
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
@@ -25,6 +24,6 @@ def beside(artifacts: Artifacts, name: str) -> Artifacts:
 
 def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     """Train and evaluate what is not up to date; the content of the report."""
-    train(recipe, artifacts, force=False, say=say)
-    evaluate(recipe, artifacts, served_in_process, force=False, say=say)
+    train(recipe, artifacts, force=False)
+    evaluate(recipe, artifacts, served_in_process, force=False)
     return read_report(artifacts.report)

@@ -1,22 +1,20 @@
 """The ``evaluate`` stage: trained parts in, ``report.json`` and ``funnel.png`` out."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.log import logger
 from stages.prerequisites import need
 from stages.stamps import fingerprint, is_fresh, stamped
 
 if TYPE_CHECKING:
     from evaluation.funnel import Served
 
-Say = Callable[[str], None]
+log = logger(__name__)
 
 
-def evaluate(
-    recipe: Recipe, artifacts: Artifacts, served: "Served", *, force: bool, say: Say
-) -> None:
+def evaluate(recipe: Recipe, artifacts: Artifacts, served: "Served", *, force: bool) -> None:
     """Evaluate the whole funnel on the test part; write ``artifacts.report`` and its picture.
 
     ``served`` assembles the funnel in this process. A report that is up to date is kept unless ``force``.
@@ -36,15 +34,15 @@ def evaluate(
         [stamped(artifacts.prepared.stamp), stamped(artifacts.models.stamp)],
     )
     if not force and is_fresh(artifacts.report, made_from):
-        say(f"{artifacts.report} is up to date")
+        log.info(f"{artifacts.report} is up to date")
         return
 
     from evaluation.funnel import evaluate_funnel
     from evaluation.funnel_picture import draw_funnel
     from evaluation.report import write_report
 
-    evaluation = evaluate_funnel(recipe, artifacts, served, say)
+    evaluation = evaluate_funnel(recipe, artifacts, served)
     draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
     # Last: the report says that the evaluation is up to date.
     write_report(artifacts.report, recipe.name, evaluation, made_from)
-    say(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")
+    log.info(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")

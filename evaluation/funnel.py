@@ -44,9 +44,7 @@ class Evaluation:
     passage: Passage
 
 
-def evaluate_funnel(
-    recipe: Recipe, artifacts: Artifacts, served: Served, say: Callable[[str], None]
-) -> Evaluation:
+def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Evaluation:
     """Ask the assembled funnel, as ``served`` gives it, for the users with something relevant in ``test``.
 
     The feature store holds the training part, so its items are removed from every list. Retrieval and
@@ -76,7 +74,7 @@ def evaluate_funnel(
         protocols = [
             table
             for name in recipe.evaluation.protocols
-            for table in measure(name, recipe, artifacts, data, plan, say)
+            for table in measure(name, recipe, artifacts, data, plan)
         ]
 
     lists = {"popularity": most_popular(visible, data.item_count, seen, deepest)}

@@ -1,7 +1,6 @@
 """The ``train`` stage: prepared data in, towers, ranker and item embeddings out."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from models.distributed.joining import has_lost_another, joined
@@ -11,16 +10,15 @@ from sources.titles import titles
 from stages.artifacts import Artifacts, Models
 from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
+from stages.log import logger
 from stages.prerequisites import need
 from stages.resuming import unfinished
 from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
-Say = Callable[[str], None]
+log = logger(__name__)
 
 
-def train(
-    recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Say, warm_start: bool = False
-) -> None:
+def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, warm_start: bool = False) -> None:
     """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``stages.artifacts``).
 
     The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
@@ -31,17 +29,17 @@ def train(
     models that are there.
 
     Where ``TF_CONFIG`` names several workers this is one of them (``models.distributed.workers``); the
-    chief decides what there is to do, and alone speaks and writes.
+    chief (rank 0) decides what there is to do, and alone logs and writes.
 
     Raises:
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
             begin with, or they do not fit; another worker has ended, or has other code or data.
     """
-    with joined(say):
-        _train(recipe, artifacts, force, say if is_chief() else _nothing, warm_start)
+    with joined():
+        _train(recipe, artifacts, force, warm_start)
 
 
-def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_start: bool) -> None:
+def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) -> None:
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     made_from = fingerprint(
         recipe.model_dump(
@@ -58,7 +56,7 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
         if is_chief():
             need(artifacts.models.stamp, "train", recipe.given_as)
     elif not force and _are_fresh(artifacts.models, made_from):
-        say(f"{artifacts.models.root} is up to date")
+        log.info(f"{artifacts.models.root} is up to date")
         return
 
     from models.distributed.collectives import agree
@@ -74,22 +72,22 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, say: Say, warm_sta
     former = artifacts.models if warm_start else None
     former_logs = None if former is None else former.logs
     if not is_chief():
-        train_all(recipe, data, Logs(None, former_logs), figures, say)
+        train_all(recipe, data, Logs(None, former_logs), figures)
         return
     try:
         with (
             file_errors(artifacts.root),
             unfinished(
-                artifacts.training, made_from + _weights(former), "training", say, has_lost_another
+                artifacts.training, made_from + _weights(former), "training", has_lost_another
             ) as left,
             atomic_directory(artifacts.models.root) as folder,
         ):
             names = titles(recipe, artifacts)
             models, running = Models(folder), Running(left)
             logs = Logs(running.logs, former_logs, running.progress)
-            trained = train_all(recipe, data, logs, figures, say)
+            trained = train_all(recipe, data, logs, figures)
             running.copy_logs(models.logs)
-            write(recipe, data, trained, models, figures, names, say)
+            write(recipe, data, trained, models, figures, names)
             write_stamp(models.stamp, made_from)
     except OSError as error:
         raise ShortlistError(
@@ -105,10 +103,6 @@ def _are_fresh(models: Models, made_from: str) -> bool:
     from models.distributed.collectives import from_chief
 
     return from_chief(lambda: is_fresh(models.stamp, made_from))
-
-
-def _nothing(line: str) -> None:
-    """What a worker says that is not the chief."""
 
 
 def _weights(former: Models | None) -> str:

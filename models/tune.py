@@ -7,7 +7,6 @@ that epoch is given up.
 
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from recipes.schema.tuning import Space, Tune
 from runtime.did_you_mean import did_you_mean
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from stages.log import logger, quiet
 from stages.prerequisites import need
 from stages.stamps import fingerprint, stamped
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from models.prepared import PreparedData
 
-Say = Callable[[str], None]
+log = logger(__name__)
+
 #: Trials that are never given up, and epochs before which none is.
 UNPRUNED_TRIALS, UNPRUNED_EPOCHS = 4, 2
 
 
-def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None, say: Say) -> dict[str, Any]:
+def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None) -> dict[str, Any]:
     """The best settings by key, after ``trials`` (by default the recipe's) trials, earlier ones counted.
 
     The study lies in ``artifacts.study`` and goes on where it was left, even killed; a trial that was
@@ -64,13 +65,13 @@ def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None, say: Say) -> 
         study.optimize(
             lambda trial: _measured(trial, recipe, data, stage), n_trials=1, gc_after_trial=True
         )
-        say(f"trial {done + 1} of {wanted}: {_outcome(study.trials[-1])}")
+        log.info(f"trial {done + 1} of {wanted}: {_outcome(study.trials[-1])}")
     if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
         raise ShortlistError(
             f"none of {done} trials came to its end. The last one: {_outcome(study.trials[-1])} "
             "Change the recipe or its tune.space, which begins a new search."
         )
-    say(f"best of {done} trials on the validation part: {study.best_value:.4f}")
+    log.info(f"best of {done} trials on the validation part: {study.best_value:.4f}")
     return dict(study.best_params)
 
 
@@ -159,19 +160,16 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    def quiet(line: str) -> None:
-        return None
-
     try:
         # What happens between epochs nobody would look at.
         tried = with_settings(recipe, {**changed, f"{stage}.log_every": 0})
-        with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+        with quiet(), tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
             logs, figures = Logs(Path(folder)), dict[str, Any]()
             if stage == "retriever":
                 train, valid = data.interactions("train"), data.interactions("valid")
-                first_retriever(tried, data, train, valid, logs, figures, quiet, watch)
+                first_retriever(tried, data, train, valid, logs, figures, watch)
             else:
-                first_on_interactions(tried, data, logs, figures, quiet, watch)
+                first_on_interactions(tried, data, logs, figures, watch)
     except ShortlistError as error:
         # Such as a learning rate that makes the loss infinite: the next trial knows to avoid it.
         trial.set_user_attr("reason", str(error))

@@ -14,7 +14,7 @@ from .errors import ReleaseError
 from .meters import STAGES, Meters
 from .operators import OPERATORS, Operator
 from .release import Release
-from .request import Answers, Batch, Limits, columns, requests_for
+from .request import Answers, Batch, Limits, Request, batch_for, columns
 from .request_options import BY_NAME
 from .stores.feature_store import FeatureStore
 
@@ -66,15 +66,17 @@ class Plan:
                 )
             made |= {column.name for column in operator.outputs}
 
-    def recommend(self, user_ids: Sequence[str], **options: Any) -> Answers:
-        """The answers for raw user ids; ``options``: see ``request_options``.
+    def recommend(
+        self, users: Sequence[str] | Request | Sequence[Request], **options: Any
+    ) -> Answers:
+        """The answers for raw user ids, or for requests; ``options``: see ``request_options``.
 
         An option is one value for all users, or one for each; a list option is always one for each.
 
         Raises:
             RequestError: it cannot be answered; says what was expected and got.
         """
-        return self.answer([self.request(user_ids, **options)])[0]
+        return self.answer([self.request(users, **options)])[0]
 
     def score(self, user_ids: Sequence[str], item_ids: Sequence[str]) -> np.ndarray:
         """The served scores of pairs of raw ids, float32 [n]; -inf for an unknown item."""
@@ -98,9 +100,9 @@ class Plan:
             **{name: _stack([batch[name] for batch in batches], pad) for name, pad in pads.items()}
         )
 
-    def request(self, user_ids: Sequence[str], **options: Any) -> Batch:
+    def request(self, users: Sequence[str] | Request | Sequence[Request], **options: Any) -> Batch:
         """A checked batch of requests; arguments and errors as ``recommend``."""
-        return self.checked(requests_for(user_ids, **options))
+        return self.checked(batch_for(users, **options))
 
     def checked(self, batch: Batch) -> Batch:
         """The batch, if it can be answered.

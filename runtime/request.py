@@ -84,6 +84,20 @@ class Limits:
             raise RequestError(f"expected {option.name} {limits}, got {value}")
 
 
+def batch_for(users: Any, **options: Any) -> Batch:
+    """What was asked for: a ``Request``, several, or user ids with ``options`` as ``requests_for`` takes them.
+
+    Raises:
+        RequestError: options beside requests, or as ``requests_for``.
+    """
+    given = [users] if isinstance(users, Request) else list(users)
+    if not given or not isinstance(given[0], Request):
+        return requests_for(given, **options)
+    if options:
+        raise RequestError(f"expected what is asked in the requests, got the keywords {[*options]}")
+    return given
+
+
 def requests_for(user_ids: Sequence[str], **options: Any) -> list[Any]:
     """A request for each user; every option is None, one value for all, or a value for each.
 

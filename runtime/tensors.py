@@ -74,6 +74,22 @@ def outputs_of(answers: Answers) -> dict[str, np.ndarray]:
     }
 
 
+def answers_of(outputs: Mapping[str, np.ndarray]) -> Answers:
+    """What ``outputs_of`` was given, out of tensors whose strings are bytes objects."""
+    return Answers(
+        item_ids=_decoded(outputs["item_ids"]),
+        scores=outputs["scores"],
+        known_user=outputs["known_user"].reshape(-1),
+        degraded=outputs["degraded"].reshape(-1),
+        explanation=_decoded(outputs["explanation"]).reshape(-1),
+    )
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    texts = np.array([value.decode() for value in values.ravel()], dtype=object)
+    return texts.reshape(values.shape)
+
+
 def _array(option: Option, values: list[Any]) -> np.ndarray:
     if option.several:
         encoded = [[each.encode() for each in value] for value in values]

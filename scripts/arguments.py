@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from stages.log import LEVELS
 
 if TYPE_CHECKING:
-    from recipes.schema.recipe import Recipe
+    from shortlist import Recipe
 
 
 def add_recipe(parser: ArgumentParser) -> None:
@@ -38,12 +38,22 @@ def add_data_dir(parser: ArgumentParser) -> None:
     )
 
 
-def opened(arguments: Namespace) -> "tuple[Recipe, Artifacts]":
-    """The recipe that was named, and where its run's files lie."""
-    from recipes.load import load  # pydantic takes a while, and --help does not need it
+def add_logging(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("logging")
+    group.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default="info",
+        help="what goes to standard error (default: %(default)s)",
+    )
+    group.add_argument("--json-logs", action="store_true", help="a JSON object a line")
 
-    recipe = load(arguments.recipe)
-    return recipe, Artifacts.of(recipe.name)
+
+def opened(arguments: Namespace) -> "Recipe":
+    """The recipe that was named."""
+    from shortlist import Recipe
+
+    return Recipe(arguments.recipe)
 
 
 def named_values(pairs: list[str], expected: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from scripts.arguments import add_logging
 from stages.errors import ShortlistError
 
 #: By name: the folder of this one that holds its module, and a line of help. The module has
@@ -50,8 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser_for(given).parse_args(given)
     # nothing else will run in this process; not so where tests call it.
     arguments.own_process = argv is None
+    from scripts.console import logs
+
     try:
-        return arguments.run(arguments) or 0
+        with logs(arguments.log_level, arguments.json_logs):
+            return arguments.run(arguments) or 0
     except ShortlistError as error:
         print(f"shortlist: {error}", file=sys.stderr)
         return 1
@@ -83,6 +87,7 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
             module = importlib.import_module(f"scripts.{folder}.{name}")
             command.description = module.__doc__
             module.add_arguments(command)
+            add_logging(command)
             command.set_defaults(run=module.run)
     return parser
 

@@ -1,23 +1,83 @@
-"""How commands speak to a person: plain lines on standard output, as they come."""
+"""How commands speak to a person: results on standard output, what goes on meanwhile on standard error."""
 
+import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import ClassVar
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-_console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+from stages.log import ROOT
 
 
 def say(line: str) -> None:
-    """Print one line. Brackets in it are text and not mark-up."""
-    _console.print(line)
+    """Print one line of a result. Brackets in it are text and not mark-up."""
+    _console().print(line)
 
 
 def show(renderable: RenderableType) -> None:
     """Print a table, as wide as the terminal allows."""
-    _console.print(renderable, soft_wrap=False)
+    _console().print(renderable, soft_wrap=False)
+
+
+@contextmanager
+def logs(level: str, as_json: bool) -> Iterator[None]:
+    """While the block runs, what the stages log from ``level`` on goes to standard error.
+
+    With Rich on a terminal, as plain lines elsewhere; ``as_json``: an object a line, with the keys ``time``
+    (ISO 8601, UTC), ``level``, ``logger`` and ``message``.
+    """
+    handler = _handler(as_json)
+    root = logging.getLogger(ROOT)
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
+
+
+def _handler(as_json: bool) -> logging.Handler:
+    if as_json:
+        handler: logging.Handler = logging.StreamHandler()
+        handler.setFormatter(_Json())
+        return handler
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        return logging.StreamHandler()
+    return _OnTerminal(console)
+
+
+class _OnTerminal(logging.Handler):
+    """A line each, coloured from a warning on, beside bars that Rich draws."""
+
+    STYLES: ClassVar = {logging.WARNING: "yellow", logging.ERROR: "red"}
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.console.print(self.format(record), style=self.STYLES.get(record.levelno))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        content = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            content["exception"] = self.formatException(record.exc_info)
+        return json.dumps(content, ensure_ascii=False)
 
 
 class _RowsPerSecond(ProgressColumn):
@@ -30,6 +90,11 @@ class _RowsPerSecond(ProgressColumn):
 def rows_bar() -> Iterator[Callable[[int, int], None]]:
     """A bar of rows done out of all, and of rows a second, on a terminal; nothing elsewhere."""
     columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), _RowsPerSecond())
-    with Progress(*columns, console=_console, disable=not _console.is_terminal) as bar:
+    console = _console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("rows", total=None, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def _console(stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """What every source's tables must hold, said in terms of the file and the recipe."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -12,11 +11,12 @@ from runtime.did_you_mean import did_you_mean
 from sources.tables import RawTable, RawTables
 from stages.arrow_types import is_number, is_time
 from stages.errors import ShortlistError
+from stages.log import logger
 
-Say = Callable[[str], None]
+log = logger(__name__)
 
 
-def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
+def checked(tables: RawTables, recipe: Recipe) -> RawTables:
     """Return the tables with plain column types, or refuse them.
 
     Ids become int64 or string, dictionary-encoded and large types plain ones; nothing else changes.
@@ -50,10 +50,10 @@ def checked(tables: RawTables, recipe: Recipe, say: Say) -> RawTables:
         for name, feature in side.items():
             for column in feature.columns(name):
                 _check_feature(table, column, f"{key}.{name}", feature)
-                _tell_where_nothing_is_known(table, column, f"{key}.{name}", say)
+                _tell_where_nothing_is_known(table, column, f"{key}.{name}")
     for column, table in ((columns.user, users), (columns.item, items)):
         _check_once_each(table, column)
-        _compare_ids(interactions, table, column, say)
+        _compare_ids(interactions, table, column)
     return RawTables(interactions, users, items)
 
 
@@ -155,10 +155,10 @@ def _check_feature(table: RawTable, name: str, key: str, feature: FeatureKind) -
         raise _wrong_type(table, name, expected)
 
 
-def _tell_where_nothing_is_known(table: RawTable, name: str, key: str, say: Say) -> None:
+def _tell_where_nothing_is_known(table: RawTable, name: str, key: str) -> None:
     column = table.column(name)
     if pc.all(column.is_null(nan_is_null=_is_float(column.type))).as_py():
-        say(
+        log.info(
             f"column '{name}' of {table.origin} ({key}) holds no value at all: it tells the models "
             "nothing"
         )
@@ -175,7 +175,7 @@ def _check_once_each(table: RawTable, name: str) -> None:
         )
 
 
-def _compare_ids(interactions: RawTable, table: RawTable, name: str, say: Say) -> None:
+def _compare_ids(interactions: RawTable, table: RawTable, name: str) -> None:
     used, known = interactions.column(name), table.column(name)
     if used.type != known.type:
         raise ShortlistError(
@@ -185,7 +185,7 @@ def _compare_ids(interactions: RawTable, table: RawTable, name: str, say: Say) -
     distinct = pc.unique(used)
     absent = len(distinct) - (pc.sum(pc.is_in(distinct, value_set=pc.unique(known))).as_py() or 0)
     if absent:
-        say(
+        log.info(
             f"{absent} of {len(distinct)} {table.name} in the interactions are not in "
             f"{table.origin}: they have no features"
         )

@@ -15,6 +15,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from urllib3.exceptions import HTTPError
 
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 #: Seconds in which a server has to answer, and the longest pause in what it sends.
 ANSWER_WITHIN = 5.0
@@ -62,9 +65,7 @@ def answer(
     return response
 
 
-def download(
-    url: str, target: Path, verify: Callable[[Path], None], say: Callable[[str], None]
-) -> None:
+def download(url: str, target: Path, verify: Callable[[Path], None]) -> None:
     """Put the file at ``url`` into ``target``, which appears only when it is complete and right.
 
     What came before a break stays in ``<target>.part``, and the next attempt, in this run or a
@@ -84,7 +85,7 @@ def download(
         if target.exists():
             return
         resumed = file.tell() > 0
-        _fill(url, file, say)
+        _fill(url, file)
         try:
             verify(part)
         except ShortlistError:
@@ -92,18 +93,18 @@ def download(
             if not resumed:
                 part.unlink()
                 raise
-            say("what an earlier run left was not the beginning of this file: starting again")
-            _fill(url, file, say)
+            log.info("what an earlier run left was not the beginning of this file: starting again")
+            _fill(url, file)
             verify(part)
         os.fsync(file.fileno())
         os.replace(part, target)
 
 
-def _fill(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
+def _fill(url: str, file: BinaryIO) -> None:
     """Append to ``file`` what is missing of the file at ``url``."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _append(url, file, say)
+            _append(url, file)
             return
         except (requests.RequestException, HTTPError) as error:
             if attempt == _ATTEMPTS:
@@ -111,10 +112,10 @@ def _fill(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
                     f"the connection broke {_ATTEMPTS} times; the next run goes on at byte "
                     f"{file.tell():,}"
                 ) from error
-            say(f"the connection broke at byte {file.tell():,}: asking for the rest")
+            log.info(f"the connection broke at byte {file.tell():,}: asking for the rest")
 
 
-def _append(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
+def _append(url: str, file: BinaryIO) -> None:
     have = file.seek(0, os.SEEK_END)
     # Compressed on the way, a body would be longer or shorter than the headers say.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -125,7 +126,7 @@ def _append(url: str, file: BinaryIO, say: Callable[[str], None]) -> None:
             have = _emptied(file)
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
-        with _progress(url, have, total, say) as advance:
+        with _progress(url, have, total) as advance:
             # Not iter_content: it waits for whole chunks and loses the last one in a break.
             while chunk := response.raw.read1(_CHUNK):
                 file.write(chunk)
@@ -141,15 +142,13 @@ def _emptied(file: BinaryIO) -> int:
 
 
 @contextmanager
-def _progress(
-    url: str, have: int, total: int | None, say: Callable[[str], None]
-) -> Iterator[Callable[[int], None]]:
+def _progress(url: str, have: int, total: int | None) -> Iterator[Callable[[int], None]]:
     """Yield what is told the bytes that came: a bar on a terminal, one line elsewhere."""
     name = url.rsplit("/", 1)[-1]
     console = Console(stderr=True)
     if not console.is_terminal:
         size = f"{total / 1e6:.1f} MB" if total else "size unknown"
-        say(f"downloading {name} ({size}{f', from byte {have:,} on' if have else ''})")
+        log.info(f"downloading {name} ({size}{f', from byte {have:,} on' if have else ''})")
         yield lambda count: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

@@ -3,14 +3,15 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.schema.recipe import Recipe
 from stages.errors import ShortlistError
+from stages.log import logger
 
-Say = Callable[[str], None]
+log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def given_folder(data_dir: Path | None) -> Path | None:
     return data_dir or (Path(named) if named else None)
 
 
-def local(dataset: Dataset, data_dir: Path | None, say: Say) -> Files | None:
+def local(dataset: Dataset, data_dir: Path | None) -> Files | None:
     """The files in the given folder; None where ``SHORTLIST_DATA`` names a folder without them.
 
     Raises:
@@ -71,7 +72,7 @@ def local(dataset: Dataset, data_dir: Path | None, say: Say) -> Files | None:
     if data_dir is not None:
         raise ShortlistError(f"{missing} {dataset.by_hand}")
     # SHORTLIST_DATA may well be a folder of other data sets.
-    say(f"{missing} Looking elsewhere.")
+    log.info(f"{missing} Looking elsewhere.")
     return None
 
 

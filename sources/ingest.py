@@ -1,7 +1,6 @@
 """Bring a recipe's raw tables into its artifacts."""
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,9 +12,12 @@ from sources.tables import RawTable
 from stages.artifacts import Artifacts, Raw
 from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
+from stages.log import logger
 from stages.stamps import fingerprint, is_fresh, write_stamp
 
-#: Which module reads which kind: ``read(recipe, data_dir, say) -> RawTables`` and
+log = logger(__name__)
+
+#: Which module reads which kind: ``read(recipe, data_dir) -> RawTables`` and
 #: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
 MODULES = {
     "movielens-100k": "sources.datasets.movielens",
@@ -35,7 +37,6 @@ def ingest(
     recipe: Recipe,
     artifacts: Artifacts,
     data_dir: Path | None,
-    say: Callable[[str], None],
     *,
     force: bool = False,
 ) -> None:
@@ -46,7 +47,6 @@ def ingest(
 
     Args:
         data_dir: a folder with the data set's files, tried before anything is downloaded.
-        say: takes one line for a person to read.
 
     Raises:
         ShortlistError: the data cannot be had, or is not what the recipe says.
@@ -58,9 +58,9 @@ def ingest(
     raw = artifacts.raw
     written = (raw.interactions, raw.users, raw.items)
     if not force and is_fresh(raw.stamp, current) and all(path.exists() for path in written):
-        say(f"{raw.root} is up to date")
+        log.info(f"{raw.root} is up to date")
         return
-    read = checked(source.read(recipe, data_dir, say), recipe, say)
+    read = checked(source.read(recipe, data_dir), recipe)
     try:
         with atomic_directory(raw.root) as folder:
             new = Raw(folder)
@@ -75,7 +75,7 @@ def ingest(
             f"{raw.root} could not be written: {error}. What was there before is as it was. "
             f"{remedy}, or set SHORTLIST_ARTIFACTS to another place, and run it again."
         ) from error
-    say(
+    log.info(
         f"{read.interactions.table.num_rows:,} interactions, {read.users.table.num_rows:,} users, "
         f"{read.items.table.num_rows:,} items in {raw.root}"
     )

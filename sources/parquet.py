@@ -1,6 +1,5 @@
 """Source ``parquet``: three tables of a person's own, each a Parquet file or a folder of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ from sources.tables import RawTable, RawTables, TableName
 from stages.errors import ShortlistError
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """Open the recipe's three tables; those it does not name are the ids in the interactions.
 
     Raises:

@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stages.log import logger
 from stages.stamps import is_fresh, write_stamp
+
+log = logger(__name__)
 
 
 @contextmanager
@@ -13,7 +16,6 @@ def unfinished(
     folder: Path,
     made_from: str,
     work: str,
-    say: Callable[[str], None],
     goes_on_after: Callable[[Exception], bool] = lambda error: False,
 ) -> Iterator[Path]:
     """The folder of ``work`` that runs, with what an interrupted one of the same fingerprint left in it.
@@ -23,7 +25,7 @@ def unfinished(
     """
     stamp = folder / "stamp.json"
     if is_fresh(stamp, made_from):
-        say(f"going on with the {work} that was interrupted (delete {folder} to begin anew)")
+        log.info(f"going on with the {work} that was interrupted (delete {folder} to begin anew)")
     else:
         shutil.rmtree(folder, ignore_errors=True)
         write_stamp(stamp, made_from)

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +11,7 @@ from recipes.load import load
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.heard import heard
 
 # Whoever starts the tests in the background may ignore Ctrl-C, and commands that are tested would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,9 +39,15 @@ def movielens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifac
 
     recipe = load("movielens-100k")
     artifacts = Artifacts(tmp_path_factory.mktemp("movielens") / recipe.name)
-    said: list[str] = []
     try:
-        ingest(recipe, artifacts, None, said.append)
+        ingest(recipe, artifacts, None)
     except ShortlistError as error:
-        pytest.skip(f"MovieLens-100K cannot be reached from here: {error} {said}")
+        pytest.skip(f"MovieLens-100K cannot be reached from here: {error}")
     return recipe, artifacts
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the project logs during the test."""
+    with heard() as lines:
+        yield lines

@@ -12,6 +12,7 @@ from stages.atomic import atomic_directory
 from stages.columns import PLACE
 from stages.errors import ShortlistError
 from stages.locks import locked
+from stages.log import logger
 from stages.prerequisites import need
 from stages.resuming import unfinished
 from stages.stamps import fingerprint, is_fresh, write_stamp
@@ -20,8 +21,9 @@ from workflows.engines.choice import Engine, chosen_engine
 if TYPE_CHECKING:
     import polars as pl
 
-    from workflows.selection import Say
     from workflows.tables import Tables
+
+log = logger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -34,7 +36,6 @@ def prepare(
     engine: Engine | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-    say: "Say",
     progress: Progress = lambda done, total: None,
 ) -> None:
     """Read ``artifacts.raw``, write ``artifacts.prepared`` (``stages.artifacts`` names the files).
@@ -52,7 +53,7 @@ def prepare(
     with_engine = chosen_engine(engine, workers, scheduler)
     made_from = _fingerprint(recipe, artifacts)
     if not force and is_fresh(artifacts.prepared.stamp, made_from):
-        say(f"{artifacts.prepared.root} is up to date")
+        log.info(f"{artifacts.prepared.root} is up to date")
         return
 
     from workflows.engines.cluster import computing
@@ -66,9 +67,9 @@ def prepare(
             locked(artifacts.preparing_lock, command, lambda holder: _busy(artifacts, holder)),
             computing(workers, scheduler, gpu=with_engine == "cudf"),
             # a mean of another engine differs in its last bits: partitions of two do not mix
-            unfinished(preparing.root, made_from + with_engine, "preparation", say),
+            unfinished(preparing.root, made_from + with_engine, "preparation"),
         ):
-            _prepare(recipe, tables, preparing, with_engine, say, progress)
+            _prepare(recipe, tables, preparing, with_engine, progress)
             write_stamp(output.stamp, made_from)
             # first: a kill from here on must leave nothing that the next run takes for its own
             shutil.rmtree(preparing.written)
@@ -106,7 +107,6 @@ def _prepare(
     tables: "Tables",
     preparing: Preparing,
     engine: Engine,
-    say: "Say",
     progress: Progress,
 ) -> None:
     from workflows.compile_encoding import compile_encoding
@@ -128,11 +128,11 @@ def _prepare(
     prepared.root.mkdir(exist_ok=True)
     written = Written(preparing.written)
     if len(written):
-        say(f"partitions that are written already: {len(written)}")
-    rows = select(recipe, tables, say)
+        log.info(f"partitions that are written already: {len(written)}")
+    rows = select(recipe, tables)
     if recipe.vocabulary.drop_rare:
-        tables, rows = without_rare(recipe, tables, rows, say)
-    rows = with_parts(recipe, rows, say)
+        tables, rows = without_rare(recipe, tables, rows)
+    rows = with_parts(recipe, rows)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
     folders = [prepared.raw_interactions(part) for part in PARTS]
@@ -157,4 +157,4 @@ def _prepare(
     write_derived(graph, derived, prepared)
     compile_encoding(graph, derived, prepared.encoding)
     workflow.save(prepared.workflow)
-    say(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")
+    log.info(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")

@@ -4,8 +4,6 @@ Users and items are the numbers of their rows in the users and items tables from
 each, whatever the ids are, so that tens of millions of interactions fit in memory.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
 
@@ -13,18 +11,20 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS
 from stages.columns import PART, POSITIVE, TRAIN, VALID
 from stages.errors import ShortlistError
+from stages.log import logger
 from workflows.conditions import selected
 from workflows.splits import split_interactions
 from workflows.tables import Tables, id_rows
 
-Say = Callable[[str], None]
+log = logger(__name__)
+
 
 _ROW = "__row"
 #: Rows whose pairs are looked at in one go.
 _ROWS_AT_ONCE = 1 << 20
 
 
-def select(recipe: Recipe, tables: Tables, say: Say) -> pl.DataFrame:
+def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     """The interactions that count, in table order: the filter holds, each (user, item) pair once.
 
     Of several interactions of a pair the latest is kept; of equally late ones the table's last. With
@@ -52,13 +52,13 @@ def select(recipe: Recipe, tables: Tables, say: Say) -> pl.DataFrame:
     ).collect(engine="streaming")
     total = tables.interactions.select(pl.len()).collect().item()
     if condition is not None:
-        say(f"filter `{condition}` keeps {len(rows):,} of {total:,} interactions")
+        log.info(f"filter `{condition}` keeps {len(rows):,} of {total:,} interactions")
     if not len(rows):
         reason = "the interactions table is empty. Give it rows."
         if condition is not None and total:
             reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
         raise ShortlistError(f"0 of {total:,} interactions are left: {reason}")
-    return rows if interactions.repeats else _latest_of_each_pair(recipe, rows, say)
+    return rows if interactions.repeats else _latest_of_each_pair(recipe, rows)
 
 
 def _others(recipe: Recipe) -> list[str]:
@@ -70,13 +70,13 @@ def _time(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Datetime("ms"))
 
 
-def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame, say: Say) -> pl.DataFrame:
+def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     columns = recipe.columns
     kept = latest_rows(rows, columns.user, columns.item, columns.timestamp)
     repeated = len(rows) - len(kept)
     if not repeated:
         return rows
-    say(f"{repeated:,} repeated interactions of a user with an item: kept the latest")
+    log.info(f"{repeated:,} repeated interactions of a user with an item: kept the latest")
     return rows[kept]
 
 
@@ -98,9 +98,7 @@ def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None)
     return pl.concat(found).sort()
 
 
-def without_rare(
-    recipe: Recipe, tables: Tables, rows: pl.DataFrame, say: Say
-) -> tuple[Tables, pl.DataFrame]:
+def without_rare(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
     """The interactions whose user and whose item both occur often enough, and only their tables."""
     columns, vocabulary = recipe.columns, recipe.vocabulary
     kept = np.ones(len(rows), bool)
@@ -118,7 +116,7 @@ def without_rare(
     left = rows.filter(pl.Series(kept))
     users, left = _renumbered(left, columns.user)
     items, left = _renumbered(left, columns.item)
-    say(
+    log.info(
         f"without rare users and items: {len(left):,} of {len(rows):,} interactions, "
         f"{len(users):,} users, {len(items):,} items"
     )
@@ -133,17 +131,17 @@ def _renumbered(rows: pl.DataFrame, column: str) -> tuple[np.ndarray, pl.DataFra
     return np.flatnonzero(occurs), rows.with_columns(pl.Series(column, numbers[ids]))
 
 
-def with_parts(recipe: Recipe, rows: pl.DataFrame, say: Say) -> pl.DataFrame:
+def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     """The interactions with the column ``PART`` beside them, without that of a given split.
 
     Raises ``ShortlistError`` where a part, or its positives, would be empty.
     """
     parts = split_interactions(rows, recipe.columns, recipe.split)
     counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
-    say(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
+    log.info(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
     if (condition := recipe.interactions.positive) is not None:
         positive = rows[POSITIVE].to_numpy()
-        say(f"`{condition}` holds for {int(positive.sum()):,} of them: the positives")
+        log.info(f"`{condition}` holds for {int(positive.sum()):,} of them: the positives")
         _require_positives(condition, parts, positive)
     if (given := recipe.split.column) is not None and given not in _others(recipe):
         rows = rows.drop(given)

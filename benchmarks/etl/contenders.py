@@ -164,7 +164,6 @@ def _prepare(engine: str, workers: int = 1) -> Callable[[Path, Path], Callable[[
                 force=True,
                 engine=engine,  # type: ignore[arg-type]
                 workers=workers,
-                say=lambda line: print(line, file=sys.stderr),
             )
 
         return work

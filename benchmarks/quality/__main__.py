@@ -66,8 +66,8 @@ def main() -> int:
     arguments = parser.parse_args()
     recipe = load(arguments.recipe)
     artifacts = Artifacts.of(recipe.name)
-    ingest(recipe, artifacts, None, say)
-    prepare(recipe, artifacts, force=False, say=say)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
     data = PreparedData(artifacts.prepared)
     k = max(recipe.evaluation.k)
 
@@ -79,7 +79,7 @@ def main() -> int:
         found = [boosted_figures(_seeded(recipe, seed), data, k) for seed in arguments.seeds]
         spreads |= over_seeds(found)
     if arguments.baselines:
-        spreads |= over_all_seeds(data, arguments.seeds, k=k, names=arguments.baselines, say=say)
+        spreads |= over_all_seeds(data, arguments.seeds, k=k, names=arguments.baselines)
     _print(f"{recipe.name}, seeds {', '.join(map(str, arguments.seeds))}", spreads)
     if "ablation" not in arguments.without:
         _print("Without one part", _ablation(recipe, artifacts))

@@ -44,10 +44,8 @@ def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dic
     visible, test = data.interactions("train", "valid"), data.interactions("test")
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         logs = Logs(Path(folder))
-        first, epochs = first_retriever(recipe, data, train, valid, logs, {}, _silent)
-        parts = candidates_to_learn_from(
-            recipe, data, first, train, valid, visible, epochs, logs, _silent
-        )
+        first, epochs = first_retriever(recipe, data, train, valid, logs, {})
+        parts = candidates_to_learn_from(recipe, data, first, train, valid, visible, epochs, logs)
         final = final_retriever(recipe, data, visible, logs, epochs)
     retrieval = retrieval_of(recipe, data, final, visible)
     shown = all_of([each for part in parts for each in part])
@@ -91,7 +89,3 @@ def _item_rows(data: PreparedData, rows: CandidateRows) -> np.ndarray:
     row_of = np.zeros(int(codes.max()) + 1, np.int64)
     row_of[codes] = np.arange(len(codes))
     return row_of[rows.columns[data.item_id.name]]
-
-
-def _silent(line: str) -> None:
-    """The same lines as in the training of the funnel."""

@@ -26,7 +26,7 @@ def asked_through_triton(
     wanted = data.interactions("test").by_user(data.user_count)
     users = [row for row, items in enumerate(wanted) if len(items)]
     asked = [data.raw_user_ids[row] for row in users]
-    export(recipe, artifacts, force=False, say=lambda line: None)
+    export(recipe, artifacts, force=False)
     with running_server(artifacts, recipe.name) as server, Client(server.address.grpc) as client:
         parts = [
             client.recommend(asked[start : start + USERS_A_REQUEST], top_k=k).item_ids

@@ -94,7 +94,7 @@ def _size(stack: ExitStack, scratch: Path, items: int) -> Size:
     write_parts(artifacts, made_up(items, USERS))
     say("export")
     began = time.perf_counter()
-    release = export(recipe, artifacts, force=False, say=say)
+    release = export(recipe, artifacts, force=False)
     exported = time.perf_counter()
     server = stack.enter_context(running_server(artifacts, recipe.name))
     ready = time.perf_counter()

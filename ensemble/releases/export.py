@@ -1,7 +1,6 @@
 """Trained parts -> the next release in the model repository, and users in the feature store."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from ensemble.feature_store.choice import opened_store, store_of
@@ -19,11 +18,12 @@ from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
 from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 
-def export(
-    recipe: Recipe, artifacts: Artifacts, *, force: bool, say: Callable[[str], None]
-) -> Path:
+def export(recipe: Recipe, artifacts: Artifacts, *, force: bool) -> Path:
     """Write ``model_repository/recommender/<next version>/`` and return it.
 
     A latest release that was made of the same parts is kept, unless ``force``. Whatever goes wrong
@@ -35,22 +35,22 @@ def export(
             command changes the releases.
     """
     with release_lock(artifacts, f"shortlist export {recipe.given_as}"):
-        return _export(recipe, artifacts, force, say)
+        return _export(recipe, artifacts, force)
 
 
-def _export(recipe: Recipe, artifacts: Artifacts, force: bool, say: Callable[[str], None]) -> Path:
+def _export(recipe: Recipe, artifacts: Artifacts, force: bool) -> Path:
     inputs = release_inputs(recipe, artifacts)
     try:
         with opened_store(recipe, artifacts) as store:
             filled = fill_feature_store(recipe, artifacts, store)
             place = store_of(recipe, artifacts)
-            say(f"feature store {'filled' if filled else 'up to date'}: {place}")
+            log.info(f"feature store {'filled' if filled else 'up to date'}: {place}")
             source = _fingerprint(recipe, artifacts, inputs)
             latest = latest_release(artifacts)
             if latest is not None and not force and _made_of(latest, source):
-                say(f"release up to date: {latest}")
+                log.info(f"release up to date: {latest}")
                 return latest
-            return _new_release(recipe, artifacts, store, source, say)
+            return _new_release(recipe, artifacts, store, source)
     except OSError as error:
         raise ShortlistError(
             f"the release could not be written ({error}); earlier ones are as they were. "
@@ -63,7 +63,6 @@ def _new_release(
     artifacts: Artifacts,
     store: FeatureStore,
     source: str,
-    say: Callable[[str], None],
 ) -> Path:
     from ensemble.releases.build import assemble
 
@@ -76,7 +75,7 @@ def _new_release(
             record(artifacts, temporary, int(directory.name), "export")
     facts = manifest.read(directory)
     index = facts["index"]
-    say(
+    log.info(
         f"release {directory.name}: {facts['items']:,} items, {index['kind']} index "
         f"(recall {index['recall']:.4f} of exact search): {directory}"
     )

@@ -1,6 +1,5 @@
 """Another release is served: checked first, then loaded beside the old one; no request is lost."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,15 @@ from runtime.errors import ReleaseError
 from stages.artifacts import Artifacts
 from stages.atomic import remove_directory
 from stages.errors import ShortlistError
+from stages.log import logger
 
-Say = Callable[[str], None]
+log = logger(__name__)
+
 #: A user may do something between two answers; so often one that differs is asked for again.
 ATTEMPTS = 3
 
 
-def publish(
-    recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gate, say: Say
-) -> None:
+def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gate) -> None:
     """Serve release ``version``, by default the newest, from now on; remove the oldest releases.
 
     A server of this recipe that runs here is moved to the release; else the next one takes it.
@@ -42,12 +41,14 @@ def publish(
         facts = _verified(recipe, release)
         served = served_version(artifacts)
         if served not in (None, int(release.name)):
-            say(f"release {release.name}: {gate.compare(recipe, _facts(artifacts, served), facts)}")
-        _put_in_service(recipe, artifacts, release, "publish", say)
-        _remove_old(recipe, artifacts, say)
+            log.info(
+                f"release {release.name}: {gate.compare(recipe, _facts(artifacts, served), facts)}"
+            )
+        _put_in_service(recipe, artifacts, release, "publish")
+        _remove_old(recipe, artifacts)
 
 
-def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None, say: Say) -> None:
+def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None) -> None:
     """Serve release ``version`` again, by default the one before the served one.
 
     Its figures are not looked at; all else is as in ``publish``.
@@ -65,7 +66,7 @@ def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None, say: Say
             )
         release = _release(recipe, artifacts, target)
         _verified(recipe, release)
-        _put_in_service(recipe, artifacts, release, "rollback", say)
+        _put_in_service(recipe, artifacts, release, "rollback")
 
 
 def _release(recipe: Recipe, artifacts: Artifacts, version: int | None) -> Path:
@@ -99,7 +100,7 @@ def _facts(artifacts: Artifacts, version: int | None) -> dict[str, Any]:
     return {}
 
 
-def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By, say: Say) -> None:
+def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By) -> None:
     version, before = int(release.name), served_version(artifacts)
     address = None
     try:
@@ -107,7 +108,9 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By,
             opened_store(recipe, artifacts, read_only=True) as store,
             on_trial(release, store) as trial,
         ):
-            say(f"release {version}: every file is whole, and it answers {len(trial.users)} users")
+            log.info(
+                f"release {version}: every file is whole, and it answers {len(trial.users)} users"
+            )
             with undone_on_failure(artifacts):
                 record(artifacts, release, version, by)
                 address = read_address(artifacts)
@@ -123,12 +126,14 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By,
             ) from error
         raise
     if address is None:
-        say(
+        log.info(
             f"release {version} will be served by the next `shortlist serve {recipe.given_as}`: "
             "no server of this recipe runs here"
         )
     else:
-        say(f"release {version} is served at {address.grpc}; its answers are those it gives here")
+        log.info(
+            f"release {version} is served at {address.grpc}; its answers are those it gives here"
+        )
 
 
 def _compare_answers(address: Address, trial: Trial) -> None:
@@ -162,7 +167,7 @@ def _moved_back(address: Address, version: int | None) -> str:
     return f"The server serves release {now}: stop it and start it again."
 
 
-def _remove_old(recipe: Recipe, artifacts: Artifacts, say: Say) -> None:
+def _remove_old(recipe: Recipe, artifacts: Artifacts) -> None:
     """Keep the last releases, the served one and the one to go back to."""
     there, count = releases(artifacts), recipe.serving.keep_releases
     kept = {served_version(artifacts), served_before(artifacts)}
@@ -171,6 +176,6 @@ def _remove_old(recipe: Recipe, artifacts: Artifacts, say: Say) -> None:
             continue
         try:
             remove_directory(release)
-            say(f"release {release.name} is removed: the last {count} are kept")
+            log.info(f"release {release.name} is removed: the last {count} are kept")
         except OSError as error:
-            say(f"release {release.name} could not be removed: {error}")
+            log.info(f"release {release.name} could not be removed: {error}")

@@ -135,22 +135,38 @@ def release_to_serve(artifacts: Artifacts, recipe_name: str) -> Path:
     Raises:
         ShortlistError: there is no release, or the recorded one is gone.
     """
+    chosen, version = chosen_release(artifacts, recipe_name), served_version(artifacts)
+    if version == int(chosen.name):
+        return chosen
+    try:
+        with release_lock(artifacts, f"shortlist serve {recipe_name}"):
+            record(artifacts, chosen, int(chosen.name), "serve")
+        return chosen
+    except ReleasesBusyError:
+        # A server must come up though an export takes long: with the release it had before.
+        if version is None:
+            raise
+        return _recorded(artifacts, version, chosen, recipe_name)
+
+
+def chosen_release(artifacts: Artifacts, recipe_name: str) -> Path:
+    """The release that was published, or the newest where none was.
+
+    Raises:
+        ShortlistError: there is no release, or the published one is gone.
+    """
     latest, version = latest_release(artifacts), served_version(artifacts)
     if latest is None:
         raise ShortlistError(
             f"expected a release in {artifacts.model_repository}, found none. "
             f"`shortlist export {recipe_name}` makes one."
         )
-    if version is None or (version != int(latest.name) and not is_published(artifacts)):
-        try:
-            with release_lock(artifacts, f"shortlist serve {recipe_name}"):
-                record(artifacts, latest, int(latest.name), "serve")
-            return latest
-        except ReleasesBusyError:
-            # A server must come up though an export takes long: with the release it had before.
-            if version is None:
-                raise
-    assert version is not None
+    if version is None or not is_published(artifacts):
+        return latest
+    return _recorded(artifacts, version, latest, recipe_name)
+
+
+def _recorded(artifacts: Artifacts, version: int, latest: Path, recipe_name: str) -> Path:
     release = release_of(artifacts, version)
     if release is None:
         raise ShortlistError(

@@ -1,40 +1,20 @@
 """Ask a running server for recommendations, over gRPC or HTTP."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Literal, Self
 
 import numpy as np
 
+from ensemble.recommendations import Recommendations
 from ensemble.triton.config import MODEL_NAME
 from runtime.errors import RequestError
-from runtime.request import Batch, Request, requests_for
+from runtime.request import Request, batch_for
 from runtime.request_options import BY_NAME, OPTIONS, USER_ID
-from runtime.tensors import OUTPUTS, inputs_of
+from runtime.tensors import OUTPUTS, answers_of, inputs_of
 from stages.errors import ShortlistError
 
 Protocol = Literal["grpc", "http"]
-
-
-@dataclass(frozen=True)
-class Recommendations:
-    """What B users get, k items each at the most.
-
-    Where fewer than k items remain, the tail is the empty string and -inf. Scores descend, unless a
-    temperature or a diversity was asked for.
-    """
-
-    item_ids: np.ndarray  # object [B, k] (str)
-    scores: np.ndarray  # float32 [B, k]
-    known_user: np.ndarray  # bool [B]
-    #: bool [B]: the server could not reach its feature store, and answered as for an unknown user.
-    degraded: np.ndarray
-    #: For each user what ``operators.explain.Explain`` says, or None where nothing was asked.
-    explanations: list[dict[str, Any] | None]
-    #: The release that answered.
-    release: str
 
 
 class Client:
@@ -83,20 +63,11 @@ class Client:
             ShortlistError: no server answers, or the request is refused, here or by the server.
         """
         try:
-            answer = self._infer(inputs_of(_batch(users, options)), request_id)
+            answer = self._infer(inputs_of(batch_for(users, **options)), request_id)
         except RequestError as error:
             raise ShortlistError(str(error)) from error
         found = {name: answer.as_numpy(name) for name in OUTPUTS}
-        texts = np.array([each.decode() for each in found["item_ids"].ravel()], dtype=object)
-        stories = [each.decode() for each in found["explanation"].ravel()]
-        return Recommendations(
-            item_ids=texts.reshape(found["item_ids"].shape),
-            scores=found["scores"],
-            known_user=found["known_user"].reshape(-1),
-            degraded=found["degraded"].reshape(-1),
-            explanations=[json.loads(each) if each else None for each in stories],
-            release=self._release(answer),
-        )
+        return Recommendations.of(answers_of(found), self._release(answer))
 
     def close(self) -> None:
         self._client.close()
@@ -140,15 +111,6 @@ class Client:
             f"no server answers at {self.url} over {self.protocol} ({error}). "
             "`shortlist serve RECIPE` starts one."
         )
-
-
-def _batch(users: Any, options: dict[str, Any]) -> Batch:
-    given = [users] if isinstance(users, Request) else list(users)
-    if not given or not isinstance(given[0], Request):
-        return requests_for(given, **options)
-    if options:
-        raise RequestError(f"expected what is asked in the requests, got the keywords {[*options]}")
-    return given
 
 
 def _documented(text: str) -> str:

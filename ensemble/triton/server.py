@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +26,9 @@ from ensemble.triton.watch import dead_instances_replaced
 from stages.artifacts import Artifacts
 from stages.atomic import atomic_file
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
@@ -146,7 +149,6 @@ def running_triton(
 def serve(
     artifacts: Artifacts,
     recipe_name: str,
-    say: Callable[[str], None],
     *,
     host: str = LOOPBACK,
     http_port: int | None = None,
@@ -173,16 +175,16 @@ def serve(
             metrics_port=metrics_port,
             store=store,
         ) as server:
-            say(f"ready after {time.monotonic() - began:.1f} s")
-            say(f"release  {_served_and_newer(artifacts, recipe_name)}")
-            say(f"gRPC     {server.address.grpc}")
-            say(f"HTTP     http://{server.address.http}/v2/models/{MODEL_NAME}")
-            say(f"metrics  http://{server.address.metrics}/metrics")
-            say(f"log      {server.log}")
-            say("Ctrl-C stops it")
+            log.info(f"ready after {time.monotonic() - began:.1f} s")
+            log.info(f"release  {_served_and_newer(artifacts, recipe_name)}")
+            log.info(f"gRPC     {server.address.grpc}")
+            log.info(f"HTTP     http://{server.address.http}/v2/models/{MODEL_NAME}")
+            log.info(f"metrics  http://{server.address.metrics}/metrics")
+            log.info(f"log      {server.log}")
+            log.info("Ctrl-C stops it")
             server.wait()
     except KeyboardInterrupt:
-        say("stopped")
+        log.info("stopped")
     finally:
         signal.signal(signal.SIGTERM, previous)
 

@@ -47,10 +47,10 @@ def main() -> int:
     if arguments.split is not None and arguments.split != recipe.split.kind:
         recipe = on_another_split(recipe, arguments.split)
     artifacts = Artifacts.of(recipe.name)
-    ingest(recipe, artifacts, None, _say)
-    prepare(recipe, artifacts, force=False, say=_say)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
     data = PreparedData(artifacts.prepared)
-    spreads = over_all_seeds(data, arguments.seeds, names=arguments.baselines, say=_say)
+    spreads = over_all_seeds(data, arguments.seeds, names=arguments.baselines)
     title = (
         f"{recipe.name}: {recipe.split.kind} split, seeds {', '.join(map(str, arguments.seeds))}"
     )

@@ -1,6 +1,6 @@
 """All baselines on one split, in one table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from evaluation.uncertainty import Spread, over_seeds
 from metrics import ranking
 from models.prepared import Interactions, PreparedData
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 #: By the names that tables use, from the plainest on.
 BASELINES: dict[str, Baseline] = {
@@ -98,12 +101,11 @@ def over_all_seeds(
     *,
     k: int = 10,
     names: Sequence[str] = tuple(BASELINES),
-    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, dict[str, Spread]]:
     """Mean and spread of ``baseline_table`` over ``seeds``; what no seed changes is fitted once."""
     tables: list[dict[str, Figures]] = []
     for seed in seeds:
-        say(f"seed {seed}")
+        log.info(f"seed {seed}")
         changing = [name for name in names if not tables or BASELINES[name].seeded]
         found = baseline_table(data, k=k, seed=seed, names=changing)
         tables.append({name: found.get(name) or tables[0][name] for name in names})

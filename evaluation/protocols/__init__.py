@@ -1,11 +1,10 @@
 """Further protocols, such as those that published systems were measured with: one file each.
 
-A protocol's module has ``measure(recipe, artifacts, data, plan, say) -> list[Table]``; ``plan`` is the whole
+A protocol's module has ``measure(recipe, artifacts, data, plan) -> list[Table]``; ``plan`` is the whole
 funnel as it is served, its feature store filled with the training part.
 """
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.prepared import PreparedData
@@ -36,9 +35,8 @@ def measure(
     artifacts: Artifacts,
     data: PreparedData,
     plan: Plan,
-    say: Callable[[str], None],
 ) -> list[Table]:
     """The tables of the protocol called ``name``."""
     module = importlib.import_module(MODULES[name])
-    tables: list[Table] = module.measure(recipe, artifacts, data, plan, say)
+    tables: list[Table] = module.measure(recipe, artifacts, data, plan)
     return tables

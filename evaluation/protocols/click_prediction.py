@@ -3,8 +3,6 @@
 Over all pairs, whosever they are, as click-through models are measured.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from evaluation.protocols import Table
@@ -24,7 +22,6 @@ def measure(
     artifacts: Artifacts,
     data: PreparedData,
     plan: Plan,
-    say: Callable[[str], None],
 ) -> list[Table]:
     """AUC and log loss of the ranker as served, and log loss of always answering the share of positives.
 

@@ -4,8 +4,6 @@ Beside them two baselines: the mean label of the training part, and that mean wi
 each user and each item (Koren, "Factor in the neighbors", TKDD 2010, section 2.1).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from evaluation.protocols import Table
@@ -26,7 +24,6 @@ def measure(
     artifacts: Artifacts,
     data: PreparedData,
     plan: Plan,
-    say: Callable[[str], None],
 ) -> list[Table]:
     """RMSE, MAE, R squared and explained variance over the test part's interactions.
 

@@ -7,8 +7,6 @@ can put systems in another order (Krichene & Rendle, "On sampled metrics for ite
 stands beside.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from evaluation.protocols import Table
@@ -30,7 +28,6 @@ def measure(
     artifacts: Artifacts,
     data: PreparedData,
     plan: Plan,
-    say: Callable[[str], None],
 ) -> list[Table]:
     """Average recall@k of popularity, and of the scores of retrieval and funnel as served.
 

@@ -6,8 +6,6 @@ once without what the user has in the training part: with it, its own training i
 answer. Retrieval by exact search and by the approximate index stand side by side.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -20,6 +18,9 @@ from runtime.candidates.item_index import build_index, exact_search, search
 from runtime.plan import Plan
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"top-{k}" for k in KS)
@@ -32,7 +33,6 @@ def measure(
     artifacts: Artifacts,
     data: PreparedData,
     plan: Plan,
-    say: Callable[[str], None],
 ) -> list[Table]:
     """Top-k accuracy of popularity, retrieval and funnel; see the module.
 
@@ -67,7 +67,7 @@ def measure(
     index = build_index(embeddings, "approximate").faiss_index
     approximate = search(index, embeddings, queries, width)[0]
     found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
-    say(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
+    log.info(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
     funnel = plan.trace(asked, top_k=max(KS)).item_rows
 
     def accuracy(lists: np.ndarray) -> dict[str, float]:

@@ -2,16 +2,19 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from models.distributed.workers import VARIABLE, Worker, become, is_chief, several
 from stages.errors import ShortlistError
+from stages.log import logger, quiet
+
+log = logger(__name__)
 
 
 @contextmanager
-def joined(say: Callable[[str], None]) -> Iterator[None]:
+def joined() -> Iterator[None]:
     """While the block runs, be one of the workers that ``TF_CONFIG`` names.
 
     Waits for the others, at the start and at the end. Nothing of TensorFlow may have run before.
@@ -24,11 +27,12 @@ def joined(say: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     if rank == 0:
-        say(f"waiting for all {len(addresses)} workers: {', '.join(addresses)}")
+        log.info(f"waiting for all {len(addresses)} workers: {', '.join(addresses)}")
     strategy = _strategy(addresses, rank)
     become(Worker(rank, len(addresses), strategy))
     try:
-        yield
+        with nullcontext() if rank == 0 else quiet():  # the others do the same
+            yield
         _wait_for_all()
     except Exception as error:
         if not has_lost_another(error):

@@ -12,11 +12,14 @@ from models.item_models.arrays import candidate_arrays
 from models.prepared import PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.curves import draw_curves
-from models.training.fitting import Say
 from models.training.projector import write_projector
 from models.training.ranker_training import TrainedRanker
+from models.training.timing import timed
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Models
+from stages.log import logger
+
+log = logger(__name__)
 
 #: A recipe may do without one of them.
 Trained = tuple[TwoTower | None, TrainedRanker | None]
@@ -32,12 +35,24 @@ def write(
     models: Models,
     figures: dict[str, Any],
     titles: dict[str, str],
-    say: Say,
 ) -> None:
     """SavedModels, ONNX, item embeddings, ranker feature arrays and the training's figures.
 
     ``titles``: what to call items in pictures, by raw id.
     """
+    with timed(figures, "export"):
+        _write_models(recipe, data, trained, models, figures, titles)
+    models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_models(
+    recipe: Recipe,
+    data: PreparedData,
+    trained: Trained,
+    models: Models,
+    figures: dict[str, Any],
+    titles: dict[str, str],
+) -> None:
     retriever, ranker = trained
     # What a served user's history and the ranker features are made of.
     visible = data.interactions("train", "valid")
@@ -48,7 +63,7 @@ def write(
         parts.append(("candidate_tower", retriever.candidate_tower, data.items))
     if ranker is not None:
         parts.append(("ranker", ranker.model, ranker.sample))
-    say(f"exporting {', '.join(name.replace('_', ' ') for name, *_ in parts)} to ONNX")
+    log.info(f"exporting {', '.join(name.replace('_', ' ') for name, *_ in parts)} to ONNX")
     figures["onnx_max_difference"] = {}
     for name, model, rows in parts:
         sample = {column: values[:SAMPLE_ROWS] for column, values in rows.items()}
@@ -63,7 +78,6 @@ def write(
     for name, array in candidate_arrays(recipe, data, visible).items():
         np.save(models.candidate_arrays / name, array, allow_pickle=False)
     draw_curves(figures, models.learning_curves)
-    models.training.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_embeddings(embeddings: np.ndarray, models: Models) -> None:

@@ -19,8 +19,10 @@ from models.training.progress import Progress
 from models.training.random_state import reseed
 from shims.tensorflow_registry import gradients_released
 from stages.errors import ShortlistError
+from stages.log import logger
 
-Say = Callable[[str], None]
+log = logger(__name__)
+
 Measure = Callable[[], float]
 Watch = Callable[[int, float], None]
 
@@ -69,7 +71,7 @@ class FiniteLoss(tf.keras.callbacks.Callback):
 
 
 class Validation(tf.keras.callbacks.Callback):
-    """After each epoch: measure on the validation part, and say one line.
+    """After each epoch: measure on the validation part, and log one line.
 
     ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best. ``also``: further
     figures to write down. ``watch``: is told the epoch and the figure, and may stop it all by raising.
@@ -82,7 +84,6 @@ class Validation(tf.keras.callbacks.Callback):
         self,
         name: str,
         measure: Measure,
-        say: Say,
         label: str,
         best: Literal["max", "min"] = "max",
         also: Mapping[str, Measure] | None = None,
@@ -92,7 +93,6 @@ class Validation(tf.keras.callbacks.Callback):
         super().__init__()
         self.name = name
         self.measure = measure
-        self.say = say
         self.label = label
         self.best = best
         self.also = also or {}
@@ -127,7 +127,7 @@ class Validation(tf.keras.callbacks.Callback):
         logs.update(figures)
         self.history.append(figures)
         line = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
-        self.say(f"{self.label} epoch {epoch + 1}: {line}")
+        log.info(f"{self.label} epoch {epoch + 1}: {line}")
         if self.watch is not None:
             self.watch(epoch, figures[self.name])
 

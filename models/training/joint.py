@@ -22,13 +22,16 @@ from models.layers.towers import tower
 from models.prepared import Arrays, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.batches import Batches, read_columns
-from models.training.fitting import Logs, Say, Validation, fit
+from models.training.fitting import Logs, Validation, fit
 from models.training.optimizer import AdamW
 from models.training.ranker_training import scores
 from models.training.retriever_training import VALIDATION_K, validation_users
 from recipes.schema.recipe import Recipe
 from runtime.candidates.item_index import exact_search
 from stages.columns import POSITIVE
+from stages.log import logger
+
+log = logger(__name__)
 
 LABEL = "label"
 
@@ -102,7 +105,7 @@ class Joint(tf.keras.Model):
 
 
 def train_joint(
-    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]
 ) -> tuple[TwoTower, RatingHead]:
     """Train on ``train`` with early stopping on ``valid``; then on both, with the same learning rates.
 
@@ -110,7 +113,7 @@ def train_joint(
     """
     assert recipe.joint is not None
     joint = _untrained(recipe, data, ["train"])
-    validation = _validation(recipe, data, joint, say)
+    validation = _validation(recipe, data, joint)
     rates = _Rates()
     plateau = tf.keras.callbacks.ReduceLROnPlateau(
         validation.name, factor=0.5, patience=recipe.joint.plateau
@@ -125,7 +128,7 @@ def train_joint(
         further=[rates, plateau],
     )
     figures["joint"] = {"epochs": epochs, **validation.figures, "rates": rates.seen}
-    say(f"joint: once more on train and valid, {epochs} epochs")
+    log.info(f"joint: once more on train and valid, {epochs} epochs")
     joint = _untrained(recipe, data, ["train", "valid"])
     replayed = tf.keras.callbacks.LearningRateScheduler(lambda epoch: rates.seen[epoch])
     fit(
@@ -190,7 +193,7 @@ def _two_tower(joint: Joint) -> TwoTower:
     return TwoTower(joint, joint.rating.query_tower, joint.rating.candidate_tower)
 
 
-def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> Validation:
+def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
     """The weighted loss on ``valid``; beside it RMSE and recall."""
     assert recipe.joint is not None
     batches = _batches(recipe, data, ["valid"])
@@ -218,4 +221,4 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint, say: Say) -> V
 
     also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}
     every = recipe.joint.log_every
-    return Validation("validation_loss", loss, say, "joint", "min", also, every=every)
+    return Validation("validation_loss", loss, "joint", "min", also, every=every)

@@ -25,7 +25,7 @@ from models.training.candidate_rows import (
     candidate_rows,
     unknown_user_rows,
 )
-from models.training.fitting import Logs, Say
+from models.training.fitting import Logs
 from models.training.ranker_training import (
     UNKNOWN_EVERY,
     TrainedRanker,
@@ -33,13 +33,15 @@ from models.training.ranker_training import (
     on_interactions,
 )
 from models.training.retriever_training import final_retriever, first_retriever, fold_retriever
+from models.training.timing import timed
 from recipes.schema.recipe import Recipe
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 
-def train_all(
-    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
-) -> Trained:
+def train_all(recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]) -> Trained:
     """Train what the recipe asks for; ``figures`` are given what is to be known of the training.
 
     Raises:
@@ -59,8 +61,8 @@ def train_all(
         )
     figures["seed"] = (recipe.retriever if recipe.retrieves else recipe.ranker).seed
     if recipe.joint is not None:
-        return _jointly(recipe, data, visible, logs, figures, say)
-    return _separately(recipe, data, train, valid, visible, logs, figures, say)
+        return _jointly(recipe, data, visible, logs, figures)
+    return _separately(recipe, data, train, valid, visible, logs, figures)
 
 
 def _separately(
@@ -71,24 +73,28 @@ def _separately(
     visible: Interactions,
     logs: Logs,
     figures: dict[str, Any],
-    say: Say,
 ) -> Trained:
     retriever, ranker, epochs = None, None, 0
     if recipe.retrieves:
-        retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures, say)
+        with timed(figures, "retriever, with early stopping"):
+            retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures)
     if recipe.ranks:
         if recipe.ranker.target == "candidates":
             assert retriever is not None  # the recipe was checked
-            parts = candidates_to_learn_from(
-                recipe, data, retriever, train, valid, visible, epochs, logs, say
-            )
-            ranker = on_candidates(recipe, data, parts, logs, figures, say)
+            with timed(figures, "candidates"):
+                parts = candidates_to_learn_from(
+                    recipe, data, retriever, train, valid, visible, epochs, logs
+                )
+            with timed(figures, "ranker"):
+                ranker = on_candidates(recipe, data, parts, logs, figures)
         else:
             retriever = None  # its tables would lie in memory beside the ranker's
-            ranker = on_interactions(recipe, data, logs, figures, say)
+            with timed(figures, "ranker"):
+                ranker = on_interactions(recipe, data, logs, figures)
     if recipe.retrieves:
-        say(f"retriever: once more on train and valid, {epochs} epochs")
-        retriever = final_retriever(recipe, data, visible, logs, epochs)
+        log.info(f"retriever: once more on train and valid, {epochs} epochs")
+        with timed(figures, "retriever"):
+            retriever = final_retriever(recipe, data, visible, logs, epochs)
     return retriever, ranker
 
 
@@ -101,7 +107,6 @@ def candidates_to_learn_from(
     visible: Interactions,
     epochs: int,
     logs: Logs,
-    say: Say,
 ) -> list[tuple[CandidateRows, CandidateRows]]:
     """What a ranker of candidates learns from: of the valid part and of each further fold, the candidates
     of known users, and of some as if nobody knew them.
@@ -112,11 +117,11 @@ def candidates_to_learn_from(
     """
     parts = [_candidates(recipe, data, retriever, train, valid)]
     for fold in range(recipe.ranker.folds):
-        say(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
+        log.info(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
         kept, held = held_out(visible, recipe.split.valid, recipe.ranker.seed + fold)
         other = fold_retriever(recipe, data, kept, logs, epochs, fold)
         parts.append(_candidates(recipe, data, other, kept, held))
-    say(
+    log.info(
         f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
         f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
     )
@@ -165,11 +170,11 @@ def _jointly(
     visible: Interactions,
     logs: Logs,
     figures: dict[str, Any],
-    say: Say,
 ) -> Trained:
     from models.training.joint import train_joint
 
-    retriever, ranker = train_joint(recipe, data, logs, figures, say)
+    with timed(figures, "joint"):
+        retriever, ranker = train_joint(recipe, data, logs, figures)
     rows = min(data.user_count, data.item_count)
     users = data.queries(visible, np.arange(rows))
     items = {name: column[:rows] for name, column in data.items.items()}

@@ -16,12 +16,15 @@ from models.rankers.inputs_schema import ranker_schema
 from models.rankers.listwise import Lists, Listwise
 from models.training.batches import Batches, Pairs
 from models.training.candidate_rows import CandidateRows, all_of
-from models.training.fitting import Logs, Say, Validation, Watch, fit
+from models.training.fitting import Logs, Validation, Watch, fit
 from recipes.schema.rankers import Dlrm
 from recipes.schema.rankers import Trained as Ranker
 from recipes.schema.recipe import Recipe
 from runtime.candidates.ranker_features import RETRIEVAL_SCORE
 from runtime.candidates.z_scores import Z_SCORE
+from stages.log import logger
+
+log = logger(__name__)
 
 #: Share of the users with candidates that the ranker is validated on.
 VALIDATION_SHARE = 0.2
@@ -50,7 +53,6 @@ def on_candidates(
     parts: list[tuple[CandidateRows, CandidateRows]],
     logs: Logs,
     figures: dict[str, Any],
-    say: Say,
 ) -> TrainedRanker:
     """Train on the candidates of most users; stop early on those of the others.
 
@@ -82,9 +84,7 @@ def on_candidates(
         answers = scores(model, hidden_inputs)
         return _or_coin(auc_within_groups(answers, hidden.relevant, hidden.users))
 
-    validation = Validation(
-        "auc_within_users", within_users, say, "ranker", every=options.log_every
-    )
+    validation = Validation("auc_within_users", within_users, "ranker", every=options.log_every)
     _fit_early(model, batches, options, logs, validation, figures)
     if isinstance(model, Listwise):
         model.calibrate(hidden_inputs, hidden.relevant)
@@ -92,12 +92,12 @@ def on_candidates(
 
 
 def on_interactions(
-    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any], say: Say
+    recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]
 ) -> TrainedRanker:
     """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
     options = recipe.ranker
-    epochs = first_on_interactions(recipe, data, logs, figures, say)
-    say(f"ranker: once more on train and valid, {epochs} epochs")
+    epochs = first_on_interactions(recipe, data, logs, figures)
+    log.info(f"ranker: once more on train and valid, {epochs} epochs")
     tf.keras.utils.set_random_seed(options.seed)
     batches = _pairs(data, options, data.labelled("train", "valid"))
     model = _untrained(data, options, batches)
@@ -110,7 +110,6 @@ def first_on_interactions(
     data: PreparedData,
     logs: Logs,
     figures: dict[str, Any],
-    say: Say,
     watch: Watch | None = None,
 ) -> int:
     """Train on the interactions of ``train``, stop early on ``valid``; returns the best number of epochs.
@@ -128,7 +127,6 @@ def first_on_interactions(
     validation = Validation(
         name,
         lambda: measure(scores(model, hidden), wanted),
-        say,
         "ranker",
         best,
         watch=watch,

@@ -9,7 +9,7 @@ from metrics import ranking
 from models.prepared import Interactions, PreparedData
 from models.retrievers import head
 from models.retrievers.two_tower import TwoTower
-from models.training.fitting import Logs, Say, Validation, Watch, fit
+from models.training.fitting import Logs, Validation, Watch, fit
 from recipes.schema.recipe import Recipe
 from runtime.candidates.item_index import exact_search
 
@@ -26,7 +26,6 @@ def first_retriever(
     valid: Interactions,
     logs: Logs,
     figures: dict[str, Any],
-    say: Say,
     watch: Watch | None = None,
 ) -> tuple[TwoTower, int]:
     """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs.
@@ -49,7 +48,6 @@ def first_retriever(
     validation = Validation(
         f"recall_at_{VALIDATION_K}",
         recall,
-        say,
         "retriever",
         watch=watch,
         every=recipe.retriever.log_every,

@@ -46,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
@@ -69,8 +69,8 @@ def run(arguments: Namespace) -> None:
                 say(f"{done:,} users")
 
         total = recommend_all(
-            recipe,
-            artifacts,
+            recipe.settings,
+            recipe.artifacts,
             arguments.users,
             arguments.out,
             arguments.top,

@@ -58,16 +58,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-    from ensemble.feature_store.choice import opened_store
-
-    with opened_store(recipe, artifacts, read_only=arguments.action == "get") as store:
+    recipe = opened(arguments)
+    with recipe.feature_store(read_only=arguments.action == "get") as store:
         if arguments.action == "load":
-            _load(arguments, recipe, artifacts, store)
+            _load(arguments, recipe.settings, recipe.artifacts, store)
         elif arguments.action == "get":
             _show(arguments, store)
         else:
-            _set(arguments, recipe, store)
+            _set(arguments, recipe.settings, store)
 
 
 def _load(

@@ -23,8 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-    from ensemble.feature_store.choice import opened_store
+    recipe = opened(arguments)
     from ensemble.releases.repository import latest_release
     from runtime.candidates.catalogue import Catalogue
     from scripts.console import say
@@ -33,13 +32,13 @@ def run(arguments: Namespace) -> None:
     twice = sorted(set(arguments.off) & set(arguments.on))
     if twice:
         raise ShortlistError(f"expected an item after --off or --on; got {twice[0]} after both.")
-    with opened_store(recipe, artifacts, read_only=not changed) as store:
+    with recipe.feature_store(read_only=not changed) as store:
         if changed:
-            release = latest_release(artifacts)
+            release = latest_release(recipe.artifacts)
             if release is None:
                 raise ShortlistError(
                     f"There is no release whose items could be switched. Run: shortlist export "
-                    f"{recipe.given_as}"
+                    f"{arguments.recipe}"
                 )
             # What is off may have left the catalogue since.
             known = store.switched_off()

@@ -38,11 +38,9 @@ def add_release(parser: ArgumentParser, default: str) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-
-    from ensemble.releases.gate import Gate
-    from ensemble.releases.publish import publish
-    from scripts.console import say
-
-    gate = Gate(arguments.margin, arguments.metric, arguments.force)
-    publish(recipe, artifacts, arguments.release, gate, say)
+    opened(arguments).publish(
+        arguments.release,
+        margin=arguments.margin,
+        metric=arguments.metric,
+        force=arguments.force,
+    )

@@ -12,13 +12,14 @@ Examples:
 
 import json
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.request_options import OPTIONS, USER_ID, Option
 from scripts.arguments import add_recipe, named_values, number, opened, whole_number
-from sources.titles import titles
-from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+
+if TYPE_CHECKING:
+    from shortlist import Recipe
 
 #: What an explanation tells of an answer, beside its rank and score.
 FACTS = ("retrieval_rank", "retrieval_score", "ranker_rank", "ranker_score")
@@ -70,16 +71,16 @@ def _asked(arguments: Namespace, users: list[str]) -> dict[str, Any]:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
     from ensemble.triton.client import Client
 
     if not arguments.user_id and not arguments.similar_to:
         raise ShortlistError("expected --user ID, or --similar-to ID of an item; got neither.")
     users = arguments.user_id or [""]
-    url = arguments.url or _running(artifacts, arguments.recipe, arguments.protocol)
+    url = arguments.url or _running(recipe, arguments.protocol)
     with Client(url, arguments.protocol) as client:
         answer = client.recommend(users, **_asked(arguments, users))
-    title_of = titles(recipe, artifacts)
+    title_of = recipe.titles()
     rows = zip(
         users,
         answer.known_user.tolist(),
@@ -110,14 +111,12 @@ def run(arguments: Namespace) -> None:
         _print_tables(answers)
 
 
-def _running(artifacts: Artifacts, recipe: str, protocol: str) -> str:
-    from ensemble.triton.server import read_address
-
-    address = read_address(artifacts)
+def _running(recipe: "Recipe", protocol: str) -> str:
+    address = recipe.server()
     if address is None:
         raise ShortlistError(
             f"No server of this recipe runs here. Start one in another terminal with: "
-            f"shortlist serve {recipe} (or name one elsewhere with --url)."
+            f"shortlist serve {recipe.settings.given_as} (or name one elsewhere with --url)."
         )
     return address.grpc if protocol == "grpc" else address.http
 

@@ -39,15 +39,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
     given = (arguments.user is not None, arguments.item is not None, arguments.file is not None)
     if given not in ((True, True, False), (False, False, True)):
         raise ShortlistError("expected --user ID and --item ID, or --file FILE.")
-    from ensemble.feature_store.choice import opened_store
     from runtime.stores.feature_store import Event
     from scripts.console import say
 
-    with opened_store(recipe, artifacts) as store:
+    with recipe.feature_store() as store:
         if arguments.file is not None:
             _record_file(arguments.file, store)
             return

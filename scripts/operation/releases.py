@@ -25,11 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-
-    from ensemble.releases.listing import list_releases
-
-    listed = list_releases(recipe, artifacts, check=arguments.check)
+    listed = opened(arguments).releases(check=arguments.check)
     if arguments.json:
         print(json.dumps([asdict(each) for each in listed], ensure_ascii=False, indent=2))
     else:

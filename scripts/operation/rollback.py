@@ -19,9 +19,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-
-    from ensemble.releases.publish import rollback
-    from scripts.console import say
-
-    rollback(recipe, artifacts, arguments.release, say)
+    opened(arguments).rollback(arguments.release)

@@ -26,19 +26,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
 
     from ensemble.feature_store.choice import store_of
     from ensemble.triton.server import serve
-    from scripts.console import say
 
     serve(
-        artifacts,
+        recipe.artifacts,
         arguments.recipe,
-        say,
         host=arguments.host,
         http_port=arguments.http_port,
         grpc_port=arguments.grpc_port,
         metrics_port=arguments.metrics_port,
-        store=store_of(recipe, artifacts),
+        store=store_of(recipe.settings, recipe.artifacts),
     )

@@ -17,12 +17,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    report = opened(arguments).evaluate(force=arguments.force)
 
-    from ensemble.in_process import served_in_process
-    from evaluation.evaluate import evaluate
-    from evaluation.report import read_report, tables
-    from scripts.console import say, show
+    from evaluation.report import tables
+    from scripts.console import show
 
-    evaluate(recipe, artifacts, served_in_process, force=arguments.force, say=say)
-    show(tables(read_report(artifacts.report)))
+    show(tables(report))

@@ -18,9 +18,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
-
-    from ensemble.releases.export import export
-    from scripts.console import say
-
-    export(recipe, artifacts, force=arguments.force, say=say)
+    opened(arguments).export(force=arguments.force)

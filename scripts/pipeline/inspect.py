@@ -19,19 +19,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
+    found = recipe.inspect(data_dir=arguments.data_dir)
+
     from scripts.console import say, show
-    from sources.ingest import ingest
-
-    ingest(recipe, artifacts, arguments.data_dir, say)
-
     from stages.errors import ShortlistError
-    from workflows.inspection.inspect import inspect
     from workflows.inspection.tables import tables
 
-    found = inspect(recipe, artifacts)
     show(tables(found))
-    say(f"the same with pictures: {artifacts.inspection}")
+    say(f"the same with pictures: {recipe.artifacts.inspection}")
     if found.refusals:
         reasons = "\n".join(f"  - {reason}" for reason in found.refusals)
         raise ShortlistError(f"these data would train to nonsense:\n{reasons}")

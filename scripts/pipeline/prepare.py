@@ -43,23 +43,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     if arguments.own_process:
         import shims.without_tensorflow  # noqa: F401  seconds of importing less
-    recipe, artifacts = opened(arguments)
-    from scripts.console import say
-    from sources.ingest import ingest
-
-    ingest(recipe, artifacts, arguments.data_dir, say, force=arguments.force)
-
     from scripts.console import rows_bar
-    from workflows.prepare import prepare
 
     with rows_bar() as progress:
-        prepare(
-            recipe,
-            artifacts,
+        opened(arguments).prepare(
+            data_dir=arguments.data_dir,
             force=arguments.force,
             engine=arguments.engine,
             workers=arguments.workers,
             scheduler=arguments.scheduler,
-            say=say,
             progress=progress,
         )

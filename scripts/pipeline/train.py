@@ -36,17 +36,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    recipe, artifacts = opened(arguments)
+    recipe = opened(arguments)
     if arguments.workers > 1:
         from models.distributed.worker_processes import run_workers
 
-        options = {"--force": arguments.force, "--warm-start": arguments.warm_start}
+        options = {
+            "--force": arguments.force,
+            "--warm-start": arguments.warm_start,
+            "--json-logs": arguments.json_logs,
+        }
         given = [option for option, on in options.items() if on]
+        given += ["--log-level", arguments.log_level]
         command = [sys.executable, "-m", "scripts.cli", "train", arguments.recipe, *given]
         return run_workers(command, arguments.workers)
-
-    from models.train import train
-    from scripts.console import say
-
-    train(recipe, artifacts, force=arguments.force, say=say, warm_start=arguments.warm_start)
+    recipe.train(force=arguments.force, warm_start=arguments.warm_start)
     return 0

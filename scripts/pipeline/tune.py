@@ -23,9 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    recipe, artifacts = opened(arguments)
+    best = opened(arguments).tune(arguments.trials)
 
-    from models.tune import as_toml, tune
-    from scripts.console import say
+    from models.tune import as_toml
 
-    print(as_toml(tune(recipe, artifacts, arguments.trials, say)))
+    print(as_toml(best))

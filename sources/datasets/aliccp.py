@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from recipes.schema.recipe import Recipe
 from sources.files import given_folder
 from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 ADDRESS = "https://tianchi.aliyun.com/dataset/408"
 #: Columns and the numbers that the official files know them by.
@@ -58,7 +61,7 @@ _HINT = (
 )
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables.
 
     Raises:
@@ -67,9 +70,11 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     folder = _folder(data_dir)
     if folder is None:
         rows = recipe.source.rows
-        say(f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)")
+        log.info(
+            f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)"
+        )
         return _tables(_synthetic(rows, recipe.source.catalogue), f"{rows:,} synthetic rows")
-    say(f"reading Ali-CCP of {folder}")
+    log.info(f"reading Ali-CCP of {folder}")
     official = any(folder.rglob("sample_skeleton_train.csv"))
     found = _official(folder) if official else _parquet(folder)
     return _tables(pa.concat_tables(found), str(folder))

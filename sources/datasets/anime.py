@@ -16,7 +16,6 @@ rated all that they watched have none.
 """
 
 import html
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,9 @@ from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables, TableName
 from sources.text_table import read_table
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 RATINGS, INFO, HISTORY = "anime_ratings.dat", "anime_info.dat", "anime_history.dat"
 ADDRESS = "https://github.com/caserec/Datasets-for-Recommender-Systems"
@@ -69,16 +71,16 @@ _SCHEMAS: dict[TableName, pa.Schema] = {
 }
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables.
 
     Raises:
         ShortlistError: the files are not there, are damaged or lack a column.
     """
-    files = local(DATASET, data_dir, say)
+    files = local(DATASET, data_dir)
     if files is None:
         raise ShortlistError(f"There is no download of {DATASET.title}. {DATASET.by_hand}")
-    say(f"reading {DATASET.title} of {files.origin}")
+    log.info(f"reading {DATASET.title} of {files.origin}")
     number, text = pa.int64(), pa.string()
     pair = {"User_ID": number, "Anime_ID": number}
     names = {"anime_ids": number, "name": text, "genre": text, "type": text}

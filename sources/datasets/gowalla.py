@@ -13,7 +13,6 @@ Tables:
 
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,9 @@ from sources.files import Dataset, Files, local
 from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 TRAIN, TEST, GRAPH = "train.txt", "test.txt", "s_adj_mat.npz"
 URL = "https://github.com/gusye1234/LightGCN-PyTorch/tree/master/data/gowalla"
@@ -40,16 +42,16 @@ DATASET = Dataset(
 )
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables: the training part, then the test part.
 
     Raises:
         ShortlistError: the files cannot be had, or are damaged.
     """
-    files = local(DATASET, data_dir, say)
+    files = local(DATASET, data_dir)
     if files is None:
         raise ShortlistError(f"{DATASET.title} is not here. {DATASET.by_hand}")
-    say(f"reading {DATASET.title} of {files.origin}")
+    log.info(f"reading {DATASET.title} of {files.origin}")
     test = _lists(files, TEST)
     training = _lists(files, TRAIN) if TRAIN in files.content else _graph(files, test)
     users, items = np.concatenate([training, test]).T

@@ -12,7 +12,6 @@ Tables:
 as they are would hear the few most devoted listeners alone.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +25,9 @@ from sources.tables import RawTable, RawTables
 from sources.text_table import read_table
 from stages.artifacts import downloads
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 URL = "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip"
 DATASET = Dataset(
@@ -40,14 +42,14 @@ DATASET = Dataset(
 )
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables.
 
     Raises:
         ShortlistError: the files cannot be had, are damaged or lack a column.
     """
-    files = local(DATASET, data_dir, say) or _downloaded(say)
-    say(f"reading {DATASET.title} (GroupLens; for non-commercial use) of {files.origin}")
+    files = local(DATASET, data_dir) or _downloaded()
+    log.info(f"reading {DATASET.title} (GroupLens; for non-commercial use) of {files.origin}")
     number, text = pa.int64(), pa.string()
     listens = read_table(
         DATASET,
@@ -74,12 +76,12 @@ def play_weight(plays: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(1.0, pc.ln(pc.cast(pc.max_element_wise(plays, 1), pa.float64())))
 
 
-def _downloaded(say: Callable[[str], None]) -> Files:
+def _downloaded() -> Files:
     archive = downloads() / DATASET.archives[0]
     if not archive.exists():
-        say(f"asking {URL}")
+        log.info(f"asking {URL}")
         try:
-            download(URL, archive, _holds_the_data, say)
+            download(URL, archive, _holds_the_data)
         except UnreachableError as error:
             raise ShortlistError(
                 f"{DATASET.title} could not be downloaded: {error}. {DATASET.by_hand}"

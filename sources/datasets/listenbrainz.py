@@ -21,7 +21,7 @@ import json
 import lzma
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +31,9 @@ from recipes.schema.recipe import Recipe
 from sources.datasets.lastfm import play_weight
 from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 ADDRESS = "https://data.metabrainz.org/pub/musicbrainz/listenbrainz"
 #: What is read of a folder, and of an archive.
@@ -41,7 +44,7 @@ _EXPECTED = (
 )
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables.
 
     Raises:
@@ -49,7 +52,7 @@ def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> R
     """
     assert recipe.source.interactions is not None  # the recipe was checked
     path = Path(recipe.source.interactions)
-    say(f"reading listens of {path}")
+    log.info(f"reading listens of {path}")
     pairs: dict[tuple[str, str], list[int]] = {}  # plays, and the time of the last
     songs: dict[str, tuple[str, str]] = {}
     for user, artist, track, time in _listens(path):

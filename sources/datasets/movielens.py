@@ -12,7 +12,6 @@ Interactions keep the order of ``u.data``. With ``titles_as_items`` the title ta
 
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +23,9 @@ from sources.files import Files
 from sources.files import inputs as inputs
 from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 _YEAR = re.compile(r"(?P<name>.*?) *\((?P<year>\d{4})\)(?: \(V\))?")
 #: An article at the end of a title, or of a title in parentheses: "Empire Strikes Back, The".
@@ -33,15 +35,17 @@ _ARTICLE = re.compile(
 )
 
 
-def read(recipe: Recipe, data_dir: Path | None, say: Callable[[str], None]) -> RawTables:
+def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
     """The three tables.
 
     Raises:
         ShortlistError: the files cannot be had (see ``find``), or those beside the ratings are
             damaged.
     """
-    files = find(data_dir, say)
-    say(f"reading MovieLens-100K (GroupLens; for research, not to be passed on) of {files.origin}")
+    files = find(data_dir)
+    log.info(
+        f"reading MovieLens-100K (GroupLens; for research, not to be passed on) of {files.origin}"
+    )
     try:
         read = tables(files)
         return titles_as_items(read) if recipe.source.titles_as_items else read

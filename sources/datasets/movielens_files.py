@@ -6,7 +6,6 @@ is fetched by whoever uses it and is no part of this project.
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -14,6 +13,9 @@ from sources.download import UnreachableError, answer, download
 from sources.files import Dataset, Files, in_archive, local
 from stages.artifacts import downloads
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
@@ -39,7 +41,7 @@ DATASET = Dataset(
 )
 
 
-def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
+def find(data_dir: Path | None) -> Files:
     """The files, GroupLens' or RecBole's, from the first place that has them.
 
     A place that does not answer is passed over.
@@ -48,7 +50,7 @@ def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
         ShortlistError: ``data_dir`` does not hold them, no place has them, or the ratings are not
             MovieLens-100K's.
     """
-    local = _local(data_dir, say)
+    local = _local(data_dir)
     if local is not None:
         return local
     for archive in _archives():
@@ -56,10 +58,10 @@ def find(data_dir: Path | None, say: Callable[[str], None]) -> Files:
             return _in_archive(archive)
     for archive, fetch in zip(_archives(), (_fetch_zip, _fetch_wheel), strict=True):
         try:
-            fetch(archive, say)
+            fetch(archive)
             return _in_archive(archive)
         except ShortlistError as error:
-            say(f"{archive.name} is passed over: {error}")
+            log.info(f"{archive.name} is passed over: {error}")
     raise ShortlistError(f"MovieLens-100K could not be downloaded from anywhere. {_BY_HAND}")
 
 
@@ -68,8 +70,8 @@ def _archives() -> tuple[Path, Path]:
     return downloads() / "ml-100k.zip", downloads() / WHEEL
 
 
-def _local(data_dir: Path | None, say: Callable[[str], None]) -> Files | None:
-    files = local(DATASET, data_dir, say)
+def _local(data_dir: Path | None) -> Files | None:
+    files = local(DATASET, data_dir)
     return None if files is None else _verified(files)
 
 
@@ -95,19 +97,19 @@ def _verified(files: Files) -> Files:
     return files
 
 
-def _fetch_zip(target: Path, say: Callable[[str], None]) -> None:
-    say(f"asking {ZIP_URL}")
-    download(ZIP_URL, target, _holds_the_data, say)
+def _fetch_zip(target: Path) -> None:
+    log.info(f"asking {ZIP_URL}")
+    download(ZIP_URL, target, _holds_the_data)
 
 
 def _holds_the_data(path: Path) -> None:
     _in_archive(path)
 
 
-def _fetch_wheel(target: Path, say: Callable[[str], None]) -> None:
+def _fetch_wheel(target: Path) -> None:
     """The wheel is read as an archive; its package is neither installed nor imported."""
-    say(f"asking {_index()} for {WHEEL}")
-    download(_wheel_url(), target, _is_the_wheel, say)
+    log.info(f"asking {_index()} for {WHEEL}")
+    download(_wheel_url(), target, _is_the_wheel)
 
 
 def _index() -> str:
@@ -138,7 +140,7 @@ def reachable() -> str:
     Raises:
         ShortlistError: nowhere.
     """
-    local = _local(None, lambda line: None)
+    local = _local(None)
     if local is not None:
         return local.origin
     for archive in _archives():

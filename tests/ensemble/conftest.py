@@ -27,7 +27,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 @pytest.fixture(scope="session")
 def release(artifacts: Artifacts) -> Path:
     """Its exported release."""
-    return export(RECIPE, artifacts, force=False, say=lambda _: None)
+    return export(RECIPE, artifacts, force=False)
 
 
 @pytest.fixture(scope="session")

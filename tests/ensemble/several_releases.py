@@ -12,6 +12,7 @@ from ensemble.releases.repository import releases
 from runtime import manifest
 from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE, write_artifacts
+from tests.heard import heard
 
 
 def export_another(artifacts: Artifacts, seed: int, ndcg: float | None = None) -> Path:
@@ -24,7 +25,7 @@ def export_another(artifacts: Artifacts, seed: int, ndcg: float | None = None) -
         drawn = write_artifacts(Path(folder) / "made-up", seed)
         shutil.rmtree(artifacts.models.root, ignore_errors=True)
         shutil.copytree(drawn.models.root, artifacts.models.root)
-    return export(RECIPE, artifacts, force=True, say=lambda _: None)
+    return export(RECIPE, artifacts, force=True)
 
 
 def write_three_releases(root: Path) -> Artifacts:
@@ -61,15 +62,15 @@ def published(
     artifacts: Artifacts, version: int | None = None, gate: Gate | None = None, **serving: int
 ) -> list[str]:
     """Publish, whatever the figures; returns what was said. ``serving``: settings of the recipe."""
-    said: list[str] = []
     recipe = RECIPE.model_copy(update={"serving": RECIPE.serving.model_copy(update=serving)})
-    publish(recipe, artifacts, version, gate or Gate(force=True), said.append)
+    with heard() as said:
+        publish(recipe, artifacts, version, gate or Gate(force=True))
     return said
 
 
 def rolled_back(artifacts: Artifacts, version: int | None = None) -> None:
     """Roll back, and say nothing."""
-    rollback(RECIPE, artifacts, version, lambda _: None)
+    rollback(RECIPE, artifacts, version)
 
 
 def temporary_files(artifacts: Artifacts) -> list[Path]:

@@ -148,7 +148,7 @@ def test_only_the_same_question_goes_on(
         lambda: asked.update(top=3),
         lambda: users.write_text("1\n2\n"),
         refill_store,
-        lambda: export(RECIPE, made, force=True, say=print),
+        lambda: export(RECIPE, made, force=True),
         lambda: monkeypatch.setattr(batch, "CHUNK", 30),
     ):
         change()

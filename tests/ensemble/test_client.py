@@ -7,7 +7,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from ensemble.triton.client import Client, Protocol, Recommendations
+from ensemble.recommendations import Recommendations
+from ensemble.triton.client import Client, Protocol
 from ensemble.triton.ports import reserved_ports
 from ensemble.triton.server import Server
 from runtime.plan import Plan

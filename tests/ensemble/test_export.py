@@ -25,6 +25,7 @@ from stages.artifacts import Artifacts
 from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import ITEMS, RECIPE
+from tests.heard import heard
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
 
 
 def _export(artifacts: Artifacts, force: bool = False) -> tuple[Path, list[str]]:
-    said: list[str] = []
-    return export(RECIPE, artifacts, force=force, say=said.append), said
+    with heard() as said:
+        return export(RECIPE, artifacts, force=force), said
 
 
 def contents(artifacts: Artifacts) -> dict[str, bytes]:
@@ -258,7 +259,7 @@ from ensemble.releases.export import export
 from stages.artifacts import Artifacts
 from tests.ensemble.synthetic import RECIPE
 ensemble.releases.build.manifest.seal = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-export(RECIPE, Artifacts(Path({str(copied.root)!r})), force=True, say=print)
+export(RECIPE, Artifacts(Path({str(copied.root)!r})), force=True)
 """
     root = Path(export_module.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root)}

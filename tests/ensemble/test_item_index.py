@@ -80,7 +80,7 @@ def test_an_approximate_release_serves_and_says_how_good_it_is(tmp_path: Path) -
         update={"serving": RECIPE.serving.model_copy(update={"index": "approximate"})}
     )
     artifacts = write_artifacts(tmp_path / "made-up")
-    release = export(recipe, artifacts, force=False, say=lambda _: None)
+    release = export(recipe, artifacts, force=False)
     index = manifest.read(release)["index"]
     assert index["kind"] == "approximate"
     assert 0.9 <= index["recall"] <= 1.0

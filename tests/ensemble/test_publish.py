@@ -169,11 +169,13 @@ def test_ready_means_that_the_release_answers(three: Artifacts) -> None:
     with reserved_ports("127.0.0.1") as ports:
         port = ports.http
     code = f"""
+import logging, sys
 from pathlib import Path
 from ensemble.triton.server import serve
 from stages.artifacts import Artifacts
+logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
 artifacts = Artifacts(Path({str(three.root)!r}))
-serve(artifacts, "made-up", lambda line: print(line, flush=True), http_port={port})
+serve(artifacts, "made-up", http_port={port})
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]

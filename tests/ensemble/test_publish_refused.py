@@ -111,7 +111,7 @@ def test_a_release_whose_scores_are_no_numbers_is_refused(three: Artifacts) -> N
             values = np.full_like(numpy_helper.to_array(weight), np.nan)
             weight.CopyFrom(numpy_helper.from_array(values, "w1"))
     onnx.save(model, str(path))
-    export(RECIPE, three, force=True, say=lambda _: None)
+    export(RECIPE, three, force=True)
     before = _served(three)
     with pytest.raises(ShortlistError, match=r"release 4 does not answer .* no finite number"):
         published(three)
@@ -186,7 +186,7 @@ with release_lock(Artifacts(Path({str(three.root)!r})), "shortlist export made-u
             for attempt in (
                 lambda: published(three, 2),
                 lambda: rolled_back(three, 2),
-                lambda: export(RECIPE, three, force=True, say=print),
+                lambda: export(RECIPE, three, force=True),
             ):
                 holder = rf"`shortlist export made-up` \(process {other.pid},"
                 with pytest.raises(ReleasesBusyError, match=holder):

@@ -140,10 +140,10 @@ def test_publishing_loses_no_request_and_mixes_no_answer(
         load = Load(server.address, expected)
         with load.running():
             for number in range(10):
-                publish(RECIPE, three, 1 + number % 3, Gate(force=True), lambda _: None)
+                publish(RECIPE, three, 1 + number % 3, Gate(force=True))
                 if number == 4:
                     with pytest.raises(ShortlistError, match=r"4/ranker\.onnx is damaged"):
-                        publish(RECIPE, three, 4, Gate(force=True), lambda _: None)
+                        publish(RECIPE, three, 4, Gate(force=True))
                 load.wait_for_more(50)
     assert load.failed == []
     assert load.wrong == []

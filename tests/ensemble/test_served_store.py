@@ -72,7 +72,7 @@ def test_a_server_on_sqlite(copied: Artifacts) -> None:
         assert answer.known_user.tolist() == [False, False]
         assert answer.degraded.tolist() == [True, True]
         assert (answer.item_ids != "").all()
-        export(RECIPE, copied, force=False, say=lambda _: None)
+        export(RECIPE, copied, force=False)
         assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
         assert client.recommend(["1", "nobody"]).degraded.tolist() == [False, False]
         store = store_of(RECIPE, copied).open()
@@ -81,12 +81,12 @@ def test_a_server_on_sqlite(copied: Artifacts) -> None:
 
 
 def test_a_server_on_redis(
-    copied: Artifacts, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    copied: Artifacts, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     """Named in the environment, it is filled by `export`, read by the server, and may come and go."""
     monkeypatch.setenv(VARIABLE, redis.url)
-    said: list[str] = []
-    export(RECIPE, copied, force=True, say=said.append)
+    said.clear()
+    export(RECIPE, copied, force=True)
     assert said[0] == f"feature store filled: {redis.url}"
     assert not copied.feature_store.exists()
     with running_server(copied, "made-up") as server, Client(server.address.grpc) as client:
@@ -99,7 +99,7 @@ def test_a_server_on_redis(
         redis.stop()
         assert client.recommend(["1"]).degraded.tolist() == [True]
         redis.start()
-        export(RECIPE, copied, force=False, say=said.append)
+        export(RECIPE, copied, force=False)
         assert _eventually(lambda: client.recommend(["1"]).known_user.tolist() == [True])
 
 
@@ -119,7 +119,7 @@ def test_the_given_store_goes_before_that_of_the_release(
 
 def test_an_event_changes_the_query(copied: Artifacts) -> None:
     """The history that a user's query is made of ends with the item that was just recorded."""
-    release = export(RECIPE, copied, force=True, say=lambda _: None)
+    release = export(RECIPE, copied, force=True)
     store = store_of(RECIPE, copied).open()
     plan = load(release, store)
     before = plan.run(plan.columns(plan.request(["1", "2"])))

@@ -118,10 +118,12 @@ def test_nothing_is_left_when_the_command_is_stopped(
 ) -> None:
     """Ctrl-C and SIGTERM stop everything with status 0; even SIGKILL leaves no process behind."""
     code = f"""
+import logging, sys
 from pathlib import Path
 from ensemble.triton.server import serve
 from stages.artifacts import Artifacts
-serve(Artifacts(Path({str(copied.root)!r})), "made-up", lambda line: print(line, flush=True))
+logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+serve(Artifacts(Path({str(copied.root)!r})), "made-up")
 """
     command = subprocess.Popen(
         [sys.executable, "-c", code],

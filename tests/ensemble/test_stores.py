@@ -61,9 +61,9 @@ def test_no_file_of_a_release_holds_a_password(
         pass  # measures itself with a store of its own, and asks no other
     monkeypatch.setenv(VARIABLE, "redis://:s3cret@127.0.0.1:1/0")
     with pytest.raises(ShortlistError, match=r"redis://127\.0\.0\.1:1/0 cannot be read.*it runs"):
-        export(RECIPE, artifacts, force=False, say=print)
+        export(RECIPE, artifacts, force=False)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "s3cret.sqlite"))
-    release = export(_with_store("redis://cache"), artifacts, force=False, say=lambda _: None)
+    release = export(_with_store("redis://cache"), artifacts, force=False)
     plan = json.loads((release / "plan.json").read_text())
     assert plan["feature_store"]["where"] == "../../s3cret.sqlite", "a path is no secret"
     monkeypatch.setenv(VARIABLE, "redis://user:s3cret@cache:6379/0")

@@ -30,7 +30,7 @@ def evaluated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Tra
     """The shop in a place of its own, with its report."""
     recipe, artifacts = trained
     copied = shop.copied(artifacts, tmp_path_factory.mktemp("evaluated") / "copy")
-    evaluate(recipe, copied, served_in_process, force=False, say=print)
+    evaluate(recipe, copied, served_in_process, force=False)
     return recipe, copied
 
 
@@ -169,15 +169,15 @@ def test_training_learnt_the_two_tastes(
     assert systems["funnel"]["ndcg@10"] > 1.2 * systems["popularity"]["ndcg@10"]
 
 
-def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained) -> None:
+def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained, said: list[str]) -> None:
     """A second `evaluate` says so and leaves the file; `force` makes an equal one."""
     recipe, artifacts = evaluated
     before, content = artifacts.report.stat().st_ino, artifacts.report.read_text()
-    said: list[str] = []
-    evaluate(recipe, artifacts, served_in_process, force=False, say=said.append)
+    said.clear()
+    evaluate(recipe, artifacts, served_in_process, force=False)
     assert said == [f"{artifacts.report} is up to date"]
     assert artifacts.report.stat().st_ino == before
-    evaluate(recipe, artifacts, served_in_process, force=True, say=said.append)
+    evaluate(recipe, artifacts, served_in_process, force=True)
     assert artifacts.report.stat().st_ino != before
     assert artifacts.report.read_text() == content
 
@@ -212,7 +212,7 @@ def test_a_missing_input_names_its_command(
     for name in {"prepared", "models"} - {missing}:
         (tmp_path / name).symlink_to(getattr(artifacts, name).root)
     with pytest.raises(ShortlistError, match=f"shortlist {command} two-tastes"):
-        evaluate(recipe, there, served_in_process, force=False, say=print)
+        evaluate(recipe, there, served_in_process, force=False)
     assert not there.report.exists()
 
 
@@ -223,7 +223,7 @@ def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_
     path = copied.prepared.raw_interactions("test") / "part_00000.parquet"
     pq.write_table(pq.read_table(path).slice(0, 0), path)
     with pytest.raises(ShortlistError, match=r"split\.test"):
-        evaluate(recipe, copied, served_in_process, force=False, say=print)
+        evaluate(recipe, copied, served_in_process, force=False)
     assert not copied.report.exists()
 
 

@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts
     short = {"max_epochs": 1}
     recipe = shop.recipe(folder, features=FEATURES, retriever=short, ranker=short)
     artifacts = shop.prepared(folder, recipe)
-    train(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 

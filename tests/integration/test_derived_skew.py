@@ -60,9 +60,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     recipe = shop.recipe(folder, interactions={"positive": "bought_at >= 400"})
     recipe = Recipe.model_validate(recipe.model_dump() | {"features": FEATURES}, strict=False)
     artifacts = Artifacts(folder / "artifacts")
-    ingest(recipe, artifacts, None, print)
-    prepare(recipe, artifacts, force=False, say=print)
-    train(recipe, artifacts, force=False, say=print)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
+    train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
@@ -143,7 +143,7 @@ def test_nvtabular_transforms_with_the_saved_workflow(
     """Rows with the derived numbers beside them: what was written of the test part, whole."""
     recipe, artifacts = made
     tables = read_tables(recipe, artifacts.raw)
-    rows = with_parts(recipe, select(recipe, tables, print), print)
+    rows = with_parts(recipe, select(recipe, tables))
     derived = derive(recipe, tables, rows)
     raw = pd.read_parquet(artifacts.prepared.raw_interactions("test"))
     joined = raw.merge(pandas_side(derived.tables.users), on="customer", how="left")

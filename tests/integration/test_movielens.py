@@ -20,7 +20,7 @@ from workflows.prepare import prepare
 def prepared(movielens: tuple[Recipe, Artifacts]) -> tuple[Recipe, Artifacts]:
     """The real tables, split and encoded as the recipe says."""
     recipe, artifacts = movielens
-    prepare(recipe, artifacts, force=False, say=print)
+    prepare(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
@@ -59,8 +59,8 @@ def test_the_funnel_beats_retrieval_and_what_is_published_for_simple_models(
 ) -> None:
     """Trained as the recipe says: above NCF's and SAR's published nDCG, and the ranker lifts it."""
     recipe, artifacts = prepared
-    train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
+    train(recipe, artifacts, force=False)
+    evaluate(recipe, artifacts, served_in_process, force=False)
     figures = {
         name: system["ndcg@10"] for name, system in read_report(artifacts.report)["systems"].items()
     }

@@ -23,12 +23,12 @@ def report_of(name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     recipe = load(name)
     artifacts = Artifacts(tmp_path_factory.mktemp(name) / name)
     try:
-        ingest(recipe, artifacts, None, print)
+        ingest(recipe, artifacts, None)
     except ShortlistError as error:
         pytest.skip(f"the data of {name} cannot be reached from here: {error}")
-    prepare(recipe, artifacts, force=False, say=print)
-    train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
+    prepare(recipe, artifacts, force=False)
+    train(recipe, artifacts, force=False)
+    evaluate(recipe, artifacts, served_in_process, force=False)
     return read_report(artifacts.report)
 
 

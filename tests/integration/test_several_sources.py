@@ -40,9 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
         serving={"candidates": 12, "generators": ["two-tower", "linear", "als", "popularity"]},
     )
     artifacts = shop.prepared(folder, recipe)
-    train(recipe, artifacts, force=False, say=print)
-    evaluate(recipe, artifacts, served_in_process, force=False, say=print)
-    export(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
+    evaluate(recipe, artifacts, served_in_process, force=False)
+    export(recipe, artifacts, force=False)
     return recipe, artifacts
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ def said(folder: Path) -> dict[str, str]:
     """What each command up to the export printed."""
     printed = {}
     for step in STEPS:
-        with redirect_stdout(StringIO()) as output:
+        with StringIO() as output, redirect_stdout(output), redirect_stderr(output):
             assert cli.main([step, RECIPE]) == 0, step
-        printed[step] = output.getvalue()
+            printed[step] = output.getvalue()
     return printed
 
 
@@ -49,11 +49,11 @@ def said(folder: Path) -> dict[str, str]:
 def served(folder: Path, said: dict[str, str]) -> Iterator[None]:
     """``shortlist serve`` in another process, as in another terminal; Ctrl-C ends it."""
     with subprocess.Popen(
-        [SHORTLIST, "serve", RECIPE], cwd=folder, stdout=subprocess.PIPE, text=True
+        [SHORTLIST, "serve", RECIPE], cwd=folder, stderr=subprocess.PIPE, text=True
     ) as server:
         try:
-            assert server.stdout is not None
-            assert any("Ctrl-C" in line for line in server.stdout)
+            assert server.stderr is not None
+            assert any("Ctrl-C" in line for line in server.stderr)
             yield
         finally:
             server.send_signal(signal.SIGINT)

@@ -42,8 +42,8 @@ def prepared(folder: Path, text: str, customers: int) -> tuple[Recipe, Artifacts
     write_shop(folder, customers, products=8)
     (folder / "shop.toml").write_text(text)
     recipe, artifacts = load(str(folder / "shop.toml")), Artifacts(folder / "artifacts")
-    ingest(recipe, artifacts, None, print)
-    prepare(recipe, artifacts, force=False, say=print)
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
@@ -51,7 +51,7 @@ def prepared(folder: Path, text: str, customers: int) -> tuple[Recipe, Artifacts
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     """One order alone is held out for validation: the ranker has one user to learn from."""
     recipe, artifacts = prepared(tmp_path_factory.mktemp("tiny"), RECIPE, customers=20)
-    train(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
@@ -82,7 +82,7 @@ def test_a_single_interaction_cannot_be_trained_on(tmp_path: Path) -> None:
     text = RECIPE.replace("valid = 0.01", "valid = 0.5")
     recipe, artifacts = prepared(tmp_path, text, customers=1)
     with pytest.raises(ShortlistError, match=r"at least 2 positives .* found 1"):
-        train(recipe, artifacts, force=False, say=print)
+        train(recipe, artifacts, force=False)
     assert not artifacts.models.root.exists()
 
 
@@ -112,7 +112,7 @@ def test_several_sources_of_next_to_nothing(tmp_path: Path, customers: int, vali
     """Hardly a user, a fold in which nothing is held out: it answers, and with numbers."""
     text = SEVERAL.replace("valid = 0.01", f"valid = {valid}")
     recipe, artifacts = prepared(tmp_path, text, customers)
-    train(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
     with served_in_process(recipe, artifacts) as plan:
         answer = plan.recommend(["0", "nobody"], top_k=3)
     assert np.isfinite(answer.scores[answer.item_ids != ""]).all()

@@ -5,7 +5,6 @@ something of the other half now and then.
 """
 
 import shutil
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,11 +116,11 @@ def write_files(folder: Path, customers: int = CUSTOMERS, purchases: int = PURCH
     pq.write_table(pa.table(items), folder / "items.parquet")
 
 
-def prepared(folder: Path, made: Recipe, say: Callable[[str], None] = print) -> Artifacts:
+def prepared(folder: Path, made: Recipe) -> Artifacts:
     """The shop's files below ``folder`` through the real sources and workflows."""
     artifacts = Artifacts(folder / "artifacts")
-    ingest(made, artifacts, None, say)
-    prepare(made, artifacts, force=False, say=say)
+    ingest(made, artifacts, None)
+    prepare(made, artifacts, force=False)
     return artifacts
 
 
@@ -131,7 +130,7 @@ def trained(folder: Path) -> tuple[Recipe, Artifacts]:
     write_files(folder)
     made = recipe(folder)
     artifacts = prepared(folder, made)
-    train(made, artifacts, force=False, say=print)
+    train(made, artifacts, force=False)
     return made, artifacts
 
 

@@ -135,6 +135,6 @@ def test_pairs_have_the_columns_of_their_user_and_item() -> None:
     for name, values in WRITTEN_OUT.items():
         np.testing.assert_allclose(inputs[name], np.array(values)[rows])
         np.testing.assert_allclose(in_graph[name], np.array(values)[rows])
-    numbers = batches.numbers()
+    numbers = batches.numeric_inputs()
     assert numbers.keys() == {"rate", "age"}
     np.testing.assert_allclose(numbers["age"], WRITTEN_OUT["age"])

@@ -34,7 +34,7 @@ def scripted(model: tf.keras.Model, figures: list[float]) -> tuple[Validation, l
         weights.append(float(model.get_weights()[0][0, 0]))
         return next(following)
 
-    return Validation("figure", measure, lambda line: None, "network"), weights
+    return Validation("figure", measure, "network"), weights
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,10 @@ def test_without_validation_every_epoch_is_run(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
 
 
-def test_a_line_is_said_for_each_epoch(tmp_path: Path) -> None:
+def test_a_line_is_logged_for_each_epoch(tmp_path: Path, said: list[str]) -> None:
     """A line names model, epoch, loss and figure, with a person in mind."""
-    said: list[str] = []
     model = network(0.0)
-    validation = Validation("figure", lambda: 0.5, said.append, "network")
+    validation = Validation("figure", lambda: 0.5, "network")
     fit(model, batches(), epochs=1, logs=Logs(tmp_path), validation=validation, patience=1)
     loss = validation.history[0]["loss"]
     assert said == [f"network epoch 1: loss {loss:.4f}, figure 0.5000"]
@@ -114,7 +113,7 @@ def test_figures_are_logged_at_the_chosen_interval(tmp_path: Path) -> None:
         weights.append(float(model.get_weights()[0][0, 0]))
         return weights[-1]
 
-    validation = Validation("weight", weight, lambda line: None, "network", every=2)
+    validation = Validation("weight", weight, "network", every=2)
     fit(model, steps, epochs=3, logs=Logs(tmp_path), validation=validation)
     assert [figures["step"] for figures in validation.steps] == [2, 4, 6, 8]
     assert sorted(weights) == weights

@@ -16,11 +16,11 @@ from tests.models import shop
 SCRIPT = """
 import os, resource, signal, sys
 from pathlib import Path
-from models import phases
 from models.train import train
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from recipes.schema.recipe import Recipe
+from tests.heard import heard
 
 recipe = Recipe.model_validate_json(sys.argv[1])
 artifacts = Artifacts(Path(sys.argv[2]))
@@ -28,7 +28,7 @@ artifacts = Artifacts(Path(sys.argv[2]))
 for largest_file in (300, 40_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
     try:
-        train(recipe, artifacts, force=True, say=lambda line: None)
+        train(recipe, artifacts, force=True)
     except ShortlistError as error:
         print("explained:", error, flush=True)
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -39,7 +39,8 @@ def kill(line):
     if line.startswith("retriever epoch 2"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-train(recipe, artifacts, force=True, say=kill)
+with heard(kill):
+    train(recipe, artifacts, force=True)
 """
 
 

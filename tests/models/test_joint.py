@@ -25,9 +25,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     recipe, artifacts = rated_shop.prepared(folder)
     content = recipe.model_dump()
     content["joint"] = JOINT
-    content["retriever"]["cross_layers"] = 1
+    content["retriever"] = {"embedding_dim": 8, "layers": [8], "cross_layers": 1}
+    content["ranker"] = {"target": "label", "top_layers": [8]}
     changed = Recipe.model_validate(content)
-    train(changed, artifacts, force=False, say=print)
+    train(changed, artifacts, force=False)
     return changed, artifacts
 
 
@@ -132,7 +133,7 @@ def test_a_warm_start_goes_on_with_both_heads(
     copied = shop.copied(artifacts, tmp_path / "copy")
     still = recipe.joint.model_copy(update={"learning_rate": 1e-12, "max_epochs": 1})
     frozen = recipe.model_copy(update={"joint": still})
-    train(frozen, copied, force=False, say=print, warm_start=True)
+    train(frozen, copied, force=False, warm_start=True)
     tables = [pq.read_table(one.models.item_embeddings) for one in (artifacts, copied)]
     before, after = (np.stack(table["embedding"].to_numpy()) for table in tables)
     np.testing.assert_allclose(after, before, atol=1e-6)

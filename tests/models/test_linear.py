@@ -82,7 +82,8 @@ def test_how_many_items_there_are_says_which_weights_they_have(
     most: int, filtered: int, kind: str, interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Solved, filtered or linked: the first that can, and what is asked for by name gives the same."""
-    asked = Linear(kind=kind, dropout=0.5, penalty=3.0)  # type: ignore[arg-type]
+    penalty = {"penalty": 3.0} if kind == "edlae" else {}
+    asked = Linear.model_validate({"kind": kind, "dropout": 0.5, **penalty})
     expected = strongest_weights(interactions, USERS, ITEMS, 3, asked)
     monkeypatch.setattr(linear, "MOST_ITEMS", most)
     monkeypatch.setattr(linear, "MOST_FILTERED", filtered)

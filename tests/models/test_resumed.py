@@ -14,6 +14,7 @@ import pytest
 from models.train import train
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from tests.heard import heard
 from tests.models import shop
 
 #: Kills its own process as soon as a training says a line that begins with the third argument.
@@ -23,6 +24,7 @@ from pathlib import Path
 from models.train import train
 from stages.artifacts import Artifacts
 from recipes.schema.recipe import Recipe
+from tests.heard import heard
 
 def say(line):
     print(line, flush=True)
@@ -30,7 +32,8 @@ def say(line):
         os.kill(os.getpid(), signal.SIGKILL)
 
 recipe = Recipe.model_validate_json(sys.argv[1])
-train(recipe, Artifacts(Path(sys.argv[2])), force=True, say=say)
+with heard(say):
+    train(recipe, Artifacts(Path(sys.argv[2])), force=True)
 """
 
 
@@ -61,13 +64,13 @@ def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(
 ) -> None:
     """No finished epoch is done again; weights, embeddings and figures are those of an undisturbed run."""
     undisturbed = shop.copied(artifacts, tmp_path / "undisturbed")
-    train(lively, undisturbed, force=True, say=print)
+    train(lively, undisturbed, force=True)
     assert not undisturbed.training.exists()
     disturbed = shop.copied(artifacts, tmp_path / "disturbed")
     first = killed(lively, disturbed, "retriever epoch 2")
     second = killed(lively, disturbed, "ranker epoch 3")
-    last: list[str] = []
-    train(lively, disturbed, force=False, say=last.append)
+    with heard() as last:
+        train(lively, disturbed, force=False)
     said = [[line.split(":")[0] for line in lines] for lines in (first, second, last)]
     assert "retriever epoch 1" in said[0]
     assert not {"retriever epoch 1"} & {*said[1], *said[2]}
@@ -86,6 +89,10 @@ def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(
     tables = [pq.read_table(one.models.item_embeddings) for one in (undisturbed, disturbed)]
     assert tables[0].equals(tables[1])
     figures = [json.loads(one.models.training.read_text()) for one in (undisturbed, disturbed)]
+    undisturbed_seconds, _ = (each.pop("seconds") for each in figures)
+    assert list(undisturbed_seconds) == [
+        *("retriever, with early stopping", "candidates", "ranker", "retriever", "export")
+    ]
     assert figures[0] == figures[1]
     assert not disturbed.training.exists()
 
@@ -97,15 +104,13 @@ def test_another_recipe_begins_anew(lively: Recipe, artifacts: Artifacts, tmp_pa
     left = copied.training / "stamp.json"
     before = left.read_text()
     shorter = lively.retriever.model_copy(update={"max_epochs": 1})
-    said: list[str] = []
 
     def stop(line: str) -> None:
-        said.append(line)
         if line.startswith("ranker epoch 1"):
             assert left.read_text() != before
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train(lively.model_copy(update={"retriever": shorter}), copied, force=False, say=stop)
+    with heard(stop) as said, pytest.raises(KeyboardInterrupt):
+        train(lively.model_copy(update={"retriever": shorter}), copied, force=False)
     assert any(line.startswith("retriever epoch 1") for line in said)
     assert not any("going on" in line for line in said)

@@ -31,6 +31,7 @@ from models.train import train
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from recipes.schema.recipe import Recipe
+from tests.heard import heard
 
 folder, said, last = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
@@ -48,7 +49,8 @@ if rank == 1 and last:
     threading.Thread(target=die, daemon=True).start()
 try:
     recipe = Recipe.model_validate_json(sys.argv[1])
-    train(recipe, Artifacts(folder / str(rank)), force=True, say=say)
+    with heard(say):
+        train(recipe, Artifacts(folder / str(rank)), force=True)
 except ShortlistError as error:
     sys.exit(f"shortlist: {error}")
 """
@@ -94,7 +96,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     alone = shop.prepared(folder, recipe)
     chief, other = (shop.copied(alone, folder / str(rank)) for rank in (0, 1))
     before = shop.contents(other.root)
-    train(recipe, alone, force=True, say=print)
+    train(recipe, alone, force=True)
 
     first, second = folder / "first", folder / "second"
     words = command(recipe, folder, first, "retriever epoch 2")

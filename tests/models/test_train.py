@@ -164,12 +164,14 @@ def test_the_ranker_keeps_its_best_epochs_weights(artifacts: Artifacts) -> None:
     assert compared >= 10
 
 
-def test_models_that_are_up_to_date_are_kept(artifacts: Artifacts, recipe: Recipe) -> None:
+def test_models_that_are_up_to_date_are_kept(
+    artifacts: Artifacts, recipe: Recipe, said: list[str]
+) -> None:
     """A second `train` says so and touches no file."""
     files = [path for path in artifacts.models.root.rglob("*") if path.is_file()]
     before = {path: path.stat().st_mtime_ns for path in files}
-    said: list[str] = []
-    train(recipe, artifacts, force=False, say=said.append)
+    said.clear()
+    train(recipe, artifacts, force=False)
     assert said == [f"{artifacts.models.root} is up to date"]
     after = [path for path in artifacts.models.root.rglob("*") if path.is_file()]
     assert {path: path.stat().st_mtime_ns for path in after} == before
@@ -200,16 +202,16 @@ def test_other_sources_of_candidates_are_another_training(
         update={table: getattr(recipe, table).model_copy(update=dict(changes))}
     )
     with pytest.raises(Exception, match="it trains"):
-        train(changed, copied, force=False, say=print)
+        train(changed, copied, force=False)
 
 
 def test_force_trains_again_and_the_seed_gives_the_same_model(
-    copied: Artifacts, artifacts: Artifacts, recipe: Recipe
+    copied: Artifacts, artifacts: Artifacts, recipe: Recipe, said: list[str]
 ) -> None:
     """Up to date or not, all is made anew: other files, and bit by bit the same item embeddings."""
     before = copied.models.stamp.stat().st_ino
-    said: list[str] = []
-    train(recipe, copied, force=True, say=said.append)
+    said.clear()
+    train(recipe, copied, force=True)
     assert any("epoch 2" in line for line in said)
     assert copied.models.stamp.stat().st_ino != before
     np.testing.assert_array_equal(embeddings_of(copied), embeddings_of(artifacts))
@@ -229,7 +231,7 @@ def test_a_warm_start_begins_with_the_former_weights(
             "ranker": recipe.ranker.model_copy(update=still),
         }
     )
-    train(frozen, copied, force=False, say=print, warm_start=True)
+    train(frozen, copied, force=False, warm_start=True)
     np.testing.assert_allclose(embeddings_of(copied), embeddings_of(artifacts), atol=1e-6)
     rows = {
         each.name: np.tile(np.arange(8).reshape(8, 1) % 3, each.shape[1]).astype(
@@ -239,7 +241,7 @@ def test_a_warm_start_begins_with_the_former_weights(
     }
     former, continued = (session(one, "ranker").run(None, rows)[0] for one in (artifacts, copied))
     np.testing.assert_allclose(continued, former, atol=1e-5)
-    train(frozen, copied, force=True, say=print)
+    train(frozen, copied, force=True)
     assert np.abs(embeddings_of(copied) - embeddings_of(artifacts)).max() > 0.01
 
 
@@ -251,17 +253,17 @@ def test_a_warm_start_needs_models_that_fit(
     options = recipe.retriever.model_copy(update={"embedding_dim": 4})
     narrower = recipe.model_copy(update={"retriever": options})
     with pytest.raises(ShortlistError, match=r"expected weights of .* 4\).* 8\).*--warm-start"):
-        train(narrower, copied, force=False, say=print, warm_start=True)
+        train(narrower, copied, force=False, warm_start=True)
     assert shop.contents(copied.models.root) == before
     shutil.rmtree(copied.models.root)
     with pytest.raises(ShortlistError, match="shortlist train two-tastes"):
-        train(recipe, copied, force=False, say=print, warm_start=True)
+        train(recipe, copied, force=False, warm_start=True)
 
 
 def test_prepared_data_that_is_missing_names_its_command(tmp_path: Path, recipe: Recipe) -> None:
     """Nothing to train on: which command makes it."""
     with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):
-        train(recipe, Artifacts(tmp_path / "empty"), force=False, say=print)
+        train(recipe, Artifacts(tmp_path / "empty"), force=False)
 
 
 def test_a_loss_that_is_no_number_is_explained(copied: Artifacts, recipe: Recipe) -> None:
@@ -270,6 +272,6 @@ def test_a_loss_that_is_no_number_is_explained(copied: Artifacts, recipe: Recipe
     options = recipe.retriever.model_copy(update={"learning_rate": 1e30})
     diverging = recipe.model_copy(update={"retriever": options})
     with pytest.raises(ShortlistError, match=r"finite loss, got (nan|inf).*\n?.*`learning_rate`"):
-        train(diverging, copied, force=False, say=print)
+        train(diverging, copied, force=False)
     assert shop.contents(copied.models.root) == before
     assert not list(copied.root.glob(".models.*.tmp"))

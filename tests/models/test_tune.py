@@ -61,7 +61,7 @@ def states(study: optuna.Study) -> list[str]:
 
 
 def test_the_best_settings_are_found_and_hopeless_ones_given_up(
-    rated: Shop, monkeypatch: pytest.MonkeyPatch
+    rated: Shop, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     """One rate learns; with one the loss is no number, with one nothing moves: the median stops it."""
     monkeypatch.setattr(tune_module, "UNPRUNED_TRIALS", 1)
@@ -69,8 +69,8 @@ def test_the_best_settings_are_found_and_hopeless_ones_given_up(
     recipe = with_settings(recipe, {"retriever.max_epochs": 5})
     # With this seed they are drawn in the order of the learning, the diverging, the standing.
     rates = {"retriever.learning_rate": {"choices": [0.02, 1e-9, 1e30]}}
-    said: list[str] = []
-    best = tune(searching(recipe, rates, trials=3, seed=10), artifacts, None, said.append)
+    said.clear()
+    best = tune(searching(recipe, rates, trials=3, seed=10), artifacts, None)
     assert best == {"retriever.learning_rate": 0.02}
     (study,) = studies(artifacts)
     assert states(study) == ["COMPLETE", "PRUNED", "PRUNED"]
@@ -94,7 +94,7 @@ def test_rankers_are_tuned_by_what_stops_their_training(
     recipe, artifacts = rated
     recipe = with_settings(recipe, {"ranker.target": target})
     rates = {"ranker.learning_rate": {"choices": [0.05]}}
-    assert tune(searching(recipe, rates), artifacts, None, print) == {"ranker.learning_rate": 0.05}
+    assert tune(searching(recipe, rates), artifacts, None) == {"ranker.learning_rate": 0.05}
     (study,) = studies(artifacts)
     epochs = study.trials[0].intermediate_values.values()
     assert study.best_value == best_of(epochs)
@@ -122,7 +122,7 @@ tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2, p
 """
 
 
-def test_a_killed_search_goes_on(rated: Shop) -> None:
+def test_a_killed_search_goes_on(rated: Shop, said: list[str]) -> None:
     """kill -9 in the second trial: the first one counts, the second is made again, and no third."""
     recipe, artifacts = rated
     rates = {"retriever.learning_rate": {"low": 0.001, "high": 0.03, "log": True}}
@@ -137,8 +137,8 @@ def test_a_killed_search_goes_on(rated: Shop) -> None:
     )
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert done.stdout.startswith("trial 1 of 2: ")
-    said: list[str] = []
-    tune(recipe, artifacts, 2, said.append)
+    said.clear()
+    tune(recipe, artifacts, 2)
     assert [line.split(":")[0] for line in said] == [
         "trial 2 of 2",
         "best of 2 trials on the validation part",
@@ -148,19 +148,19 @@ def test_a_killed_search_goes_on(rated: Shop) -> None:
     first, killed, again = (trial.params for trial in study.trials)
     assert killed == again != first
     said.clear()
-    tune(recipe, artifacts, 1, said.append)
+    tune(recipe, artifacts, 1)
     assert said == [f"best of 2 trials on the validation part: {study.best_value:.4f}"]
 
 
-def test_another_question_begins_another_search(rated: Shop) -> None:
+def test_another_question_begins_another_search(rated: Shop, said: list[str]) -> None:
     """Other data, another space or another setting: earlier trials do not count; they stay."""
     recipe, artifacts = rated
     rate = {"retriever.learning_rate": {"choices": [0.01, 0.02]}}
     asked = searching(recipe, rate)
 
     def trained(recipe: Recipe) -> bool:
-        said: list[str] = []
-        tune(recipe, artifacts, None, said.append)
+        said.clear()
+        tune(recipe, artifacts, None)
         return said[0].startswith("trial 1 of 1")
 
     assert trained(asked)
@@ -264,7 +264,7 @@ def test_a_space_that_cannot_be_searched_is_explained(
         }
         content["tune"] = {"space": tried}
     with pytest.raises(ShortlistError, match=complaint):
-        tune(of_tables(content), artifacts, None, print)
+        tune(of_tables(content), artifacts, None)
     assert not artifacts.study.exists()
 
 
@@ -273,7 +273,7 @@ def test_without_an_end_there_is_nothing_best(rated: Shop) -> None:
     recipe, artifacts = rated
     recipe = searching(recipe, {"retriever.learning_rate": {"choices": [1e30]}})
     with pytest.raises(ShortlistError, match=r"none of 1 trials .* expected a finite loss"):
-        tune(recipe, artifacts, None, print)
+        tune(recipe, artifacts, None)
 
 
 def test_what_must_be_there_is_named(rated: Shop, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_what_must_be_there_is_named(rated: Shop, tmp_path: Path) -> None:
     recipe, artifacts = rated
     recipe = searching(recipe, {"retriever.seed": {"choices": [1]}})
     with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):
-        tune(recipe, Artifacts(tmp_path / "nothing"), None, print)
+        tune(recipe, Artifacts(tmp_path / "nothing"), None)
     artifacts.study.write_bytes(b"no database " * 99)
     with pytest.raises(ShortlistError, match=r"study.sqlite.* not a database.* delete it"):
-        tune(recipe, artifacts, None, print)
+        tune(recipe, artifacts, None)

@@ -101,7 +101,7 @@ def test_training_lowers_the_error_below_the_mean_labels(
         update={"optimizer": optimizer, "learning_rate": rate, "members": 2}
     )
     changed = recipe.model_copy(update={"ranker": ranker})
-    trained = on_interactions(changed, data, Logs(tmp_path), {}, print)
+    trained = on_interactions(changed, data, Logs(tmp_path), {})
     test = data.labelled("test")
     columns = data.pair_columns(test.users, test.items)
     found = scores(trained.model, {name: columns[name] for name in trained.sample})

@@ -56,17 +56,17 @@ def test_a_variable_that_cannot_be_used_is_explained(
     """No JSON, no task, a number that there is not, parameter servers: what came, and an example."""
     monkeypatch.setenv(VARIABLE, text)
     expected = "expected the environment variable TF_CONFIG"
-    with pytest.raises(ShortlistError, match=expected) as told, joined(print):
+    with pytest.raises(ShortlistError, match=expected) as told, joined():
         pass
     assert text in str(told.value)
     assert '"index": 0' in str(told.value)
 
 
-def test_a_single_worker_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_worker_is_alone(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
     """One address: there is nobody to wait for, and no strategy."""
     config = {"cluster": {"worker": ["host:4000"]}, "task": TASK}
     monkeypatch.setenv(VARIABLE, json.dumps(config))
-    said: list[str] = []
-    with joined(said.append):
+    said.clear()
+    with joined():
         assert (workers.worker(), workers.is_chief(), workers.several()) == (Worker(), True, False)
     assert said == []

@@ -21,7 +21,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a recipe file and, as artifacts, its release."""
     root = tmp_path_factory.mktemp("batch")
     (root / "made-up.toml").write_text(TOML, encoding="utf-8")
-    export(RECIPE, write_artifacts(root / "made-up"), force=False, say=print)
+    export(RECIPE, write_artifacts(root / "made-up"), force=False)
     return root
 
 

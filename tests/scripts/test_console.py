@@ -15,7 +15,9 @@ def test_rows_are_shown_on_a_terminal_alone(
     """How many of all rows are done and how fast; in a file there is no bar."""
     written = io.StringIO()
     monkeypatch.setattr(
-        console, "_console", Console(file=written, force_terminal=terminal, width=100)
+        console,
+        "_console",
+        lambda stderr: Console(file=written, force_terminal=terminal, width=100),
     )
     with console.rows_bar() as progress:
         for done in (250_000, 500_000):

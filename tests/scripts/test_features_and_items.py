@@ -36,7 +36,7 @@ group = { kind = "combined", of = ["age", "gender"] }
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("features")
-    export(RECIPE, write_artifacts(root / "made-up"), force=False, say=print)
+    export(RECIPE, write_artifacts(root / "made-up"), force=False)
     return root
 
 

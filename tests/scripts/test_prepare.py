@@ -33,10 +33,10 @@ def test_preparing_does_without_tensorflow(tmp_path: Path) -> None:
     recipe = write_shop(tmp_path)
     done = prepare(recipe, tmp_path / "artifacts", "--engine", "polars")
     assert done.returncode == 0, done.stderr
-    assert "encoded 40 users and 12 items" in done.stdout
+    assert "encoded 40 users and 12 items" in done.stderr
     assert "TensorFlow was imported: False" in done.stdout
     again = prepare(recipe, tmp_path / "artifacts", "--engine", "dask")
-    assert "prepared is up to date" in again.stdout
+    assert "prepared is up to date" in again.stderr
 
 
 def test_polars_and_workers_do_not_go_together(tmp_path: Path) -> None:

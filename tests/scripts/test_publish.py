@@ -31,14 +31,14 @@ def recipe(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_publish_roll_back_and_look(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What was compared and done is said in plain lines, and listed as table and as JSON."""
     assert cli.main(["publish", recipe, "--release", "2"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "release 2: ndcg@10 0.5100, and 0.5000 in the served release",
         "release 2: every file is whole, and it answers 9 users",
         f"release 2 will be served by the next `shortlist serve {recipe}`: no server of this recipe "
         "runs here",
     ]
     assert cli.main(["publish", recipe]) == 1
-    assert "release 3" not in capsys.readouterr().out
+    assert "release 3 is served" not in capsys.readouterr().err
     assert cli.main(["publish", recipe, "--margin", "0.3"]) == 0
     assert cli.main(["rollback", recipe]) == 0
     capsys.readouterr()

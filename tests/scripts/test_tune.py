@@ -46,8 +46,8 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = Path("shop.toml")
     path.write_text(TOML + SPACE, encoding="utf-8")
     recipe = load(str(path.resolve()))
-    ingest(recipe, Artifacts.of(recipe.name), None, print)
-    prepare(recipe, Artifacts.of(recipe.name), force=False, say=print)
+    ingest(recipe, Artifacts.of(recipe.name), None)
+    prepare(recipe, Artifacts.of(recipe.name), force=False)
     return path
 
 
@@ -57,7 +57,9 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
     """A line for each trial, then the table; with it the recipe trains with just these settings."""
     capsys.readouterr()
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
-    first, best, *table = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    first, best = printed.err.splitlines()
+    table = printed.out.splitlines()
     assert first.startswith("trial 1 of 1: 0.")
     assert best.startswith("best of 1 trials on the validation part: 0.")
     assert [line.split(" = ")[0] for line in table] == [
@@ -72,7 +74,8 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
     assert found.embedding_dim in (4, 8)
     # Pasted settings do not begin a new search.
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
-    assert capsys.readouterr().out.splitlines() == [best, *table]
+    printed = capsys.readouterr()
+    assert (printed.err.splitlines(), printed.out.splitlines()) == ([best], table)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def zipped(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
 def refused_whole(recipe: str, folder: Path, artifacts: Path, complaints: list[str]) -> None:
     """The files of ``folder`` are refused with these words and the folder's name; no table is written."""
     with pytest.raises(ShortlistError) as raised:
-        ingest(load(recipe), Artifacts(artifacts), folder, print)
+        ingest(load(recipe), Artifacts(artifacts), folder)
     for complaint in [*complaints, str(folder)]:
         assert complaint in str(raised.value)
     assert not artifacts.exists()

@@ -48,7 +48,7 @@ def _out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _read(folder: Path | None) -> RawTables:
-    return aliccp.read(load("aliccp"), folder, print)
+    return aliccp.read(load("aliccp"), folder)
 
 
 def _rows(**changed: list[object]) -> pa.Table:
@@ -106,10 +106,10 @@ def test_parquet_files_of_the_columns_will_do(tmp_path: Path) -> None:
     assert set(read.items.in_memory().schema.types) == {pa.int64()}
 
 
-def test_the_recipe_takes_them(tmp_path: Path) -> None:
+def test_the_recipe_takes_them(tmp_path: Path, said: list[str]) -> None:
     """The source's columns are those that the recipe names."""
-    artifacts, said = Artifacts(tmp_path / "artifacts"), list[str]()
-    ingest(load("aliccp"), artifacts, write(tmp_path / "aliccp", SAMPLE).parent, said.append)
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(load("aliccp"), artifacts, write(tmp_path / "aliccp", SAMPLE).parent)
     assert pq.read_table(artifacts.raw.interactions)["click"].to_pylist() == [0, 1, 1]
     assert said[-1].startswith("3 interactions, 2 users, 2 items in")
 
@@ -120,12 +120,12 @@ def _made_up(rows: int) -> Recipe:
 
 
 def test_rows_are_made_up_where_no_files_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     """They are called synthetic, the same every time, and give way to files that appear later."""
     monkeypatch.setenv("SHORTLIST_DATA", str(tmp_path / "data"))
-    recipe, artifacts, said = _made_up(500), Artifacts(tmp_path / "artifacts"), list[str]()
-    ingest(recipe, artifacts, None, said.append)
+    recipe, artifacts = _made_up(500), Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None)
     assert said[0] == (
         "no folder aliccp is given: making up 500 SYNTHETIC rows (clicks are a coin)"
     )
@@ -141,10 +141,10 @@ def test_rows_are_made_up_where_no_files_are(
     assert set(items["item_id"].to_pylist()) == set(first["item_id"].to_pylist())
     assert set(users["user_gender"].to_pylist()) <= {1, 2}
 
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
     assert said[-1].endswith("is up to date")
     write(tmp_path / "data" / "aliccp", SAMPLE)
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
     assert pq.read_table(artifacts.raw.interactions)["user_id"].to_pylist() == [7, 8, 7]
 
 
@@ -156,7 +156,7 @@ def test_a_catalogue_of_any_size_can_be_made_up(
     made_up = _made_up(4000)
     source = made_up.source.model_copy(update={"catalogue": 300})
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(made_up.model_copy(update={"source": source}), artifacts, None, print)
+    ingest(made_up.model_copy(update={"source": source}), artifacts, None)
     rows = pq.read_table(artifacts.raw.interactions).to_pandas()
     for name in ("item_id", "user_id"):
         assert 290 <= rows[name].nunique() <= 300
@@ -171,6 +171,6 @@ def test_a_generator_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(
         ShortlistError, match=r"failed to make 500 rows: (?s:.+)encodings"
     ) as raised:
-        aliccp.read(_made_up(500), None, print)
+        aliccp.read(_made_up(500), None)
     assert "Lower source.rows" in str(raised.value)
     assert aliccp.ADDRESS in str(raised.value)

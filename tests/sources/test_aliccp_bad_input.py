@@ -24,7 +24,7 @@ def _refused(folder: Path, complaints: list[str]) -> None:
     """Assert that what lies in ``folder`` is refused with these words, and leaves no table."""
     artifacts = folder.parent / "artifacts"
     with pytest.raises(ShortlistError) as raised:
-        ingest(load("aliccp"), Artifacts(artifacts), folder, print)
+        ingest(load("aliccp"), Artifacts(artifacts), folder)
     for complaint in [*complaints, str(folder), ADDRESS]:
         assert complaint in str(raised.value)
     assert not artifacts.exists()

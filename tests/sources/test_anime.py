@@ -42,7 +42,7 @@ def _out_of_sight(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 def _read(folder: Path | None) -> RawTables:
-    return anime.read(load("anime"), folder, print)
+    return anime.read(load("anime"), folder)
 
 
 def test_ratings_are_those_of_anime_that_lack_nothing(tmp_path: Path) -> None:
@@ -121,11 +121,11 @@ def test_rows_with_a_missing_number_are_left_out(tmp_path: Path) -> None:
     }
 
 
-def test_the_recipe_takes_them(tmp_path: Path) -> None:
+def test_the_recipe_takes_them(tmp_path: Path, said: list[str]) -> None:
     """The source's columns are those that the recipe names, out of a zip file as it was fetched."""
     zipped(tmp_path / "data" / "anime.zip", "anime/", SAMPLE)
-    artifacts, said = Artifacts(tmp_path / "artifacts"), list[str]()
-    ingest(load("anime"), artifacts, tmp_path / "data", said.append)
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(load("anime"), artifacts, tmp_path / "data")
     assert pq.read_table(artifacts.raw.interactions)["rating"].to_pylist() == [10, 6, 1]
     assert said[-1].startswith("3 interactions, 2 users, 4 items in")
 
@@ -163,18 +163,18 @@ def test_bad_files_are_refused_whole(
 
 
 @pytest.mark.data
-def test_the_real_data_set(tmp_path: Path) -> None:
+def test_the_real_data_set(tmp_path: Path, said: list[str]) -> None:
     """Anime with at least 111 ratings: 305,028 ratings of 997, and names in plain letters."""
     from workflows.selection import select, without_rare
     from workflows.tables import read_tables
 
-    said: list[str] = []
-    if local(anime.DATASET, None, said.append) is None:
+    said.clear()
+    if local(anime.DATASET, None) is None:
         pytest.skip(f"the anime are not here: SHORTLIST_DATA names no folder with them {said}")
     recipe, artifacts = load("anime"), Artifacts(tmp_path / "artifacts")
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
     tables = read_tables(recipe, artifacts.raw)
-    kept, rated = without_rare(recipe, tables, select(recipe, tables, print), print)
+    kept, rated = without_rare(recipe, tables, select(recipe, tables))
     assert (len(rated), len(kept.items)) == (305_028, 997)
     items = pq.read_table(artifacts.raw.items)
     assert items.num_rows == 7_387

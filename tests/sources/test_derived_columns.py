@@ -8,6 +8,7 @@ import pytest
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.heard import heard
 from tests.sources import shop
 
 RECIPE = shop.RECIPE.replace(
@@ -23,9 +24,9 @@ def read(folder: Path, **columns: Any) -> list[str]:
     """What is said when the shop has such columns in its tables of customers and products."""
     users = shop.CUSTOMERS | {"joined": columns.get("joined", [0, 86_400, None])}
     items = shop.PRODUCTS | {"brand": columns.get("brand", ["A", None, "B"])}
-    said: list[str] = []
     recipe = shop.write(folder, RECIPE, customers=users, products=items)
-    ingest(recipe, Artifacts(folder / "artifacts"), None, said.append)
+    with heard() as said:
+        ingest(recipe, Artifacts(folder / "artifacts"), None)
     return said
 
 
@@ -58,4 +59,4 @@ def test_a_missing_column_is_named_with_the_feature(tmp_path: Path) -> None:
     with pytest.raises(
         ShortlistError, match=r"no column 'joined', .* names as features.user.since"
     ):
-        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None)

@@ -16,12 +16,12 @@ def _is_body(path: Path) -> None:
         raise ShortlistError("not the body")
 
 
-def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, said: list[str]) -> None:
     """After a break the rest is asked for, and nothing twice."""
     target = tmp_path / "file"
-    said: list[str] = []
+    said.clear()
     with serving(Site({"/file": BODY}, breaks=[100_000])) as site:
-        download(f"{site.url}/file", target, _is_body, said.append)
+        download(f"{site.url}/file", target, _is_body)
     assert target.read_bytes() == BODY
     assert site.asked == [("/file", None), ("/file", "bytes=100000-")]
     assert any("broke at byte 100,000" in line for line in said)
@@ -33,9 +33,9 @@ def test_a_later_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> No
     target = tmp_path / "file"
     with serving(Site({"/file": BODY}, breaks=[1000, 1000, 1000])) as site:
         with pytest.raises(UnreachableError, match="goes on at byte 3,000"):
-            download(f"{site.url}/file", target, _is_body, print)
+            download(f"{site.url}/file", target, _is_body)
         assert not target.exists()
-        download(f"{site.url}/file", target, _is_body, print)
+        download(f"{site.url}/file", target, _is_body)
     assert site.asked[-1] == ("/file", "bytes=3000-")
     assert target.read_bytes() == BODY
 
@@ -44,7 +44,7 @@ def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
     """An answer that ignores the range replaces what was there and is not appended."""
     target = tmp_path / "file"
     with serving(Site({"/file": BODY}, breaks=[1000], ranges=False)) as site:
-        download(f"{site.url}/file", target, _is_body, print)
+        download(f"{site.url}/file", target, _is_body)
     assert target.read_bytes() == BODY
 
 
@@ -54,7 +54,7 @@ def test_leftovers_of_another_file_are_thrown_away(tmp_path: Path, left: bytes) 
     target = tmp_path / "file"
     (tmp_path / "file.part").write_bytes(left)
     with serving(Site({"/file": BODY})) as site:
-        download(f"{site.url}/file", target, _is_body, print)
+        download(f"{site.url}/file", target, _is_body)
     assert target.read_bytes() == BODY
 
 
@@ -63,7 +63,7 @@ def test_a_complete_part_is_not_fetched_again(tmp_path: Path) -> None:
     target = tmp_path / "file"
     (tmp_path / "file.part").write_bytes(BODY)
     with serving(Site({"/file": BODY})) as site:
-        download(f"{site.url}/file", target, _is_body, print)
+        download(f"{site.url}/file", target, _is_body)
     assert target.read_bytes() == BODY
     assert site.asked == [("/file", f"bytes={len(BODY)}-")]
 
@@ -74,7 +74,7 @@ def test_a_wrong_file_never_appears(tmp_path: Path) -> None:
         serving(Site({"/file": b"something else"})) as site,
         pytest.raises(ShortlistError, match="not the body"),
     ):
-        download(f"{site.url}/file", tmp_path / "file", _is_body, print)
+        download(f"{site.url}/file", tmp_path / "file", _is_body)
     assert list(tmp_path.iterdir()) == []
 
 

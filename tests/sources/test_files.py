@@ -31,7 +31,7 @@ def test_files_lie_in_the_folder_or_in_the_data_sets_own_below(
 ) -> None:
     """Either form is found in either place, and nothing but its files is read."""
     write(tmp_path / place, {**content, "README": b"about birds"})
-    found = local(BIRDS, tmp_path, print)
+    found = local(BIRDS, tmp_path)
     assert found is not None
     assert found.content == content
     assert Path(found.origin) == tmp_path / place
@@ -42,7 +42,7 @@ def test_files_lie_in_the_folder_or_in_the_data_sets_own_below(
 def test_a_zip_file_is_read_as_it_is(tmp_path: Path, name: str, prefix: str) -> None:
     """What was fetched by hand need not be unpacked, wherever the files lie inside."""
     zipped(tmp_path / name, prefix, DAT)
-    found = local(BIRDS, tmp_path, print)
+    found = local(BIRDS, tmp_path)
     assert found is not None
     assert found.content == DAT
     assert found.origin == str(tmp_path / name)
@@ -52,7 +52,7 @@ def test_half_a_form_is_not_the_data_set(tmp_path: Path) -> None:
     """A folder with one of two files is passed over for one that has both."""
     write(tmp_path, {"birds.dat": b"half"})
     write(tmp_path / "birds-1k", DAT)
-    found = local(BIRDS, tmp_path, print)
+    found = local(BIRDS, tmp_path)
     assert found is not None
     assert found.content == DAT
 
@@ -62,8 +62,8 @@ def test_the_argument_comes_before_the_environment(
 ) -> None:
     """SHORTLIST_DATA is used where no folder is given, and only there."""
     monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", DAT)))
-    named = local(BIRDS, None, print)
-    given = local(BIRDS, write(tmp_path / "two", CSV), print)
+    named = local(BIRDS, None)
+    given = local(BIRDS, write(tmp_path / "two", CSV))
     assert named is not None
     assert given is not None
     assert (named.content, given.content) == (DAT, CSV)
@@ -72,7 +72,7 @@ def test_the_argument_comes_before_the_environment(
 def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
     """Who names a folder is told what was looked for in it, and where to get it."""
     with pytest.raises(ShortlistError) as raised:
-        local(BIRDS, tmp_path / "absent", print)
+        local(BIRDS, tmp_path / "absent")
     assert str(raised.value) == (
         f"{tmp_path / 'absent'} does not hold Birds of Nowhere. Expected birds.dat, nests.dat, or "
         "birds.csv, in it or in its folder birds-1k, or birds-1k.zip or birds.whl. "
@@ -81,14 +81,14 @@ def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_named_folder_without_the_data_is_told_and_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     """SHORTLIST_DATA may hold other data sets; without it there is nothing to tell."""
-    said: list[str] = []
-    assert local(BIRDS, None, said.append) is None
+    said.clear()
+    assert local(BIRDS, None) is None
     assert said == []
     monkeypatch.setenv("SHORTLIST_DATA", str(tmp_path))
-    assert local(BIRDS, None, said.append) is None
+    assert local(BIRDS, None) is None
     assert len(said) == 1
     assert said[0].endswith("Looking elsewhere.")
 
@@ -119,7 +119,7 @@ def test_a_damaged_zip_file_is_refused(tmp_path: Path, damage: str) -> None:
     }
     archive.write_bytes(damaged[damage])
     with pytest.raises(ShortlistError, match=r"cannot be read as a zip file") as raised:
-        local(BIRDS, tmp_path, print)
+        local(BIRDS, tmp_path)
     assert str(archive) in str(raised.value)
     assert "https://birds.example/birds-1k.zip" in str(raised.value)
     assert list(tmp_path.iterdir()) == [archive]

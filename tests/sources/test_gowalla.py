@@ -34,7 +34,7 @@ def graph(pairs: dict[int, list[int]], users: int, items: int) -> bytes:
 
 
 def read(folder: Path) -> RawTables:
-    return gowalla.read(load("gowalla"), folder, print)
+    return gowalla.read(load("gowalla"), folder)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_a_matrix_without_two_sides_is_refused(tmp_path: Path) -> None:
 def test_without_the_files_their_address_is_given(tmp_path: Path) -> None:
     """Nothing is downloaded: a person is told what to fetch."""
     with pytest.raises(ShortlistError, match=r"train\.txt and test\.txt from https://github"):
-        gowalla.read(load("gowalla"), None, print)
+        gowalla.read(load("gowalla"), None)

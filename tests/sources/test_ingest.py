@@ -18,12 +18,14 @@ import pytest
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.heard import heard
 from tests.sources import shop
 
 
 def _ingest(folder: Path, **tables: Any) -> tuple[Artifacts, list[str]]:
-    artifacts, said = Artifacts(folder / "artifacts"), list[str]()
-    ingest(shop.write(folder, **tables), artifacts, None, said.append)
+    artifacts = Artifacts(folder / "artifacts")
+    with heard() as said:
+        ingest(shop.write(folder, **tables), artifacts, None)
     return artifacts, said
 
 
@@ -153,7 +155,7 @@ def test_a_missing_file_is_named_with_its_key(tmp_path: Path) -> None:
     recipe = shop.write(tmp_path)
     (tmp_path / "products.parquet").unlink()
     with pytest.raises(ShortlistError, match=r"no file .*products\.parquet.*source\.items"):
-        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "page"])
@@ -170,25 +172,25 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         content[4:60] = b"\xff" * 56
     path.write_bytes(content)
     with pytest.raises(ShortlistError, match=r"orders\.parquet cannot be read as Parquet"):
-        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
-def test_tables_up_to_date_are_kept_and_it_is_said(tmp_path: Path) -> None:
+def test_tables_up_to_date_are_kept_and_it_is_said(tmp_path: Path, said: list[str]) -> None:
     """A second run writes nothing; changed data, another recipe and ``force`` do."""
     artifacts, _ = _ingest(tmp_path)
     recipe = shop.write(tmp_path)
     os.utime(tmp_path / "orders.parquet")
-    said: list[str] = []
-    ingest(recipe, artifacts, None, said.append)
+    said.clear()
+    ingest(recipe, artifacts, None)
     written = artifacts.raw.users.stat().st_mtime_ns
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
     assert said[-1] == f"{artifacts.raw.root} is up to date"
     assert artifacts.raw.users.stat().st_mtime_ns == written
 
-    ingest(recipe, artifacts, None, said.append, force=True)
+    ingest(recipe, artifacts, None, force=True)
     assert artifacts.raw.users.stat().st_mtime_ns > written
     shop.write(tmp_path, customers=_changed(shop.CUSTOMERS, city=["Bern", "Ulm", "Rom"]))
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
     assert pq.read_table(artifacts.raw.users)["city"].to_pylist() == ["Bern", "Ulm", "Rom"]
 
 
@@ -240,7 +242,7 @@ def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
         "folder = Path(sys.argv[1])\n"
         "try:\n"
         "    recipe = load(str(folder / 'shop.toml'))\n"
-        "    ingest(recipe, Artifacts(folder / 'artifacts'), None, print)\n"
+        "    ingest(recipe, Artifacts(folder / 'artifacts'), None)\n"
         "except ShortlistError as error:\n"
         "    print('told:', error)\n"
     )
@@ -293,7 +295,7 @@ def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
         "module._write = write_and_wait\n"
         "folder = Path(sys.argv[1])\n"
         "recipe = load(str(folder / 'shop.toml'))\n"
-        "module.ingest(recipe, Artifacts(folder / 'artifacts'), None, lambda line: None)\n"
+        "module.ingest(recipe, Artifacts(folder / 'artifacts'), None)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -304,5 +306,5 @@ def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
 
     time.sleep(0.01)
-    ingest(shop.write(tmp_path, orders=shop.ORDERS), artifacts, None, print)
+    ingest(shop.write(tmp_path, orders=shop.ORDERS), artifacts, None)
     assert [path.name for path in artifacts.root.iterdir()] == ["raw"]

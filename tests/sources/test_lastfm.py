@@ -38,8 +38,8 @@ def _apart(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.delenv("SHORTLIST_DATA", raising=False)
 
 
-def _read(folder: Path | None, said: list[str] | None = None) -> RawTables:
-    return lastfm.read(load("songs"), folder, print if said is None else said.append)
+def _read(folder: Path | None) -> RawTables:
+    return lastfm.read(load("songs"), folder)
 
 
 def _left(tmp_path: Path) -> list[str]:
@@ -77,11 +77,11 @@ def test_a_play_counts_less_the_more_there_are() -> None:
     assert weights == pytest.approx([1.0, 1 + math.log(13883), 1.0])
 
 
-def test_the_recipe_songs_takes_them(tmp_path: Path) -> None:
+def test_the_recipe_songs_takes_them(tmp_path: Path, said: list[str]) -> None:
     """The source's columns are those that the recipe names, out of a zip file as it was fetched."""
     zipped(tmp_path / "data" / "hetrec2011-lastfm-2k.zip", "", SAMPLE)
-    artifacts, said = Artifacts(tmp_path / "songs"), list[str]()
-    ingest(load("songs"), artifacts, tmp_path / "data", said.append)
+    artifacts = Artifacts(tmp_path / "songs")
+    ingest(load("songs"), artifacts, tmp_path / "data")
     assert pq.read_table(artifacts.raw.interactions)["plays"].to_pylist() == [1, 13883, 3]
     assert said[-1].startswith("3 interactions, 2 users, 3 items in")
 
@@ -158,13 +158,13 @@ def test_bad_files_are_refused_whole(
 
 
 @pytest.mark.data
-def test_the_real_data_set(tmp_path: Path) -> None:
+def test_the_real_data_set(tmp_path: Path, said: list[str]) -> None:
     """The published counts: listeners, artists and the rows between them."""
-    said: list[str] = []
-    if local(lastfm.DATASET, None, said.append) is None:
+    said.clear()
+    if local(lastfm.DATASET, None) is None:
         pytest.skip(f"Last.fm-2k is not here: SHORTLIST_DATA names no folder with it {said}")
     artifacts = Artifacts(tmp_path / "songs")
-    ingest(load("songs"), artifacts, None, said.append)
+    ingest(load("songs"), artifacts, None)
     tables = (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items)
     rows = [pq.read_metadata(table).num_rows for table in tables]
     assert rows == [92_834, 1_892, 17_632]

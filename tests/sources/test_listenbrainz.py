@@ -19,7 +19,7 @@ from tests.sources.listens import APRIL, MARCH, archive, lines, listen, recipe, 
 
 def _read(folder: Path, name: str, content: bytes) -> RawTables:
     (folder / name).write_bytes(content)
-    return read(recipe(folder, name), None, print)
+    return read(recipe(folder, name), None)
 
 
 #: The same listens in every form that is taken.
@@ -81,7 +81,7 @@ def test_a_folder_is_all_files_of_listens_in_it(tmp_path: Path) -> None:
     (folder / "4.listens.gz").write_bytes(gzip.compress(APRIL))
     (folder / "notes.txt").write_text("no listen")
     (tmp_path / "dump" / "COPYING").write_text("CC0")
-    tables = read(recipe(tmp_path, "dump"), None, print)
+    tables = read(recipe(tmp_path, "dump"), None)
     assert tables.interactions.in_memory()["plays"].to_pylist() == [2, 1, 1]
 
 
@@ -95,16 +95,16 @@ def test_the_api_spells_a_listen_in_another_way(tmp_path: Path) -> None:
     assert tables.interactions.in_memory()["last_listened"].to_pylist() == [500]
 
 
-def test_a_file_that_is_added_is_read_at_the_next_run(tmp_path: Path) -> None:
+def test_a_file_that_is_added_is_read_at_the_next_run(tmp_path: Path, said: list[str]) -> None:
     """Tables of a folder are up to date until one of its files, however deep, is another."""
     folder = tmp_path / "dump" / "2024"
     folder.mkdir(parents=True)
     (folder / "3.listens").write_bytes(MARCH)
     listens, artifacts = recipe(tmp_path, "dump"), Artifacts(tmp_path / "artifacts")
-    said: list[str] = []
+    said.clear()
     for _ in range(2):
-        ingest(listens, artifacts, None, said.append)
+        ingest(listens, artifacts, None)
     assert said[-1].endswith("is up to date")
     (folder / "4.listens").write_bytes(APRIL)
-    ingest(listens, artifacts, None, said.append)
+    ingest(listens, artifacts, None)
     assert pq.read_table(artifacts.raw.interactions)["last_listened"].to_pylist() == [300, 100, 400]

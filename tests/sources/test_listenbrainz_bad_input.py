@@ -45,7 +45,7 @@ def test_a_line_that_is_no_listen_is_named(tmp_path: Path, content: bytes, compl
     listens = recipe(tmp_path, "dump.listens")
     (tmp_path / "dump.listens").write_bytes(content)
     with pytest.raises(ShortlistError) as raised:
-        ingest(listens, Artifacts(tmp_path / "artifacts"), None, print)
+        ingest(listens, Artifacts(tmp_path / "artifacts"), None)
     message = str(raised.value)
     assert f"{tmp_path / 'dump.listens'}:" in message
     assert complaint in message
@@ -86,7 +86,7 @@ def test_a_dump_that_is_cut_off_or_packed_in_another_way_is_refused(
     """Half a dump is no smaller dump: the file, and where to fetch it again, are told."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ShortlistError, match=r"cannot be read beyond line \d+ \(.+\)") as raised:
-        read(recipe(tmp_path, name), None, print)
+        read(recipe(tmp_path, name), None)
     assert str(tmp_path / name) in str(raised.value)
     assert ADDRESS in str(raised.value)
 
@@ -100,7 +100,7 @@ def test_a_dump_without_a_listen_is_refused(tmp_path: Path, name: str) -> None:
     else:
         (tmp_path / name).write_bytes(archive(".silence") if name == "dump.tar" else b"")
     with pytest.raises(ShortlistError, match=r"dump\S* holds no listen") as raised:
-        read(recipe(tmp_path, name), None, print)
+        read(recipe(tmp_path, name), None)
     assert ADDRESS in str(raised.value)
 
 
@@ -109,5 +109,5 @@ def test_a_dump_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(
         ShortlistError, match=r"no .*dump\.tar\.zst.*source\.interactions"
     ) as raised:
-        read(recipe(tmp_path, "dump.tar.zst"), None, print)
+        read(recipe(tmp_path, "dump.tar.zst"), None)
     assert ADDRESS in str(raised.value)

@@ -113,13 +113,13 @@ def test_a_folder_is_found_whether_it_is_the_data_or_holds_it(
 ) -> None:
     """The unpacked folder and the folder it was unpacked in are both right."""
     write(tmp_path / "data" / place, content)
-    assert find(tmp_path / "data", print).content == content
+    assert find(tmp_path / "data").content == content
 
 
 def test_a_zip_in_the_folder_is_read_as_it_is(tmp_path: Path) -> None:
     """What was fetched by hand need not be unpacked."""
     zipped(tmp_path / "data" / "ml-100k.zip", "ml-100k/", GROUPLENS)
-    assert find(tmp_path / "data", print).content == GROUPLENS
+    assert find(tmp_path / "data").content == GROUPLENS
 
 
 def test_the_environment_names_a_folder_and_the_argument_comes_first(
@@ -127,52 +127,54 @@ def test_the_environment_names_a_folder_and_the_argument_comes_first(
 ) -> None:
     """SHORTLIST_DATA is used where no folder is given, and only there."""
     monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", GROUPLENS)))
-    assert find(None, print).origin == str(tmp_path / "one")
-    assert find(write(tmp_path / "two", RECBOLE), print).origin == str(tmp_path / "two")
+    assert find(None).origin == str(tmp_path / "one")
+    assert find(write(tmp_path / "two", RECBOLE)).origin == str(tmp_path / "two")
 
 
 def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
     """Who names a folder is not served from elsewhere without a word."""
     with pytest.raises(ShortlistError, match=r"does not hold MovieLens-100K\. Expected u\.data"):
-        find(tmp_path, print)
+        find(tmp_path)
 
 
 def test_other_ratings_are_refused(tmp_path: Path) -> None:
     """One changed byte in the ratings, or another data set, fails the checksum."""
     changed = GROUPLENS | {"u.data": RATINGS.replace(b"5", b"4", 1)}
     with pytest.raises(ShortlistError, match="are not those of MovieLens-100K: expected SHA-256"):
-        find(write(tmp_path / "data", changed), print)
+        find(write(tmp_path / "data", changed))
 
 
 def test_line_ends_of_another_system_do_not_matter(tmp_path: Path) -> None:
     """A copy that went through Windows holds the same ratings."""
     content = {name: data.replace(b"\n", b"\r\n") for name, data in GROUPLENS.items()}
-    read = tables(find(write(tmp_path / "data", content), print))
+    read = tables(find(write(tmp_path / "data", content)))
     assert read.interactions.in_memory().num_rows == 3
     assert read.users.in_memory()["zip_code"].to_pylist() == ["85711", "0A1B2", "00501"]
 
 
 def test_the_wheel_is_taken_where_grouplens_does_not_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     """The next place is asked, a line says why, and the second time nothing is downloaded."""
     wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "../../files/recbole.whl"}
     index = json.dumps({"files": [{"filename": "other.whl", "url": "/other"}, listed]}).encode()
     pages = {"/simple/recbole/": index, "/files/recbole.whl": wheel}
-    said: list[str] = []
+    said.clear()
     with serving(Site(pages)) as site:
         monkeypatch.setattr(movielens_files, "ZIP_URL", f"{site.url}/ml-100k.zip")
         monkeypatch.setattr(movielens_files, "WHEEL_SHA256", hashlib.sha256(wheel).hexdigest())
         monkeypatch.setenv("PIP_INDEX_URL", f"{site.url}/simple")
-        assert find(None, said.append).content == RECBOLE
+        assert find(None).content == RECBOLE
         asked = len(site.asked)
-        assert find(None, said.append).content == RECBOLE
+        assert find(None).content == RECBOLE
         assert len(site.asked) == asked == 3
     assert "ml-100k.zip is passed over: the answer was 404 Not Found" in said
 
 
-def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_wheel_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
     """An archive whose checksum is not the pinned one is not read, and the way out is told."""
     wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "/recbole.whl"}
@@ -180,12 +182,12 @@ def test_a_changed_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "/simple/recbole/": json.dumps({"files": [listed]}).encode(),
         "/recbole.whl": wheel,
     }
-    said: list[str] = []
+    said.clear()
     with serving(Site(pages)) as site:
         monkeypatch.setattr(movielens_files, "ZIP_URL", f"{site.url}/ml-100k.zip")
         monkeypatch.setenv("PIP_INDEX_URL", f"{site.url}/simple")
         with pytest.raises(ShortlistError, match="--data-dir FOLDER"):
-            find(None, said.append)
+            find(None)
     assert any("expected SHA-256 9c9948202011" in line for line in said)
 
 

@@ -31,7 +31,7 @@ def _shop(folder: Path, **files: Any) -> Recipe:
 def _refused(folder: Path, **files: Any) -> str:
     artifacts = Artifacts(folder / "artifacts")
     with pytest.raises(ShortlistError) as raised:
-        ingest(_shop(folder, **files), artifacts, None, print)
+        ingest(_shop(folder, **files), artifacts, None)
     assert not artifacts.root.exists() or not any(artifacts.root.iterdir())
     return str(raised.value)
 
@@ -46,7 +46,7 @@ def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: P
     recipe = _shop(tmp_path, b=narrow, a=shop.ORDERS)
     (tmp_path / "orders" / "_SUCCESS").touch()
     (tmp_path / "orders" / ".c.parquet").write_bytes(b"half a file of somebody who writes")
-    ingest(recipe, artifacts, None, print)
+    ingest(recipe, artifacts, None)
     expected = {name: values * 2 for name, values in shop.ORDERS.items()}
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == expected
     assert pq.read_schema(artifacts.raw.interactions).field("quantity").type == pa.int64()
@@ -61,7 +61,7 @@ def test_there_may_be_more_files_than_a_process_may_hold_open(tmp_path: Path) ->
     open_now = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 50, hard))
     try:
-        ingest(recipe, artifacts, None, print)
+        ingest(recipe, artifacts, None)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert pq.read_metadata(artifacts.raw.interactions).num_rows == 400
@@ -74,18 +74,18 @@ def test_users_that_are_left_out_are_those_of_all_files(tmp_path: Path) -> None:
     features = recipe.features.model_copy(update={"user": {}})
     recipe = recipe.model_copy(update={"source": source, "features": features})
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(recipe, artifacts, None, print)
+    ingest(recipe, artifacts, None)
     assert pq.read_table(artifacts.raw.users)["customer"].to_pylist() == [7, 9, 8, 1, 2, 3, 4]
 
 
-def test_a_new_file_makes_the_tables_new(tmp_path: Path) -> None:
+def test_a_new_file_makes_the_tables_new(tmp_path: Path, said: list[str]) -> None:
     """What arrived in the folder since is read; nothing new is told as such."""
-    artifacts, said = Artifacts(tmp_path / "artifacts"), list[str]()
+    artifacts = Artifacts(tmp_path / "artifacts")
     recipe = _shop(tmp_path, a=shop.ORDERS)
-    ingest(recipe, artifacts, None, said.append)
-    ingest(recipe, artifacts, None, said.append)
+    ingest(recipe, artifacts, None)
+    ingest(recipe, artifacts, None)
     assert said[-1].endswith("is up to date")
-    ingest(_shop(tmp_path, b=shop.ORDERS), artifacts, None, said.append)
+    ingest(_shop(tmp_path, b=shop.ORDERS), artifacts, None)
     assert pq.read_metadata(artifacts.raw.interactions).num_rows == 8
 
 
@@ -137,7 +137,7 @@ def test_a_column_without_any_value_in_one_file_takes_the_type_of_the_others(
         pq.write_table(pa.table(table), customers / f"{name}.parquet")
     source = recipe.source.model_copy(update={"users": str(customers)})
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(recipe.model_copy(update={"source": source}), artifacts, None, print)
+    ingest(recipe.model_copy(update={"source": source}), artifacts, None)
     users = pq.read_table(artifacts.raw.users)
     assert users["city"].to_pylist() == [None, "Bern", None]
     assert users.schema.field("city").type == pa.string()
@@ -171,7 +171,7 @@ def test_a_damaged_row_group_is_named_with_file_and_column(tmp_path: Path) -> No
     """One byte of one page is another: the checksum tells, and the old tables stay."""
     artifacts = Artifacts(tmp_path / "artifacts")
     recipe = _shop(tmp_path, a=shop.ORDERS)
-    ingest(recipe, artifacts, None, print)
+    ingest(recipe, artifacts, None)
     path = tmp_path / "orders" / "b.parquet"
     table, options = pa.table(shop.ORDERS), {"use_dictionary": False, "write_page_checksum": True}
     pq.write_table(table, path, row_group_size=2, **options)
@@ -180,7 +180,7 @@ def test_a_damaged_row_group_is_named_with_file_and_column(tmp_path: Path) -> No
     content[place.data_page_offset + place.total_compressed_size - 1] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(ShortlistError) as raised:
-        ingest(recipe, artifacts, None, print)
+        ingest(recipe, artifacts, None)
     where = "b.parquet cannot be read as Parquet: column 'quantity' in row group 1 of 2"
     assert where in str(raised.value)
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
@@ -197,7 +197,7 @@ def test_damage_in_a_column_that_the_recipe_does_not_name_stops_the_writing(tmp_
     path.write_bytes(content)
     artifacts = Artifacts(tmp_path / "artifacts")
     with pytest.raises(ShortlistError, match=r"column 'note' in row group 0 of 2 .* is damaged"):
-        ingest(recipe, artifacts, None, print)
+        ingest(recipe, artifacts, None)
     assert list(artifacts.root.iterdir()) == []
 
 
@@ -223,18 +223,18 @@ def test_a_column_without_any_value_is_refused_where_values_are_needed(
     assert complaint in _refused(tmp_path, a=shop.ORDERS | {column: values})
 
 
-def test_a_feature_without_any_value_is_told(tmp_path: Path) -> None:
+def test_a_feature_without_any_value_is_told(tmp_path: Path, said: list[str]) -> None:
     """With a type it may pass, and a person is told; without one it cannot be read as anything."""
-    said: list[str] = []
+    said.clear()
     empty = shop.CUSTOMERS | {"age": [None] * 3, "city": pa.nulls(3, pa.string())}
     empty["age"] = pa.array([float("nan"), None, None])
     recipe = shop.write(tmp_path, customers=empty)
-    ingest(recipe, Artifacts(tmp_path / "artifacts"), None, said.append)
+    ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
     told = [line for line in said if "holds no value at all" in line]
     assert [line.split(" of ")[0] for line in told] == ["column 'age'", "column 'city'"]
     recipe = shop.write(tmp_path, customers=shop.CUSTOMERS | {"city": pa.nulls(3)})
     with pytest.raises(ShortlistError, match=r"'city' .* it is null\. It holds no value at all"):
-        ingest(recipe, Artifacts(tmp_path / "artifacts"), None, print)
+        ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
 def test_lists_with_nulls_in_them_pass_as_they_are(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_lists_with_nulls_in_them_pass_as_they_are(tmp_path: Path) -> None:
     tags = [["kitchen", None], None, []]
     recipe = shop.write(tmp_path, products=shop.PRODUCTS | {"tags": tags})
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(recipe, artifacts, None, print)
+    ingest(recipe, artifacts, None)
     assert pq.read_table(artifacts.raw.items)["tags"].to_pylist() == tags
 
 
@@ -253,6 +253,6 @@ def test_a_zoned_time_keeps_its_moment(tmp_path: Path) -> None:
         "ordered_at": pa.array([moment] * 4, pa.timestamp("us", tz="America/New_York"))
     }
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(_shop(tmp_path, a=orders, b=orders), artifacts, None, print)
+    ingest(_shop(tmp_path, a=orders, b=orders), artifacts, None)
     times = pq.read_table(artifacts.raw.interactions)["ordered_at"].to_pylist()
     assert times == [moment] * 8

@@ -41,7 +41,7 @@ def _made_up_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _ingested(tmp_path: Path, recipe: str, sample: dict[str, bytes]) -> Artifacts:
     artifacts = Artifacts(tmp_path / "artifacts")
-    ingest(load(recipe), artifacts, write(tmp_path / "data", sample), print)
+    ingest(load(recipe), artifacts, write(tmp_path / "data", sample))
     return artifacts
 
 

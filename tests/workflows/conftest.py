@@ -29,9 +29,9 @@ def shop(tmp_path: Path) -> Artifacts:
 
 
 @pytest.fixture
-def messages() -> list[str]:
-    """What ``say`` was told: pass ``messages.append``."""
-    return []
+def messages(said: list[str]) -> list[str]:
+    """What the project logs during the test."""
+    return said
 
 
 @pytest.fixture

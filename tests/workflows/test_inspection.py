@@ -90,7 +90,7 @@ def test_parts_are_those_of_the_preparation(
         vocabulary={"item_frequency_threshold": 2, "drop_rare": True},
     )
     counted = counted_interactions(recipe, shop.raw)
-    prepare(recipe, shop, force=False, say=lambda line: None)
+    prepare(recipe, shop, force=False)
     for code, part in enumerate(PARTS):
         rows = counted.frame.filter(part=code)
         prepared = pd.read_parquet(shop.prepared.raw_interactions(part))

@@ -28,6 +28,7 @@ from pathlib import Path
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from recipes.schema.recipe import Recipe
+from tests.heard import heard
 from workflows.prepare import prepare
 
 import shims.without_tensorflow
@@ -53,7 +54,8 @@ if largest_file:
     import workflows.engines.polars_engine, workflows.engines.nvtabular_engine
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 try:
-    prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine, say=say)
+    with heard(say):
+        prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine)
 except ShortlistError as error:
     sys.exit(str(error))
 """
@@ -86,7 +88,7 @@ def run(
 def undisturbed(recipe: Recipe, root: Path, engine: Engine = "polars") -> Artifacts:
     artifacts = Artifacts(root)
     write_shop(artifacts.raw)
-    prepare(recipe, artifacts, force=False, engine=engine, say=print)
+    prepare(recipe, artifacts, force=False, engine=engine)
     return artifacts
 
 
@@ -97,13 +99,13 @@ def files(root: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize("moment", ["split:", "third", "encoded"])
 def test_a_kill_leaves_the_old_output(shop: Artifacts, shop_recipe: Build, moment: str) -> None:
     """kill -9 early, in the middle or right before the end: the old output stays."""
-    prepare(shop_recipe(), shop, force=False, say=print)
+    prepare(shop_recipe(), shop, force=False)
     before = files(shop.prepared.root)
     other = shop_recipe(interactions={"history_length": 1})
     assert run(other, shop, kill_at=moment).returncode == -signal.SIGKILL
     assert files(shop.prepared.root) == before
     assert shop.preparing.root.exists()
-    prepare(other, shop, force=False, say=print)
+    prepare(other, shop, force=False)
     assert not shop.preparing.root.exists()
     assert files(shop.prepared.root) != before
 
@@ -131,7 +133,7 @@ def test_a_killed_run_goes_on_at_the_partition(
             made[path.relative_to(output)] = path.stat().st_mtime_ns
         else:
             path.write_bytes(b"half a file")
-    prepare(shop_recipe(), shop, force=False, engine=engine, say=messages.append)
+    prepare(shop_recipe(), shop, force=False, engine=engine)
     assert messages[0].startswith("going on with the preparation")
     assert (f"partitions that are written already: {len(written)}" in messages) == bool(written)
     again = {name: (shop.prepared.root / name).stat().st_mtime_ns for name in made}
@@ -157,12 +159,12 @@ def test_other_data_begin_anew(
     """What a killed run left of data that have changed since is thrown away."""
     assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
     replace_column(shop.raw.interactions, "stars", [2.0] * 300)
-    prepare(shop_recipe(), shop, force=False, say=messages.append)
+    prepare(shop_recipe(), shop, force=False)
     assert not any("going on" in line or "already" in line for line in messages)
     fresh = Artifacts(tmp_path / "fresh")
     write_shop(fresh.raw)
     replace_column(fresh.raw.interactions, "stars", [2.0] * 300)
-    prepare(shop_recipe(), fresh, force=False, say=print)
+    prepare(shop_recipe(), fresh, force=False)
     assert files_that_differ(shop.prepared.root, fresh.prepared.root) == []
 
 
@@ -171,7 +173,7 @@ def test_another_engine_begins_anew(
 ) -> None:
     """Partitions of two engines, whose means differ in the last bits, do not mix."""
     assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
-    prepare(shop_recipe(), shop, force=False, engine="dask", say=messages.append)
+    prepare(shop_recipe(), shop, force=False, engine="dask")
     assert not any("going on" in line or "already" in line for line in messages)
 
 
@@ -186,20 +188,19 @@ def test_ctrl_c_keeps_what_is_written(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(shop_recipe(), shop, force=False, engine=engine, say=print, progress=interrupt)
+        prepare(shop_recipe(), shop, force=False, engine=engine, progress=interrupt)
     seen: list[tuple[int, int]] = []
     prepare(
         shop_recipe(),
         shop,
         force=False,
         engine=engine,
-        say=messages.append,
         progress=lambda done, total: seen.append((done, total)),
     )
     assert messages[0].startswith("going on with the preparation")
     assert seen[0][0] > 150
     assert seen[-1] == (300, 300)
-    prepare(shop_recipe(), shop, force=False, say=messages.append)
+    prepare(shop_recipe(), shop, force=False)
     assert messages[-1].endswith("is up to date")
 
 
@@ -210,7 +211,7 @@ def test_an_error_leaves_nothing_behind(shop: Artifacts, shop_recipe: Build) -> 
         raise RuntimeError("by chance")
 
     with pytest.raises(RuntimeError, match="by chance"):
-        prepare(shop_recipe(), shop, force=False, say=print, progress=fail)
+        prepare(shop_recipe(), shop, force=False, progress=fail)
     assert sorted(path.name for path in shop.root.iterdir()) == ["preparing.lock", "raw"]
 
 
@@ -220,10 +221,10 @@ def test_two_do_not_prepare_the_same_at_once(shop: Artifacts, shop_recipe: Build
 
     def also(done: int, total: int) -> None:
         with pytest.raises(ShortlistError) as refused:
-            prepare(shop_recipe(), shop, force=True, say=print)
+            prepare(shop_recipe(), shop, force=True)
         refusals.append(str(refused.value))
 
-    prepare(shop_recipe(), shop, force=False, say=print, progress=also)
+    prepare(shop_recipe(), shop, force=False, progress=also)
     assert f"`shortlist prepare shop` (process {os.getpid()}" in refusals[0]
     assert (shop.prepared.root / "stamp.json").exists()
 
@@ -233,7 +234,7 @@ def test_a_full_disk_is_explained_and_leaves_the_old_output(
     shop: Artifacts, shop_recipe: Build, largest_file: int
 ) -> None:
     """Files that cannot grow further, at the first or a later one: what to do, and nothing lost."""
-    prepare(shop_recipe(), shop, force=False, say=print)
+    prepare(shop_recipe(), shop, force=False)
     before = files(shop.prepared.root)
     done = run(shop_recipe(), shop, largest_file=largest_file)
     assert done.returncode == 1

@@ -22,7 +22,7 @@ def test_a_part_without_rows_is_refused(shop: Artifacts, shop_recipe: Build) -> 
     """Too few rows for a test part: the message names the part and the shares."""
     pq.write_table(pq.read_table(shop.raw.interactions).slice(0, 1), shop.raw.interactions)
     with pytest.raises(ShortlistError, match=r"the (test|valid|training) part .* empty: 1 inter"):
-        prepare(shop_recipe(), shop, force=False, say=print)
+        prepare(shop_recipe(), shop, force=False)
     assert not shop.prepared.root.exists()
 
 
@@ -30,14 +30,14 @@ def test_everything_filtered_away_is_refused(shop: Artifacts, shop_recipe: Build
     """The message names the filter and how many rows there were."""
     recipe = shop_recipe(interactions={"filter": "stars > 5"})
     with pytest.raises(ShortlistError, match=r"0 of 300 .*`stars > 5` holds for none"):
-        prepare(recipe, shop, force=False, say=print)
+        prepare(recipe, shop, force=False)
 
 
 def test_an_empty_table_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
     """No interactions at all: said as such."""
     pq.write_table(pq.read_table(shop.raw.interactions).slice(0, 0), shop.raw.interactions)
     with pytest.raises(ShortlistError, match=r"0 of 0 .* table is empty"):
-        prepare(shop_recipe(), shop, force=False, say=print)
+        prepare(shop_recipe(), shop, force=False)
 
 
 @pytest.mark.parametrize("column", ["stars", "at", "sku"])
@@ -46,14 +46,14 @@ def test_a_missing_column_is_named(shop: Artifacts, shop_recipe: Build, column: 
     table = pq.read_table(shop.raw.interactions)
     pq.write_table(table.drop_columns(column), shop.raw.interactions)
     with pytest.raises(ShortlistError, match=rf"no column '{column}'.*It has: .*channel"):
-        prepare(shop_recipe(), shop, force=False, say=print)
+        prepare(shop_recipe(), shop, force=False)
 
 
 def test_a_missing_feature_is_named(shop: Artifacts, shop_recipe: Build) -> None:
     """A feature that the items table lacks: the message names column and file."""
     pq.write_table(pq.read_table(shop.raw.items).drop_columns("tags"), shop.raw.items)
     with pytest.raises(ShortlistError, match=r"items.parquet has no column 'tags'"):
-        prepare(shop_recipe(), shop, force=False, say=print)
+        prepare(shop_recipe(), shop, force=False)
 
 
 def test_infinite_numbers_are_refused(
@@ -62,7 +62,7 @@ def test_infinite_numbers_are_refused(
     """One infinity would make the whole column NaN."""
     replace_column(shop.raw.items, "price", [float("inf"), *[1.0] * 29])
     with pytest.raises(ShortlistError, match=r"in the feature 'price', got the mean (inf|nan)"):
-        prepare(shop_recipe(), shop, force=False, say=print)
+        prepare(shop_recipe(), shop, force=False)
 
 
 def test_a_column_without_one_value_is_all_null(
@@ -71,7 +71,7 @@ def test_a_column_without_one_value_is_all_null(
     """An all-null feature has code 1 everywhere and an empty vocabulary, and stops nothing."""
     replace_column(shop.raw.users, "country", pa.nulls(11, pa.string()))
     replace_column(shop.raw.items, "tags", pa.nulls(30, pa.list_(pa.string())))
-    prepare(shop_recipe(), shop, force=False, say=print)
+    prepare(shop_recipe(), shop, force=False)
     assert set(encoded(shop, "train")["country"]) == {1}
     assert {tuple(codes) for codes in encoded(shop, "train")["tags"]} == {(1,)}
     assert json.loads((shop.prepared.encoding / "vocabularies/country.json").read_text()) == []
@@ -83,4 +83,4 @@ def test_a_slash_in_a_name_is_refused(shop: Artifacts, shop_recipe: Build) -> No
     pq.write_table(table.append_column("a/b", table["country"]), shop.raw.users)
     features = {"user": {"a/b": {"kind": "categorical"}}, "item": {}}
     with pytest.raises(ShortlistError, match="'a/b' has a slash"):
-        prepare(shop_recipe(features=features), shop, force=False, say=print)
+        prepare(shop_recipe(features=features), shop, force=False)

@@ -33,14 +33,14 @@ def clicked(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         ranker={"target": "positives", "learning_rate": 0.05, "max_epochs": 8},
         serving={"candidates": 40},
     )
-    train(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
 def measured(recipe: Recipe, artifacts: Artifacts) -> Table:
     with served_in_process(recipe, artifacts) as plan:
         data = PreparedData(artifacts.prepared)
-        (table,) = measure("click-prediction", recipe, artifacts, data, plan, print)
+        (table,) = measure("click-prediction", recipe, artifacts, data, plan)
     return table
 
 
@@ -128,4 +128,4 @@ def test_a_ranker_of_another_kind_is_refused(
         served_in_process(recipe, artifacts) as plan,
         pytest.raises(ShortlistError, match=r"ranker.target = 'positives'.*evaluation.protocols"),
     ):
-        measure("click-prediction", other, artifacts, data, plan, print)
+        measure("click-prediction", other, artifacts, data, plan)

@@ -32,7 +32,7 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         ranker={"learning_rate": 0.05, "max_epochs": 8},
         serving={"candidates": 40},
     )
-    train(recipe, artifacts, force=False, say=print)
+    train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
@@ -41,7 +41,7 @@ def table(rated: Trained) -> Table:
     recipe, artifacts = rated
     with served_in_process(recipe, artifacts) as plan:
         data = PreparedData(artifacts.prepared)
-        (table,) = measure("rating-error", recipe, artifacts, data, plan, print)
+        (table,) = measure("rating-error", recipe, artifacts, data, plan)
     return table
 
 
@@ -106,7 +106,7 @@ def test_labels_that_are_all_the_same_have_their_errors_alone(
     pq.write_table(rows.set_column(rows.column_names.index("stars"), "stars", same), path)
     with served_in_process(recipe, artifacts) as plan:
         data = PreparedData(artifacts.prepared)
-        (table,) = measure("rating-error", recipe, artifacts, data, plan, print)
+        (table,) = measure("rating-error", recipe, artifacts, data, plan)
     assert {tuple(row) for row in table.rows.values()} == {("rmse", "mae")}
 
 
@@ -120,4 +120,4 @@ def test_a_ranker_of_another_kind_is_refused(rated: Trained, ranker: Dlrm | NoRa
         served_in_process(recipe, artifacts) as plan,
         pytest.raises(ShortlistError, match=r"needs a ranker that predicts .*evaluation.protocols"),
     ):
-        measure("rating-error", other, artifacts, data, plan, print)
+        measure("rating-error", other, artifacts, data, plan)

@@ -35,7 +35,7 @@ def changed(recipe: Recipe, **tables: Any) -> Recipe:
 
 def measured(recipe: Recipe, artifacts: Artifacts, data: PreparedData) -> Table:
     with served_in_process(recipe, artifacts) as plan:
-        (table,) = measure("sampled-negatives", recipe, artifacts, data, plan, print)
+        (table,) = measure("sampled-negatives", recipe, artifacts, data, plan)
     return table
 
 
@@ -146,4 +146,4 @@ def test_too_few_candidates_are_refused(trained: Trained, data: PreparedData) ->
             ShortlistError, match=r"scores 1,001 items .* serving.candidates is 20. Raise"
         ),
     ):
-        measure("sampled-negatives", recipe, artifacts, data, plan, print)
+        measure("sampled-negatives", recipe, artifacts, data, plan)

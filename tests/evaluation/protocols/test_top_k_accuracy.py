@@ -52,7 +52,7 @@ def measured(
     """The tables by title, every user's query vector, and every user's whole served list."""
     recipe, artifacts = asking_for(trained[0], max(KS)), trained[1]
     with served_in_process(recipe, artifacts) as plan:
-        tables = measure("top-k-accuracy", recipe, artifacts, data, plan, print)
+        tables = measure("top-k-accuracy", recipe, artifacts, data, plan)
         queries = plan.run(plan.columns(plan.request(data.raw_user_ids)))["query"]
         served = plan.trace(data.raw_user_ids, top_k=max(KS)).item_rows
     return {table.title: table for table in tables}, queries, served
@@ -107,4 +107,4 @@ def test_too_few_candidates_are_refused(trained: Trained, data: PreparedData) ->
         served_in_process(recipe, artifacts) as plan,
         pytest.raises(ShortlistError, match="candidates of at least 100"),
     ):
-        measure("top-k-accuracy", recipe, artifacts, data, plan, print)
+        measure("top-k-accuracy", recipe, artifacts, data, plan)
