@@ -12,7 +12,10 @@ Example::
     with films.serve() as server:  # by Triton
         print(server.recommend(["196"], top_k=5).item_ids)
 
-What a stage logs goes to the logger ``shortlist``: ``logging.basicConfig(level="INFO")`` shows it.
+The stages log to the logger ``shortlist``. To see that, also in a notebook::
+
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("shortlist").setLevel("INFO")
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +23,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import shims  # noqa: F401  Keras 2, whatever imports TensorFlow afterwards
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 

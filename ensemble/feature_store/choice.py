@@ -30,7 +30,10 @@ class ChosenStore:
     kept: int
 
     def __str__(self) -> str:
-        return without_secrets(self.where)
+        if is_url(self.where):
+            return without_secrets(self.where)
+        path, here = Path(self.where), Path.cwd()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     def open(self, *, read_only: bool = False) -> FeatureStore:
         """For a command: it waits for its answers. To write, a file's folder is made."""

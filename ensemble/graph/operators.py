@@ -109,8 +109,8 @@ class QueryTower(ServedOperator):
     runtime_type = runtime.QueryTower
 
 
-class SearchVector(ServedOperator):
-    runtime_type = runtime.SearchVector
+class ChooseSearchVector(ServedOperator):
+    runtime_type = runtime.ChooseSearchVector
 
 
 class Retrieve(ServedOperator):
@@ -141,8 +141,8 @@ class KeepRetrievalScores(ServedOperator):
     runtime_type = runtime.KeepRetrievalScores
 
 
-class FinalScores(ServedOperator):
-    runtime_type = runtime.FinalScores
+class AdjustScores(ServedOperator):
+    runtime_type = runtime.AdjustScores
 
 
 class Order(ServedOperator):

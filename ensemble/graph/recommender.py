@@ -12,14 +12,15 @@ from merlin.schema import ColumnSchema, Schema
 from merlin.systems.dag import Ensemble
 
 from ensemble.graph.operators import (
+    AdjustScores,
     AllowItems,
+    ChooseSearchVector,
     ComputeRankerFeatures,
     EncodeCandidates,
     EncodeExclusions,
     EncodeUser,
     Explain,
     FilterCandidates,
-    FinalScores,
     GatherItemFeatures,
     KeepRetrievalScores,
     LookUpUser,
@@ -27,7 +28,6 @@ from ensemble.graph.operators import (
     QueryTower,
     Rank,
     Retrieve,
-    SearchVector,
     ServedOperator,
     TakeCatalogue,
 )
@@ -89,7 +89,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     allowed = ["filter"] >> AllowItems(release)
 
     if retrieves:
-        searched = (user >> QueryTower(release)) + "similar_to" >> SearchVector(release)
+        searched = (user >> QueryTower(release)) + "similar_to" >> ChooseSearchVector(release)
         retrieved = searched + user + excluded + requested + allowed >> Retrieve(
             release,
             candidates=settings.candidates,
@@ -107,7 +107,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
         ranked = candidates >> KeepRetrievalScores(release)
 
     scored = ranked + candidates + ["user_id", "temperature", "seed"]
-    final = (scored + searched if retrieves else scored) >> FinalScores(
+    final = (scored + searched if retrieves else scored) >> AdjustScores(
         release, retrieves=retrieves
     )
     answer = final + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)

@@ -1,11 +1,12 @@
 """The operators of the served graph, by the names that ``plan.json`` uses."""
 
+from .adjust_scores import AdjustScores
 from .allow_items import AllowItems
+from .choose_search_vector import ChooseSearchVector
 from .encode_item_ids import EncodeCandidates, EncodeExclusions
 from .encode_user import EncodeUser
 from .explain import Explain
 from .filter_candidates import FilterCandidates
-from .final_scores import FinalScores
 from .gather_item_features import GatherItemFeatures
 from .look_up_user import LookUpUser
 from .operator import Column, Columns, Config, Operator
@@ -14,7 +15,6 @@ from .query_tower import QueryTower
 from .rank import KeepRetrievalScores, Rank
 from .ranker_features import ComputeRankerFeatures
 from .retrieve import Retrieve, TakeCatalogue
-from .search_vector import SearchVector
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator
@@ -25,7 +25,7 @@ OPERATORS: dict[str, type[Operator]] = {
         EncodeCandidates,
         AllowItems,
         QueryTower,
-        SearchVector,
+        ChooseSearchVector,
         Retrieve,
         TakeCatalogue,
         FilterCandidates,
@@ -33,7 +33,7 @@ OPERATORS: dict[str, type[Operator]] = {
         ComputeRankerFeatures,
         Rank,
         KeepRetrievalScores,
-        FinalScores,
+        AdjustScores,
         Order,
         Explain,
     )
@@ -41,7 +41,9 @@ OPERATORS: dict[str, type[Operator]] = {
 
 __all__ = [
     "OPERATORS",
+    "AdjustScores",
     "AllowItems",
+    "ChooseSearchVector",
     "Column",
     "Columns",
     "ComputeRankerFeatures",
@@ -51,7 +53,6 @@ __all__ = [
     "EncodeUser",
     "Explain",
     "FilterCandidates",
-    "FinalScores",
     "GatherItemFeatures",
     "KeepRetrievalScores",
     "LookUpUser",
@@ -60,6 +61,5 @@ __all__ = [
     "QueryTower",
     "Rank",
     "Retrieve",
-    "SearchVector",
     "TakeCatalogue",
 ]

@@ -11,7 +11,7 @@ import pytest
 from runtime.candidates.diversify import diversified
 from runtime.errors import RequestError
 from runtime.operators.allow_items import AllowItems
-from runtime.operators.search_vector import SearchVector
+from runtime.operators.choose_search_vector import ChooseSearchVector
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
@@ -138,10 +138,10 @@ def test_diverse_answers_are_less_alike(served: Plan) -> None:
 
 
 def _likeness(served: Plan, answers: np.ndarray) -> float:
-    (seek,) = (each for each in served.operators if isinstance(each, SearchVector))
+    (choose,) = (each for each in served.operators if isinstance(each, ChooseSearchVector))
     found = []
     for items in answers:
-        vectors = seek._embeddings[seek._catalogue.rows(items)]
+        vectors = choose._embeddings[choose._catalogue.rows(items)]
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         found.append((vectors @ vectors.T)[np.triu_indices(len(items), 1)].mean())
     return float(np.mean(found))

@@ -173,7 +173,8 @@ import logging, sys
 from pathlib import Path
 from ensemble.triton.server import serve
 from stages.artifacts import Artifacts
-logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logging.getLogger("shortlist").setLevel("INFO")
 artifacts = Artifacts(Path({str(three.root)!r}))
 serve(artifacts, "made-up", http_port={port})
 """

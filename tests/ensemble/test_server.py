@@ -122,7 +122,8 @@ import logging, sys
 from pathlib import Path
 from ensemble.triton.server import serve
 from stages.artifacts import Artifacts
-logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logging.getLogger("shortlist").setLevel("INFO")
 serve(Artifacts(Path({str(copied.root)!r})), "made-up")
 """
     command = subprocess.Popen(

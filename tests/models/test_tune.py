@@ -104,7 +104,7 @@ def test_rankers_are_tuned_by_what_stops_their_training(
 
 
 SCRIPT = """
-import os, signal, sys
+import logging, os, signal, sys
 from pathlib import Path
 import optuna
 from models.tune import tune
@@ -118,7 +118,9 @@ class Killed(optuna.Trial):
             os.kill(os.getpid(), signal.SIGKILL)
 
 optuna.Trial.report = Killed.report
-tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2, print)
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logging.getLogger("shortlist").setLevel("INFO")
+tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2)
 """
 
 

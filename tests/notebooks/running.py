@@ -63,14 +63,19 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def shown(notebook: NotebookNode) -> Iterator[str]:
-    """The text of every output: what was printed, and tables as plain text and as HTML."""
+    """The text of every output of a notebook."""
     for cell in code_cells(notebook):
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                yield output.text
-            for kind, content in output.get("data", {}).items():
-                if kind.startswith("text/"):
-                    yield content
+        yield from texts(cell)
+
+
+def texts(cell: NotebookNode) -> Iterator[str]:
+    """The text of every output: what was printed, and tables as plain text and as HTML."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield output.text
+        for kind, content in output.get("data", {}).items():
+            if kind.startswith("text/"):
+                yield content
 
 
 def _store(path: Path) -> None:

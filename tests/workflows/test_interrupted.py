@@ -190,6 +190,7 @@ def test_ctrl_c_keeps_what_is_written(
     with pytest.raises(KeyboardInterrupt):
         prepare(shop_recipe(), shop, force=False, engine=engine, progress=interrupt)
     seen: list[tuple[int, int]] = []
+    messages.clear()
     prepare(
         shop_recipe(),
         shop,

@@ -1,4 +1,4 @@
-"""Scores -> the ordering by which answers are ordered."""
+"""The scores of an answer, and those by which it is ordered."""
 
 import zlib
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from .operator import Column, Columns, Config, Operator
 
 
 @dataclass(frozen=True)
-class FinalScoresConfig(Config):
+class AdjustScoresConfig(Config):
     #: Whether there are item embeddings, by which items can be compared.
     retrieves: bool
 
 
-class FinalScores(Operator):
-    """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering`` [B, C].
+class AdjustScores(Operator):
+    """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering_scores`` [B, C].
 
     The final score is the ranker's; where the request names an item, the cosine with that item. The
-    ordering is the final score; at a temperature above 0, score / temperature plus standard Gumbel noise:
+    ordering score is the final score; at a temperature above 0, score / temperature plus standard Gumbel noise:
     the order is then a draw without replacement with probabilities ~ exp(score / temperature)
     (W. Kool et al., "Stochastic Beams and Where to Find Them", ICML 2019).
     """
 
-    name = "prefer"
+    name = "adjust_scores"
     stage = "order"
-    config_type = FinalScoresConfig
-    config: FinalScoresConfig
+    config_type = AdjustScoresConfig
+    config: AdjustScoresConfig
 
-    def __init__(self, config: FinalScoresConfig, release: Release) -> None:
+    def __init__(self, config: AdjustScoresConfig, release: Release) -> None:
         super().__init__(config, release)
         self._embeddings = release.array(EMBEDDINGS) if config.retrieves else None
 

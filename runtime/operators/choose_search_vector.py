@@ -8,14 +8,14 @@ from ..release import EMBEDDINGS, Release
 from .operator import Column, Columns, Config, Operator
 
 
-class SearchVector(Operator):
+class ChooseSearchVector(Operator):
     """``query`` [B, d], ``similar_to`` [B] -> ``search_vector`` [B, d] and ``similar_rows`` [B].
 
     For a request that names an item, ``search_vector`` is that item's embedding, and ``similar_rows`` its row;
     otherwise the query and -1.
     """
 
-    name = "seek"
+    name = "choose_search_vector"
     stage = "query"
 
     def __init__(self, config: Config, release: Release) -> None:
