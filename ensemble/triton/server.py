@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
+import psutil
+
 from ensemble.feature_store.choice import VARIABLE, ChosenStore
 from ensemble.releases.repository import latest_release, release_of
 from ensemble.releases.served import release_to_serve, served_version
@@ -194,8 +196,8 @@ def read_address(artifacts: Artifacts) -> Address | None:
     try:
         address = Address(**json.loads(artifacts.server_address.read_text(encoding="utf-8")))
         # A killed server leaves the file behind, and its number may be another process by now.
-        runs = b"tritonserver" in Path(f"/proc/{address.pid}/cmdline").read_bytes()
-    except (OSError, ValueError, TypeError):
+        runs = "tritonserver" in " ".join(psutil.Process(address.pid).cmdline())
+    except (OSError, ValueError, TypeError, psutil.Error):
         return None
     return address if runs else None
 

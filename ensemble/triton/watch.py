@@ -4,12 +4,11 @@ Each instance of a release is a process of its own. Triton 2.51 starts none agai
 for want of memory for instance: it goes on handing it requests, and each of them fails.
 """
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+
+import psutil
 
 from stages.errors import ShortlistError
 
@@ -17,7 +16,7 @@ LOOKED_AT_EVERY_SECONDS = 0.25
 #: What the instances of the old set may still take to answer.
 ENDED_WITHIN_SECONDS = 10.0
 TRIED_AGAIN_AFTER_SECONDS = 5.0
-#: The name of Triton's Python process, of which Linux keeps 15 letters.
+#: The name of Triton's Python process; Linux keeps 15 letters of a dead one's.
 _NAME = "triton_python_backend_stub"[:15]
 
 
@@ -37,11 +36,12 @@ def dead_instances_replaced(triton: int, reload: Callable[[], None]) -> Iterator
 
 
 def _watch(triton: int, reload: Callable[[], None], over: threading.Event) -> None:
-    replaced: set[int] = set()
-    before: set[int] = set()
+    replaced: set[psutil.Process] = set()
+    before: set[psutil.Process] = set()
     while not over.wait(LOOKED_AT_EVERY_SECONDS):
         states = instances(triton)
-        dead = {process for process, state in states.items() if state == "Z"} - replaced
+        dead = {process for process, state in states.items() if state == psutil.STATUS_ZOMBIE}
+        dead -= replaced
         # One that ended as it should is dead, too, for the moment until Triton takes note.
         if not dead & before:
             before = dead
@@ -56,18 +56,16 @@ def _watch(triton: int, reload: Callable[[], None], over: threading.Event) -> No
         if over.wait(ENDED_WITHIN_SECONDS):
             return
         for process in set(states) & set(instances(triton)):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
-def instances(triton: int) -> dict[int, str]:
-    """The Python processes of a server and their states, as in /proc; "Z" is a dead one."""
+def instances(triton: int) -> dict[psutil.Process, str]:
+    """The Python processes of a server and their states, such as ``psutil.STATUS_ZOMBIE``: a dead one."""
     found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with suppress(OSError):
-                name, _, fields = (entry / "stat").read_text().partition("(")[2].rpartition(") ")
-                state, parent = fields.split()[:2]
-                if name == _NAME and int(parent) == triton:
-                    found[int(entry.name)] = state
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(triton).children():
+            with suppress(psutil.NoSuchProcess):
+                if process.name()[: len(_NAME)] == _NAME:
+                    found[process] = process.status()
     return found

@@ -16,16 +16,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
 
-PACKAGES = (
-    "nvtabular", "merlin-core", "merlin-dataloader", "merlin-models", "merlin-systems", "tf-keras",
-    "dask", "distributed", "pandas", "numpy", "pyarrow", "onnx", "onnxruntime", "tf2onnx",
-    "faiss-cpu", "tritonclient", "pydantic", "requests", "optuna", "matplotlib",
-)  # fmt: skip
-#: The environment holds one of them, whichever extra was installed.
-TENSORFLOW = ("tensorflow-cpu", "tensorflow")
+from packaging.requirements import Requirement
+
+#: The environment's own list of what it needs, by extra (pyproject.toml).
+PROJECT = "shortlist"
 GIGABYTES_OF_MEMORY = 4
 GIGABYTES_OF_DISK = 2
 _INSTALL = "make install"
@@ -63,9 +60,7 @@ def run(arguments: Namespace) -> int:
 def _findings(offline: bool) -> Iterator[Finding]:
     yield _machine()
     yield _python()
-    for name in PACKAGES:
-        yield _package(name)
-    yield _package(*TENSORFLOW)
+    yield from _packages()
     yield _libpython()
     yield _triton()
     yield _gpu()
@@ -87,14 +82,31 @@ def _python() -> Finding:
     return Finding("python", platform.python_version(), "" if right else wrong)
 
 
-def _package(*names: str) -> Finding:
-    """Read from the package's metadata: importing TensorFlow would take seconds."""
-    for name in names:
-        try:
-            return Finding(name, version(name))
-        except PackageNotFoundError:
+def _packages() -> Iterator[Finding]:
+    """What the project declares, beside what is installed; read from metadata, which imports nothing."""
+    try:
+        declared = [Requirement(text) for text in requires(PROJECT) or ()]
+    except PackageNotFoundError:
+        yield Finding(PROJECT, "not installed", _INSTALL)
+        return
+    extra = {"extra": "gpu" if _installed("cudf-cu12") else "cpu"}
+    for each in sorted(declared, key=lambda requirement: requirement.name):
+        if each.marker is not None and not each.marker.evaluate(extra):
             continue
-    return Finding(" or ".join(names), "not installed", _INSTALL)
+        found = _installed(each.name)
+        if found is None:
+            yield Finding(each.name, "not installed", _INSTALL)
+        elif not each.specifier.contains(found, prereleases=True):
+            yield Finding(each.name, f"{found}, expected {each.specifier}", _INSTALL)
+        else:
+            yield Finding(each.name, found)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _libpython() -> Finding:
@@ -134,9 +146,7 @@ def _gpu() -> Finding:
     seen = [line for line in ended.stdout.splitlines() if line.startswith("GPU ")]
     if ended.returncode != 0 or not seen:
         return Finding("gpu", "none: the CPU is used")
-    try:
-        version("cudf-cu12")
-    except PackageNotFoundError:
+    if not _installed("cudf-cu12"):
         return Finding("gpu", f"{len(seen)}, not used", f"SHORTLIST_EXTRA=gpu {_INSTALL}")
     return Finding("gpu", f"{len(seen)}: {seen[0].split(' (UUID')[0]}")
 

@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from tritonclient import grpc, http
 from tritonclient.utils import InferenceServerException
@@ -172,7 +173,7 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
             assert _eventually(lambda: len(set(instances(triton)) - before) == count)
             # Left alone, the dead one would fail some requests every second or so.
             assert _eventually(lambda: not load.fails_within(4))
-        assert _eventually(lambda: {instances(triton).get(old, "Z") for old in before} == {"Z"})
+        assert _eventually(lambda: _states(triton, before) == {psutil.STATUS_ZOMBIE})
     assert all("not healthy" in each for each in load.failed)
     assert load.wrong == []
     assert load.unready == []
@@ -190,6 +191,12 @@ _DIES_ANSWERING = (
 """
     + _ANSWERS,
 )
+
+
+def _states(triton: int, processes: set[psutil.Process]) -> set[str]:
+    """What became of them; one that is gone is as dead as one that nobody has taken note of."""
+    now = instances(triton)
+    return {now.get(each, psutil.STATUS_ZOMBIE) for each in processes}
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:

@@ -26,11 +26,16 @@ def test_a_missing_package_is_a_problem_with_a_remedy(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Status 1, and the line after the problem is what to type."""
-    monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
+    declared = ["no-such-package", "numpy<1", "pandas", "feast; extra == 'feast'"]
+    monkeypatch.setattr(doctor, "requires", lambda project: declared)
     status, lines = _lines(capsys, "--offline")
     place = next(i for i, line in enumerate(lines) if line.startswith("problem no-such-package"))
     assert "not installed" in lines[place]
     assert "-> make install" in lines[place + 1]
+    (numpy,) = (line for line in lines if line.startswith("problem numpy"))
+    assert numpy.endswith(", expected <1")
+    assert any(line.startswith("ok      pandas") for line in lines)
+    assert not any("feast" in line for line in lines)
     assert status == 1
     assert lines[-1].endswith("problem") or lines[-1].endswith("problems")
 
