@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 log = logger(__name__)
 
 
-def evaluate(recipe: Recipe, artifacts: Artifacts, served: "Served", *, force: bool) -> None:
+def evaluate(
+    recipe: Recipe, artifacts: Artifacts, served: "Served", *, force: bool = False
+) -> None:
     """Evaluate the whole funnel on the test part; write ``artifacts.report`` and its picture.
 
     ``served`` assembles the funnel in this process. A report that is up to date is kept unless ``force``.

@@ -18,7 +18,9 @@ from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 log = logger(__name__)
 
 
-def train(recipe: Recipe, artifacts: Artifacts, *, force: bool, warm_start: bool = False) -> None:
+def train(
+    recipe: Recipe, artifacts: Artifacts, *, force: bool = False, warm_start: bool = False
+) -> None:
     """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``stages.artifacts``).
 
     The new models take the old ones' place at the very end: whatever goes wrong before leaves the old

@@ -32,7 +32,7 @@ def prepare(
     recipe: Recipe,
     artifacts: Artifacts,
     *,
-    force: bool,
+    force: bool = False,
     engine: Engine | None = None,
     workers: int = 1,
     scheduler: str | None = None,

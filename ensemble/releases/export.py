@@ -23,7 +23,7 @@ from stages.log import logger
 log = logger(__name__)
 
 
-def export(recipe: Recipe, artifacts: Artifacts, *, force: bool) -> Path:
+def export(recipe: Recipe, artifacts: Artifacts, *, force: bool = False) -> Path:
     """Write ``model_repository/recommender/<next version>/`` and return it.
 
     A latest release that was made of the same parts is kept, unless ``force``. Whatever goes wrong

@@ -32,7 +32,8 @@ class IntervalCodes(CodeOperator):
         return codes
 
     def domain(self, name: str) -> tuple[int, str]:
-        return interval_cardinality(self.boundaries[name]), name
+        # Merlin asks before anything is fitted, too, and once more afterwards.
+        return interval_cardinality(self.boundaries.get(name, ())), name
 
 
 class FittedIntervalCodes(IntervalCodes, StatOperator):
