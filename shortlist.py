@@ -110,6 +110,7 @@ class Recipe:
         engine: Literal["polars", "dask", "cudf"] | None = None,
         workers: int = 1,
         scheduler: str | None = None,
+        encoded_rows: bool = False,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """Read the data, encode them with an NVTabular workflow, and split them.
@@ -119,6 +120,8 @@ class Recipe:
                 with workers or a scheduler, else polars.
             workers: processes of a Dask cluster on this machine; 1: no cluster.
             scheduler: a running Dask scheduler, such as ``tcp://10.0.0.5:8786``.
+            encoded_rows: write the encoded interactions of all parts, for other trainers; by default only
+                what the recipe's training reads.
             progress: called with the rows that are done, and all.
         """
         self.read(data_dir=data_dir, force=force)
@@ -131,6 +134,7 @@ class Recipe:
             engine=engine,
             workers=workers,
             scheduler=scheduler,
+            encoded_rows=encoded_rows,
             progress=progress,
         )
 

@@ -89,8 +89,8 @@ class PreparedData:
     @cached_property
     def schema(self) -> Schema:
         """The columns of an encoded interaction; every list column has a fixed length, 0 pads."""
-        folder = self.files.interactions("train")
-        schema = TensorflowMetadata.from_proto_text_file(str(folder)).to_merlin_schema()
+        folder, name = str(self.files.schema.parent), self.files.schema.name
+        schema = TensorflowMetadata.from_proto_text_file(folder, name).to_merlin_schema()
         return Schema([_fixed_length(column) for column in schema])
 
     @property

@@ -57,8 +57,14 @@ class Prepared:
         """The same workflow compiled to look-ups: ``encoding.json`` and vocabularies."""
         return self.root / "encoding"
 
+    @property
+    def schema(self) -> Path:
+        """Merlin's schema of an encoded interaction, ``schema.pbtxt``."""
+        return self.root / "schema.pbtxt"
+
     def interactions(self, part: str) -> Path:
-        """Folder of encoded interactions of one of ``PARTS``."""
+        """Folder of encoded interactions of one of ``PARTS``, with their schema; where something reads them
+        (``Recipe.encoded_parts``), or they were asked for."""
         return self.root / part
 
     def raw_interactions(self, part: str) -> Path:

@@ -1,6 +1,6 @@
 """Interactions in partitions that hold whole users, in the order of time: in, and out again."""
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,10 +109,14 @@ def with_raw_ids(partition: pl.DataFrame, tables: Tables, columns: Columns) -> p
 
 
 def write_partition(
-    table: pa.Table, parts: np.ndarray, number: int, folders: list[Path], timestamp: str | None
+    table: pa.Table,
+    parts: np.ndarray,
+    number: int,
+    folders: Mapping[int, Path],
+    timestamp: str | None,
 ) -> None:
-    """Write the rows of each of ``PARTS`` below its folder."""
-    for code, folder in enumerate(folders):
+    """Write the rows of each part below its folder; ``folders``: by code (``stages.columns.TRAIN``...)."""
+    for code, folder in folders.items():
         rows = table.filter(parts == code)
         # a data set must have one file; further ones only where they hold something
         if len(rows) or number == 0:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from typing import TYPE_CHECKING
 
 from recipes.schema.recipe import Recipe
@@ -36,6 +36,7 @@ def prepare(
     engine: Engine | None = None,
     workers: int = 1,
     scheduler: str | None = None,
+    encoded_rows: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> None:
     """Read ``artifacts.raw``, write ``artifacts.prepared`` (``stages.artifacts`` names the files).
@@ -44,15 +45,18 @@ def prepare(
     one as it was. Output that is up to date is kept unless ``force``. A run that was killed, or left
     with Ctrl-C, goes on after the partitions that it wrote when the same is to be prepared again by the
     same engine. ``engine`` (see ``workflows.engines.choice``), ``workers`` and ``scheduler``
-    (``workflows.engines.cluster``) do not change the output. ``progress`` is told how many of all rows
-    are on their way.
+    (``workflows.engines.cluster``) do not change the output. ``encoded_rows``: write the encoded interactions
+    of all parts, also where the recipe's training does not read them. ``progress`` is called with how many
+    of all rows are done.
 
     Raises ``ShortlistError`` for data that cannot be prepared, where it cannot be written, and while
     another process prepares the same artifacts.
     """
     with_engine = chosen_engine(engine, workers, scheduler)
     made_from = _fingerprint(recipe, artifacts)
-    if not force and is_fresh(artifacts.prepared.stamp, made_from):
+    parts = PARTS if encoded_rows else recipe.encoded_parts
+    there = all(artifacts.prepared.interactions(part).exists() for part in parts)
+    if not force and there and is_fresh(artifacts.prepared.stamp, made_from):
         log.info(f"{artifacts.prepared.root} is up to date")
         return
 
@@ -67,9 +71,9 @@ def prepare(
             locked(artifacts.preparing_lock, command, lambda holder: _busy(artifacts, holder)),
             computing(workers, scheduler, gpu=with_engine == "cudf"),
             # a mean of another engine differs in its last bits: partitions of two do not mix
-            unfinished(preparing.root, made_from + with_engine, "preparation"),
+            unfinished(preparing.root, f"{made_from} {with_engine} {parts}", "preparation"),
         ):
-            _prepare(recipe, tables, preparing, with_engine, progress)
+            _prepare(recipe, tables, preparing, with_engine, parts, progress)
             write_stamp(output.stamp, made_from)
             # first: a kill from here on must leave nothing that the next run takes for its own
             shutil.rmtree(preparing.written)
@@ -107,6 +111,7 @@ def _prepare(
     tables: "Tables",
     preparing: Preparing,
     engine: Engine,
+    encoded: Collection[str],
     progress: Progress,
 ) -> None:
     from workflows.compile_encoding import compile_encoding
@@ -135,7 +140,7 @@ def _prepare(
     rows = with_parts(recipe, rows)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
-    folders = [prepared.raw_interactions(part) for part in PARTS]
+    folders = {code: prepared.raw_interactions(part) for code, part in enumerate(PARTS)}
 
     def partitions(without: Container[int]) -> Iterator[tuple[int, "pl.DataFrame"]]:
         numbered = in_partitions(rows, columns.user, columns.timestamp, without)
@@ -149,10 +154,11 @@ def _prepare(
             progress(partition[PLACE][-1] + 1, len(rows))
 
     if engine == "polars":
-        workflow = with_polars.encode(graph, derived, rows, partitions(written), prepared, written)
+        left = partitions(written)
+        workflow = with_polars.encode(graph, derived, rows, left, prepared, written, encoded)
     else:
         workflow = with_nvtabular.encode(
-            graph, derived.tables, partitions, preparing, written, gpu=engine == "cudf"
+            graph, derived.tables, partitions, preparing, written, encoded, gpu=engine == "cudf"
         )
     write_derived(graph, derived, prepared)
     compile_encoding(graph, derived, prepared.encoding)

@@ -1,5 +1,6 @@
 """What the encoded columns are: types in Parquet, and Merlin's schema beside them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,9 +43,11 @@ def _dims(column: ColumnSchema) -> tuple:
     return (None, (counts["min"], counts["max"]))
 
 
-def write_schema(schema: Schema, folder: Path) -> None:
-    """``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files."""
+def write_schema(schema: Schema, folders: Iterable[Path]) -> None:
+    """``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files of each folder."""
     metadata = TensorflowMetadata.from_merlin_schema(schema)
     for feature in metadata.proto_schema.feature:
         feature.annotation.tag.sort()  # tags are a set: the same file on every run
-    metadata.to_proto_text_file(str(folder))
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        metadata.to_proto_text_file(str(folder))

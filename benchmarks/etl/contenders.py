@@ -164,6 +164,7 @@ def _prepare(engine: str, workers: int = 1) -> Callable[[Path, Path], Callable[[
                 force=True,
                 engine=engine,  # type: ignore[arg-type]
                 workers=workers,
+                encoded_rows=True,  # as the others write them
             )
 
         return work

@@ -89,7 +89,7 @@ def _qualities(races: int) -> dict[str, Any]:
 
 def _prepare(recipe: str) -> None:
     """In a process of its own: what it loads must not stay here. Its output belongs on stderr."""
-    command = [sys.executable, "-m", "scripts.cli", "prepare", recipe]
+    command = [sys.executable, "-m", "scripts.cli", "prepare", recipe, "--encoded-rows"]
     ended = subprocess.run(command, stdout=sys.stderr)
     if ended.returncode:
         raise SystemExit(f"prepare {recipe} ended with status {ended.returncode}")

@@ -18,6 +18,7 @@ from models.distributed.workers import share
 from models.prepared import Arrays, list_length
 from runtime.lists import padded
 from stages.columns import POSITIVE
+from stages.errors import ShortlistError
 
 #: Numbers of rows, int [batch] -> the inputs of these rows by name.
 Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
@@ -25,6 +26,12 @@ Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
     """The columns of encoded interactions: name -> [n], or [n, length] for lists, padded with 0."""
+    for folder in folders:
+        if not folder.exists():
+            raise ShortlistError(
+                f"expected encoded interactions in {folder}, found none: the data were prepared for a recipe "
+                "whose training does not read them. Run `shortlist prepare` again."
+            )
     files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
     names = list(schema.column_names)
     wanted = pc.field(POSITIVE) > 0 if positives_only else None

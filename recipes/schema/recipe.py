@@ -104,6 +104,13 @@ class Recipe(Table):
         """Whether the ranker is trained on retrieved candidates, and reads ranker features."""
         return not isinstance(self.ranker, NoRanker) and self.ranker.target == "candidates"
 
+    @property
+    def encoded_parts(self) -> tuple[str, ...]:
+        """The parts whose encoded rows are trained on. Other training gathers rows out of the encoded users
+        and items."""
+        in_batches = isinstance(self.retriever, Softmax) or self.joint is not None
+        return ("train", "valid") if in_batches else ()
+
     @model_validator(mode="after")
     def _the_ranker_has_categories(self) -> "Recipe":
         if isinstance(self.ranker, NoRanker) or self.ranker.ids:

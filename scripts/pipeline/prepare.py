@@ -25,6 +25,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="what does the work; the output is the same (default: cudf where there is a GPU, "
         "dask with --workers or --scheduler, else polars)",
     )
+    parser.add_argument(
+        "--encoded-rows",
+        action="store_true",
+        help="write the encoded interactions of all parts, for other trainers (default: what the "
+        "recipe's own training reads)",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
@@ -52,5 +58,6 @@ def run(arguments: Namespace) -> None:
             engine=arguments.engine,
             workers=arguments.workers,
             scheduler=arguments.scheduler,
+            encoded_rows=arguments.encoded_rows,
             progress=progress,
         )

@@ -155,8 +155,7 @@ def test_nothing_is_fetched_but_by_package_managers() -> None:
 
 def test_the_context_is_what_the_package_is_built_of() -> None:
     """.dockerignore lets through the packages of the wheel and what describes them, no more."""
-    target = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    wheel = [*target["packages"], *target["force-include"]]
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
     project = PYPROJECT["project"]
     described = ["pyproject.toml", "uv.lock", project["readme"], *project["license-files"]]
     assert sorted(allowed()) == sorted([*wheel, *described])

@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     recipe = Recipe.model_validate(recipe.model_dump() | {"features": FEATURES}, strict=False)
     artifacts = Artifacts(folder / "artifacts")
     ingest(recipe, artifacts, None)
-    prepare(recipe, artifacts, force=False)
+    prepare(recipe, artifacts, force=False, encoded_rows=True)
     train(recipe, artifacts, force=False)
     return recipe, artifacts
 

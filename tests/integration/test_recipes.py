@@ -66,7 +66,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if digest is not None:
             patch.setattr(movielens_files, "RATINGS_SHA256", digest)
         ingest(recipe, artifacts, folder / "data")
-    prepare(recipe, artifacts, force=False)
+    prepare(recipe, artifacts, force=False, encoded_rows=True)
     train(recipe, artifacts, force=False)
     evaluate(recipe, artifacts, served_in_process, force=False)
     export(recipe, artifacts, force=False)
@@ -93,7 +93,7 @@ def test_nvtabular_prepares_the_same(made: Made, tmp_path: Path) -> None:
     """What Polars made of the recipe's data, NVTabular makes of it on Dask."""
     there = Artifacts(tmp_path)
     shutil.copytree(made.artifacts.raw.root, there.raw.root)
-    prepare(made.recipe, there, force=False, engine="dask")
+    prepare(made.recipe, there, force=False, engine="dask", encoded_rows=True)
     assert_same(made.artifacts, there)
 
 

@@ -68,7 +68,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     pq.write_table(users, artifacts.raw.users)
     items = pq.read_table(artifacts.raw.items)
     pq.write_table(items.append_column("parts", items["sizes"]), artifacts.raw.items)
-    prepare(RECIPE, artifacts, force=False)
+    prepare(RECIPE, artifacts, force=False, encoded_rows=True)
     return artifacts
 
 

@@ -208,7 +208,7 @@ def prepared_by(engine: Engine, recipe: Recipe, tables: dict[str, pa.Table], roo
     artifacts = Artifacts(root / engine)
     write_raw(artifacts.raw, tables)
     try:
-        prepare(recipe, artifacts, force=False, engine=engine)
+        prepare(recipe, artifacts, force=False, engine=engine, encoded_rows=True)
     except ShortlistError as error:
         return str(error)
     return artifacts

@@ -35,7 +35,7 @@ def files_that_differ(one: Path, other: Path) -> list[str]:
 def one_process(shop: Artifacts, shop_recipe: Build, monkeypatch: pytest.MonkeyPatch) -> Artifacts:
     """The shop, prepared in this process in four partitions."""
     monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", 75)
-    prepare(shop_recipe(), shop, force=False, engine="dask")
+    prepare(shop_recipe(), shop, force=False, engine="dask", encoded_rows=True)
     assert len(list(shop.prepared.interactions("train").glob("*.parquet"))) == 4
     return shop
 
@@ -50,7 +50,7 @@ def test_two_workers_write_the_same_bytes(
 ) -> None:
     """Two worker processes give, file by file, the output of one process."""
     two = copy_of(one_process, tmp_path / "two")
-    prepare(shop_recipe(), two, force=False, workers=2)
+    prepare(shop_recipe(), two, force=False, workers=2, encoded_rows=True)
     assert files_that_differ(one_process.prepared.root, two.prepared.root) == []
 
 
@@ -63,14 +63,14 @@ def test_a_running_scheduler_is_used(
     there = copy_of(one_process, tmp_path / "there")
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
-        prepare(shop_recipe(), there, force=False, scheduler=address)
+        prepare(shop_recipe(), there, force=False, scheduler=address, encoded_rows=True)
     assert files_that_differ(one_process.prepared.root, there.prepared.root) == []
 
 
 def test_a_scheduler_that_is_not_there_is_named(shop: Artifacts, shop_recipe: Build) -> None:
     """The message holds the address and how to start one; nothing is written."""
     with pytest.raises(ShortlistError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler"):
-        prepare(shop_recipe(), shop, force=False, scheduler="tcp://127.0.0.1:9")
+        prepare(shop_recipe(), shop, force=False, scheduler="tcp://127.0.0.1:9", encoded_rows=True)
     assert not shop.prepared.root.exists()
 
 

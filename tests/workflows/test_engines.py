@@ -73,7 +73,7 @@ def test_the_made_up_shop_comes_out_the_same(tmp_path: Path, shop_recipe: Build)
         for engine in ("polars", "dask"):
             artifacts = Artifacts(tmp_path / engine)
             write_shop(artifacts.raw)
-            prepare(shop_recipe(), artifacts, force=False, engine=engine)
+            prepare(shop_recipe(), artifacts, force=False, engine=engine, encoded_rows=True)
             both.append(artifacts)
     assert_same(*both)
 
@@ -82,7 +82,7 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
     """NVTabular loads it and gives, of the raw rows, what Polars wrote of them."""
-    prepare(shop_recipe(), shop, force=False, engine="polars")
+    prepare(shop_recipe(), shop, force=False, engine="polars", encoded_rows=True)
     from nvtabular import Workflow
 
     from stages.columns import PART

@@ -55,7 +55,7 @@ if largest_file:
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 try:
     with heard(say):
-        prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine)
+        prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine, encoded_rows=True)
 except ShortlistError as error:
     sys.exit(str(error))
 """
@@ -88,7 +88,7 @@ def run(
 def undisturbed(recipe: Recipe, root: Path, engine: Engine = "polars") -> Artifacts:
     artifacts = Artifacts(root)
     write_shop(artifacts.raw)
-    prepare(recipe, artifacts, force=False, engine=engine)
+    prepare(recipe, artifacts, force=False, engine=engine, encoded_rows=True)
     return artifacts
 
 
@@ -99,13 +99,13 @@ def files(root: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize("moment", ["split:", "third", "encoded"])
 def test_a_kill_leaves_the_old_output(shop: Artifacts, shop_recipe: Build, moment: str) -> None:
     """kill -9 early, in the middle or right before the end: the old output stays."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     before = files(shop.prepared.root)
     other = shop_recipe(interactions={"history_length": 1})
     assert run(other, shop, kill_at=moment).returncode == -signal.SIGKILL
     assert files(shop.prepared.root) == before
     assert shop.preparing.root.exists()
-    prepare(other, shop, force=False)
+    prepare(other, shop, force=False, encoded_rows=True)
     assert not shop.preparing.root.exists()
     assert files(shop.prepared.root) != before
 
@@ -133,7 +133,7 @@ def test_a_killed_run_goes_on_at_the_partition(
             made[path.relative_to(output)] = path.stat().st_mtime_ns
         else:
             path.write_bytes(b"half a file")
-    prepare(shop_recipe(), shop, force=False, engine=engine)
+    prepare(shop_recipe(), shop, force=False, engine=engine, encoded_rows=True)
     assert messages[0].startswith("going on with the preparation")
     assert (f"partitions that are written already: {len(written)}" in messages) == bool(written)
     again = {name: (shop.prepared.root / name).stat().st_mtime_ns for name in made}
@@ -159,12 +159,12 @@ def test_other_data_begin_anew(
     """What a killed run left of data that have changed since is thrown away."""
     assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
     replace_column(shop.raw.interactions, "stars", [2.0] * 300)
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     assert not any("going on" in line or "already" in line for line in messages)
     fresh = Artifacts(tmp_path / "fresh")
     write_shop(fresh.raw)
     replace_column(fresh.raw.interactions, "stars", [2.0] * 300)
-    prepare(shop_recipe(), fresh, force=False)
+    prepare(shop_recipe(), fresh, force=False, encoded_rows=True)
     assert files_that_differ(shop.prepared.root, fresh.prepared.root) == []
 
 
@@ -173,7 +173,7 @@ def test_another_engine_begins_anew(
 ) -> None:
     """Partitions of two engines, whose means differ in the last bits, do not mix."""
     assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
-    prepare(shop_recipe(), shop, force=False, engine="dask")
+    prepare(shop_recipe(), shop, force=False, engine="dask", encoded_rows=True)
     assert not any("going on" in line or "already" in line for line in messages)
 
 
@@ -188,7 +188,9 @@ def test_ctrl_c_keeps_what_is_written(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(shop_recipe(), shop, force=False, engine=engine, progress=interrupt)
+        prepare(
+            shop_recipe(), shop, force=False, engine=engine, progress=interrupt, encoded_rows=True
+        )
     seen: list[tuple[int, int]] = []
     messages.clear()
     prepare(
@@ -197,11 +199,12 @@ def test_ctrl_c_keeps_what_is_written(
         force=False,
         engine=engine,
         progress=lambda done, total: seen.append((done, total)),
+        encoded_rows=True,
     )
     assert messages[0].startswith("going on with the preparation")
     assert seen[0][0] > 150
     assert seen[-1] == (300, 300)
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     assert messages[-1].endswith("is up to date")
 
 
@@ -212,7 +215,7 @@ def test_an_error_leaves_nothing_behind(shop: Artifacts, shop_recipe: Build) -> 
         raise RuntimeError("by chance")
 
     with pytest.raises(RuntimeError, match="by chance"):
-        prepare(shop_recipe(), shop, force=False, progress=fail)
+        prepare(shop_recipe(), shop, force=False, progress=fail, encoded_rows=True)
     assert sorted(path.name for path in shop.root.iterdir()) == ["preparing.lock", "raw"]
 
 
@@ -222,10 +225,10 @@ def test_two_do_not_prepare_the_same_at_once(shop: Artifacts, shop_recipe: Build
 
     def also(done: int, total: int) -> None:
         with pytest.raises(ShortlistError) as refused:
-            prepare(shop_recipe(), shop, force=True)
+            prepare(shop_recipe(), shop, force=True, encoded_rows=True)
         refusals.append(str(refused.value))
 
-    prepare(shop_recipe(), shop, force=False, progress=also)
+    prepare(shop_recipe(), shop, force=False, progress=also, encoded_rows=True)
     assert f"`shortlist prepare shop` (process {os.getpid()}" in refusals[0]
     assert (shop.prepared.root / "stamp.json").exists()
 
@@ -235,7 +238,7 @@ def test_a_full_disk_is_explained_and_leaves_the_old_output(
     shop: Artifacts, shop_recipe: Build, largest_file: int
 ) -> None:
     """Files that cannot grow further, at the first or a later one: what to do, and nothing lost."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     before = files(shop.prepared.root)
     done = run(shop_recipe(), shop, largest_file=largest_file)
     assert done.returncode == 1

@@ -57,6 +57,6 @@ def test_a_partition_is_not_joined_again_for_each_column(
     counts = []
     for recipe in (shop_recipe(), shop_recipe(features={})):
         joined.clear()
-        prepare(recipe, shop, force=True, engine="dask")
+        prepare(recipe, shop, force=True, engine="dask", encoded_rows=True)
         counts.append(len(joined))
     assert counts[0] == counts[1] > 0

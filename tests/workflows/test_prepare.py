@@ -11,7 +11,9 @@ import pytest
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
+from stages.errors import ShortlistError
 from tests.splits import split_table
+from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
 Build = Callable[..., Recipe]
@@ -27,7 +29,7 @@ def test_rows_carry_codes_features_history_time_and_label(
     shop: Artifacts, shop_recipe: Build, messages: list[str], encoded: Read
 ) -> None:
     """Every part has the columns of the contract, row for row those of its raw file."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     total = 0
     for part in PARTS:
         rows, source = encoded(shop, part), raw(shop, part)
@@ -46,7 +48,7 @@ def test_codes_follow_count_then_value_of_the_training_part(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
     """Vocabularies are counted on train and valid only, most frequent first, ties by value."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     training = pd.concat([raw(shop, "train"), raw(shop, "valid")])
     counts = training["sku"].value_counts()
     expected = sorted(counts.index[counts >= 2], key=lambda sku: (-counts[sku], sku))
@@ -58,7 +60,7 @@ def test_users_and_items_are_sorted_by_raw_id_with_all_their_features(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
     """Ids of both tables and of interactions alone are there; integers sort as numbers."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     items = pd.read_parquet(shop.prepared.items)
     users = pd.read_parquet(shop.prepared.users)
     assert items["raw_id"].tolist() == [str(number) for number in range(1, 31)]
@@ -77,7 +79,7 @@ def test_list_columns_keep_the_first_values_and_code_nulls_as_one(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
     """Empty stays empty, a missing list is one null, a null element is a null, the rest is cut."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     words = json.loads((shop.prepared.encoding / "vocabularies/tags.json").read_text())
     code = {word: place + 3 for place, word in enumerate(words)}
     assert "late" not in code  # cut off before the vocabulary was counted
@@ -91,7 +93,7 @@ def test_list_columns_keep_the_first_values_and_code_nulls_as_one(
 
 def test_integers_beyond_float_precision_stay_apart(shop: Artifacts, shop_recipe: Build) -> None:
     """2^53 and 2^53 + 1 are different categories, beside nulls too."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     sizes = json.loads((shop.prepared.encoding / "vocabularies/sizes.json").read_text())
     eans = json.loads((shop.prepared.encoding / "vocabularies/ean.json").read_text())
     assert {str(2**53), str(2**53 + 1), "36"} == set(sizes)
@@ -103,7 +105,7 @@ def test_numbers_are_filled_and_normalised_over_the_training_part(
     shop: Artifacts, shop_recipe: Build, encoded: Read
 ) -> None:
     """Mean 0 and variance 1 where the statistics were taken; a null is the fill value."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     training = pd.concat([encoded(shop, "train"), encoded(shop, "valid")])
     assert abs(training["spent"].astype(float).mean()) < 1e-4
     assert abs(training["spent"].astype(float).std() - 1) < 1e-4
@@ -116,7 +118,7 @@ def test_numbers_are_filled_and_normalised_over_the_training_part(
 
 def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build) -> None:
     """Merlin reads tags, cardinalities and list lengths from beside the Parquet files."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     from merlin.io import Dataset
     from merlin.schema import Tags
 
@@ -147,7 +149,7 @@ def test_repeated_pairs_keep_the_latest(
     again = table.slice(0, 5).set_column(2, "at", pa.array([999, 999, 999, -1, -1], pa.int64()))
     again = again.set_column(3, "stars", pa.array([9.0] * 5, pa.float32()))
     pq.write_table(pa.concat_tables([table, again]), shop.raw.interactions)
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     rows = pd.concat([raw(shop, part) for part in PARTS])
     assert len(rows) == 300
     assert (rows["stars"] == 9).sum() == 3
@@ -163,7 +165,7 @@ def test_the_filter_comes_before_everything_else(
     )
     source = pd.read_parquet(shop.raw.interactions)
     kept = source[(source["stars"] >= 4) & (source["channel"] == "web")]
-    prepare(recipe, shop, force=False)
+    prepare(recipe, shop, force=False, encoded_rows=True)
     rows = pd.concat([raw(shop, part) for part in PARTS])
     order = ["customer", "sku"]
     assert rows.sort_values(order)["at"].tolist() == kept.sort_values(order)["at"].tolist()
@@ -177,7 +179,7 @@ def test_dates_become_seconds_in_encoded_rows(
     """A datetime orders history and reaches the models as integer seconds; raw rows keep it."""
     seconds = pq.read_table(shop.raw.interactions)["at"].to_numpy() * 86_400
     replace_column(shop.raw.interactions, "at", seconds.astype("datetime64[s]"))
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     rows, source = encoded(shop, "train"), raw(shop, "train")
     assert rows["at"].dtype == np.int64
     assert (pd.to_datetime(rows["at"], unit="s") == source["at"]).all()
@@ -188,27 +190,27 @@ def test_up_to_date_output_is_kept(
 ) -> None:
     """A second run does nothing and says so; another recipe, other rows or force do it again."""
     recipe = shop_recipe()
-    prepare(recipe, shop, force=False)
+    prepare(recipe, shop, force=False, encoded_rows=True)
     mark = shop.prepared.root / "mark"
     mark.touch()
-    prepare(recipe, shop, force=False)
+    prepare(recipe, shop, force=False, encoded_rows=True)
     assert mark.exists()
     assert "up to date" in messages[-1]
-    prepare(recipe, shop, force=True)
+    prepare(recipe, shop, force=True, encoded_rows=True)
     assert not mark.exists()
     mark.touch()
-    prepare(shop_recipe(interactions={"history_length": 2}), shop, force=False)
+    prepare(shop_recipe(interactions={"history_length": 2}), shop, force=False, encoded_rows=True)
     assert not mark.exists()
     mark.touch()
     rows = pq.read_table(shop.raw.interactions).slice(0, 200)
     pq.write_table(rows, shop.raw.interactions)
-    prepare(shop_recipe(interactions={"history_length": 2}), shop, force=False)
+    prepare(shop_recipe(interactions={"history_length": 2}), shop, force=False, encoded_rows=True)
     assert not mark.exists()
 
 
 def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe: Build) -> None:
     """NVTabular itself loads what it saved, from where it lies now, and gives the same codes."""
-    prepare(shop_recipe(), shop, force=False)
+    prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     from merlin.dag import ColumnSelector, postorder_iter_nodes
     from nvtabular import Workflow
 
@@ -226,7 +228,7 @@ def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe
 def test_every_kind_of_split_goes_through(shop: Artifacts, shop_recipe: Build, kind: str) -> None:
     """Every row is in one part, and the part is what the kind of split says."""
     split = split_table(kind, test=0.2, valid=0.2, seed=1)
-    prepare(shop_recipe(split=split), shop, force=False)
+    prepare(shop_recipe(split=split), shop, force=False, encoded_rows=True)
     rows = pd.concat([raw(shop, part) for part in PARTS])
     assert len(rows) == 300
     assert not rows.duplicated(["customer", "sku"]).any()
@@ -241,9 +243,42 @@ def test_ids_alone_are_enough(
 ) -> None:
     """No features, no timestamp, no label: ids and history, in the order of the table."""
     recipe = shop_recipe(features={}, columns={"user": "customer", "item": "sku"}, vocabulary={})
-    prepare(recipe, shop, force=False)
+    prepare(recipe, shop, force=False, encoded_rows=True)
     rows = encoded(shop, "train")
     assert list(rows) == ["customer", "sku", "sku_history", "positive"]
     assert list(pd.read_parquet(shop.prepared.users)) == ["raw_id", "customer"]
     first = rows[rows["customer"] == rows["customer"].iloc[0]]["sku"].tolist()
     assert rows["sku_history"].iloc[0].tolist() == first[1:][-4:]
+
+
+@pytest.mark.parametrize("engine", ["polars", "dask"])
+def test_only_encoded_rows_that_are_read_are_written(
+    shop: Artifacts, shop_recipe: Build, engine: Engine, messages: list[str]
+) -> None:
+    """In-batch softmax reads train and valid, masked softmax neither; asked for, all parts are there."""
+
+    def parts() -> list[str]:
+        return [part for part in PARTS if shop.prepared.interactions(part).exists()]
+
+    masked = shop_recipe(retriever={"kind": "masked-softmax"})
+    prepare(masked, shop, engine=engine)
+    assert parts() == []
+    assert len(raw(shop, "train"))
+    prepare(shop_recipe(), shop, engine=engine)
+    assert parts() == ["train", "valid"]
+    prepare(masked, shop, encoded_rows=True, engine=engine)
+    assert parts() == list(PARTS)
+    messages.clear()
+    prepare(masked, shop, engine=engine)
+    assert messages == [f"{shop.prepared.root} is up to date"]
+
+
+def test_training_that_finds_no_encoded_rows_asks_for_them(
+    shop: Artifacts, shop_recipe: Build
+) -> None:
+    """Prepared for another retriever: what to run is said."""
+    from models.train import train
+
+    prepare(shop_recipe(retriever={"kind": "masked-softmax"}), shop)
+    with pytest.raises(ShortlistError, match=r"expected encoded interactions in .*train.*prepare"):
+        train(shop_recipe(), shop)

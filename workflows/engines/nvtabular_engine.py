@@ -1,6 +1,6 @@
 """The engines ``dask`` and ``cudf``: NVTabular fits the graph and encodes with it."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 from merlin.core.dispatch import convert_data
 from merlin.io import Dataset
+from merlin.schema import Schema
 from nvtabular import Workflow
 
 from shims.workflow_fit import fit
@@ -43,9 +44,10 @@ def encode(
     partitions: Partitions,
     preparing: Preparing,
     written: Written,
+    parts: Collection[str],
     gpu: bool,
 ) -> Workflow:
-    """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
+    """Fit ``graph`` on the training part; write users, items and ``parts``; the fitted workflow.
 
     ``partitions`` gives the interactions with raw ids, but for the numbers that it is given. They are laid
     down beside the output: workers read them instead of being sent them. Those that are ``written``
@@ -58,14 +60,16 @@ def encode(
     workflow = graph.rows()
     fit(workflow, _once(join.transform(training)))
     prepared = preparing.output
+    names = graph.recipe.columns
+    folders = {PARTS.index(part): prepared.interactions(part) for part in parts}
+    schema = tidy(workflow.output_schema.excluding_by_name([PART]))
+    write_schema(schema, [prepared.root, *folders.values()])
     # one at least: Dask knows no data without a partition
     left = [number for number in range(len(paths)) if number not in written] or [0]
-    encoded = workflow.transform(
-        join.transform(_dataset([[paths[each]] for each in left], False, gpu))
-    )
-    names = graph.recipe.columns
-    folders = [prepared.interactions(part) for part in PARTS]
-    _write_parts(encoded, folders, left, written, names.timestamp)
+    if folders:
+        chosen = _dataset([[paths[each]] for each in left], TEST not in folders, gpu)
+        encoded = workflow.transform(join.transform(chosen))
+        _write_parts(encoded, schema, folders, left, written, names.timestamp)
     for side, table, name, path in (
         (graph.users(), tables.users, names.user, prepared.users),
         (graph.items(), tables.items, names.item, prepared.items),
@@ -119,15 +123,12 @@ def _once(rows: Dataset) -> Dataset:
 
 def _write_parts(
     encoded: Dataset,
-    folders: list[Path],
+    schema: Schema,
+    folders: Mapping[int, Path],
     numbers: list[int],
     written: Written,
     timestamp: str | None,
 ) -> None:
-    schema = tidy(encoded.schema.excluding_by_name([PART]))
-    for folder in folders:
-        folder.mkdir(exist_ok=True)
-        write_schema(schema, folder)
     arrow = arrow_schema(schema)
     # fused with the encoding, so that no encoded rows travel from one worker to another
     rows = encoded.to_ddf()
@@ -141,7 +142,7 @@ _NOTHING = pd.Series([], dtype=int)
 
 def _write(
     frame: Any,
-    folders: list[Path],
+    folders: Mapping[int, Path],
     schema: pa.Schema,
     numbers: list[int],
     written: Written,

@@ -6,7 +6,7 @@ part has an interaction of it. Nothing is joined. The fitted values then go into
 operators, whose workflow is what it would be had NVTabular fitted it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import polars as pl
@@ -41,8 +41,9 @@ def encode(
     partitions: Iterable[tuple[int, pl.DataFrame]],
     prepared: Prepared,
     written: Written,
+    parts: Collection[str],
 ) -> Workflow:
-    """Fit ``graph`` on the training part; write the parts, users and items; the fitted workflow.
+    """Fit ``graph`` on the training part; write users, items and ``parts``; the fitted workflow.
 
     ``rows``: all interactions; ``partitions``: those that are not yet ``written``, numbered (see
     ``workflows.partitions``). In both, users and items are rows of their tables.
@@ -63,15 +64,15 @@ def encode(
     workflow.fit_schema(joined_schema(encodable(columns, rows.head(0)).schema, tables))
     schema = tidy(workflow.output_schema.excluding_by_name([PART]))
     arrow = arrow_schema(schema)
-    folders = [prepared.interactions(part) for part in PARTS]
-    for folder in folders:
-        folder.mkdir(exist_ok=True)
-        write_schema(schema, folder)
+    folders = {PARTS.index(part): prepared.interactions(part) for part in parts}
+    write_schema(schema, [prepared.root, *folders.values()])
 
     def write(number: int, partition: pl.DataFrame) -> None:
-        encoded = _encoded(graph, sides, partition, derived.given(partition, means), arrow)
-        parts = partition[PART].to_numpy()
-        write_partition(encoded, parts, number, folders, columns.timestamp)
+        if folders:
+            partition = partition.filter(pl.col(PART).is_in(list(folders)))
+            encoded = _encoded(graph, sides, partition, derived.given(partition, means), arrow)
+            codes = partition[PART].to_numpy()
+            write_partition(encoded, codes, number, folders, columns.timestamp)
         written.add(number)
 
     with_each(partitions, write)
