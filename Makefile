@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# A worker a core; the tests of a file stay together, with what they share.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 .PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
 
@@ -20,23 +22,23 @@ demo: install ## MovieLens files to recommendations out of a Triton server
 	$(BIN)/shortlist demo
 
 test: install ## All tests but the slow ones; GPU tests where there is a GPU
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-data: install ## Recipes and sources on the real data sets that SHORTLIST_DATA holds
-	$(BIN)/python -m pytest -m data
+	$(PYTEST) -m data
 
-test-slow: install ## The tests that take more than a minute each
-	$(BIN)/python -m pytest -m slow
+test-slow: install ## Notebooks, the container images, the other recipes, and what takes minutes
+	$(PYTEST) -m slow
 
-test-all: install ## Every test: those above, the slow ones and those on real data
-	$(BIN)/python -m pytest
+test-all: install ## Every test: those of test, test-slow and test-data
+	$(PYTEST)
 
 lint: install ## ruff (lint and format) and mypy, changing nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: install ## Format the code and mend what ruff can mend
+format: install ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

@@ -4,9 +4,7 @@ Example::
 
     from shortlist import Recipe
 
-    films = Recipe("movielens-100k")
-    films.prepare()
-    films.train()
+    films = Recipe("movielens-100k").prepare().train()
     films.export()
     print(films.recommend(["196"], top_k=5).item_ids)  # in this process
     with films.serve() as server:  # by Triton
@@ -84,7 +82,7 @@ class Recipe:
 
         return Recipe(with_settings(self.settings, settings), artifacts or self.artifacts.root)
 
-    def read(self, *, data_dir: Path | None = None, force: bool = False) -> None:
+    def read(self, *, data_dir: Path | None = None, force: bool = False) -> "Recipe":
         """Read the recipe's data, download a public data set where it must, and check them.
 
         Args:
@@ -94,6 +92,7 @@ class Recipe:
         from sources.ingest import ingest
 
         ingest(self.settings, self.artifacts, data_dir, force=force)
+        return self
 
     def inspect(self, *, data_dir: Path | None = None) -> "Inspection":
         """What the raw data are like; ``refusals`` are reasons not to train on them."""
@@ -112,7 +111,7 @@ class Recipe:
         scheduler: str | None = None,
         encoded_rows: bool = False,
         progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> None:
+    ) -> "Recipe":
         """Read the data, encode them with an NVTabular workflow, and split them.
 
         Args:
@@ -137,8 +136,9 @@ class Recipe:
             encoded_rows=encoded_rows,
             progress=progress,
         )
+        return self
 
-    def train(self, *, force: bool = False, warm_start: bool = False) -> None:
+    def train(self, *, force: bool = False, warm_start: bool = False) -> "Recipe":
         """Train retriever and ranker on what ``prepare`` made.
 
         Args:
@@ -147,6 +147,7 @@ class Recipe:
         from models.train import train
 
         train(self.settings, self.artifacts, force=force, warm_start=warm_start)
+        return self
 
     def tune(self, trials: int | None = None) -> dict[str, Any]:
         """Search the recipe's ``[tune]`` space; the best settings, as ``with_settings`` takes them."""

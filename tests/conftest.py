@@ -1,8 +1,10 @@
 """Tests that need a GPU or a real data set skip where there is none."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,12 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.heard import heard
+from tests.shared import made_once
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: more threads than that each would only wait for one another.
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 # Whoever starts the tests in the background may ignore Ctrl-C, and commands that are tested would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,12 +46,18 @@ def movielens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifac
     from sources.ingest import ingest
 
     recipe = load("movielens-100k")
-    artifacts = Artifacts(tmp_path_factory.mktemp("movielens") / recipe.name)
-    try:
-        ingest(recipe, artifacts, None)
-    except ShortlistError as error:
-        pytest.skip(f"MovieLens-100K cannot be reached from here: {error}")
-    return recipe, artifacts
+
+    def make(folder: Path) -> None:
+        try:
+            ingest(recipe, Artifacts(folder / recipe.name), None)
+        except ShortlistError as error:
+            (folder / "why_not").write_text(str(error))
+
+    folder = made_once(tmp_path_factory, "movielens", make)
+    if (folder / "why_not").exists():
+        reason = (folder / "why_not").read_text()
+        pytest.skip(f"MovieLens-100K cannot be reached from here: {reason}")
+    return recipe, Artifacts(folder / recipe.name)
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     folder = tmp_path_factory.mktemp("python")
     shop.write_files(folder)
     recipe = Recipe(shop.recipe(folder), folder / "artifacts").with_settings(SHORT)
-    recipe.prepare()
-    recipe.train()
+    assert recipe.prepare().train() is recipe
     report = recipe.evaluate()
     assert report["recipe"] == "two-tastes"
     assert recipe.export().name == "1"

@@ -16,6 +16,8 @@ from tests.containers.dockerfile import ROOT, read_stages, send_context
 from tests.containers.locked import locked
 
 STAGES = read_stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
+#: Minutes of building.
+pytestmark = pytest.mark.slow
 PACKAGES = """
 import importlib.metadata, json
 print(json.dumps({each.name: each.version for each in importlib.metadata.distributions()}))

@@ -10,4 +10,4 @@ from tests.models import shop
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     """The shop that tests/models trains too: once a session for both. Not to be changed."""
-    return shop.trained(tmp_path_factory.getbasetemp() / "two-tastes")
+    return shop.trained(tmp_path_factory)

@@ -55,7 +55,15 @@ def shortened(name: str) -> Recipe:
     return Recipe.model_validate(content)
 
 
-@pytest.fixture(scope="module", params=known_recipes())
+#: Those that `make test` runs: each kind of retriever and ranker that no other test trains on such data.
+SOON = ("movielens-100k", "movielens-retrieval", "ratings")
+
+
+def _marked(name: str) -> Any:
+    return name if name in SOON else pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=map(_marked, known_recipes()))
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Prepared, trained, evaluated and exported."""
     recipe = shortened(request.param)

@@ -13,7 +13,7 @@ from tests.models import shop
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     """The shop's recipe and its artifacts, trained. Not to be changed: copy them first."""
-    return shop.trained(tmp_path_factory.getbasetemp() / "two-tastes")
+    return shop.trained(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

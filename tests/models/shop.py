@@ -5,13 +5,13 @@ something of the other half now and then.
 """
 
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from models.train import train
 from recipes.schema import rankers, retrievers
@@ -19,6 +19,7 @@ from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from stages.configuration import kind_of
+from tests.shared import made_once
 from workflows.prepare import prepare
 
 CUSTOMERS, PRODUCTS, PURCHASES, HISTORY = 60, 40, 16, 6
@@ -124,14 +125,16 @@ def prepared(folder: Path, made: Recipe) -> Artifacts:
     return artifacts
 
 
-@cache
-def trained(folder: Path) -> tuple[Recipe, Artifacts]:
+def trained(factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     """The shop, prepared and trained once for every test of the session that asks for it."""
-    write_files(folder)
-    made = recipe(folder)
-    artifacts = prepared(folder, made)
-    train(made, artifacts, force=False)
-    return made, artifacts
+
+    def make(folder: Path) -> None:
+        write_files(folder)
+        made = recipe(folder)
+        train(made, prepared(folder, made))
+
+    folder = made_once(factory, "two-tastes", make)
+    return recipe(folder), Artifacts(folder / "artifacts")
 
 
 def copied(artifacts: Artifacts, folder: Path) -> Artifacts:

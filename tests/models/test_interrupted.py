@@ -1,86 +1,159 @@
-"""A full disk or a kill while training."""
+"""A training that meets a full disk, or is killed: what was there before stays, and the next one goes on."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from models.train import train
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
+from tests.disks import full_disk
+from tests.heard import heard
 from tests.models import shop
 
-#: In one process, for TensorFlow takes its time to load: two full disks, then kill -9 while training.
+#: Kills its own process as soon as a training logs a line that begins with the third argument.
 SCRIPT = """
-import os, resource, signal, sys
+import os, signal, sys
+from collections.abc import Callable
 from pathlib import Path
 from models.train import train
 from stages.artifacts import Artifacts
-from stages.errors import ShortlistError
 from recipes.schema.recipe import Recipe
 from tests.heard import heard
 
-recipe = Recipe.model_validate_json(sys.argv[1])
-artifacts = Artifacts(Path(sys.argv[2]))
-
-for largest_file in (300, 40_000):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
-    try:
-        train(recipe, artifacts, force=True)
-    except ShortlistError as error:
-        print("explained:", error, flush=True)
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    print("left:", sorted(path.name for path in artifacts.root.iterdir()), flush=True)
-
 def kill(line):
-    if line.startswith("retriever epoch 2"):
+    print(line, flush=True)
+    if line.startswith(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
+recipe = Recipe.model_validate_json(sys.argv[1])
 with heard(kill):
-    train(recipe, artifacts, force=True)
+    train(recipe, Artifacts(Path(sys.argv[2])), force=True)
 """
 
 
 @pytest.fixture(scope="module")
-def interrupted(
-    artifacts: Artifacts, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Artifacts, subprocess.CompletedProcess[str]]:
-    """Trained artifacts after two full disks and a kill, and what the process said."""
-    copied = shop.copied(artifacts, tmp_path_factory.mktemp("interrupted") / "copy")
+def lively(recipe: Recipe) -> Recipe:
+    """The shop's recipe, where the layers draw at random in all its models."""
+    ranker = recipe.ranker.model_copy(update={"dropout": 0.3, "max_epochs": 3})
+    retriever = recipe.retriever.model_copy(update={"max_epochs": 3, "log_every": 3})
+    return recipe.model_copy(update={"ranker": ranker, "retriever": retriever})
+
+
+@pytest.fixture(scope="module")
+def killed(
+    lively: Recipe, artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Artifacts, list[str]]:
+    """Trained artifacts after a training that was killed in its second epoch, and what it logged.
+
+    Not to be changed: copy them first.
+    """
+    copied, at = (
+        shop.copied(artifacts, tmp_path_factory.mktemp("killed") / "c"),
+        "retriever epoch 2",
+    )
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, recipe.model_dump_json(), str(copied.root)],
+        [sys.executable, "-c", SCRIPT, lively.model_dump_json(), str(copied.root), at],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
         check=False,
     )
-    return copied, done
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    return copied, done.stdout.splitlines()
 
 
-def test_a_full_disk_is_explained(
-    interrupted: tuple[Artifacts, subprocess.CompletedProcess[str]],
-) -> None:
+def interrupt_at(beginning: str) -> Callable[[str], None]:
+    """Ctrl-C as soon as a line is logged that begins so."""
+
+    def interrupt(line: str) -> None:
+        if line.startswith(beginning):
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
+@pytest.mark.parametrize("largest_file", [300, 40_000])
+def test_a_full_disk_is_explained(recipe: Recipe, copied: Artifacts, largest_file: int) -> None:
     """Whether a checkpoint or a log cannot grow: what to do, and nothing half-written stays."""
-    _, done = interrupted
-    lines = done.stdout.splitlines()
-    explained = [line for line in lines if line.startswith("explained:")]
-    assert len(explained) == 2, done.stderr[-2000:]
-    assert all("could not be written" in line and "File too large" in line for line in explained)
-    assert done.stdout.count("Free disk space") == 2
-    assert [line for line in lines if line.startswith("left:")] == [
-        "left: ['models', 'prepared', 'preparing.lock', 'raw']"
-    ] * 2
+    before = shop.contents(copied.models.root)
+    explained = r"could not be written: .*File too large.* Free disk space"
+    with full_disk(largest_file), pytest.raises(ShortlistError, match=explained):
+        train(recipe, copied, force=True)
+    left = ["models", "prepared", "preparing.lock", "raw"]
+    assert sorted(path.name for path in copied.root.iterdir()) == left
+    assert shop.contents(copied.models.root) == before
 
 
-def test_the_former_models_stay_usable(
-    interrupted: tuple[Artifacts, subprocess.CompletedProcess[str]], artifacts: Artifacts
+def test_a_kill_leaves_the_former_models(
+    killed: tuple[Artifacts, list[str]], artifacts: Artifacts
 ) -> None:
     """After kill -9 in the middle of a training the models are, byte for byte, the former ones."""
-    copied, done = interrupted
-    assert done.returncode == -signal.SIGKILL
-    assert shop.contents(copied.models.root) == shop.contents(artifacts.models.root)
-    assert len(list(copied.root.glob(".models.*.tmp"))) == 1
+    left, _ = killed
+    assert shop.contents(left.models.root) == shop.contents(artifacts.models.root)
+    assert len(list(left.root.glob(".models.*.tmp"))) == 1
+
+
+def test_killed_and_interrupted_it_ends_with_the_same_weights_bit_for_bit(
+    lively: Recipe, artifacts: Artifacts, killed: tuple[Artifacts, list[str]], tmp_path: Path
+) -> None:
+    """No finished epoch is done again; weights, embeddings and figures are those of an undisturbed run."""
+    undisturbed = shop.copied(artifacts, tmp_path / "undisturbed")
+    train(lively, undisturbed, force=True)
+    assert not undisturbed.training.exists()
+    left, first = killed
+    disturbed = shop.copied(left, tmp_path / "disturbed")
+    with heard(interrupt_at("ranker epoch 3")) as second, pytest.raises(KeyboardInterrupt):
+        train(lively, disturbed, force=True)
+    with heard() as last:
+        train(lively, disturbed)
+    logged = [[line.split(":")[0] for line in lines] for lines in (first, second, last)]
+    assert "retriever epoch 1" in logged[0]
+    assert not {"retriever epoch 1"} & {*logged[1], *logged[2]}
+    assert {"retriever epoch 2", "retriever epoch 3", "ranker epoch 1"} <= set(logged[1])
+    assert not {"retriever epoch 2", "retriever epoch 3", "ranker epoch 1"} & set(logged[2])
+    assert "ranker epoch 3" in logged[2]
+    compared = 0
+    for file in sorted(undisturbed.models.logs.rglob("*.npz")):
+        again = disturbed.models.logs / file.relative_to(undisturbed.models.logs)
+        with np.load(file) as one, np.load(again) as other:
+            assert one.files == other.files
+            for name in one.files:
+                np.testing.assert_array_equal(one[name], other[name], f"{file.parent.name} {name}")
+                compared += 1
+    assert compared > 40
+    tables = [pq.read_table(one.models.item_embeddings) for one in (undisturbed, disturbed)]
+    assert tables[0].equals(tables[1])
+    figures = [json.loads(one.models.training.read_text()) for one in (undisturbed, disturbed)]
+    undisturbed_seconds, _ = (each.pop("seconds") for each in figures)
+    assert list(undisturbed_seconds) == [
+        *("retriever, with early stopping", "candidates", "ranker", "retriever", "export")
+    ]
+    assert figures[0] == figures[1]
+    assert not disturbed.training.exists()
+
+
+def test_another_recipe_begins_anew(
+    lively: Recipe, killed: tuple[Artifacts, list[str]], tmp_path: Path
+) -> None:
+    """What a killed training left is of no use to one with other settings, and goes."""
+    copied = shop.copied(killed[0], tmp_path / "copy")
+    left = copied.training / "stamp.json"
+    before = left.read_text()
+    shorter = lively.retriever.model_copy(update={"max_epochs": 1})
+    other = lively.model_copy(update={"retriever": shorter})
+    with heard(interrupt_at("ranker epoch 1")) as logged, pytest.raises(KeyboardInterrupt):
+        train(other, copied)
+    assert left.read_text() != before
+    assert any(line.startswith("retriever epoch 1") for line in logged)
+    assert not any("going on" in line for line in logged)

@@ -126,6 +126,7 @@ def assert_shows_what_is_stored(notebook: NotebookNode, stored: NotebookNode) ->
             assert list(texts(cell)) == list(texts(before)), before.source
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("number", ["01", "02", "03", "04", "06"])
 def test_it_runs_and_shows_what_is_stored(ran: Run, number: str) -> None:
@@ -133,6 +134,7 @@ def test_it_runs_and_shows_what_is_stored(ran: Run, number: str) -> None:
     assert_shows_what_is_stored(ran(number), read(numbered(number)))
 
 
+@pytest.mark.slow
 def test_the_shop_runs_and_shows_what_is_stored(shop: NotebookNode) -> None:
     """As above, for the notebook that brings its own data."""
     assert_shows_what_is_stored(shop, read(numbered("05")))
@@ -145,6 +147,7 @@ def test_most_cells_are_compared(path: Path) -> None:
     assert any("varies" not in cell.metadata.get("tags", []) for cell in cells if cell.outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_split_and_the_encoding_are_shown(ran: Run) -> None:
     """01: the published number of test rows; codes go both ways; the server's codes all agree."""
@@ -160,6 +163,7 @@ def test_the_split_and_the_encoding_are_shown(ran: Run) -> None:
     assert numbers(notebook, r"([\d,]+) histories compared, (\d+) differ") == [24_934, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_retrieval_finds_more_than_popularity(ran: Run) -> None:
     """02: at 10 and at 100, and more at 100 than at 10."""
@@ -169,6 +173,7 @@ def test_retrieval_finds_more_than_popularity(ran: Run) -> None:
     assert at_100[0] > at_100[1] > at_10[1]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_ranker_lifts_what_retrieval_found(ran: Run) -> None:
     """03: a better order, and the very AUC and log loss of the report out of the shown candidates."""
@@ -181,6 +186,7 @@ def test_the_ranker_lifts_what_retrieval_found(ran: Run) -> None:
     assert better > worse
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_server_answers_the_same_whichever_way_it_is_asked(ran: Run) -> None:
     """04: over gRPC and HTTP, alone and among many, served and in process; then it is gone."""
@@ -198,18 +204,21 @@ def test_the_server_answers_the_same_whichever_way_it_is_asked(ran: Run) -> None
         assert printed(notebook, line)
 
 
+@pytest.mark.slow
 def test_the_shop_gets_what_its_customers_like(shop: NotebookNode) -> None:
     """05: under 25 lines of TOML find most of a taste that is said nowhere in the data."""
     assert numbers(shop, r"a recipe of (\d+) lines") < [25]
     assert numbers(shop, r"(\d+)% of the recommendations are from the customer's own") > [66]
 
 
+@pytest.mark.slow
 def test_a_misspelt_name_is_named_with_the_right_one(shop: NotebookNode) -> None:
     """05: a column that the data lacks, a key that no recipe has."""
     assert printed(shop, r"orders\.parquet has no column 'custommer'.*did you mean 'customer'\?")
     assert printed(shop, r"columns\.timestmap: there is no such key .did you mean 'timestamp'\?")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_two_tasks_in_one_model(ran: Run) -> None:
     """06: the second task helps the first, and the retrieval head finds more than popularity."""

@@ -13,8 +13,11 @@ import pytest
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.disks import full_disk
+from tests.heard import heard
 from tests.workflows.shop import write_shop
 from tests.workflows.test_cluster import files_that_differ
+from workflows import partitions
 from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
@@ -22,42 +25,27 @@ Build = Callable[..., Recipe]
 
 #: 300 purchases are eight partitions.
 ROWS = 40
+#: Kills its own process when three partitions are written.
 SCRIPT = f"""
-import os, resource, signal, sys
+import os, signal, sys
 from pathlib import Path
-from stages.artifacts import Artifacts
-from stages.errors import ShortlistError
+import shims.without_tensorflow
 from recipes.schema.recipe import Recipe
-from tests.heard import heard
+from stages.artifacts import Artifacts
+from workflows import partitions
 from workflows.prepare import prepare
 
-import shims.without_tensorflow
-from workflows import partitions
-
-recipe = Recipe.model_validate_json(sys.argv[1])
-engine, kill_at, largest_file = sys.argv[3], sys.argv[4], int(sys.argv[5])
+recipe, engine = Recipe.model_validate_json(sys.argv[1]), sys.argv[3]
 add = partitions.Written.add
 partitions.ROWS_PER_PARTITION = {ROWS}
 
-def say(line):
-    if kill_at and kill_at in line.split():
-        os.kill(os.getpid(), signal.SIGKILL)
-
 def add_or_die(written, number):
     add(written, number)
-    if kill_at == "third" and len(written) == 3:
+    if len(written) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
 partitions.Written.add = add_or_die
-if largest_file:
-    # what is imported may be compiled and written
-    import workflows.engines.polars_engine, workflows.engines.nvtabular_engine
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-try:
-    with heard(say):
-        prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine, encoded_rows=True)
-except ShortlistError as error:
-    sys.exit(str(error))
+prepare(recipe, Artifacts(Path(sys.argv[2])), force=True, engine=engine, encoded_rows=True)
 """
 
 
@@ -66,23 +54,40 @@ def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workflows.partitions.ROWS_PER_PARTITION", ROWS)
 
 
-def run(
-    recipe: Recipe,
-    artifacts: Artifacts,
-    kill_at: str = "",
-    engine: Engine = "polars",
-    largest_file: int = 0,
-) -> subprocess.CompletedProcess[str]:
-    """``kill_at``: a word that is said, or "third": when three partitions are written."""
-    command = [sys.executable, "-c", SCRIPT, recipe.model_dump_json(), str(artifacts.root)]
-    return subprocess.run(
-        [*command, engine, kill_at, str(largest_file)],
+def kill(recipe: Recipe, artifacts: Artifacts) -> None:
+    """kill -9 of another process that prepares, when three partitions are written."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, recipe.model_dump_json(), str(artifacts.root), "polars"],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+
+
+def interrupt(recipe: Recipe, artifacts: Artifacts, moment: str, engine: Engine = "polars") -> None:
+    """Ctrl-C in a preparation; ``moment``: a word that is logged, or "third": three partitions are written."""
+    add = partitions.Written.add
+
+    def at_word(line: str) -> None:
+        if moment in line.split():
+            raise KeyboardInterrupt
+
+    def at_third(written: partitions.Written, number: int) -> None:
+        add(written, number)
+        if moment == "third" and len(written) == 3:
+            raise KeyboardInterrupt
+
+    with (
+        heard(at_word),
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        patch.setattr(partitions.Written, "add", at_third)
+        patch.setattr(partitions, "AT_A_TIME", 1)
+        prepare(recipe, artifacts, force=True, engine=engine, encoded_rows=True)
 
 
 def undisturbed(recipe: Recipe, root: Path, engine: Engine = "polars") -> Artifacts:
@@ -96,13 +101,18 @@ def files(root: Path) -> dict[Path, bytes]:
     return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("moment", ["split:", "third", "encoded"])
-def test_a_kill_leaves_the_old_output(shop: Artifacts, shop_recipe: Build, moment: str) -> None:
-    """kill -9 early, in the middle or right before the end: the old output stays."""
+@pytest.mark.parametrize("moment", ["split:", "killed", "encoded"])
+def test_an_interruption_leaves_the_old_output(
+    shop: Artifacts, shop_recipe: Build, moment: str
+) -> None:
+    """Ctrl-C early or right before the end, or kill -9 in the middle: the old output stays."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     before = files(shop.prepared.root)
     other = shop_recipe(interactions={"history_length": 1})
-    assert run(other, shop, kill_at=moment).returncode == -signal.SIGKILL
+    if moment == "killed":
+        kill(other, shop)
+    else:
+        interrupt(other, shop, moment)
     assert files(shop.prepared.root) == before
     assert shop.preparing.root.exists()
     prepare(other, shop, force=False, encoded_rows=True)
@@ -110,9 +120,15 @@ def test_a_kill_leaves_the_old_output(shop: Artifacts, shop_recipe: Build, momen
     assert files(shop.prepared.root) != before
 
 
-@pytest.mark.parametrize("engine", ["polars", "dask"])
-@pytest.mark.parametrize("moment", ["split:", "third", "encoded"])
-def test_a_killed_run_goes_on_at_the_partition(
+@pytest.mark.parametrize(
+    ("engine", "moment"),
+    [
+        ("polars", "killed"),
+        *(("polars", moment) for moment in ("split:", "encoded")),
+        *(("dask", moment) for moment in ("split:", "third", "encoded")),
+    ],
+)
+def test_an_interrupted_run_goes_on_at_the_partition(
     shop: Artifacts,
     shop_recipe: Build,
     messages: list[str],
@@ -121,10 +137,14 @@ def test_a_killed_run_goes_on_at_the_partition(
     moment: str,
 ) -> None:
     """Partitions that were written stay as they are, half a file is made anew: the same bytes at the end."""
-    assert run(shop_recipe(), shop, moment, engine).returncode == -signal.SIGKILL
+    if moment == "killed":
+        kill(shop_recipe(), shop)
+    else:
+        interrupt(shop_recipe(), shop, moment, engine)
+    messages.clear()
     output = shop.preparing.output.root
     written = {f"part_{int(path.name):05}.parquet" for path in shop.preparing.written.iterdir()}
-    assert len(written) == {"split:": 0, "third": 3, "encoded": 8}[moment]
+    assert len(written) == {"split:": 0, "killed": 3, "third": 3, "encoded": 8}[moment]
     made: dict[Path, int] = {}
     # before Dask encodes, all raw rows are written
     raw_too = shop.preparing.laid.exists()
@@ -157,7 +177,8 @@ def test_other_data_begin_anew(
     replace_column: Callable[[Path, str, Any], None],
 ) -> None:
     """What a killed run left of data that have changed since is thrown away."""
-    assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
+    interrupt(shop_recipe(), shop, "third")
+    messages.clear()
     replace_column(shop.raw.interactions, "stars", [2.0] * 300)
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     assert not any("going on" in line or "already" in line for line in messages)
@@ -172,7 +193,8 @@ def test_another_engine_begins_anew(
     shop: Artifacts, shop_recipe: Build, messages: list[str]
 ) -> None:
     """Partitions of two engines, whose means differ in the last bits, do not mix."""
-    assert run(shop_recipe(), shop, "third").returncode == -signal.SIGKILL
+    interrupt(shop_recipe(), shop, "third")
+    messages.clear()
     prepare(shop_recipe(), shop, force=False, engine="dask", encoded_rows=True)
     assert not any("going on" in line or "already" in line for line in messages)
 
@@ -240,9 +262,10 @@ def test_a_full_disk_is_explained_and_leaves_the_old_output(
     """Files that cannot grow further, at the first or a later one: what to do, and nothing lost."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     before = files(shop.prepared.root)
-    done = run(shop_recipe(), shop, largest_file=largest_file)
-    assert done.returncode == 1
-    assert "could not be written" in done.stderr
-    assert "Free disk space" in done.stderr
+    with (
+        full_disk(largest_file),
+        pytest.raises(ShortlistError, match=r"could not be written.*Free disk space"),
+    ):
+        prepare(shop_recipe(), shop, force=True, encoded_rows=True)
     assert files(shop.prepared.root) == before
     assert not shop.preparing.root.exists()
