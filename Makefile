@@ -7,7 +7,7 @@ BIN := .venv/bin
 # A worker a core; the tests of a file stay together, with what they share.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help install demo test test-data test-slow test-all lint format bench-serving bench-scale bench-quality bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
+.PHONY: help install demo test test-data test-slow test-all lint format docs bench-serving bench-scale bench-quality bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: install ## ruff (lint and format) and mypy, changing nothing
 format: install ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: install ## Write the reference pages of docs/ from the code
+	$(BIN)/python -m scripts.reference
 
 bench-serving: install ## Latency and throughput of serving, beside the stock graph
 	$(BIN)/python -m benchmarks.serving

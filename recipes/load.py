@@ -216,9 +216,9 @@ def _resolved(
         if isinstance(here, type) and issubclass(here, BaseModel):
             table = here
             field = here.model_fields.get(str(part))
-            here = None if field is None else _inner(field.annotation)
+            here = None if field is None else unwrapped(field.annotation)
         else:
-            here = _inner((typing.get_args(here) or (None,))[-1])
+            here = unwrapped((typing.get_args(here) or (None,))[-1])
     last = tables_by_kind(here)
     return keys, table, last or (kinds if kinds and table in kinds.values() else {})
 
@@ -233,7 +233,7 @@ def _is_tagged(annotation: Any) -> bool:
     return any(isinstance(each, Tag) for each in getattr(annotation, "__metadata__", ()))
 
 
-def _inner(annotation: Any) -> Any:
+def unwrapped(annotation: Any) -> Any:
     """What a key holds, also where it may be left out."""
     if typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
@@ -246,7 +246,7 @@ def _inner(annotation: Any) -> Any:
 def _all_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[str]:
     for name, field in table.model_fields.items():
         yield prefix + name
-        inner = _inner(field.annotation)
+        inner = unwrapped(field.annotation)
         tables = list(tables_by_kind(inner).values())
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             tables = [inner]

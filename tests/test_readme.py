@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from features.kinds import KINDS
 from recipes.load import load
-from scripts.cli import COMMANDS
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from tests.readme_shop import shop_recipe, write_shop
@@ -43,18 +43,54 @@ def test_the_features_that_are_explained_are_a_recipe_s(tmp_path: Path) -> None:
     assert kinds == set(KINDS)
 
 
-def test_every_command_and_target_of_the_readme_exists() -> None:
+def test_the_python_example_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder with the shop's tables: figures, titles, and answers of Triton, seen items left out."""
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(block.splitlines()) <= 24
+    write_shop(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", "artifacts")
+    exec(compile(block, "README.md", "exec"), {})
+    remarks, figures, titles, *rest = capsys.readouterr().out.splitlines()
+    assert remarks.startswith("(")
+    popularity, funnel = map(float, figures.split())
+    assert funnel > popularity
+    assert titles.count("Product ") == 3
+    served = " ".join(rest)
+    assert len(re.findall(r"'p\d+'", served)) >= 3
+    assert served.endswith("[ True False]")
+
+
+def test_the_readme_is_short() -> None:
+    """What does not fit has a page in docs/."""
+    assert len(README.split()) <= 900
+
+
+def test_every_target_that_is_named_exists() -> None:
     """What a reader copies into a terminal is there."""
-    commands = re.findall(r"^\$ shortlist (\w+)", README, flags=re.MULTILINE)
-    assert set(commands) == set(COMMANDS) - {"demo"}
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    texts = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`?make ([a-z-]+)`", texts)) <= set(targets)
+    texts = "".join(path.read_text(encoding="utf-8") for path in pages())
+    named = set(re.findall(r"`make ([a-z-]+)`|^\$ make ([a-z-]+)", texts, flags=re.MULTILINE))
+    assert {name for pair in named for name in pair if name} <= set(targets)
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    """Relative links of every page name files that are there."""
+    for path in pages():
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text("utf-8")):
+            assert (path.parent / link).exists(), f"{path.relative_to(ROOT)} links to {link}"
+
+
+def pages() -> list[Path]:
+    """Every Markdown page of the project."""
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "notebooks" / "README.md"]
 
 
 def test_every_folder_is_described() -> None:
     """A folder with code has its line in the README's table, and every line its folder."""
-    described = set(re.findall(r"^\| `(\w+)/`", README, flags=re.MULTILINE))
-    holds_code = {path.parent.name for path in ROOT.glob("*/*.py")}
-    assert holds_code - {"benchmarks"} <= described
+    rows = re.findall(r"^\| (`\w+/`.*?) \|", README, flags=re.MULTILINE)
+    described = set(re.findall(r"`(\w+)/`", " ".join(rows)))
+    assert {path.parent.name for path in ROOT.glob("*/*.py")} <= described
     assert all((ROOT / name).is_dir() for name in described)
