@@ -1,26 +1,26 @@
-# Two images, each with the locked packages, this code and a Triton server: docs/containers.md.
+# Two images, each with the locked packages, this code and a Triton server: see docs/containers.md.
 #
-#   docker build -t shortlist .                     on the CPU (the last stage is the default)
-#   docker build -t shortlist:gpu --target gpu .    on NVIDIA's Triton container
+#   docker build -t shortlist .                     for CPUs (the last stage is the default)
+#   docker build -t shortlist:gpu --target gpu .    for GPUs, on NVIDIA's Triton container
 #
-# Needs BuildKit, Docker's default builder since version 23. uv only visits (bind mounts): no image
-# keeps it. Packages are a layer below the code, so that a change of code installs nothing again.
+# Needs BuildKit, Docker's default builder since version 23. uv is only bind-mounted, so no image
+# contains it. Packages are in a layer below the code, so a code change reinstalls nothing.
 
 FROM python:3.11-slim-bookworm AS python
 
-# The version that scripts/bootstrap.py brings, from PyPI like everything else.
+# The version that scripts/bootstrap.py installs, from PyPI like everything else.
 FROM python AS uv
 RUN pip install --no-cache-dir uv==0.13.9
 
 
 # --- GPU --------------------------------------------------------------------------------------
-# 24.12 is the month of the locked RAPIDS; 24.10, whose Triton is the one inside the nvidia-pytriton
-# wheel, has Python 3.10 still. The Python must be the container's own: its Triton is linked to it.
+# 24.12 matches the locked RAPIDS release; 24.10, which has the Triton of the nvidia-pytriton wheel,
+# still has Python 3.10. Use the container's own Python: its Triton is linked against it.
 FROM nvcr.io/nvidia/tritonserver:24.12-py3 AS triton
 
 FROM triton AS gpu-packages
-# NVTabular has no wheel for Python 3.12 and is compiled.
-# Ubuntu's archive keeps only the newest build of a package: a pinned one is gone within weeks.
+# NVTabular has no wheel for Python 3.12 and must be compiled.
+# Ubuntu's archive keeps only the newest build of a package: a pinned one disappears within weeks.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ python3-dev \
@@ -37,7 +37,7 @@ FROM triton AS gpu
 RUN useradd --uid 10001 --user-group --create-home shortlist \
     && install --directory --owner shortlist --group shortlist /artifacts
 WORKDIR /opt/shortlist
-# The server's own interpreter is found on the PATH: ensemble/triton/installation.py.
+# The server's interpreter is found on PATH: see ensemble/triton/installation.py.
 ENV PATH=/opt/shortlist/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SHORTLIST_ARTIFACTS=/artifacts
@@ -54,7 +54,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
 server = http.HTTPConnection('127.0.0.1', 8000, timeout=4); \
 server.request('GET', '/v2/health/ready'); \
 raise SystemExit(server.getresponse().status != 200)"]
-# NVIDIA's own entry point stays: it runs the words that follow the image's name.
+# NVIDIA's entry point is kept: it runs the arguments after the image name.
 CMD ["shortlist", "demo"]
 
 
@@ -69,7 +69,7 @@ RUN --mount=type=bind,from=uv,source=/usr/local/bin,target=/mnt \
         --python /usr/local/bin/python3.11
 
 FROM python AS cpu
-# The number is fixed so that both images can write the same volume; 1000 is taken in Triton's.
+# A fixed uid lets both images write to the same volume; in Triton's image 1000 is taken.
 RUN useradd --uid 10001 --user-group --create-home shortlist \
     && install --directory --owner shortlist --group shortlist /artifacts
 WORKDIR /opt/shortlist
@@ -84,7 +84,7 @@ RUN --mount=type=bind,from=uv,source=/usr/local/bin,target=/mnt \
 USER 10001:10001
 VOLUME /artifacts
 EXPOSE 8000 8001 8002
-# Ready means that Triton answers: a container that only trains is "unhealthy", which stops nothing.
+# Healthy means that Triton answers: a container that only trains is "unhealthy", which does no harm.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import http.client as http; \
 server = http.HTTPConnection('127.0.0.1', 8000, timeout=4); \

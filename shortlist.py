@@ -1,4 +1,4 @@
-"""From a recipe to recommendations, in Python. Each method is a command of the same name.
+"""The Python interface: from a recipe to recommendations. Most methods have a command of the same name.
 
 Example::
 
@@ -7,10 +7,10 @@ Example::
     films = Recipe("movielens-100k").prepare().train()
     films.export()
     print(films.recommend(["196"], top_k=5).item_ids)  # in this process
-    with films.serve() as server:  # by Triton
+    with films.serve() as server:  # served by Triton
         print(server.recommend(["196"], top_k=5).item_ids)
 
-The stages log to the logger ``shortlist``. To see that, also in a notebook::
+The stages log to the logger ``shortlist``. To see its messages, in a notebook too::
 
     logging.basicConfig(format="%(message)s")
     logging.getLogger("shortlist").setLevel("INFO")
@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import shims  # noqa: F401  Keras 2, whatever imports TensorFlow afterwards
+import shims  # noqa: F401  selects Keras 2 before anything imports TensorFlow
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
@@ -42,16 +42,16 @@ LOOPBACK = "127.0.0.1"
 
 
 class Recipe:
-    """One recommender: what its recipe says, and the artifacts of its stages.
+    """A recommender: its recipe, and the artifacts of its stages.
 
     Args:
-        source: a name under ``recipes/``, the path of a TOML file, or the tables of one as a dict.
-        artifacts: the folder of what the stages write; by default ``artifacts/<name>``, below what the
-            environment variable ``SHORTLIST_ARTIFACTS`` names.
+        source: a name under ``recipes/``, the path of a TOML file, or the same tables as a dict.
+        artifacts: the folder that the stages write to. Default: ``artifacts/<name>``; the environment
+            variable ``SHORTLIST_ARTIFACTS`` replaces ``artifacts``.
 
     Raises:
-        ShortlistError: there is no such recipe, or it says something that a recipe cannot say. All methods
-            raise it where they cannot do what they are for; the message says what to do.
+        ShortlistError: the recipe does not exist or is invalid. Every method raises it if it fails for a
+            reason that the user can fix; the message says what to do.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class Recipe:
         return self.settings.name
 
     def with_settings(self, settings: Mapping[str, Any], artifacts: Path | None = None) -> "Recipe":
-        """The recipe with other values of some keys, such as ``{"retriever.max_epochs": 2}``."""
+        """This recipe with some keys changed, such as ``{"retriever.max_epochs": 2}``."""
         from recipes.load import with_settings
 
         return Recipe(with_settings(self.settings, settings), artifacts or self.artifacts.root)
 
     def read(self, *, data_dir: Path | None = None, force: bool = False) -> "Recipe":
-        """Read the recipe's data, download a public data set where it must, and check them.
+        """Read and check the recipe's data; download a public data set if necessary.
 
         Args:
-            data_dir: a folder with the data set's files; nothing is downloaded then.
-            force: do the work again where it is up to date, here and in all stages.
+            data_dir: a folder with the data set's files; disables the download.
+            force: redo work that is up to date; the same in every stage.
         """
         from sources.ingest import ingest
 
@@ -95,7 +95,7 @@ class Recipe:
         return self
 
     def inspect(self, *, data_dir: Path | None = None) -> "Inspection":
-        """What the raw data are like; ``refusals`` are reasons not to train on them."""
+        """Profile the raw data; ``refusals`` holds reasons not to train on them."""
         from workflows.inspection.inspect import inspect
 
         self.read(data_dir=data_dir)
@@ -115,13 +115,13 @@ class Recipe:
         """Read the data, encode them with an NVTabular workflow, and split them.
 
         Args:
-            engine: what does the work; the output is the same. By default cudf where there is a GPU, dask
-                with workers or a scheduler, else polars.
-            workers: processes of a Dask cluster on this machine; 1: no cluster.
-            scheduler: a running Dask scheduler, such as ``tcp://10.0.0.5:8786``.
+            engine: all engines write the same output. Default: cudf with a GPU, dask with workers or a
+                scheduler, otherwise polars.
+            workers: processes of a local Dask cluster; 1: no cluster.
+            scheduler: address of a running Dask scheduler, such as ``tcp://10.0.0.5:8786``.
             encoded_rows: write the encoded interactions of all parts, for other trainers; by default only
-                what the recipe's training reads.
-            progress: called with the rows that are done, and all.
+                those that the recipe's training reads.
+            progress: called with the number of rows done and the total.
         """
         self.read(data_dir=data_dir, force=force)
         from workflows.prepare import prepare
@@ -139,10 +139,10 @@ class Recipe:
         return self
 
     def train(self, *, force: bool = False, warm_start: bool = False) -> "Recipe":
-        """Train retriever and ranker on what ``prepare`` made.
+        """Train the retriever and the ranker on the output of ``prepare``.
 
         Args:
-            warm_start: begin with the weights of the models that are there, instead of drawn ones.
+            warm_start: start from the weights of the existing models instead of random ones.
         """
         from models.train import train
 
@@ -150,13 +150,13 @@ class Recipe:
         return self
 
     def tune(self, trials: int | None = None) -> dict[str, Any]:
-        """Search the recipe's ``[tune]`` space; the best settings, as ``with_settings`` takes them."""
+        """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``."""
         from models.tune import tune
 
         return tune(self.settings, self.artifacts, trials)
 
     def evaluate(self, *, force: bool = False) -> dict[str, Any]:
-        """Measure every stage on the test part, beside popularity; the content of ``report.json``."""
+        """Measure every stage and popularity on the test part; returns the content of ``report.json``."""
         from ensemble.in_process import served_in_process
         from evaluation.evaluate import evaluate
         from evaluation.report import read_report
@@ -165,17 +165,17 @@ class Recipe:
         return read_report(self.artifacts.report)
 
     def export(self, *, force: bool = False) -> Path:
-        """Put the trained parts together into a release; the folder that Triton serves."""
+        """Assemble the trained parts into a release; returns the folder that Triton serves."""
         from ensemble.releases.export import export
 
         return export(self.settings, self.artifacts, force=force)
 
     def recommend(self, users: Any, **options: Any) -> "Recommendations":
-        """Recommendations in this process, out of the release that a server would serve.
+        """Recommend in this process, from the release that a server would serve.
 
         Args:
-            users: B raw ids, with ``options`` for what is asked for them; or a ``runtime.request.Request``,
-                or B of them. The options are those of ``Client.recommend``.
+            users: B raw ids, with ``options`` for their requests; or a ``runtime.request.Request``, or B
+                of them. The options are those of ``Client.recommend``.
         """
         from ensemble.feature_store.choice import explained
         from ensemble.recommendations import Recommendations
@@ -197,7 +197,7 @@ class Recipe:
         grpc_port: int | None = None,
         metrics_port: int | None = None,
     ) -> Iterator["Server"]:
-        """A Triton server while the block runs. Ports that are not given are 8000 to 8002, or free ones."""
+        """Run a Triton server for the block. Ports default to 8000 to 8002, or to free ones if taken."""
         from ensemble.feature_store.choice import store_of
         from ensemble.triton.server import running_server
 
@@ -216,7 +216,7 @@ class Recipe:
             yield server
 
     def server(self) -> "Address | None":
-        """Where a server of this recipe runs on this machine; None: nowhere."""
+        """The address of this recipe's server on this machine; None if none runs."""
         from ensemble.triton.server import read_address
 
         return read_address(self.artifacts)
@@ -229,13 +229,13 @@ class Recipe:
         metric: str | None = None,
         force: bool = False,
     ) -> None:
-        """Serve another release, the newest by default; a server that runs moves to it.
+        """Serve another release, by default the newest; a running server switches to it.
 
         Args:
-            margin: by what share its figure may be worse than the served one's, 0.02 for 2%; by default
-                the recipe's.
-            metric: which figure; by default the recipe's main one.
-            force: publish it though its figures are worse, or missing.
+            margin: by what share its metric may be worse than the served release's, 0.02 for 2%; by
+                default the recipe's.
+            metric: the metric to compare; by default the recipe's main one.
+            force: publish it even if its metrics are worse or missing.
         """
         from ensemble.releases.gate import Gate
         from ensemble.releases.publish import publish
@@ -243,31 +243,31 @@ class Recipe:
         publish(self.settings, self.artifacts, release, Gate(margin, metric, force))
 
     def rollback(self, release: int | None = None) -> None:
-        """Serve a release again, by default the one before the served one."""
+        """Serve an earlier release again, by default the one served before."""
         from ensemble.releases.publish import rollback
 
         rollback(self.settings, self.artifacts, release)
 
     def releases(self, *, check: bool = False) -> "list[Listed]":
-        """Every release, oldest first; ``check``: compare its files with its manifest."""
+        """All releases, oldest first; ``check`` compares their files with their manifests."""
         from ensemble.releases.listing import list_releases
 
         return list_releases(self.settings, self.artifacts, check=check)
 
     def feature_store(self, *, read_only: bool = False) -> "AbstractContextManager[FeatureStore]":
-        """The store of users' features and interactions, to read, or to record what happens."""
+        """Open the store of user features and interactions, to read it or to record events."""
         from ensemble.feature_store.choice import opened_store
 
         return opened_store(self.settings, self.artifacts, read_only=read_only)
 
     def titles(self) -> dict[str, str]:
-        """Titles of items by raw id, where the recipe names a column of them."""
+        """Item titles by raw id, if the recipe names a title column."""
         from sources.titles import titles
 
         return titles(self.settings, self.artifacts)
 
     def _plan(self) -> "tuple[Plan, str]":
-        """The plan of the release to serve, loaded once, and the release's name."""
+        """The plan of the release to serve, cached, and the release's name."""
         from ensemble.feature_store.choice import store_of
         from ensemble.releases.served import chosen_release
         from runtime.errors import ReleaseError
@@ -290,7 +290,7 @@ class Recipe:
 
 
 class Server:
-    """A running Triton, asked over gRPC unless another client is wanted."""
+    """A running Triton, queried over gRPC unless ``client`` opens another connection."""
 
     def __init__(self, running: "RunningServer") -> None:
         self._running = running
@@ -303,21 +303,21 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """The file that Triton's own log goes to."""
+        """Triton's own log file."""
         return self._running.log
 
     def client(self, protocol: "Protocol" = "grpc", timeout: float = 30.0) -> "Client":
-        """A connection of its own, which the caller closes."""
+        """A separate connection, which the caller closes."""
         from ensemble.triton.client import Client
 
         return Client(getattr(self.address, protocol), protocol, timeout)
 
     def recommend(self, users: Any, **options: Any) -> "Recommendations":
-        """As ``Recipe.recommend``, answered by the server."""
+        """Like ``Recipe.recommend``, but answered by the server."""
         return self._client.recommend(users, **options)
 
     def wait(self) -> None:
-        """Block until the server ends by itself, which raises ``ShortlistError``."""
+        """Block until the server exits on its own, which raises ``ShortlistError``."""
         self._running.wait()
 
     def __enter__(self) -> "Server":

@@ -1,10 +1,10 @@
-"""The recipe aliccp at scale: seconds and peak memory of each step, each in a process of its own.
+"""The recipe aliccp at scale: seconds and peak memory of each step, each in its own process.
 
     python -m benchmarks.aliccp [--rows 4000000] [--catalogue 0]
 
-Rows are those that ``shortlist prepare aliccp`` finds: the real files where they are given, else made up
-(then clicks are a coin, and the figures of quality say nothing about quality). Prints a table to stderr
-and one JSON line; ``peak_gb`` is the largest resident set of the step's process.
+The rows are those that ``shortlist prepare aliccp`` finds: the real files if given, otherwise synthetic rows
+(whose clicks are random, so the quality metrics mean nothing). Prints a table to stderr and one JSON line;
+``peak_gb`` is the largest resident set of the step's process.
 """
 
 import argparse
@@ -26,8 +26,8 @@ STEPS = ("prepare", "train", "evaluate", "export")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rows", type=int, default=4_000_000, help="rows to make up")
-    parser.add_argument("--catalogue", type=int, default=0, help="items and users to make up")
+    parser.add_argument("--rows", type=int, default=4_000_000, help="synthetic rows")
+    parser.add_argument("--catalogue", type=int, default=0, help="synthetic items and users")
     arguments = parser.parse_args()
     rows, catalogue = arguments.rows, arguments.catalogue
     name = f"aliccp-{rows}-{catalogue}" if catalogue else f"aliccp-{rows}"
@@ -38,7 +38,7 @@ def main() -> int:
         ("catalogue", str(catalogue)),
     ):
         text, changed = re.subn(rf"^{key} = \S+", f"{key} = {value}", text, flags=re.MULTILINE)
-        assert changed == 1, f"recipes/aliccp.toml has {changed} lines of {key}"
+        assert changed == 1, f"expected one line of {key} in recipes/aliccp.toml, got {changed}"
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.toml"
@@ -69,7 +69,9 @@ def _measured(step: str, recipe: Path) -> dict[str, float]:
     process = subprocess.Popen(command, stdout=sys.stderr)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{step} ended with status {os.waitstatus_to_exitcode(status)}")
+        raise SystemExit(
+            f"expected {step} to succeed, got status {os.waitstatus_to_exitcode(status)}"
+        )
     return {
         "seconds": round(time.monotonic() - began, 1),
         "peak_gb": round(usage.ru_maxrss / 1e6, 2),

@@ -1,4 +1,4 @@
-"""What a benchmark tells a person: on stderr, for stdout is for machines."""
+"""Progress lines of a benchmark, on stderr: stdout is for the JSON results."""
 
 import sys
 

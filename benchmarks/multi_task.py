@@ -1,9 +1,9 @@
-"""One model for two tasks beside two models for one each: the recipe anime, all of the same size.
+"""One model for two tasks against two single-task models of the same size, on the recipe anime.
 
-Trains the recipe three times with other loss weights and nothing else changed: both heads, retrieval
-alone, ratings alone. Prints a table to stderr and one JSON line: RMSE of the served ratings on the test
-part, and NDCG@10 and recall@10 of retrieval over the whole catalogue; ``rmse_vs_single`` and
-``ndcg_vs_single`` are the joint model's figure over the single-task model's.
+Trains the recipe three times, changing only the loss weights: both heads, retrieval alone, ratings alone.
+Prints a table to stderr and one JSON line: RMSE of the served ratings on the test part, and NDCG@10 and
+recall@10 of retrieval over the whole catalogue; ``rmse_vs_single`` and ``ndcg_vs_single`` are the joint
+model's value divided by the single-task model's.
 """
 
 import json
@@ -19,7 +19,7 @@ from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
 RECIPE = "anime"
-#: Retrieval weight and rating weight; None: as the recipe has them.
+#: Retrieval weight and rating weight; None: the recipe's own.
 WEIGHTS: dict[str, tuple[float, float] | None] = {
     "joint": None,
     "retrieval alone": (1.0, 0.0),
@@ -49,7 +49,7 @@ def main() -> int:
 def _figures(
     recipe: Recipe, artifacts: Artifacts, weights: tuple[float, float] | None
 ) -> dict[str, float]:
-    """Train with other loss weights in a folder beside the recipe's own, and evaluate."""
+    """Train with other loss weights in a folder next to the recipe's own, and evaluate."""
     if weights is not None:
         recipe = with_settings(
             recipe, {"joint.retrieval_weight": weights[0], "joint.rating_weight": weights[1]}

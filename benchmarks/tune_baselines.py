@@ -1,9 +1,9 @@
-"""Search for each baseline's settings on hold-outs inside the training part; the test part is never read.
+"""Tune each baseline's settings on hold-outs from the training part; the test part is never read.
 
 For every setting of a small space: the mean NDCG@10 over three hold-outs, each a tenth of a recipe's parts
-train and valid, stratified by item. (A quarter put methods in another order than the test part does: it takes
-too much from the training.) Prints the best of each baseline to stderr and one JSON line; its defaults in
-evaluation/baselines/ are to be those found on movielens-100k.
+train and valid, stratified by item. (Holding out a quarter ranks the methods differently from the test part:
+it removes too much training data.) Prints the best setting of each baseline to stderr and one JSON line. The
+defaults in evaluation/baselines/ should be those found on movielens-100k.
 
 Examples:
   python -m benchmarks.tune_baselines
@@ -42,7 +42,7 @@ SPACES: dict[str, dict[str, tuple[float | bool, ...]]] = {
     },
     "EASE": {"penalty": (200.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)},
     "EDLAE": {"dropout": (0.1, 0.2, 0.3, 0.5), "penalty": (100.0, 200.0, 300.0, 400.0)},
-    # 192 dimensions and 30 iterations gave 0.0003 more than the best of these, in twice the time.
+    # 192 dimensions and 30 iterations gained 0.0003 over the best of these, in twice the time.
     "iALS": {
         "dim": (64, 128),
         "penalty": (30.0, 40.0, 60.0),
@@ -91,15 +91,15 @@ def main() -> int:
 def search(
     name: str, training: Interactions, users: int, items: int
 ) -> list[tuple[float, Baseline]]:
-    """Mean NDCG@10 over the hold-outs of each setting of the space of ``name``."""
-    parted = [hold_out(training, seed) for seed in SEEDS]
+    """Mean NDCG@10 over the hold-outs for each setting in the space of ``name``."""
+    hold_outs = [hold_out(training, seed) for seed in SEEDS]
     return [
         (
             float(
                 np.mean(
                     [
                         quality(baseline, kept, held, users, items, seed)
-                        for seed, (kept, held) in zip(SEEDS, parted, strict=True)
+                        for seed, (kept, held) in zip(SEEDS, hold_outs, strict=True)
                     ]
                 )
             ),
@@ -110,7 +110,7 @@ def search(
 
 
 def hold_out(training: Interactions, seed: int) -> tuple[Interactions, Interactions]:
-    """What is left of the training part, and the tenth that is held out of it."""
+    """The remainder of the training part, and the tenth held out from it."""
     held = stratified_holdout(training.items, HELD_OUT, seed)
     return (
         Interactions(training.users[~held], training.items[~held]),
@@ -121,7 +121,7 @@ def hold_out(training: Interactions, seed: int) -> tuple[Interactions, Interacti
 def quality(
     baseline: Baseline, kept: Interactions, held: Interactions, users: int, items: int, seed: int
 ) -> float:
-    """NDCG@10 of what was held out, over the users that have any."""
+    """NDCG@10 on the held-out interactions, over the users that have any."""
     wanted = held.by_user(users)
     asked = np.array([row for row, found in enumerate(wanted) if len(found)], np.int64)
     lists = best_unseen(baseline.fit(kept, users, items, seed), kept, users, items, asked, K)

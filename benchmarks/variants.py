@@ -1,4 +1,4 @@
-"""A recipe with other settings, trained and evaluated in a folder beside the recipe's own artifacts."""
+"""A recipe with other settings, trained and evaluated in a folder next to the recipe's own artifacts."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from stages.artifacts import Artifacts
 
 
 def beside(artifacts: Artifacts, name: str) -> Artifacts:
-    """A folder of its own for models and report, with the same raw and prepared data."""
+    """A separate folder for models and report that shares the raw and prepared data."""
     other = Artifacts(artifacts.root.with_name(f"{artifacts.root.name}-{name}"))
     other.root.mkdir(exist_ok=True)
     for folder in (artifacts.raw.root, artifacts.prepared.root):
@@ -23,7 +23,7 @@ def beside(artifacts: Artifacts, name: str) -> Artifacts:
 
 
 def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
-    """Train and evaluate what is not up to date; the content of the report."""
+    """Train and evaluate unless up to date; returns the content of the report."""
     train(recipe, artifacts, force=False)
     evaluate(recipe, artifacts, served_in_process, force=False)
     return read_report(artifacts.report)

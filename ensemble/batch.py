@@ -1,7 +1,7 @@
-"""Recommendations for a file of users out of a release, without a server.
+"""Batch recommendations: answer a file of users from a release, without a server.
 
-Users are answered in chunks, by several processes; each chunk becomes a file in ``<out>.parts``, and in
-the end these become one. A run that was broken off goes on with the chunks that are missing.
+Several processes answer the users in chunks. Each chunk becomes a file in ``<out>.parts``; at the end these
+are joined into one. A run that was interrupted resumes with the missing chunks.
 """
 
 import itertools
@@ -34,7 +34,7 @@ from stages.artifacts import Artifacts
 from stages.atomic import atomic_file
 from stages.errors import ShortlistError
 
-#: Users of a part file.
+#: Users per part file.
 CHUNK = 10_000
 SUFFIXES = (".jsonl", ".parquet")
 ANSWERS = pa.schema(
@@ -49,7 +49,7 @@ ANSWERS = pa.schema(
 
 @dataclass(frozen=True)
 class Job:
-    """What every process of a run is told."""
+    """The settings that every process of a run receives."""
 
     release: Path
     store: ChosenStore
@@ -70,35 +70,39 @@ def recommend_all(
     workers: int,
     progress: Callable[[int], None],
 ) -> int:
-    """Write the answers for ``users`` to ``out``, in their order; returns how many there are.
+    """Write the answers for ``users`` to ``out``, in the same order; returns the number of users.
 
     Args:
-        users: text with a raw id a line, or Parquet with the recipe's user column (``columns.user``).
-        out: ``.jsonl``: an object a line with user_id, known_user and recommendations (item_id, score); or
+        users: text with one raw id per line, or Parquet with the recipe's user column (``columns.user``).
+        out: ``.jsonl``: one object per line with user_id, known_user and recommendations (item_id, score); or
             ``.parquet``: user_id, known_user, item_ids, scores.
-        top: answers per user; by default the recipe's.
-        progress: is told how many users more are answered.
+        top: items per user; by default the recipe's number.
+        progress: called with the number of users answered since the last call.
 
     Raises:
-        ShortlistError: no whole release or feature store, no such file, no user in it, more answers than
-            a release gives, or ``out`` cannot be written.
+        ShortlistError: the release or the feature store is missing or damaged, the file does not exist or
+            holds no user, ``top`` exceeds the release's candidates, or ``out`` cannot be written.
     """
     if out.suffix not in SUFFIXES:
         raise ShortlistError(f"expected --out to end in {' or '.join(SUFFIXES)}, got {out.name}")
     if out.resolve() == users.resolve():
-        raise ShortlistError(f"--users and --out are both {out}: give the answers another name.")
+        raise ShortlistError(
+            f"expected --users and --out to be different files, got {out} for both. "
+            "Give the answers another name."
+        )
     release = latest_release(artifacts)
     if release is None:
         raise ShortlistError(
-            f"There is no release of '{recipe.name}' yet. Run: shortlist export {recipe.given_as}"
+            f"expected a release of '{recipe.name}', found none. "
+            f"Run: shortlist export {recipe.given_as}"
         )
     job = Job(
         release, store_of(recipe, artifacts), out.with_name(f"{out.name}.parts"), out.suffix, top
     )
     try:
         with explained(recipe):
-            asked = _question(job, users, recipe.columns.user)
-            _begin_or_resume(job.parts, asked)
+            question = _question(job, users, recipe.columns.user)
+            _begin_or_resume(job.parts, question)
             for count in _answered(job, user_ids(users, recipe.columns.user), workers):
                 progress(count)
             total = _join(job, out)
@@ -106,27 +110,28 @@ def recommend_all(
         raise ShortlistError(f"{error}. Run: shortlist export {recipe.given_as}") from error
     except BrokenProcessPool as error:
         raise ShortlistError(
-            f"a process was ended from outside, perhaps for want of memory. {_resumable(job)} "
-            "Give it fewer --workers."
+            "expected every worker process to finish, got one killed from outside, possibly for "
+            f"lack of memory. {_resumable(job)} Use fewer --workers."
         ) from error
     except OSError as error:
-        raise ShortlistError(f"{out} could not be written: {error}. {_resumable(job)}") from error
+        raise ShortlistError(f"expected to write {out}, got: {error}. {_resumable(job)}") from error
     shutil.rmtree(job.parts, ignore_errors=True)
     return total
 
 
 def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
-    """All that the answers depend on, as JSON takes it; checked before any work."""
+    """Everything that the answers depend on, as JSON values; checked before any work."""
     facts = manifest.verify(job.release)
     store = job.store.open(read_only=True)
     filled_from = store.source()
     store.close()
     if job.top is not None and job.top > facts["candidates"]:
         raise ShortlistError(
-            f"expected --top of at most {facts['candidates']}, the release's candidates; got {job.top}"
+            f"expected --top of at most {facts['candidates']}, the release's number of candidates, "
+            f"got {job.top}"
         )
     if next(user_ids(users, column), None) is None:
-        raise ShortlistError(f"{users} holds no user. Expected a raw user id a line.")
+        raise ShortlistError(f"expected at least one raw user id in {users}, found none")
     status = users.stat()
     return {
         "users": [str(users.resolve()), status.st_size, status.st_mtime_ns],
@@ -137,22 +142,22 @@ def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     }
 
 
-def _begin_or_resume(parts: Path, asked: dict[str, Any]) -> None:
-    """Keep the parts of an earlier run of the very same question; begin anew after any other."""
-    question = parts / "question.json"
-    if question.exists() and json.loads(question.read_text(encoding="utf-8")) == asked:
+def _begin_or_resume(parts: Path, question: dict[str, Any]) -> None:
+    """Keep the parts of an earlier run for the same question; otherwise start over."""
+    path = parts / "question.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) == question:
         return
     shutil.rmtree(parts, ignore_errors=True)
-    with atomic_file(question) as temporary:
-        temporary.write_text(json.dumps(asked), encoding="utf-8")
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(question), encoding="utf-8")
 
 
 def _resumable(job: Job) -> str:
-    return f"What is done lies in {job.parts}; the same command goes on there."
+    return f"Finished parts are kept in {job.parts}: run the same command again to resume."
 
 
 def _answered(job: Job, users: Iterable[str], workers: int) -> Iterator[int]:
-    """Have the part of every chunk written; how many users each has, as it is done or found done."""
+    """Have the part of every chunk written; yields its number of users once it is complete."""
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_begin_process
     )
@@ -167,7 +172,7 @@ def _answered(job: Job, users: Iterable[str], workers: int) -> Iterator[int]:
                 continue
             with _uninterrupted():
                 under_way.add(pool.submit(_answer, job, number, chunk))
-            # The file is read no further ahead than keeps every process busy.
+            # Read the file only as far ahead as keeps every process busy.
             if len(under_way) > workers:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
@@ -178,7 +183,7 @@ def _answered(job: Job, users: Iterable[str], workers: int) -> Iterator[int]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the end; a process that is started meanwhile never hears of it."""
+    """Block Ctrl-C until the end; a process started in the block never receives it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -187,7 +192,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _begin_process() -> None:
-    """End with the parent, should that be killed: nobody else would stop this process."""
+    """Exit when the parent does: if it is killed, nothing else stops this process."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -200,16 +205,16 @@ def _begin_process() -> None:
 
 @cache
 def _plan(job: Job) -> Plan:
-    """The release, loaded once a process."""
+    """The release, loaded once per process."""
     return load_verified(job.release, job.store.open(read_only=True))
 
 
 def _answer(job: Job, number: int, users: list[str]) -> int:
-    """Write the part of one chunk; returns how many users it has."""
+    """Write the part of one chunk; returns its number of users."""
     answers = _plan(job).recommend(users, top_k=job.top)
     if answers.degraded.any():
-        raise StoreError(f"the feature store {job.store} no longer answers")
-    # Where fewer items remain than were asked for, the tail is empty.
+        raise StoreError(f"expected the feature store {job.store} to keep answering, got no answer")
+    # If fewer items remain than requested, the tail is empty.
     counts = (answers.item_ids != "").sum(axis=1)
     columns = {
         "user_id": users,
@@ -233,9 +238,9 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _join(job: Job, out: Path) -> int:
-    """The parts one after the other as ``out``, which appears when it is complete; returns its rows."""
+    """Join the parts into ``out``, which appears only when complete; returns its number of rows."""
     files = sorted(job.parts.glob(f"*{job.suffix}"))
-    # Beside the parts, with which it is cleared away if it stays half-written.
+    # In the folder of the parts: a half-written file is removed together with them.
     joined = job.parts / f"joined.{os.getpid()}"
     total = 0
     if job.suffix == ".jsonl":

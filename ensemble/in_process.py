@@ -18,11 +18,12 @@ from stages.artifacts import Artifacts
 
 @contextmanager
 def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Plan]:
-    """The whole funnel as it would be served, assembled in a temporary folder; like the server, with one
-    thread for each product of matrices, which are small.
+    """Assemble the whole funnel in a temporary folder and load it as a server would.
+
+    Like the server, it uses one thread per matrix product, because the matrices are small.
 
     Raises:
-        ShortlistError: a part is missing or does not fit the others.
+        ShortlistError: a part is missing or does not match the others.
     """
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")

@@ -1,4 +1,4 @@
-"""What lists are like beside being right: how much of the catalogue they show, how new and how varied."""
+"""Beyond-accuracy metrics: how much of the catalogue lists show, how novel and how diverse they are."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from scipy.stats import rankdata
 
 from models.prepared import Interactions
 
-#: Pairs of items whose cosines are worked out at once.
+#: Pairs of items whose cosines are computed at once.
 PAIRS = 20_000
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The items as the training part knows them.
+    """Item statistics of the training part.
 
     ``takers``: sparse float32 [items, users], a row per item, 1 for its users, scaled to length 1.
     ``information``: float64 [items], bits. ``percentile``: float64 [items], 0 to 1, of popularity.
@@ -28,7 +28,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, training: Interactions, users: int, items: int) -> "Catalogue":
-        """Count who took what; a pair that occurs twice counts once."""
+        """Count the interactions; a pair that occurs twice counts once."""
         ones = np.ones(len(training), np.float32)
         takers = sparse.csr_matrix((ones, (training.items, training.users)), (items, users))
         takers.data[:] = 1.0
@@ -38,12 +38,12 @@ class Catalogue:
         with np.errstate(invalid="ignore"):
             taste = (takers.T @ percentile) / history
         takers.data /= np.repeat(np.sqrt(counts, dtype=np.float32), counts)
-        # One user more and one taker more: what nobody took has a finite surprise.
+        # One user and one taker are added: an item that nobody took has a finite surprise.
         information = np.log2((users + 1) / (counts + 1))
         return cls(takers, information, percentile, taste)
 
     def figures(self, lists: np.ndarray, users: np.ndarray, k: int) -> dict[str, float | None]:
-        """Every figure at k by name; None where it has no meaning, as the diversity of lists of one.
+        """Return every figure at k by name; None if undefined, such as the diversity of one-item lists.
 
         Args:
             lists: item rows int64 [n, at least k], best first, -1 where a list ends.
@@ -59,7 +59,7 @@ class Catalogue:
         }
 
     def coverage(self, lists: np.ndarray) -> float:
-        """Share of the catalogue that is in anybody's list.
+        """Share of the catalogue that is in any list.
 
         M. Ge, C. Delgado-Battenfeld, D. Jannach, "Beyond accuracy", RecSys 2010: catalogue coverage.
         """
@@ -69,7 +69,7 @@ class Catalogue:
         """Mean self-information of the listed items, in bits: log2((users + 1) / (users of the item + 1)).
 
         T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010,
-        with one added to both counts. Each list weighs the same.
+        with one added to both counts. All lists weigh the same.
         """
         return _mean_of_lists(lists, self.information)
 
@@ -78,13 +78,13 @@ class Catalogue:
 
         C.-N. Ziegler et al., "Improving recommendation lists through topic diversification", WWW 2005
         (intra-list similarity), as a distance (S. Vargas, P. Castells, RecSys 2011). An item that nobody
-        took is like no other. Lists of fewer than two items are left out.
+        took is similar to no other. Lists of fewer than two items are left out.
         """
         first, second = np.triu_indices(lists.shape[1], 1)
         left, right = lists[:, first], lists[:, second]
         real = (left >= 0) & (right >= 0)
         low, high = np.minimum(left, right)[real], np.maximum(left, right)[real]
-        # The same pair is in many lists: each once.
+        # Many lists share a pair: each is computed once.
         pairs, place = np.unique(low * len(self.percentile) + high, return_inverse=True)
         cosine = np.zeros(len(pairs))
         for start in range(0, len(pairs), PAIRS):
@@ -100,12 +100,12 @@ class Catalogue:
         return float(np.mean(1 - of_pair.sum(axis=1)[some] / count[some]))
 
     def popularity_lift(self, lists: np.ndarray, users: np.ndarray) -> float | None:
-        """Mean over users of the popularity percentile of their list less that of their training items.
+        """Mean over users of the popularity percentile of their list minus that of their training items.
 
-        0: lists are as popular as what people take themselves; above: more popular. H. Abdollahpouri et
+        0: lists are as popular as what users take themselves; above 0: more popular. H. Abdollahpouri et
         al., "The unfairness of popularity bias in recommendation", RMSE workshop 2019 (group average
-        popularity), with percentiles, and each user compared with themselves. Users without training
-        items, or without a list, are left out.
+        popularity), but with percentiles and with each user compared with themselves. Users without
+        training items, or without a list, are left out.
         """
         taste = self.taste[users]
         chosen = ~np.isnan(taste) & (lists >= 0).any(axis=1)
@@ -114,7 +114,7 @@ class Catalogue:
         return float(np.mean(_of_lists(lists[chosen], self.percentile) - taste[chosen]))
 
     def gini(self, lists: np.ndarray) -> float | None:
-        """Gini index of how often each item is listed: 0, all alike; 1, always the same item.
+        """Gini index of how often each item is listed: 0 if all equally often, 1 if always the same item.
 
         G. Shani, A. Gunawardana, "Evaluating recommendation systems", Recommender Systems Handbook 2011.
         """
@@ -127,7 +127,7 @@ class Catalogue:
 
 
 def _of_lists(lists: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """float64 [n]: mean of the values [items] of each list's items; there is one at least."""
+    """Return the mean of the values [items] of each list's items, float64 [n]; no list is empty."""
     real = lists >= 0
     return np.where(real, values[lists], 0.0).sum(axis=1) / real.sum(axis=1)
 

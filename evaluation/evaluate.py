@@ -1,4 +1,4 @@
-"""The ``evaluate`` stage: trained parts in, ``report.json`` and ``funnel.png`` out."""
+"""The ``evaluate`` stage: reads trained models, writes ``report.json`` and ``funnel.png``."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ def evaluate(
 ) -> None:
     """Evaluate the whole funnel on the test part; write ``artifacts.report`` and its picture.
 
-    ``served`` assembles the funnel in this process. A report that is up to date is kept unless ``force``.
+    ``served`` assembles the funnel in this process. An up-to-date report is kept unless ``force``.
 
     Raises:
         ShortlistError: nothing is trained, or there is nothing to evaluate on.
@@ -45,6 +45,6 @@ def evaluate(
 
     evaluation = evaluate_funnel(recipe, artifacts, served)
     draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
-    # Last: the report says that the evaluation is up to date.
+    # Written last: the report marks the evaluation as up to date.
     write_report(artifacts.report, recipe.name, evaluation, made_from)
-    log.info(f"asked the funnel for {evaluation.users:,} test users; wrote {artifacts.report}")
+    log.info(f"evaluated the funnel on {evaluation.users:,} test users; wrote {artifacts.report}")

@@ -1,4 +1,4 @@
-"""The whole funnel as it is served, asked for the users of the test part: what each stage kept."""
+"""Evaluate the whole funnel as served, on the users of the test part: what each stage kept."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -27,11 +27,14 @@ Served = Callable[[Recipe, Artifacts], AbstractContextManager[Plan]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``systems``: metric@k by system; ``stages``: mean share of relevant items left after each stage;
-    ``ranker``: AUC and log loss over the candidates; ``users``: how many were asked for; ``protocols``: the
-    tables of the recipe's further protocols; ``seeds``: of the split and the models; ``beyond_accuracy``:
-    figures by system that need no relevant items; ``groups``: metric@k for thirds of the users; ``passage``:
-    the funnel stage by stage."""
+    """What an evaluation found.
+
+    ``systems``: metric@k by system. ``stages``: mean share of relevant items left after each stage.
+    ``ranker``: AUC and log loss over the candidates. ``users``: number of users evaluated. ``protocols``:
+    the tables of the recipe's further protocols. ``seeds``: of the split and the models.
+    ``beyond_accuracy``: figures by system that need no relevant items. ``groups``: metric@k for thirds of
+    the users. ``passage``: the funnel stage by stage.
+    """
 
     systems: dict[str, dict[str, float]]
     stages: dict[str, float]
@@ -45,13 +48,13 @@ class Evaluation:
 
 
 def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Evaluation:
-    """Ask the assembled funnel, as ``served`` gives it, for the users with something relevant in ``test``.
+    """Run the funnel that ``served`` assembles for users with relevant items in ``test``.
 
-    The feature store holds the training part, so its items are removed from every list. Retrieval and
-    whole funnel are one where the recipe has no retriever, or no ranker.
+    The feature store holds the training part, so its items are removed from every list. Without a
+    retriever or a ranker, retrieval and the whole funnel are the same.
 
     Raises:
-        ShortlistError: a part is missing, or nobody has anything relevant.
+        ShortlistError: a part is missing, or no user has relevant items.
     """
     data = PreparedData(artifacts.prepared)
     visible = data.interactions("train", "valid")
@@ -115,8 +118,11 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
 def _ranker_figures(
     ranker: Any, trace: Trace, relevant: list[np.ndarray]
 ) -> dict[str, float | None]:
-    """None where there is no ranker, where candidates are all alike and no score could tell them apart, and
-    for the log loss of a score that is no probability."""
+    """Return AUC and log loss of the ranker's scores.
+
+    Both are None without a ranker. AUC is None if candidates are all relevant or all irrelevant; log loss
+    is None if the score is not a probability.
+    """
     if isinstance(ranker, NoRanker):
         return {"auc": None, "log_loss": None}
     rows, scores = trace.candidate_rows, trace.ranker_scores

@@ -1,4 +1,4 @@
-"""The funnel as a picture: what each stage left of all items, and of the relevant ones."""
+"""Draw the funnel: the items, and the relevant items, left after each stage."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def draw_funnel(kept: dict[str, float], passage: Passage, path: Path) -> None:
     names = [f"{stage}\n{_count(passage.items[stage])} items" for stage in shares]
     bars = axes.barh(names, list(shares.values()), color="#4c72b0")
     axes.bar_label(bars, [f"{share:.1%}" for share in shares.values()], padding=3)
-    axes.set(title="relevant items that are left", xlim=(0, 1.15), xticks=[])
+    axes.set(title="relevant items left", xlim=(0, 1.15), xticks=[])
     axes.invert_yaxis()
     if lift:
         axes = panels[0, 1]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerprint: str) -> None:
-    """Write ``report.json`` atomically; its fingerprint is its own stamp (``stages.stamps``)."""
+    """Write ``report.json`` atomically; its fingerprint serves as its stamp (``stages.stamps``)."""
     content = {"recipe": recipe_name, "fingerprint": fingerprint, **asdict(evaluation)}
     with atomic_file(path) as temporary:
         temporary.write_text(
@@ -26,12 +26,12 @@ def write_report(path: Path, recipe_name: str, evaluation: "Evaluation", fingerp
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """The content of a ``report.json``."""
+    """Read a ``report.json``."""
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def tables(report: dict[str, Any]) -> "Group":
-    """The report as tables for a terminal."""
+    """Return the report as tables for a terminal."""
     from rich.console import Group
 
     title = f"{report['recipe']}: {report['users']:,} test users, whole catalogue"
@@ -51,7 +51,7 @@ def tables(report: dict[str, Any]) -> "Group":
 
 
 def spread_table(title: str, spreads: "dict[str, dict[str, Spread]]") -> "Table":
-    """Mean and spread of each figure, a row per system."""
+    """Return mean and spread of each figure, a row per system."""
     return _by_system(title, spreads)
 
 
@@ -71,7 +71,7 @@ def _by_system(title: str, systems: Mapping[str, Mapping[str, Any]]) -> "Table":
 def _stages(report: dict[str, Any]) -> "Table":
     from rich.table import Table
 
-    table = Table(title="Relevant items that are left after each stage")
+    table = Table(title="Relevant items left after each stage")
     for stage in report["stages"]:
         table.add_column(
             f"{stage} ({report['passage']['items'][stage]:,.0f} items)", justify="right"
@@ -81,12 +81,12 @@ def _stages(report: dict[str, Any]) -> "Table":
 
 
 def _passage(report: dict[str, Any]) -> list[str]:
-    """A line each on retrieval, on filtering and on the ranker's lift."""
+    """Return a line each on retrieval, on filtering and on the ranker's lift."""
     passage = report["passage"]
     filtering = passage["filtering"]
     lines = [
         f"retrieval: recall@{passage['retrieval_depth']} {passage['retrieval_recall']:.4f}",
-        "filtering, of what was retrieved: "
+        "filtering, of the retrieved items: "
         f"{filtering['filtered_out']:.1%} left out "
         f"({filtering['relevant_filtered_out']:.1%} of the relevant), "
         f"{filtering['cut_off']:.1%} cut off ({filtering['relevant_cut_off']:.1%} of the relevant)",

@@ -1,4 +1,4 @@
-"""The funnel stage by stage: what retrieval found, what filtering took, what the ranker gained."""
+"""The funnel stage by stage: what retrieval found, what filtering removed, what the ranker gained."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from evaluation.uncertainty import paired
 from metrics import ranking
 from runtime.plan import Trace
 
-#: The depth at which retrieval alone is judged, where there are as many candidates.
+#: The depth at which retrieval alone is evaluated, if there are as many candidates.
 DEPTH = 100
 
 
 @dataclass(frozen=True)
 class Filtering:
-    """Shares of what retrieval gave, of all items and of the relevant ones.
+    """Shares of the retrieved items that filtering removed, of all items and of the relevant ones.
 
-    ``filtered_out``: stood before the last candidate and may not be shown, as the user's own items.
-    ``cut_off``: stood behind the last candidate, for which there was no room.
+    ``filtered_out``: before the last candidate, and may not be shown, such as the user's own items.
+    ``cut_off``: after the last candidate, beyond the limit on candidates.
     """
 
     filtered_out: float
@@ -28,11 +28,11 @@ class Filtering:
 
 @dataclass(frozen=True)
 class Lift:
-    """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best order there is.
+    """NDCG at ``k`` of the candidates ``as_retrieved``, ``as_ranked``, and in the best possible order.
 
-    Those of several generators are ``as_retrieved`` in the order of their blend (``evaluation.generators``).
+    With several generators, ``as_retrieved`` is in the order of their blend (``evaluation.generators``).
 
-    ``difference``: ranked less retrieved, a mean over users; ``standard_error``: of that mean.
+    ``difference``: ranked minus retrieved, a mean over users; ``standard_error``: of that mean.
     """
 
     k: int
@@ -45,11 +45,11 @@ class Lift:
 
 @dataclass(frozen=True)
 class Passage:
-    """What passes through the funnel beside the share of relevant items.
+    """Figures of the funnel's stages besides the share of relevant items.
 
-    ``items``: how many items there are in the catalogue, and after each stage, a mean over users.
+    ``items``: number of items in the catalogue and after each stage, a mean over users.
     ``retrieval_recall``: recall of the candidates, in retrieval's order, at ``retrieval_depth``.
-    ``lift``: None without a ranker behind a retriever.
+    ``lift``: None unless a ranker follows a retriever.
     """
 
     items: dict[str, float]
@@ -60,10 +60,11 @@ class Passage:
 
 
 def kept(trace: Trace, relevant: list[np.ndarray], k: int) -> dict[str, float]:
-    """Mean share of a user's relevant items that are left after each stage, by its name.
+    """Return the mean share of a user's relevant items left after each stage, by stage name.
 
     Args:
-        trace: item rows by user after each stage. ``relevant``: item rows of the same users.
+        trace: item rows by user after each stage.
+        relevant: item rows of the same users.
         k: depth of the answer.
     """
     return {
@@ -80,9 +81,10 @@ def passage(
     *,
     unranked: np.ndarray | None,
 ) -> Passage:
-    """How the stages narrowed ``catalogue`` items down to k; arguments as ``kept``.
+    """Describe how the stages narrow ``catalogue`` items down to k; arguments as ``kept``.
 
-    ``unranked``: the candidates' best order before the ranker; None without a ranker behind a retriever.
+    ``unranked``: the candidates in their best order before ranking; None unless a ranker follows a
+    retriever.
     """
     left = {
         stage: float((rows >= 0).sum(axis=1).mean()) for stage, rows in _after(trace, k).items()
@@ -111,7 +113,7 @@ def _filtering(trace: Trace, relevant: list[np.ndarray]) -> Filtering:
     kept = ranking.hits(before, [row[row >= 0] for row in after], before.shape[1])
     place = np.arange(before.shape[1])
     last = np.where(kept, place, -1).max(axis=1, keepdims=True)
-    # A user with fewer candidates than there is room for lost none for want of it.
+    # A user with fewer candidates than the limit lost none to the limit.
     full = (after >= 0).all(axis=1, keepdims=True)
     real = before >= 0
     cut = real & ~kept & full & (place > last)

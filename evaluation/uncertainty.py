@@ -1,4 +1,4 @@
-"""How far a figure can be trusted: its spread over seeds, and a difference of two systems over users."""
+"""The uncertainty of figures: spread over seeds, and paired differences of systems over users."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Table = Mapping[str, Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class Spread:
-    """``mean`` and sample standard deviation (over n - 1; 0 where there is one seed) over ``seeds`` many."""
+    """``mean`` and sample standard deviation (over n - 1; 0 for one seed) over ``seeds`` seeds."""
 
     mean: float
     deviation: float
@@ -24,8 +24,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Paired:
-    """``difference``: mean over users of the second system's figure less the first's; ``standard_error`` of
-    that mean; ``users``: how many."""
+    """Two systems compared on the same users.
+
+    ``difference``: mean over users of the second system's figure minus the first's; ``standard_error`` of
+    that mean; ``users``: how many.
+    """
 
     difference: float
     standard_error: float
@@ -33,16 +36,16 @@ class Paired:
 
     @property
     def errors(self) -> float:
-        """How many standard errors the difference is away from 0; 0 where both are equal for every user."""
+        """The difference in standard errors; 0 if the systems are equal for every user."""
         if self.standard_error == 0:
             return float(np.inf * np.sign(self.difference)) if self.difference else 0.0
         return self.difference / self.standard_error
 
 
 def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
-    """One table a seed, figures by system and metric -> mean and spread of each.
+    """Return mean and spread of each figure, from one table per seed: figures by system and metric.
 
-    A figure that is None for some seed is left out.
+    A figure that is None for any seed is left out.
 
     Raises:
         ValueError: there is no table, or two differ in their systems or metrics.
@@ -52,8 +55,8 @@ def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
     for number, table in enumerate(tables[1:], start=2):
         if _names(table) != _names(tables[0]):
             raise ValueError(
-                f"expected the same systems and metrics for every seed; those of table {number} differ "
-                f"from the first's in: {sorted(_names(table) ^ _names(tables[0]))}"
+                f"expected the same systems and metrics for every seed, got table {number} that differs "
+                f"from the first in: {sorted(_names(table) ^ _names(tables[0]))}"
             )
     spreads: dict[str, dict[str, Spread]] = {}
     for system, metrics in tables[0].items():
@@ -63,7 +66,7 @@ def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
             found = np.array([value for value in values if value is not None], np.float64)
             if len(found) < len(values):
                 continue
-            # Equal figures have no spread, though the rounding of their mean may give them one.
+            # Equal figures have no spread, but rounding of their mean may give them one.
             deviation = float(found.std(ddof=1)) if np.ptp(found) > 0 else 0.0
             spreads[system][metric] = Spread(float(found.mean()), deviation, len(found))
     return spreads
@@ -72,15 +75,15 @@ def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
 def paired(first: np.ndarray, second: np.ndarray) -> Paired:
     """Compare two systems on the same users; both float [users], a figure such as NDCG for each.
 
-    What makes a user hard for both cancels out, so the error is much smaller than that of either mean: the
-    standard error of the mean of the differences, as in a paired t-test.
+    Effects of a user that both systems share cancel out, so the error is much smaller than that of either
+    mean: it is the standard error of the mean of the differences, as in a paired t-test.
 
     Raises:
         ValueError: the users are not the same, or fewer than two.
     """
     if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
         raise ValueError(
-            "expected a figure for each of the same users, two at least; got "
+            "expected a figure for each of the same users, at least two, got "
             f"{first.shape} and {second.shape}"
         )
     differences = second.astype(np.float64) - first.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Figures of users apart: by how much is known of them."""
+"""Metrics for groups of users, by the length of their histories."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NAMES = ("short histories", "medium histories", "long histories")
 
 @dataclass(frozen=True)
 class Group:
-    """``fewest`` and ``most``: training items of its users; ``systems``: metric@k by system."""
+    """Users with ``fewest`` to ``most`` training items; ``systems``: metric@k by system."""
 
     name: str
     users: int
@@ -27,14 +27,15 @@ def by_history(
     histories: np.ndarray,
     ks: tuple[int, ...],
 ) -> list[Group]:
-    """Every ranking metric in each third of the users, those with the fewest training items first.
+    """Compute every ranking metric for each third of the users, those with the fewest items first.
 
-    Users with as many items are in the same group, so groups differ in size and one may be missing.
+    Users with equally many training items are in the same group, so groups differ in size and one may be
+    missing.
 
     Args:
         lists: item rows int64 [users, n] by system, -1 pads.
         relevant: item rows of each user.
-        histories: how many training items each user has, int64 [users].
+        histories: number of training items of each user, int64 [users].
     """
     edges = np.quantile(histories, [1 / 3, 2 / 3])
     third = np.searchsorted(edges, histories, side="left")

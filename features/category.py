@@ -1,4 +1,4 @@
-"""The family of categories with a vocabulary, or a hash in its place."""
+"""The family of categories: features that are encoded with a vocabulary, or with a hash instead."""
 
 from __future__ import annotations
 
@@ -18,39 +18,42 @@ if TYPE_CHECKING:
 
 
 class Category(FeatureKind):
-    """A code per distinct value; ``several`` a row for a list."""
+    """A code per distinct value, or a list of codes per row if it is ``several``."""
 
     frequency_threshold: Positive = 1
-    """Values seen less often share the out-of-vocabulary code."""
+    """Values with fewer interactions than this in the training part (train and valid) share the
+    out-of-vocabulary code. The default, 1, keeps every value."""
     hash_bins: Annotated[int, Field(ge=2)] | None = None
-    """Instead of a vocabulary: the code is one of this many, by a fixed hash of the value. A value never seen
-    before has a code like any other, and values that fall together are one to the models."""
+    """Number of hash bins. If set, a fixed hash of the value selects one of this many codes, and there is no
+    vocabulary: unseen values have codes too, and the models cannot tell colliding values apart. By default a
+    vocabulary is fitted."""
 
     @model_validator(mode="after")
     def _what_is_hashed_is_not_counted(self) -> Category:
         if self.hash_bins and self.frequency_threshold > 1:
             raise ValueError(
-                "`hash_bins` counts no values, so there are no rare ones: leave `frequency_threshold` out"
+                "expected `hash_bins` or `frequency_threshold`, got both; hashing does not count values, so "
+                "leave `frequency_threshold` out"
             )
         return self
 
     @property
     def group(self) -> str | None:
-        """Which features have one vocabulary with it; None: it has its own."""
+        """The name of the vocabulary that it shares with other features; None if it shares none."""
         return None
 
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
         return side.categories.codes(self.values(name, side), self, side.counts)
 
     def values(self, name: str, side: PolarsSide) -> pl.Series:
-        """The values that are counted and encoded, by row of the side's table."""
+        """The values to count and encode, one for each row of the side's table."""
         return side.table[name]
 
     def node(self, name: str, operators: Operators, nodes: Mapping[str, Any]) -> Any:
         return self.coded([name], operators)
 
     def coded(self, values: Any, operators: Operators) -> Any:
-        """A column or a node of raw values -> their codes."""
+        """A column or a graph node of raw values -> the node of their codes."""
         return values >> (operators.hashes if self.hash_bins else operators.categorify)
 
     def compiled(self, name: str, fitted: Fitted) -> dict[str, Any]:
@@ -66,18 +69,19 @@ class Category(FeatureKind):
 
 
 class SharableCategory(Category):
-    """A category whose rows may hold several values, and that may share its vocabulary with others."""
+    """A category whose rows may hold several values and that may share its vocabulary with others."""
 
     shared: Annotated[str, Field(pattern="^[^/]+$")] | None = None
-    """Features, of either side, that give the same name here have one vocabulary, counted over all of them,
-    and one embedding table in each model. No column may have that name."""
+    """Name of a shared vocabulary. Features of either side that set the same name are counted together and
+    have one vocabulary and, in each model, one embedding table. No column may have this name. By default a
+    feature shares nothing."""
     max_length: Positive = 16
-    """At most this many values or words a row."""
+    """Maximum number of values or words per row."""
     keep: Literal["first", "last"] = "first"
-    """Which of them, where there are more."""
+    """Whether to keep the `first` or the `last` values of a row that has more than `max_length`."""
     pad: bool = False
-    """Prepared lists are all `max_length` long, filled with code 0 at the end, for readers that want arrays of
-    one shape. The models are the same with and without: they fill them when they read."""
+    """Whether to pad the lists in the prepared files with code 0 to `max_length`, for readers that need
+    arrays of one shape. The models do not depend on it: they pad lists when they read them."""
 
     @property
     def group(self) -> str | None:
@@ -101,7 +105,7 @@ class SharableCategory(Category):
 
 
 def category_type(dtype: PolarsDataType) -> pl.DataType:
-    """The type that categories of a raw type have beside nulls."""
+    """The type of the categories in a column of a raw type, nulls aside."""
     if dtype.is_integer():
         return pl.UInt64() if dtype == pl.UInt64 else pl.Int64()
     if dtype.is_float():
@@ -110,7 +114,7 @@ def category_type(dtype: PolarsDataType) -> pl.DataType:
 
 
 def categories(column: pl.Series) -> pl.Series:
-    """Raw values, or lists of them, as categories; NaN is null."""
+    """Raw values, or lists of them, as categories; NaN becomes null."""
     if isinstance(column.dtype, pl.List):
         inner = category_type(column.dtype.inner)
         column = column.cast(pl.List(inner))
@@ -124,18 +128,21 @@ def categories(column: pl.Series) -> pl.Series:
 
 
 def expected_category(dtype: pa.DataType, several: bool, key: str) -> str:
-    """What a column of single categories, or of lists of them, should be; see ``expected_type``."""
+    """What a column of single categories, or of lists of them, must be; see ``expected_type``."""
     if several != is_list(dtype):
         if several:
-            return f"a list, because {key} says so"
-        return f"one value a row, because {key} says so (where a row holds several values, say list = true)"
+            return f"a list, because {key} sets list = true"
+        return (
+            f"one value per row, because {key} is not a list (if rows hold several values, use kind "
+            "'categorical' with list = true)"
+        )
     if not is_category(dtype.value_type if several else dtype):
-        return "text, integers, numbers or booleans to be a category"
+        return f"text, integers, numbers or booleans, because {key} reads categories"
     return ""
 
 
 class Ids(Category):
-    """Ids of users and items, which every recipe has."""
+    """The ids of users and items, which every recipe has."""
 
     kind: Literal["categorical"] = "categorical"
     is_number: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""The family of categories whose code follows from a number: intervals, given or fitted."""
+"""The family of categories whose code follows from a number: intervals with given or fitted boundaries."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from stages.lazy import pa, pl
 
 
 class Intervals(FeatureKind):
-    """The number of the interval that a value lies in. A kind says where the boundaries come from."""
+    """The number of the interval that a value falls into; each kind defines the boundaries."""
 
     compares_as_number: ClassVar[bool] = True
 
     @property
     def given_boundaries(self) -> tuple[float, ...] | None:
-        """The boundaries, where the recipe gives them; else ``fit`` finds them."""
+        """The boundaries that the recipe sets; None if ``fit`` finds them."""
         return None
 
     def fit(self, values: np.ndarray, counts: np.ndarray) -> tuple[float, ...]:
-        """Ascending boundaries out of the training part.
+        """Find ascending boundaries in the training part.
 
         Args:
-            values: float64 [n], distinct, without nulls; counts: int64 [n], how often each occurs.
+            values: float64 [n], distinct, without nulls.
+            counts: int64 [n], how often each value occurs.
         """
         raise NotImplementedError
 
@@ -67,5 +68,5 @@ class Intervals(FeatureKind):
 
 
 def interval_cardinality(boundaries: tuple[float, ...]) -> int:
-    """How many codes there are, those of padding, null and out-of-vocabulary included."""
+    """The number of codes, including those of padding, null and out-of-vocabulary values."""
     return FIRST_KNOWN + len(boundaries) + 1

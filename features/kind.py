@@ -1,8 +1,9 @@
-"""What a feature kind is: its keys in a recipe, and how the feature is fitted, applied and served.
+"""The interface of a feature kind: its keys in a recipe, and how its features are fitted, applied and served.
 
-A kind is one class in one file of ``features/kinds/``, which is found there. It extends one of the three
-families beside this file: ``category`` (codes by a vocabulary or a hash), ``codes`` (codes by a rule over
-numbers) and ``number``. A family knows the engines and the server, a kind mostly where its values come from.
+A kind is one class in one file of ``features/kinds/`` and is discovered there. It extends one of the three
+families beside this file: ``category`` (codes from a vocabulary or a hash), ``codes`` (codes from a rule over
+numbers) and ``number``. A family handles the engines and the server; a kind mostly defines where its values
+come from.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ Side = Literal["user", "item"]
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """The interactions of the training part, for features that are derived from them.
+    """The interactions of the training part, from which features are derived.
 
-    Users and items are rows of their tables. ``own`` and ``other``: the id columns of the feature's side and
-    of the other. ``seconds``: int64 [n] and ``newest``, where the recipe names the time; ``label``: that
-    column.
+    Users and items are row numbers of their tables. ``own`` and ``other``: the id columns of the feature's
+    side and of the other side. ``seconds`` (int64 [n]) and ``newest``: set if the recipe names the timestamp.
+    ``label``: the label column.
     """
 
     rows: pl.DataFrame
@@ -43,20 +44,20 @@ class TrainingPart:
 
 @dataclass(frozen=True)
 class Derived:
-    """A number for each row of a users or items table; for a target also its statistics."""
+    """A number for each row of a users or items table; for a target, also its statistics."""
 
     column: pl.Series
     target: TargetStatistics | None = None
 
 
 class Operators(Protocol):
-    """NVTabular's operators, each shared by all features that need it (``workflows.graph.FeatureGraph``)."""
+    """NVTabular's operators, each shared by all features that use it (``workflows.graph.FeatureGraph``)."""
 
     categorify: Any
     hashes: Any
 
     def intervals(self, feature: Any) -> Any:
-        """The operator that finds intervals, whose boundaries it has or fits."""
+        """The operator that encodes intervals and holds their given or fitted boundaries."""
         ...
 
     def scaling(self, feature: Any) -> Any:
@@ -74,11 +75,11 @@ class Categories(Protocol):
 
 @dataclass
 class PolarsSide:
-    """A users or items table while the engine ``polars`` fits and encodes it.
+    """A users or items table while the ``polars`` engine fits and encodes it.
 
-    ``counts``: how often each row occurs in the training part, int64 [rows]; ``encoded``: the features done
-    so far by name; ``targets``: statistics by name. What is fitted goes into ``operators``, as had NVTabular
-    fitted it.
+    ``counts``: how often each row occurs in the training part, int64 [rows]; ``encoded``: the features
+    encoded so far, by name; ``targets``: statistics by feature. Fitted values are stored in ``operators``, as
+    if NVTabular had fitted them.
     """
 
     table: pl.DataFrame
@@ -91,10 +92,10 @@ class PolarsSide:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The fitted preparation, out of which features are compiled.
+    """The fitted preparation, from which features are compiled.
 
-    ``folder``: where ``encoding.json`` goes, with the folders ``vocabularies`` and ``statistics``;
-    ``value_types``: what values are (``features.value_types``), by column; ``newest``: time of the newest
+    ``folder``: receives ``encoding.json`` and the folders ``vocabularies`` and ``statistics``;
+    ``value_types``: the value type (``features.value_types``) by column; ``newest``: time of the newest
     interaction, in seconds; ``targets``: statistics by feature.
     """
 
@@ -105,10 +106,10 @@ class Fitted:
     targets: Mapping[str, TargetStatistics]
 
     def vocabulary(self, name: str, value_type: str) -> tuple[str, int]:
-        """Write the vocabulary of a column, or of all that share it.
+        """Write the vocabulary of a column, or of all columns that share it.
 
         Returns:
-            Its path below ``folder``, and how many codes there are.
+            Its path relative to ``folder``, and the number of codes.
         """
         categorify = self.operators.categorify
         name = categorify.storage_name.get(name, name)
@@ -119,62 +120,62 @@ class Fitted:
 
 
 class FeatureKind(Table):
-    """A feature of users or items, as a recipe writes it."""
+    """A feature of users or items, as a recipe defines it."""
 
     kind: str
 
-    #: Whether the models get a number, and no code.
+    #: Whether the models get a number instead of a code.
     is_number: ClassVar[bool] = False
     #: Whether the number depends on the interactions.
     is_derived: ClassVar[bool] = False
-    #: Whether it is made of other features' codes, which come first.
+    #: Whether it combines the codes of other features, which are encoded first.
     is_combined: ClassVar[bool] = False
-    #: Whether its codes can be parts of a combined feature.
+    #: Whether its codes can be part of a combined feature.
     can_be_combined: ClassVar[bool] = False
-    #: Whether only the ranker sees it, for it depends on user and item.
+    #: Whether only the ranker reads it, because it depends on both user and item.
     for_ranker: ClassVar[bool] = False
-    #: Whether it needs to know how interactions came out: a label, or which are positives.
+    #: Whether it needs the outcome of interactions: a label, or which of them are positives.
     needs_outcome: ClassVar[bool] = False
     #: Whether the raw values have an order, for ``inspect``.
     compares_as_number: ClassVar[bool] = False
 
     @property
     def several(self) -> bool:
-        """Whether a row has any number of codes."""
+        """Whether a row has a list of codes."""
         return False
 
     @property
     def needs_timestamp(self) -> str:
-        """Which of its keys needs the time of interactions; an empty string: none does."""
+        """What needs the time of interactions (a key or the kind); an empty string if nothing does."""
         return ""
 
     def columns(self, name: str) -> tuple[str, ...]:
-        """The raw columns that a feature of this name is made of."""
+        """The raw columns that a feature of this name reads."""
         return (name,)
 
     def expected_type(self, dtype: pa.DataType, key: str) -> str:
-        """What a raw column should be, and why, where its Arrow type does not fit; else an empty string.
+        """What a raw column must be, and why, if its Arrow type does not fit; otherwise an empty string.
 
         ``key``: the feature's key in the recipe.
         """
         raise NotImplementedError
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series | None:
-        """The feature's column of a users or items table, out of its raw columns; None: there is none yet."""
+        """The feature's column of a users or items table, from its raw columns; None if it reads none."""
         raise NotImplementedError
 
     def derive(self, name: str, table: pl.DataFrame, training: TrainingPart) -> Derived:
-        """For a kind that ``is_derived``: the numbers out of the training part."""
+        """For a kind that ``is_derived``: compute the numbers from the training part."""
         raise NotImplementedError
 
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
-        """Fit with Polars, and encode every row of the side's table."""
+        """Fit with Polars and encode every row of the side's table."""
         raise NotImplementedError
 
     def node(self, name: str, operators: Operators, nodes: Mapping[str, Any]) -> Any:
         """The NVTabular graph from the feature's column to its code or number.
 
-        ``nodes``: those of the side's features that are no combination.
+        ``nodes``: those of the side's features that are not combined.
         """
         raise NotImplementedError
 
@@ -183,5 +184,5 @@ class FeatureKind(Table):
         raise NotImplementedError
 
     def expected_value(self, value: Any) -> str:
-        """What a value in a request should be, where it does not fit; else an empty string."""
+        """What a value in a request must be, if it does not fit; otherwise an empty string."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The family of numbers: filled, clipped, logarithms taken, scaled."""
+"""The family of numbers, which are filled, clipped, log-transformed and scaled."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ from stages.lazy import pl
 
 
 class Number(FeatureKind):
-    """A number, of which `clip`, `log` and `scale` are taken in this order."""
+    """A number to which `clip`, `log` and `scale` are applied, in this order."""
 
     clip: tuple[float, float] | None = None
-    """The least and the greatest number there may be; what is beyond them becomes them."""
+    """The smallest and the largest number allowed, such as [0, 1000]; numbers beyond are set to the nearer
+    limit. By default numbers are not clipped."""
     log: bool = False
-    """log(1 + x), and of a negative number -log(1 - x)."""
+    """Whether to replace x by log(1 + x), and a negative x by -log(1 - x)."""
     scale: Literal["standard", "min-max"] = "standard"
-    """`standard`: mean 0 and variance 1; `min-max`: the training part lies between 0 and 1."""
+    """How to scale numbers: `standard` gives the training part mean 0 and variance 1, `min-max` gives it the
+    range from 0 to 1."""
     is_number: ClassVar[bool] = True
     compares_as_number: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _clip_is_a_range(self) -> Number:
         if self.clip and self.clip[0] >= self.clip[1]:
-            raise ValueError("`clip` must be two numbers in ascending order, such as [0, 1000]")
+            raise ValueError(
+                "expected two numbers in ascending order in `clip`, such as [0, 1000], got "
+                f"{list(self.clip)}"
+            )
         return self
 
     @property
     def missing(self) -> float:
-        """What a missing number becomes, before `clip`."""
+        """The number that replaces a missing one, before `clip`."""
         return 0.0
 
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
@@ -46,9 +51,11 @@ class Number(FeatureKind):
         return pl.Series(name, self.encoded(name, values, side.operators))
 
     def encoded(self, name: str, values: np.ndarray, operators: Operators) -> np.ndarray:
-        """float32 [n] of ``shaped`` numbers, by the fitted operators."""
+        """Scale ``shaped`` numbers with the fitted operators: float32 [n]."""
         scaling = operators.scaling(self)
-        with np.errstate(invalid="ignore"):  # infinite values are refused later, by name
+        with np.errstate(
+            invalid="ignore"
+        ):  # ``compiled`` refuses infinite values, naming the feature
             return scaled(values, scaling.means[name], scaling.stds[name])
 
     def weighted(
@@ -58,7 +65,7 @@ class Number(FeatureKind):
         return values, side.counts
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """float64 [n] clipped, and their logarithms."""
+        """The numbers clipped and log-transformed, float64 [n]."""
         return shaped(values, self.clip, self.log)
 
     def node(self, name: str, operators: Operators, nodes: Mapping[str, Any]) -> Any:
@@ -77,15 +84,15 @@ class Number(FeatureKind):
         if not (math.isfinite(mean) and math.isfinite(std)):
             raise ShortlistError(
                 f"expected finite numbers in the feature '{name}', got the mean {mean} and the spread {std}: "
-                "the column holds infinite values, or numbers too large to add up. Clean it in the table, "
-                "give it `clip`, or make it kind 'bucket'."
+                "the column holds infinite values, or numbers too large to add up. Clean the table, set "
+                "`clip`, or use kind 'bucket'."
             )
         return {
             "name": name,
             "kind": "numeric",
             "dtype": "float",
             "mean": mean,
-            "std": std if std > 0 else 1.0,  # a column that does not vary is left undivided
+            "std": std if std > 0 else 1.0,  # a constant column is not divided
             "fill": self.missing,
             "clip": self.clip,
             "log": self.log,
@@ -96,6 +103,6 @@ class Number(FeatureKind):
 
 
 def expected_number(value: Any) -> str:
-    """What a value in a request should be, where it is no number; see ``expected_value``."""
+    """What a value in a request must be, if it is not a number; see ``expected_value``."""
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     return "" if fits else "a number"

@@ -1,4 +1,4 @@
-"""What a recipe says of its features: ``[features.user.NAME]`` and ``[features.item.NAME]``."""
+"""The feature tables of a recipe: ``[features.user.NAME]`` and ``[features.item.NAME]``."""
 
 from typing import Any
 
@@ -10,27 +10,29 @@ from features.kinds import KINDS
 from features.kinds.combined import Combined
 from stages.configuration import Table, one_of, union_of
 
-#: One of ``KINDS``, by its key ``kind``.
+#: One of ``KINDS``, selected by its key ``kind``.
 Feature: Any = union_of(KINDS.values())
 
 
 class Features(Table):
-    """What the models get of users and items, by name."""
+    """The features of users and items that the models read, by name."""
 
     user: dict[str, Feature] = {}
     item: dict[str, Feature] = {}
 
     @property
     def both(self) -> dict[str, FeatureKind]:
-        """Those of either side."""
+        """The features of both sides."""
         return {**self.user, **self.item}
 
     def of_side(self, side: Side) -> dict[str, FeatureKind]:
         return self.user if side == "user" else self.item
 
     def columns(self, side: Side) -> dict[str, str]:
-        """The raw columns of a side's table that are read, each with a feature that does: the one of the
-        same name, or else the first."""
+        """The raw columns of a side's table that features read, each with one of these features.
+
+        That is the feature of the same name, or else the first one.
+        """
         found: dict[str, str] = {}
         for name, feature in self.of_side(side).items():
             for column in feature.columns(name):
@@ -39,12 +41,12 @@ class Features(Table):
         return found
 
     def counts(self, side: Side) -> list[str]:
-        """The features of a side that are counted from the interactions."""
+        """The features of a side that are of kind ``count``."""
         return [name for name, each in self.of_side(side).items() if each.kind == "count"]
 
     @property
     def groups(self) -> dict[str, dict[str, Category]]:
-        """The features that share a vocabulary, by the name that they give it."""
+        """The features that share a vocabulary, by the vocabulary's name."""
         found: dict[str, dict[str, Category]] = {}
         for name, one in self.both.items():
             if isinstance(one, Category) and one.group:
@@ -58,8 +60,9 @@ class Features(Table):
             for name, feature in features.items():
                 if name in read and not feature.columns(name):
                     raise ValueError(
-                        f"'{name}' of kind '{feature.kind}' has the name of a column that '{read[name]}' "
-                        f"is made of: call it otherwise, or let '{read[name]}' be `of` raw columns"
+                        f"expected a name that is not a column for the feature of kind '{feature.kind}', got "
+                        f"'{name}', a column that '{read[name]}' reads; rename it, or let '{read[name]}' "
+                        "name raw columns in `of`"
                     )
         return self
 
@@ -74,9 +77,9 @@ class Features(Table):
                 for part in feature.of if isinstance(feature, Combined) else ():
                     if part not in parts:
                         raise ValueError(
-                            f"features.{side}.{name} combines '{part}', and what can be combined there "
-                            f"are features.{side} of kind {one_of(_COMBINABLE)}, without `list`: "
-                            f"{', '.join(parts) or 'none'}"
+                            f"expected features.{side}.{name} to combine features.{side} of kind "
+                            f"{one_of(_COMBINABLE)}, without `list` ({', '.join(parts) or 'none'}), "
+                            f"got '{part}'"
                         )
         return self
 
@@ -85,13 +88,14 @@ class Features(Table):
         for group, members in self.groups.items():
             if len(members) == 1:
                 raise ValueError(
-                    f"'{next(iter(members))}' alone has shared = '{group}': give it to another "
-                    "feature too, or leave it out"
+                    f"expected two or more features with shared = '{group}', got only "
+                    f"'{next(iter(members))}'; set it for another feature too, or leave it out"
                 )
             if len({(one.frequency_threshold, one.hash_bins) for one in members.values()}) > 1:
                 raise ValueError(
-                    f"{', '.join(members)} have shared = '{group}': give them the same "
-                    "`frequency_threshold` and `hash_bins`, for they are counted together"
+                    "expected the same `frequency_threshold` and `hash_bins` for all features with "
+                    f"shared = '{group}', which are counted together, got different ones for "
+                    f"{', '.join(members)}"
                 )
         return self
 

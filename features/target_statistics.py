@@ -1,13 +1,13 @@
-"""Target encoding: of each category the mean of a number of the interactions that have it.
+"""Target encoding: for each category, the mean label of the interactions that have it.
 
-The mean is drawn towards that of all interactions, more so the fewer a category has: D. Micci-Barreca,
-"A preprocessing scheme for high-cardinality categorical attributes in classification and prediction
-problems", SIGKDD Explorations 3(1), 2001; the weight is that of NVTabular's ``TargetEncoding``.
+The mean is smoothed towards the overall mean, more so the fewer interactions a category has:
+D. Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes in classification and
+prediction problems", SIGKDD Explorations 3(1), 2001; the weight is that of NVTabular's ``TargetEncoding``.
 
-That operator deals single rows to folds, and takes the overall mean from all of them. Here what a row of
-the training part is given comes from the folds that it is not in, the overall mean too, and folds are of
-whole users for a feature of items, of whole items for one of users. So every pair has a fold, also those
-that a ranker is trained on without their being rows.
+That operator assigns single rows to folds and takes the overall mean over all of them. Here a row of the
+training part gets its means, including the overall one, from the folds that it is not in. A fold consists of
+whole users for an item feature, and of whole items for a user feature. So every (user, item) pair has a fold,
+including the pairs that a ranker is trained on but that are not rows.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from stages.lazy import pl
 
 @dataclass(frozen=True)
 class TargetStatistics:
-    """What a feature of kind ``target`` is.
+    """The statistics of a feature of kind ``target``.
 
     Args:
-        own: the id column of the feature's side, which in interactions is a row of its table.
-        other: that of the other side, which says the fold.
-        categories: the values that count together, a row a category, null among them.
+        own: the id column of the feature's side; in interactions it holds row numbers of the side's table.
+        other: the id column of the other side, which determines the fold.
+        categories: the values that form a category, one row per category; nulls count as values.
         of_row: the category of each row of the users or items table, int64 [rows].
         counts: interactions of the training part, int64 [categories, folds].
-        means: float64 [categories, folds + 1]: of all other folds than that of the column, and in the
-            last column of all folds.
-        overall: what a category without an interaction has.
+        means: float64 [categories, folds + 1]: in each column the mean over all folds but that one, in
+            the last column the mean over all folds.
+        overall: the value of a category without interactions.
     """
 
     own: str
@@ -49,17 +49,17 @@ class TargetStatistics:
 
     @property
     def of_all(self) -> np.ndarray:
-        """Of each row of the table, over all of the training part: float64 [rows]."""
+        """The mean over the whole training part for each row of the table: float64 [rows]."""
         return self.means[self.of_row, -1]
 
     def given_in_training(self) -> tuple[np.ndarray, np.ndarray]:
-        """What interactions of the training part are given, float64 [n], and how many of them, int64 [n]."""
+        """The means of training interactions, float64 [n], and how many interactions get each, int64 [n]."""
         return self.means[:, :-1].ravel(), self.counts.ravel()
 
     def of_interactions(self, rows: pl.DataFrame, means: np.ndarray) -> np.ndarray:
-        """What each is given, [n]: in the training part out of the folds that it is not in.
+        """The mean of each interaction, [n]; in the training part from the folds that it is not in.
 
-        ``means``: those of this, or what became of them: [categories, folds + 1].
+        ``means``: [categories, folds + 1], ``self.means`` or numbers computed from them.
         """
         fold = fold_of(rows[self.other].to_numpy(), self.folds)
         column = np.where(rows[PART].to_numpy() == TEST, self.folds, fold)
@@ -67,7 +67,7 @@ class TargetStatistics:
 
 
 def fold_of(rows: np.ndarray, folds: int) -> np.ndarray:
-    """The fold that each row of a users or items table is dealt to."""
+    """The fold that each row of a users or items table is assigned to."""
     return rows % folds
 
 
@@ -80,9 +80,11 @@ def target_statistics(
     smoothing: float,
     folds: int,
 ) -> TargetStatistics:
-    """Of the interactions of the training part, whose targets are float64 [n].
+    """Compute the statistics from the interactions of the training part.
 
-    ``values``: what makes the categories, a row for each of the table of ``own``.
+    Args:
+        values: the columns whose values form the categories, for each row of the table of ``own``.
+        targets: float64 [n], one for each interaction.
     """
     categories = values.unique(maintain_order=True)
     numbered = categories.with_row_index(_NUMBER)
@@ -100,7 +102,7 @@ def target_statistics(
     means = np.where(
         seen > 0, _ratio(total + smoothing * overall, seen + smoothing, overall), overall
     )
-    # equal means differ in their last bits, and scaling would make something of that
+    # equal means differ in their last bits, and scaling would amplify that
     means, overall = (numbers.astype(np.float32).astype(np.float64) for numbers in (means, overall))
     return TargetStatistics(own, other, categories, of_row, counts, means, float(overall[-1]))
 
@@ -109,9 +111,9 @@ _NUMBER = "/number"  # no column has a slash in its name
 
 
 def _without_each(cells: np.ndarray) -> np.ndarray:
-    """Sums over all columns but each one, and over all: [n, k] -> [n, k + 1].
+    """Sums over all columns but each one, and over all columns: [n, k] -> [n, k + 1].
 
-    By adding the others up, not by subtraction, which would leave a rounding of what is left out.
+    Adds up the other columns: subtraction would leave a rounding error of the excluded one.
     """
     nothing = np.zeros_like(cells[:, :1])
     before = np.hstack([nothing, np.cumsum(cells, axis=1)])
@@ -120,5 +122,5 @@ def _without_each(cells: np.ndarray) -> np.ndarray:
 
 
 def _ratio(sums: np.ndarray, counts: np.ndarray, otherwise: np.ndarray | float) -> np.ndarray:
-    """Sums by counts; ``otherwise`` where there is nothing to count."""
+    """Sums divided by counts; ``otherwise`` for a count of 0."""
     return np.where(counts > 0, sums / np.where(counts > 0, counts, 1), otherwise)

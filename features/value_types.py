@@ -1,4 +1,4 @@
-"""What the values of a categorical column are, by their Polars type."""
+"""The value type of a categorical column, from its Polars type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def of_one_value(dtype: PolarsDataType) -> PolarsDataType:
-    """The type itself, or that of a list's elements."""
+    """The type itself, or the element type of a list."""
     return dtype.inner if isinstance(dtype, pl.List) else dtype
 
 

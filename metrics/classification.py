@@ -1,21 +1,21 @@
-"""How well scores tell relevant rows from others."""
+"""Metrics of how well scores separate relevant rows from the others."""
 
 import numpy as np
 
 
 def auc(scores: np.ndarray, relevant: np.ndarray) -> float:
-    """Area under the ROC curve: how often a relevant row outscores another; ties count half.
+    """Area under the ROC curve: how often a relevant row outscores an irrelevant one; ties count half.
 
-    ``scores`` float [n], ``relevant`` bool or float [n]; NaN where all rows are alike.
+    ``scores`` float [n], ``relevant`` bool or float [n]; NaN if all rows have the same label.
     """
     return auc_within_groups(scores, relevant, np.zeros(len(scores), np.int64))
 
 
 def auc_within_groups(scores: np.ndarray, relevant: np.ndarray, groups: np.ndarray) -> float:
-    """Mean over groups, such as the candidates of one user, of the AUC within each.
+    """Mean AUC within groups, such as the candidates of one user.
 
-    Unlike the AUC over all rows it does not reward telling active users from others, which orders
-    nobody's list. All arguments [n]; groups whose rows are all alike are left out, NaN where all are.
+    Unlike the AUC over all rows, it gives no credit for separating active users from others, which
+    orders no user's list. All arguments [n]; groups with a single label are left out, NaN if all are.
     """
     order = np.lexsort((scores, groups))
     labels = relevant[order].astype(bool)
@@ -35,7 +35,7 @@ def log_loss(probabilities: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def _ranks(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Ranks from 1 of sorted rows; equal scores of a group share the mean of theirs."""
+    """Ranks, from 1, of sorted rows; equal scores within a group share their mean rank."""
     new = np.ones(len(scores), bool)
     new[1:] = (scores[1:] != scores[:-1]) | (groups[1:] != groups[:-1])
     first = np.flatnonzero(new)

@@ -1,8 +1,8 @@
 """Ranking metrics over top-k lists, as recommenders-team/recommenders defines them (binary relevance).
 
-MAP is its ``map``, which its published tables have; its ``map_at_k`` of today divides by at most k.
-All take ``ranked``, item rows int64 [users, at least k], best first, -1 where a list ends early, and
-``relevant``, the item rows of each user (each once, at least one); all give float64 [users].
+MAP is their ``map``, the one in their published tables; their newer ``map_at_k`` divides by at most k.
+All metrics take ``ranked``, item rows int64 [users, at least k], best first, padded with -1, and
+``relevant``, the item rows of each user (each once, at least one); they return float64 [users].
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Relevant = Sequence[np.ndarray]
 
 
 def hits(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
-    """bool [users, k]: is the item at this rank relevant?"""
+    """bool [users, k]: whether the item at this rank is relevant."""
     rows = zip(ranked[:, :k], relevant, strict=True)
     return np.array([np.isin(found, wanted) for found, wanted in rows])
 
@@ -24,12 +24,12 @@ def precision(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
 
 
 def recall(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
-    """Relevant items among the first k, over all the relevant items of the user."""
+    """Relevant items among the first k, over all relevant items of the user."""
     return hits(ranked, relevant, k).sum(axis=1) / _counts(relevant)
 
 
 def average_precision(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
-    """Mean precision at the ranks of the hits, the sum over all the relevant items of the user."""
+    """Sum of the precision at the rank of each hit, over the number of the user's relevant items."""
     found = hits(ranked, relevant, k)
     precision_at_rank = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
     return (precision_at_rank * found).sum(axis=1) / _counts(relevant)
@@ -43,7 +43,7 @@ def ndcg(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
     return (found * discount[: found.shape[1]]).sum(axis=1) / best
 
 
-#: By the names that reports use.
+#: Metrics by the names that reports use.
 METRICS = {
     "ndcg": ndcg,
     "map": average_precision,
@@ -58,7 +58,7 @@ def means(ranked: np.ndarray, relevant: Relevant, k: int) -> dict[str, float]:
 
 
 def at_each_k(ranked: np.ndarray, relevant: Relevant, ks: Sequence[int]) -> dict[str, float]:
-    """The same at every k, by names such as ``ndcg@10``."""
+    """``means`` at every k, under names such as ``ndcg@10``."""
     return {f"{name}@{k}": value for k in ks for name, value in means(ranked, relevant, k).items()}
 
 

@@ -1,4 +1,4 @@
-"""How far predicted labels are from the true ones. All take float [n] and give a float."""
+"""Metrics of predicted labels against true ones; all take float [n] and return a float."""
 
 import numpy as np
 
@@ -14,12 +14,12 @@ def mae(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def r_squared(predicted: np.ndarray, true: np.ndarray) -> float:
-    """1 - squared error / squared error of always answering the true mean; NaN where that is 0."""
+    """1 - squared error / squared error of always predicting the true mean; NaN if that is 0."""
     return _explained(np.mean(np.square(predicted - true, dtype=np.float64)), true)
 
 
 def explained_variance(predicted: np.ndarray, true: np.ndarray) -> float:
-    """As ``r_squared``, but a constant error costs nothing."""
+    """Like ``r_squared``, but a constant error costs nothing."""
     return _explained(np.var(predicted - true, dtype=np.float64), true)
 
 
@@ -28,5 +28,5 @@ def _explained(error: np.floating, true: np.ndarray) -> float:
     return float(1 - error / variance) if variance > 0 else float("nan")
 
 
-#: By the names that reports use.
+#: Metrics by the names that reports use.
 METRICS = {"rmse": rmse, "mae": mae, "r2": r_squared, "explained_variance": explained_variance}

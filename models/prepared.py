@@ -1,4 +1,4 @@
-"""Read what ``workflows`` prepared: schemas, encoded tables, and who interacted with what."""
+"""Read what ``workflows`` prepared: schemas, encoded tables and interactions."""
 
 import operator
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Interactions:
-    """Pairs of user row and item row, int64 [n] each; a user's pairs stand in the order of time."""
+    """Pairs of user row and item row, int64 [n] each; a user's pairs are in chronological order."""
 
     users: np.ndarray
     items: np.ndarray
@@ -33,7 +33,7 @@ class Interactions:
         return len(self.users)
 
     def __add__(self, other: "Interactions") -> "Interactions":
-        """Both, ``other`` later."""
+        """Concatenate both; ``other`` is later."""
         return Interactions(
             np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
         )
@@ -47,15 +47,18 @@ class Interactions:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Interactions with what is known of each, all [n]: user and item rows int64, label and weight float32,
-    positive bool, place int64. Without a label or weight column: ones."""
+    """Interactions with their labels, weights and order, all [n].
+
+    User and item rows are int64, label and weight float32, positive bool, place int64. Without a label or
+    weight column: ones.
+    """
 
     users: np.ndarray
     items: np.ndarray
     label: np.ndarray
     weight: np.ndarray
     positive: np.ndarray
-    #: Numbers the interactions of all parts, a user's in the order of time.
+    #: Numbers the interactions of all parts; a user's are numbered in chronological order.
     place: np.ndarray
 
     def __len__(self) -> int:
@@ -63,11 +66,11 @@ class Labelled:
 
     @property
     def positives(self) -> Interactions:
-        """Those that are positive, in their order."""
+        """The positives, in the same order."""
         return Interactions(self.users[self.positive], self.items[self.positive])
 
     def __add__(self, other: "Labelled") -> "Labelled":
-        """Both, one after the other."""
+        """Concatenate both."""
         return Labelled(
             *(
                 np.concatenate([getattr(self, field.name), getattr(other, field.name)])
@@ -76,37 +79,39 @@ class Labelled:
         )
 
     def at(self, rows: np.ndarray) -> "Labelled":
-        """Some of them: int64 [m], or bool [n]."""
+        """The interactions at ``rows``: int64 [m], or a mask, bool [n]."""
         return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 class PreparedData:
-    """The prepared data of a recipe, each table read once."""
+    """The prepared data of a recipe; each table is read once."""
 
     def __init__(self, prepared: Prepared) -> None:
         self.files = prepared
 
     @cached_property
     def schema(self) -> Schema:
-        """The columns of an encoded interaction; every list column has a fixed length, 0 pads."""
+        """The columns of an encoded interaction; every list column has a fixed length, padded with 0."""
         folder, name = str(self.files.schema.parent), self.files.schema.name
         schema = TensorflowMetadata.from_proto_text_file(folder, name).to_merlin_schema()
         return Schema([_fixed_length(column) for column in schema])
 
     @property
     def query_schema(self) -> Schema:
-        """What the query tower sees: user id, user features, history."""
+        """The inputs of the query tower: user id, user features, history."""
         return _of_tower(self.schema, Tags.USER)
 
     @property
     def candidate_schema(self) -> Schema:
-        """What the candidate tower sees: item id and item features."""
+        """The inputs of the candidate tower: item id and item features."""
         return _of_tower(self.schema, Tags.ITEM)
 
     @property
     def pair_schema(self) -> Schema:
-        """What only the ranker sees: features that depend on user and item
-        (``models.training.out_of_fold``)."""
+        """Inputs of the ranker alone: features that depend on both user and item.
+
+        See ``models.training.out_of_fold``.
+        """
         return self.schema.select_by_tag(FOR_RANKER)
 
     @property
@@ -119,7 +124,7 @@ class PreparedData:
 
     @property
     def history(self) -> ColumnSchema | None:
-        """The user's earlier items, where the recipe asks for them."""
+        """The user's earlier items, if the recipe asks for them."""
         columns = self.schema.select_by_tag(Tags.SEQUENCE)
         return columns.first if len(columns) else None
 
@@ -145,7 +150,7 @@ class PreparedData:
 
     @property
     def unknown_user(self) -> Arrays:
-        """The query of a user that nobody knows, [1] or [1, length]: no feature, no history."""
+        """The query of an unknown user, [1] or [1, length]: no feature, no history."""
         return {name: self._nothing_known[name] for name in self.query_schema.column_names}
 
     @cached_property
@@ -164,7 +169,7 @@ class PreparedData:
 
     @property
     def unknown_item(self) -> Arrays:
-        """What a new item lacks: its id, [1]."""
+        """The columns that differ for an unknown item: its out-of-vocabulary id, [1]."""
         return {self.item_id.name: np.array([OUT_OF_VOCABULARY])}
 
     @property
@@ -176,12 +181,12 @@ class PreparedData:
         return len(self.items[self.item_id.name])
 
     def interactions(self, *parts: str) -> Interactions:
-        """The positives of ``train``, ``valid`` or ``test``, or of some of them, in the order of time."""
+        """The positives of one or more of ``train``, ``valid`` and ``test``, in chronological order."""
         rows = self.labelled(*parts)
         return rows.at(np.argsort(rows.place, kind="stable")).positives
 
     def labelled(self, *parts: str) -> Labelled:
-        """All interactions of ``train``, ``valid`` or ``test``, or of some of them one after the other."""
+        """All interactions of one or more of ``train``, ``valid`` and ``test``, one part after another."""
         return reduce(operator.add, map(self._labelled, parts))
 
     def _labelled(self, part: str) -> Labelled:
@@ -200,20 +205,20 @@ class PreparedData:
         )
 
     def pair_columns(self, users: np.ndarray, items: np.ndarray) -> Arrays:
-        """The features and ids of user rows and item rows, both [n], beside each other; no history.
+        """The features and ids of user rows and item rows, both [n], without the history.
 
-        Columns of ``pair_schema`` are those of training pairs.
+        Columns of ``pair_schema`` have the out-of-fold values of training pairs.
         """
         columns = {name: column[users] for name, column in self.users.items()}
         columns |= {name: column[items] for name, column in self.items.items()}
         return columns | self.of_both(users, items)
 
     def pair_columns_of_unknown(self, users: np.ndarray, items: np.ndarray) -> Arrays:
-        """The same as if nobody knew the users."""
+        """As ``pair_columns``, for unknown users."""
         return self._as_unknown(self.pair_columns(users, items), len(users))
 
     def of_both(self, users: np.ndarray, items: np.ndarray, known: bool = True) -> Arrays:
-        """The columns of ``pair_schema`` for training pairs, [n]; ``known``: whether the users are."""
+        """The columns of ``pair_schema`` for training pairs, [n]; not ``known``: of unknown users."""
         columns = self._out_of_fold.of_pairs(users, items)
         return columns if known else self._as_unknown(columns, len(users))
 
@@ -225,15 +230,15 @@ class PreparedData:
         }
 
     def _rows(self, table: pa.Table, name: str, side: Path) -> np.ndarray:
-        """Of raw ids the rows in their table, int64 [n]."""
+        """The table rows of raw ids, int64 [n]."""
         raw_ids = pq.read_table(side, columns=["raw_id"])["raw_id"].combine_chunks()
         rows = pc.index_in(table[name].cast(pa.string()), raw_ids)
         return rows.to_numpy().astype(np.int64)
 
     def queries(self, visible: Interactions, rows: np.ndarray | None = None) -> Arrays:
-        """Query tower inputs of users, [n] or [n, length], with ``visible`` as their past.
+        """Query tower inputs of users, [n] or [n, length], with ``visible`` as their history.
 
-        ``rows``: which user rows; every user by default.
+        ``rows``: the user rows; every user by default.
         """
         chosen = np.arange(self.user_count) if rows is None else rows
         columns = {name: column[chosen] for name, column in self.users.items()}
@@ -282,9 +287,7 @@ def _fixed_length(column: ColumnSchema) -> ColumnSchema:
 
 def _columns(path: Path, schema: Schema) -> Arrays:
     frame = pq.read_table(path).to_pandas()
-    found = [
-        column for column in schema if column.name in frame
-    ]  # no history is in the users table
+    found = [column for column in schema if column.name in frame]  # the users table has no history
     arrays = {column.name: frame[column.name].to_numpy() for column in found}
     lists = {column.name: list_length(column) for column in found if column.is_list}
     return arrays | {

@@ -21,21 +21,21 @@ log = logger(__name__)
 def train(
     recipe: Recipe, artifacts: Artifacts, *, force: bool = False, warm_start: bool = False
 ) -> None:
-    """Train what ``artifacts.prepared`` holds; write ``artifacts.models`` (``stages.artifacts``).
+    """Train on ``artifacts.prepared`` and write ``artifacts.models`` (``stages.artifacts``).
 
-    The new models take the old ones' place at the very end: whatever goes wrong before leaves the old
-    ones as they were. A training that was killed, or left with Ctrl-C, goes on at its last finished epoch
-    when the same is to be trained again, and ends with the weights that it would have had.
+    The new models replace the old ones at the very end: any failure before that leaves the old ones
+    unchanged. A training that was killed, or stopped with Ctrl-C, resumes after its last finished epoch when
+    the same training is started again, and ends with the same weights as an uninterrupted one.
 
-    Models that are up to date are kept unless ``force`` or ``warm_start``: begin with the weights of the
-    models that are there.
+    Models that are up to date are kept unless ``force`` or ``warm_start`` is set. ``warm_start`` initialises
+    the training with the weights of the current models.
 
-    Where ``TF_CONFIG`` names several workers this is one of them (``models.distributed.workers``); the
-    chief (rank 0) decides what there is to do, and alone logs and writes.
+    If ``TF_CONFIG`` names several workers, this process is one of them (``models.distributed.workers``);
+    rank 0 decides what to do, and only rank 0 logs and writes.
 
     Raises:
-        ShortlistError: nothing is prepared, the loss diverges, or the disk is full; there are no models to
-            begin with, or they do not fit; another worker has ended, or has other code or data.
+        ShortlistError: nothing is prepared, the loss diverges, or the disk is full; a warm start finds no
+            models, or models that do not fit; another worker has stopped, or has other code or data.
     """
     with joined():
         _train(recipe, artifacts, force, warm_start)
@@ -93,22 +93,22 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) 
             write_stamp(models.stamp, made_from)
     except OSError as error:
         raise ShortlistError(
-            f"{artifacts.models.root} could not be written: {error}. What was there before is as it "
-            "was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and train again."
+            f"expected to write the models to {artifacts.models.root}, got: {error}. Earlier models there "
+            "are unchanged. Free disk space, or set SHORTLIST_ARTIFACTS to another folder, and train again."
         ) from error
 
 
 def _are_fresh(models: Models, made_from: str) -> bool:
     if not several():
         return is_fresh(models.stamp, made_from)
-    # It loads TensorFlow, which one that is alone need not do for this.
+    # Imported late because it loads TensorFlow, which a single process does not need here.
     from models.distributed.collectives import from_chief
 
     return from_chief(lambda: is_fresh(models.stamp, made_from))
 
 
 def _weights(former: Models | None) -> str:
-    """SHA-256 of the weights that a training begins with; empty where it begins with none."""
+    """SHA-256 of the weights that a warm start begins with; empty without a warm start."""
     if former is None:
         return ""
     digest = hashlib.sha256()

@@ -1,8 +1,8 @@
-"""Search for the settings of a stage: Optuna over the space that the recipe declares.
+"""Hyperparameter search for a stage: Optuna over the space that the recipe declares.
 
-A trial is the first training of the stage, on ``train`` with its validation figure on ``valid``; the
-test part is never looked at. After each epoch a trial that is worse than the median of the others at
-that epoch is given up.
+A trial runs the first training of the stage: on ``train``, with its validation figure on ``valid``. The
+test part is never read. After each epoch, a trial that is worse than the median of the others at that epoch
+is pruned.
 """
 
 import json
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-#: Trials that are never given up, and epochs before which none is.
+#: No trial is pruned before so many trials have finished, nor in its first so many epochs.
 UNPRUNED_TRIALS, UNPRUNED_EPOCHS = 4, 2
 
 
 def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None) -> dict[str, Any]:
-    """The best settings by key, after ``trials`` (by default the recipe's) trials, earlier ones counted.
+    """Return the best settings by key after ``trials`` trials, by default the recipe's number.
 
-    The study lies in ``artifacts.study`` and goes on where it was left, even killed; a trial that was
-    under way then does not count. Other data, or another space, begin a new one.
+    Earlier trials count. The study is stored in ``artifacts.study``, and the next search resumes it, even
+    after a kill; a trial that the kill interrupted does not count. Other data, or another space, start a
+    new study.
 
     Raises:
         ShortlistError: nothing is prepared, the recipe has no ``[tune]`` table, its stage cannot be tuned,
-            a key is no setting or a value none of the setting's, or no trial came to its end.
+            a key is not a setting, a value is not valid for its setting, or no trial finished.
     """
     if recipe.tune is None:
         raise ShortlistError(
-            f"'{recipe.name}' declares no space to search. Give it a table such as:\n"
+            f"expected a [tune.space] table in the recipe '{recipe.name}', found none. Add one such as:\n"
             '[tune.space]\n"retriever.learning_rate" = { low = 0.001, high = 0.1, log = true }'
         )
     stage = next(iter(recipe.tune.space)).split(".")[0]
@@ -59,24 +60,24 @@ def tune(recipe: Recipe, artifacts: Artifacts, trials: int | None) -> dict[str, 
     study = _study(recipe, recipe.tune, artifacts, stage)
     wanted = trials or recipe.tune.trials
     while (done := _ended(study)) < wanted:
-        # With the same seed again, a study that goes on would draw its first settings once more.
+        # A resumed study with the same seed would draw its first settings again.
         study.sampler = optuna.samplers.TPESampler(seed=recipe.tune.seed + done)
-        # Models are cycles of references: uncollected, those of all trials would stay in memory.
+        # Models contain reference cycles: without a collection, those of all trials stay in memory.
         study.optimize(
             lambda trial: _measured(trial, recipe, data, stage), n_trials=1, gc_after_trial=True
         )
         log.info(f"trial {done + 1} of {wanted}: {_outcome(study.trials[-1])}")
     if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
         raise ShortlistError(
-            f"none of {done} trials came to its end. The last one: {_outcome(study.trials[-1])} "
-            "Change the recipe or its tune.space, which begins a new search."
+            f"expected at least one of {done} trials to finish, got none. The last one: "
+            f"{_outcome(study.trials[-1])} Change the recipe or its tune.space, which starts a new search."
         )
     log.info(f"best of {done} trials on the validation part: {study.best_value:.4f}")
     return dict(study.best_params)
 
 
 def as_toml(settings: dict[str, Any]) -> str:
-    """Settings as lines to paste into a recipe, every digit of them."""
+    """Format settings as lines to paste into a recipe, with every digit of a float."""
     stage = next(iter(settings)).split(".")[0]
     lines = [f"{key.split('.', 1)[1]} = {_toml(value)}" for key, value in settings.items()]
     return "\n".join([f"[{stage}]", *lines])
@@ -86,28 +87,28 @@ def _require_tunable(recipe: Recipe, stage: str) -> None:
     trained = getattr(recipe, stage).kind != "none" and recipe.joint is None
     if not trained or (stage == "ranker" and recipe.ranker.target == "candidates"):
         raise ShortlistError(
-            f"the {stage} of '{recipe.name}' cannot be tuned: retrievers can, and rankers whose "
-            "ranker.target is 'positives' or 'label'; not those of a [joint] table, of 'candidates', or "
-            "of kind 'none'."
+            f"expected tune.space to name a stage that can be tuned, got the {stage} of '{recipe.name}'. "
+            "Tune a retriever, or a ranker whose ranker.target is 'positives' or 'label'; a stage of kind "
+            "'none' and a recipe with a [joint] table cannot be tuned."
         )
 
 
 def _require_settings(recipe: Recipe, asked: Tune) -> None:
-    """Refuse a key that is no setting, and choices or ends of a range that it cannot have."""
+    """Refuse a key that is not a setting, and choices or range ends that its setting does not allow."""
     for key, space in asked.space.items():
         table, _, name = key.partition(".")
         known = sorted(type(getattr(recipe, table)).model_fields)
         if name not in known:
             raise ShortlistError(
-                f"tune.space names '{key}', and [{table}] has no such key{did_you_mean(name, known)}. "
-                f"It has: {', '.join(known)}."
+                f"expected tune.space to name a key of [{table}], got '{key}'{did_you_mean(name, known)}. "
+                f"Valid keys: {', '.join(known)}."
             )
         for value in space.choices or _ends(space):
             with_settings(recipe, {key: value})
 
 
 def _study(recipe: Recipe, asked: Tune, artifacts: Artifacts, stage: str) -> "optuna.Study":
-    """The study of these data, this space and the stage's other settings, with its trials so far."""
+    """The study for these data, this space and the stage's other settings, with its trials so far."""
     import optuna
     from sqlalchemy.exc import DatabaseError
 
@@ -126,8 +127,8 @@ def _study(recipe: Recipe, asked: Tune, artifacts: Artifacts, stage: str) -> "op
         )
     except DatabaseError as error:
         raise ShortlistError(
-            f"{artifacts.study}, the trials so far, cannot be used: {error.orig}. Check the rights on it "
-            "and the space on its disk, or delete it to begin anew."
+            f"expected a readable and writable database of trials at {artifacts.study}, got: {error.orig}. "
+            "Check its permissions and the free disk space, or delete it to start a new search."
         ) from error
 
 
@@ -136,8 +137,8 @@ def _ended(study: "optuna.Study") -> int:
 
 
 def _outcome(trial: "optuna.trial.FrozenTrial") -> str:
-    """What a person reads of an ended trial."""
-    found = "given up" if trial.state.name == "PRUNED" else f"{trial.value:.4f}"
+    """The outcome of an ended trial, for the log."""
+    found = "pruned" if trial.state.name == "PRUNED" else f"{trial.value:.4f}"
     reason = trial.user_attrs.get("reason")
     return f"{found} ({_shown(trial.params)})" + (f": {reason}" if reason else "")
 
@@ -161,7 +162,7 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
             raise optuna.TrialPruned
 
     try:
-        # What happens between epochs nobody would look at.
+        # A search uses no figures from within an epoch.
         tried = with_settings(recipe, {**changed, f"{stage}.log_every": 0})
         with quiet(), tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
             logs, figures = Logs(Path(folder)), dict[str, Any]()
@@ -171,7 +172,7 @@ def _measured(trial: "optuna.Trial", recipe: Recipe, data: "PreparedData", stage
             else:
                 first_on_interactions(tried, data, logs, figures, watch)
     except ShortlistError as error:
-        # Such as a learning rate that makes the loss infinite: the next trial knows to avoid it.
+        # For example a learning rate that makes the loss infinite: later trials learn to avoid it.
         trial.set_user_attr("reason", str(error))
         raise optuna.TrialPruned from error
     return min(seen) if trial.study.direction.name == "MINIMIZE" else max(seen)
@@ -185,14 +186,14 @@ def _suggested(trial: "optuna.Trial", key: str, space: Space) -> Any:
 
 
 def _ends(space: Space) -> tuple[Any, Any]:
-    assert space.low is not None  # the recipe was checked
+    assert space.low is not None  # the recipe was validated
     assert space.high is not None
     number = int if space.integer else float
     return number(space.low), number(space.high)
 
 
 def _shown(settings: dict[str, Any]) -> str:
-    """Settings in a line, floats rounded."""
+    """Format settings in one line, floats rounded."""
     values = {
         key: f"{value:.4g}" if isinstance(value, float) else _toml(value)
         for key, value in settings.items()

@@ -1,4 +1,4 @@
-"""Read a recipe by name or path, and say in a person's words what is wrong with it."""
+"""Read a recipe by name or path, and explain in plain words what is wrong with it."""
 
 import datetime
 import json
@@ -18,7 +18,7 @@ from stages.configuration import kind_of, one_of
 from stages.errors import ShortlistError
 
 FOLDER = Path(__file__).parent
-#: Keys of older recipes.
+#: Keys of older recipes, with their new names.
 RENAMED_KEYS = {
     "serving.sources": "generators",
     "retriever.copies": "members",
@@ -37,12 +37,12 @@ def known_recipes() -> list[str]:
 def load(name_or_path: str) -> Recipe:
     """Return the recipe called ``name_or_path`` under ``recipes/``, or the one in that TOML file.
 
-    Paths that a ``parquet`` source names become absolute; they are meant relative to the TOML file.
+    Paths of the source are relative to the TOML file and become absolute.
 
     Raises:
-        ShortlistError: there is no such recipe or file, it is no TOML (with file and line), or it
-            says something that a recipe cannot say (with every key's path, what was expected, what
-            came and the nearest valid name).
+        ShortlistError: there is no such recipe or file, it is not TOML (with file and line), or it is
+            not a valid recipe (with the path of every wrong key, what was expected, the value given and
+            the nearest valid name).
     """
     path = _find(name_or_path)
     recipe = of_tables(_parse(path), str(path), path.resolve().parent)
@@ -57,27 +57,27 @@ def of_tables(
     """Return the recipe with the tables of a TOML file, given as Python's dicts, lists and values.
 
     Args:
-        origin: what messages call it.
-        folder: what paths of a ``parquet`` source are relative to; by default the working directory.
+        origin: the name of the recipe in messages.
+        folder: what the paths of the source are relative to; by default the working directory.
 
     Raises:
         ShortlistError: as ``load`` does.
     """
     _refuse_what_json_cannot_say(content, "", origin)
     try:
-        # Strict validation takes a list for a tuple only out of JSON.
+        # Strict validation accepts a list for a tuple only from JSON.
         recipe = Recipe.model_validate_json(json.dumps(content))
     except ValidationError as error:
         lines = "\n".join(f"  - {_explain(problem)}" for problem in error.errors())
-        raise ShortlistError(f"{origin} is not a valid recipe:\n{lines}") from None
+        raise ShortlistError(f"expected a valid recipe, got errors in {origin}:\n{lines}") from None
     return _with_absolute_paths(recipe, folder or Path.cwd())
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values of some keys, such as ``{"retriever.seed": 7}``; checked anew.
+    """The recipe with other values for some keys, such as ``{"retriever.seed": 7}``, validated again.
 
     Raises:
-        ShortlistError: a value is none that the key can have, or they do not go together.
+        ShortlistError: a key cannot have its value, or the values contradict each other.
     """
     content = recipe.model_dump(mode="json", exclude_unset=True)
     for key, value in settings.items():
@@ -94,15 +94,16 @@ def _find(name_or_path: str) -> Path:
         path = Path(name_or_path)
         if not path.is_file():
             raise ShortlistError(
-                f"There is no recipe file {path}. Expected a TOML file, or one of the names "
-                f"that come with the project: {', '.join(known_recipes())}."
+                f"expected a recipe file at {path}, found none. Give the path of a TOML file, or one of "
+                f"the names that come with the project: {', '.join(known_recipes())}."
             )
         return path
     if name_or_path not in known_recipes():
         raise ShortlistError(
-            f"There is no recipe '{name_or_path}'{did_you_mean(name_or_path, known_recipes())}. "
+            f"expected a known recipe, got '{name_or_path}'"
+            f"{did_you_mean(name_or_path, known_recipes())}. "
             f"Known recipes: {', '.join(known_recipes())}. "
-            "A recipe of your own is given by its path, such as ./shop.toml."
+            "Give your own recipe by its path, such as ./shop.toml."
         )
     return FOLDER / f"{name_or_path}.toml"
 
@@ -111,15 +112,18 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ShortlistError(f"Cannot read the recipe {path}: {error.strerror}.") from error
+        raise ShortlistError(
+            f"expected a readable recipe at {path}, got an error: {error.strerror}."
+        ) from error
     except UnicodeDecodeError as error:
         raise ShortlistError(
-            f"{path} is not a TOML file: byte {error.start} is not UTF-8. Save it as UTF-8."
+            f"expected a TOML file in UTF-8 at {path}, got other text at byte {error.start}. Save it "
+            "as UTF-8."
         ) from error
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
         where, what = (f"{path}:{found[2]}:{found[3]}", found[1]) if found else (path, str(error))
-        raise ShortlistError(f"{where}: not valid TOML: {what}.") from error
+        raise ShortlistError(f"{where}: expected valid TOML, got an error: {what}.") from error
 
 
 def _refuse_what_json_cannot_say(value: Any, key: str, origin: str) -> None:
@@ -132,27 +136,28 @@ def _refuse_what_json_cannot_say(value: Any, key: str, origin: str) -> None:
             _refuse_what_json_cannot_say(inner, f"{key}[{number}]", origin)
     elif isinstance(value, datetime.date | datetime.time):
         raise ShortlistError(
-            f"{origin} is not a valid recipe:\n"
-            f"  - {key}: no key of a recipe takes a date or a time, got {value}. "
-            "If text is meant, put it between quotes."
+            f"expected a valid recipe, got errors in {origin}:\n"
+            f"  - {key}: expected no date or time, which no key of a recipe takes, got {value}. "
+            "Put text between quotes."
         )
     elif isinstance(value, float) and not math.isfinite(value):
         raise ShortlistError(
-            f"{origin} is not a valid recipe:\n  - {key}: expected a finite number, got {value}."
+            f"expected a valid recipe, got errors in {origin}:\n"
+            f"  - {key}: expected a finite number, got {value}."
         )
 
 
 def _explain(problem: Any) -> str:
-    """One problem that pydantic found, as a line: the key's path, expected, got, did-you-mean."""
+    """One problem that pydantic found, as a line: the key's path, expected, got, did you mean."""
     kind, value = problem["type"], problem["input"]
     location, table, kinds = _resolved(problem["loc"])
     key = _dotted(location)
     if kind == "extra_forbidden":
         return f"{key}: {_unknown_key(key, str(location[-1]), table, kinds)}"
     if kind == "missing":
-        return f"{key}: this key is missing, and a recipe needs it."
+        return f"{key}: expected a value, which a recipe needs here, got none."
     if kind == "union_tag_not_found":
-        return f"{key}.kind: expected {one_of(kinds)}, got no such key."
+        return f"{key}.kind: expected {one_of(kinds)}, got none."
     if kind == "union_tag_invalid":
         tag = problem["ctx"]["tag"]
         return f"{key}.kind: expected {one_of(kinds)}, got {_shown(tag)}{did_you_mean(tag, kinds)}."
@@ -172,15 +177,17 @@ def _explain(problem: Any) -> str:
 def _unknown_key(
     key: str, name: str, table: type[BaseModel], kinds: Mapping[str, type[BaseModel]]
 ) -> str:
-    """What is wrong with a key that a table does not have; ``kinds``: those that it might have been."""
+    """What is wrong with a key that a table does not have; ``kinds``: the kinds that the table can be of."""
     if key in RENAMED_KEYS:
-        return f"this key was renamed to `{RENAMED_KEYS[key]}`."
+        return f"expected `{RENAMED_KEYS[key]}`, which this key was renamed to, got `{name}`."
     if readers := [kind for kind, other in kinds.items() if name in other.model_fields]:
         chosen = next(kind for kind, other in kinds.items() if other is table)
-        return f"kind '{chosen}' does not read this key; it is for kind {one_of(readers)}."
+        return f"expected a key of kind '{chosen}', got one of kind {one_of(readers)}."
     siblings = list(table.model_fields)
     hint = _elsewhere(name) or did_you_mean(name, siblings)
-    return f"there is no such key{hint}. Valid keys here: {', '.join(siblings)}."
+    return (
+        f"expected a key of this table, got '{name}'{hint}. Valid keys here: {', '.join(siblings)}."
+    )
 
 
 def _dotted(location: Sequence[str | int]) -> str:
@@ -191,7 +198,7 @@ def _dotted(location: Sequence[str | int]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as TOML spells it, cut short."""
+    """A value as TOML spells it, truncated if it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -199,9 +206,9 @@ def _shown(value: Any) -> str:
 def _resolved(
     location: Sequence[str | int],
 ) -> tuple[list[str | int], type[BaseModel], Mapping[str, type[BaseModel]]]:
-    """The keys as a recipe writes them, the table that holds the last one, and the kinds of a union there.
+    """The keys as in the recipe, the table that holds the last one, and the kinds of that union, if any.
 
-    pydantic puts the chosen kind of a union among the keys.
+    pydantic's location contains the selected kind of a union among the keys.
     """
     keys: list[str | int] = []
     here: Any = Recipe
@@ -224,7 +231,7 @@ def _resolved(
 
 
 def tables_by_kind(annotation: Any) -> dict[str, type[BaseModel]]:
-    """The tables of a union that is chosen by ``kind``; none where the annotation is no such union."""
+    """The tables of a union selected by ``kind``; empty if the annotation is not such a union."""
     tables = [typing.get_args(one)[0] for one in typing.get_args(annotation) if _is_tagged(one)]
     return {kind_of(table): table for table in tables}
 
@@ -234,7 +241,7 @@ def _is_tagged(annotation: Any) -> bool:
 
 
 def unwrapped(annotation: Any) -> Any:
-    """What a key holds, also where it may be left out."""
+    """The type of a key's value; for an optional key, that of its value if present."""
     if typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
     arguments = typing.get_args(annotation)
@@ -255,7 +262,7 @@ def _all_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[str
 
 
 def _elsewhere(name: str) -> str:
-    """A hint for a key that is right and stands in the wrong table."""
+    """A hint for a valid key that is in the wrong table."""
     places = dict.fromkeys(key for key in _all_keys() if key.endswith(f".{name}"))
     return f" (did you mean {' or '.join(places)}?)" if places else ""
 

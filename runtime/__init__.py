@@ -1,4 +1,4 @@
-"""The code that a release runs, copied into every release: old and new ones run side by side.
+"""The code that a release runs. Every release has its own copy, so old and new ones run side by side.
 
-It imports NumPy, ONNX Runtime, FAISS, the standard library and itself (relatively), nothing else.
+It imports only NumPy, ONNX Runtime, FAISS, redis, the standard library and itself (relatively).
 """

@@ -1,4 +1,4 @@
-"""Arrays in files."""
+"""Write arrays to files."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,13 +7,13 @@ import numpy as np
 
 
 def save(path: Path, array: np.ndarray) -> None:
-    """Write an array as NumPy's ``.npy``.
+    """Write an array as an ``.npy`` file.
 
     Raises:
-        OSError: it cannot be written; unlike ``np.save``, which says only how much is missing when the
-            disk is full, with the system's reason.
+        OSError: the file cannot be written. The error has the system's reason, whereas ``np.save``
+            reports only how much is missing when the disk is full.
     """
     with path.open("wb") as file:
-        # NumPy writes around Python into what it takes for a file.
+        # NumPy bypasses Python when it writes to a real file; this object is not one.
         writer = SimpleNamespace(write=file.write)
         np.lib.format.write_array(writer, array, allow_pickle=False)

@@ -1,7 +1,7 @@
 """The language of conditions, such as ``genres has "Drama" and 1990 <= year < 2000``.
 
-A recipe's ``interactions.filter`` and ``interactions.positive`` are conditions on the columns of interactions,
-a request's ``filter`` is one on the features of items.
+A recipe's ``interactions.filter`` and ``interactions.positive`` are conditions on the columns of interactions;
+a request's ``filter`` is a condition on item features.
 
 ::
 
@@ -16,13 +16,13 @@ a request's ``filter`` is one on the features of items.
     value      = number | "string" | 'string' | "true" | "false"
     NAME       = word | `any other name`
 
-A comparison names a column. Its links all hold: ``1 < x < 3`` is ``1 < x and x < 3``. ``has`` and ``in`` are
-also for lists: one of the values is that one, or is among those. Times are strings such as
-``"2024-01-31 12:00"``. A missing value fulfils no comparison, not even ``!=`` or ``not in``.
+A comparison names a column. All of its links must hold: ``1 < x < 3`` means ``1 < x and x < 3``. ``has`` and
+``in`` also apply to lists: one element equals the value, or is among the values. Times are strings such as
+``"2024-01-31 12:00"``. A missing value satisfies no comparison, not even ``!=`` or ``not in``.
 
-``parse`` reads a text, ``check`` compares what it says with the columns, ``mask`` works it out: with NumPy
-arrays on the server (``runtime.candidates.item_filter``), with Polars expressions in the preparation
-(``workflows.conditions``). Nothing of a condition is ever run as Python.
+``parse`` reads a text, ``check`` checks it against the columns, and ``mask`` evaluates it: with NumPy arrays
+on the server (``runtime.candidates.item_filter``), with Polars expressions during preparation
+(``workflows.conditions``). No part of a condition is ever run as Python.
 """
 
 import operator
@@ -35,9 +35,9 @@ from typing import Any, Literal, TypeVar
 
 from .did_you_mean import did_you_mean
 
-#: A longer condition is refused, and so is a deeper nest of parentheses.
+#: Longer conditions and deeper nesting are refused.
 LONGEST, DEEPEST = 10_000, 50
-#: What each sign means, of arrays and of expressions.
+#: The operator of each sign, for arrays and for expressions.
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -46,7 +46,7 @@ SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-EXAMPLE = 'for instance: genres has "Drama" and year >= 1990'
+EXAMPLE = 'for example: genres has "Drama" and year >= 1990'
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _KEYWORDS = {"and", "or", "not", "in", "has"}
@@ -82,7 +82,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Membership:
-    """The column's value, or one of its list, is among the values; ``negated``: none is, and there is one."""
+    """The column's value, or one of its list, is among the values; ``negated``: it has values, but none is."""
 
     column: Column
     values: tuple[Value, ...]
@@ -109,7 +109,7 @@ Condition = Comparison | Membership | Negation | Junction
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What conditions compare a column with; ``several``: it holds lists of that."""
+    """The type of value that a column is compared with; ``several``: it holds lists of them."""
 
     value: Literal["number", "string", "time"]
     several: bool = False
@@ -119,23 +119,23 @@ class ColumnType:
 
 
 class ConditionError(ValueError):
-    """A text is no condition, or none on these columns: the message says what was expected, what came."""
+    """A text is not a valid condition on these columns; the message says what was expected and got."""
 
 
 def parse(text: str) -> Condition:
-    """Read a condition.
+    """Parse a condition.
 
     Raises:
-        ConditionError: it is none.
+        ConditionError: the text is not a condition.
     """
     return _Reader(text).condition()
 
 
 def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
-    """Compare what a condition says with the columns that there are.
+    """Check a condition against the columns.
 
     Raises:
-        ConditionError: it names another column, or compares what does not compare.
+        ConditionError: it names another column, or compares values of different types.
     """
     for part in _comparisons(condition):
         column = _type_of(part.column, columns)
@@ -144,12 +144,15 @@ def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
                 _check_value(part.column.name, column, value)
             continue
         if column.several:
-            raise ConditionError(f"'{part.column.name}' holds {column}: ask with `has` or `in`")
+            raise ConditionError(
+                f"expected `has` or `in` after '{part.column.name}', which holds {column}, got {part.sign}"
+            )
         if not isinstance(part.other, Column):
             _check_value(part.column.name, column, part.other)
         elif (other := _type_of(part.other, columns)) != column:
             raise ConditionError(
-                f"'{part.column.name}' holds {column}, and '{part.other.name}' {other}: they do not compare"
+                f"expected columns of the same type, got '{part.column.name}' with {column} and "
+                f"'{part.other.name}' with {other}"
             )
 
 
@@ -158,7 +161,7 @@ def mask(
     compare: Callable[[Comparison], Mask],
     among: Callable[[Membership], Mask],
 ) -> Mask:
-    """Work a condition out; ``compare`` and ``among`` say for which rows a part holds."""
+    """Evaluate a condition; ``compare`` and ``among`` return the rows for which a part holds."""
     match condition:
         case Comparison():
             return compare(condition)
@@ -185,7 +188,7 @@ def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:
 def _type_of(column: Column, columns: Mapping[str, ColumnType]) -> ColumnType:
     if column.name not in columns:
         raise ConditionError(
-            f"expected names out of: {', '.join(sorted(columns)) or 'none'}; got '{column.name}'"
+            f"expected a column among: {', '.join(sorted(columns)) or 'none'}; got '{column.name}'"
             f"{did_you_mean(column.name, columns)}"
         )
     return columns[column.name]
@@ -206,7 +209,7 @@ def _check_value(name: str, column: ColumnType, value: Value) -> None:
 
 
 class _Reader:
-    """Reads a condition from left to right."""
+    """Parses a condition from left to right."""
 
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
@@ -218,7 +221,7 @@ class _Reader:
     def condition(self) -> Condition:
         found = self._junction()
         if self._peek()[0] != "end":
-            raise ConditionError(f"it should end before {self._peek()[1]!r}")
+            raise ConditionError(f"expected `and`, `or` or the end, got {self._peek()[1]!r}")
         return found
 
     def _junction(self) -> Condition:
@@ -233,7 +236,7 @@ class _Reader:
     def _part(self) -> Condition:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise ConditionError(f"it is nested more than {DEEPEST} deep")
+            raise ConditionError(f"expected at most {DEEPEST} levels of nesting, got more")
         try:
             if self._take("not"):
                 return Negation(self._part())
@@ -257,7 +260,9 @@ class _Reader:
             elif isinstance(other, Column):
                 links.append(Comparison(other, _FLIPPED.get(sign, sign), operand))
             else:
-                raise ConditionError(f"expected the name of a column beside {sign}, got two values")
+                raise ConditionError(
+                    f"expected the name of a column on one side of {sign}, got two values"
+                )
             operand = other
         if not links:
             raise ConditionError(
@@ -297,7 +302,7 @@ class _Reader:
         raise ConditionError(f"expected {expected}, got {word!r}")
 
     def _peek(self) -> tuple[str, str]:
-        return self._tokens[self._next] if self._next < len(self._tokens) else ("end", "its end")
+        return self._tokens[self._next] if self._next < len(self._tokens) else ("end", "the end")
 
     def _pop(self) -> tuple[str, str]:
         found = self._peek()
@@ -319,7 +324,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while place < end:
         match = _TOKEN.match(text, place)
         if match is None:
-            raise ConditionError(f"{text[place:].strip()[:20]!r} is none of its words")
+            raise ConditionError(
+                f"expected a name, a value or an operator, got {text[place:].strip()[:20]!r}"
+            )
         kind = str(match.lastgroup)
         yield ("sign" if match[kind] in _KEYWORDS else kind, match[kind])
         place = match.end()

@@ -1,13 +1,13 @@
-"""What can go wrong while serving, apart from bugs."""
+"""Errors while serving, other than bugs."""
 
 
 class ReleaseError(Exception):
-    """A release cannot be loaded: the message names the file and what is wrong with it."""
+    """A release cannot be loaded; the message names the file and the problem."""
 
 
 class StoreError(Exception):
-    """The feature store cannot be read or written: the message names it and the cause."""
+    """The feature store cannot be read or written; the message names it and the cause."""
 
 
 class RequestError(Exception):
-    """A request asks for something impossible: the message says what was expected and what came."""
+    """A request asks for something impossible; the message says what was expected and got."""

@@ -7,11 +7,11 @@ import numpy as np
 
 
 def padded(values: np.ndarray, lengths: np.ndarray, width: int, fill: Any = 0) -> np.ndarray:
-    """[rows, width] of the values' dtype; of a longer row its first ``width`` values are kept.
+    """[rows, width] of the values' dtype; a longer row keeps its first ``width`` values.
 
     Args:
-        values: [total], one row's after the other's.
-        lengths: int64 [rows], how many of them each row has.
+        values: [total], row after row.
+        lengths: int64 [rows], the number of values of each row.
     """
     kept = np.minimum(lengths, width)
     if kept.sum() < len(values):
@@ -25,7 +25,7 @@ def padded(values: np.ndarray, lengths: np.ndarray, width: int, fill: Any = 0) -
 def padded_lists(
     lists: Sequence[Sequence[Any] | np.ndarray], dtype: Any, width: int | None = None, fill: Any = 0
 ) -> np.ndarray:
-    """The same out of sequences; by default as wide as the longest of them."""
+    """Like ``padded``, from sequences; by default as wide as the longest of them."""
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
     values = np.empty(int(lengths.sum()), dtype)
     start = 0

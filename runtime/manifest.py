@@ -1,7 +1,7 @@
 """``manifest.json``: the SHA-256 of every file of a release, and facts about it.
 
-The manifest is checked too: it holds a digest of its own content, and must be spelled exactly as
-this module spells it. So a change of any byte of any file is noticed before the file is used.
+The manifest protects itself too: it holds a digest of its own content, and its bytes must be exactly
+those that this module writes. A change to any byte of any file is noticed before the file is used.
 """
 
 import hashlib
@@ -21,27 +21,27 @@ def sha256(path: Path) -> str:
 
 
 def seal(directory: Path, facts: dict[str, Any]) -> None:
-    """Write the manifest of a finished release folder; ``facts``: JSON values to keep."""
+    """Write the manifest of a finished release folder; ``facts``: JSON values to include."""
     content = facts | {"files": {name: sha256(directory / name) for name in _file_names(directory)}}
     content["sha256"] = hashlib.sha256(_spell(content)).hexdigest()
     (directory / NAME).write_bytes(_spell(content))
 
 
 def read(directory: Path) -> dict[str, Any]:
-    """The manifest's content, checked against itself.
+    """The manifest's content, checked against its own digest.
 
     Raises:
-        ReleaseError: the folder holds no manifest, or it was changed since it was written.
+        ReleaseError: the folder has no manifest, or the manifest was changed after it was written.
     """
     path = directory / NAME
     try:
         written = path.read_bytes()
     except OSError as error:
         raise ReleaseError(
-            f"{path} cannot be read ({error.strerror}): this is no complete release"
+            f"expected a readable file at {path}, got: {error.strerror}; export the release again"
         ) from error
     damaged = ReleaseError(
-        f"{path} is damaged: it is not what was exported. Export the release again"
+        f"expected {path} as it was exported, got a damaged file; export the release again"
     )
     try:
         content = json.loads(written)
@@ -59,7 +59,7 @@ def verify(directory: Path) -> dict[str, Any]:
     """Check every file of a release against its manifest, and return the manifest.
 
     Raises:
-        ReleaseError: naming the first file that is missing or differs by a byte.
+        ReleaseError: a file is missing or differs by a byte; the message names the first one.
     """
     content = read(directory)
     for name, expected in content["files"].items():
@@ -68,12 +68,12 @@ def verify(directory: Path) -> dict[str, Any]:
             actual = sha256(path)
         except OSError as error:
             raise ReleaseError(
-                f"{path} is missing or unreadable ({error.strerror}). Export the release again"
+                f"expected a readable file at {path}, got: {error.strerror}; export the release again"
             ) from error
         if actual != expected:
             raise ReleaseError(
-                f"{path} is damaged: its SHA-256 is {actual[:12]}…, the manifest "
-                f"says {expected[:12]}…. Export the release again"
+                f"expected {path} with SHA-256 {expected[:12]}…, got a damaged file with "
+                f"{actual[:12]}…; export the release again"
             )
     return content
 

@@ -1,4 +1,4 @@
-"""What the operators of a release did, counted until somebody takes the counts away."""
+"""Counts and durations of a release's operators, kept until they are taken."""
 
 import threading
 from collections import Counter, defaultdict
@@ -6,36 +6,36 @@ from collections.abc import Mapping
 
 import numpy as np
 
-#: Metrics of this project, by name: what a count of one means.
+#: The project's counters by metric name, with what each counts.
 COUNTERS = {
-    "shortlist_users_total": "Users that were answered",
-    "shortlist_unknown_users_total": "Users that the feature store does not know",
-    "shortlist_degraded_users_total": "Users answered as unknown ones because the store failed",
-    "shortlist_store_errors_total": "Look-ups that the feature store failed or was too slow for",
-    "shortlist_retrieved_total": "Items that were retrieved, before filtering",
-    "shortlist_candidates_total": "Items that were ranked, after filtering",
-    "shortlist_refused_requests_total": "Requests that could not be answered as they were asked",
-    "shortlist_failed_requests_total": "Requests that failed by a fault of the server",
+    "shortlist_users_total": "Users answered",
+    "shortlist_unknown_users_total": "Users not in the feature store",
+    "shortlist_degraded_users_total": "Users answered as unknown because the feature store failed",
+    "shortlist_store_errors_total": "Look-ups for which the feature store failed or was too slow",
+    "shortlist_retrieved_total": "Items retrieved, before filtering",
+    "shortlist_candidates_total": "Items ranked, after filtering",
+    "shortlist_refused_requests_total": "Requests refused because they cannot be answered as asked",
+    "shortlist_failed_requests_total": "Requests that failed through a fault of the server",
 }
-#: A histogram by stage as Prometheus knows it, made of counters: Triton's own kind is told each duration by a
-#: message, which took a tenth of what an instance could answer.
+#: A Prometheus histogram by stage, built from counters: Triton's own histograms need a message per duration,
+#: which cost a tenth of an instance's throughput.
 STAGE_SECONDS = {
-    "shortlist_stage_seconds_bucket": "Batches of users that a stage took at most `le` seconds for",
-    "shortlist_stage_seconds_sum": "Seconds that a stage took for batches of users",
-    "shortlist_stage_seconds_count": "Batches of users that a stage was done for",
+    "shortlist_stage_seconds_bucket": "Batches of users that a stage finished within `le` seconds",
+    "shortlist_stage_seconds_sum": "Seconds that a stage spent on batches of users",
+    "shortlist_stage_seconds_count": "Batches of users that a stage finished",
 }
-#: What an operator belongs to (``Operator.stage``), and all of them together.
+#: The stages that operators belong to (``Operator.stage``), and all of them together.
 STAGES = ("look_up", "encode", "query", "retrieve", "filter", "rank", "order", "all")
-#: Upper ends of its buckets, in seconds.
+#: Upper bounds of the histogram's buckets, in seconds.
 BUCKETS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
 _ENDS = (*map(str, BUCKETS), "+Inf")
 
-#: A metric's name, and its labels but for the release.
+#: A metric's name and its labels, except the release.
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def all_series() -> list[Series]:
-    """Whatever ``Meters.take`` may name."""
+    """Every series that ``Meters.take`` may return."""
     stages = [
         each
         for stage in STAGES
@@ -49,7 +49,7 @@ def all_series() -> list[Series]:
 
 
 class Meters:
-    """Counts and durations; one thread adds, another takes."""
+    """Counts and durations; one thread adds to them, another takes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class Meters:
             self._counts[name] += number
 
     def batch(self, seconds: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> None:
-        """A batch of users went through all operators, which took so long by stage."""
+        """Count a batch of users that went through all operators; ``seconds``: by stage."""
         degraded = int(columns["degraded"].sum())
         counts = {
             "shortlist_users_total": len(columns["degraded"]),
@@ -77,7 +77,7 @@ class Meters:
             self._durations += seconds.items()
 
     def take(self) -> dict[Series, float]:
-        """What was added since the last time."""
+        """Return what was added since the last call."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             durations, self._durations = self._durations, []

@@ -1,4 +1,4 @@
-"""The exported plan of a release: its operators in order, each run once a request."""
+"""The exported plan of a release: its operators in order, each run once per request."""
 
 import json
 import time
@@ -20,19 +20,19 @@ from .stores.feature_store import FeatureStore
 
 NAME = "plan.json"
 FORMAT = 3
-#: Users that go through the operators at once, where more are asked for.
+#: At most this many users go through the operators at once.
 USERS_PER_BATCH = 256
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What each stage kept, as item rows by user; -1 pads. See the operators for each column."""
+    """The items that each stage kept, as item rows by user; -1 pads. See the operators for each column."""
 
     retrieved_rows: np.ndarray  # int64 [B, R], best retrieval score first
     candidate_rows: np.ndarray  # int64 [B, C], after filtering, best retrieval score first
     ranker_scores: np.ndarray  # float32 [B, C], of candidate_rows
     item_rows: np.ndarray  # int64 [B, K], the answer
-    #: Of retrieved_rows, by generator (see ``candidates.retrieval``); None where there is only one.
+    #: Of retrieved_rows, by generator (see ``candidates.retrieval``); None if there is only one.
     generator_ranks: np.ndarray | None = None  # int64 [B, R, S]
     generator_scores: np.ndarray | None = None  # float32 [B, R, S]
 
@@ -62,19 +62,20 @@ class Plan:
             missing = set(operator.inputs) - made
             if missing:
                 raise ReleaseError(
-                    f"{NAME}: {operator.name} reads {sorted(missing)}, which nothing makes before"
+                    f"{NAME}: expected an operator before {operator.name} that makes "
+                    f"{sorted(missing)}, found none; export the release again"
                 )
             made |= {column.name for column in operator.outputs}
 
     def recommend(
         self, users: Sequence[str] | Request | Sequence[Request], **options: Any
     ) -> Answers:
-        """The answers for raw user ids, or for requests; ``options``: see ``request_options``.
+        """The answers for raw user ids with ``options`` (see ``request_options``), or for requests.
 
-        An option is one value for all users, or one for each; a list option is always one for each.
+        An option is one value for all users, or one per user; a list option is always one list per user.
 
         Raises:
-            RequestError: it cannot be answered; says what was expected and got.
+            RequestError: a request cannot be answered; the message says what was expected and got.
         """
         return self.answer([self.request(users, **options)])[0]
 
@@ -86,7 +87,7 @@ class Plan:
         return self.recommend(user_ids, top_k=1, candidate_item_ids=requested).scores[:, 0]
 
     def trace(self, user_ids: Sequence[str], **options: Any) -> Trace:
-        """What each stage kept for these users; arguments and errors as ``recommend``."""
+        """The items that each stage kept for these users; arguments and errors as for ``recommend``."""
         pads = {
             "retrieved_rows": -1,
             "candidate_rows": -1,
@@ -101,7 +102,7 @@ class Plan:
         )
 
     def request(self, users: Sequence[str] | Request | Sequence[Request], **options: Any) -> Batch:
-        """A checked batch of requests; arguments and errors as ``recommend``."""
+        """A checked batch of requests; arguments and errors as for ``recommend``."""
         return self.checked(batch_for(users, **options))
 
     def checked(self, batch: Batch) -> Batch:
@@ -144,7 +145,7 @@ class Plan:
         return columns(batch, self.limits)
 
     def run(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run every operator once; returns the root columns and all that the operators made."""
+        """Run every operator once; return the root columns and all columns that the operators made."""
         columns = dict(columns)
         began = ended = time.perf_counter()
         seconds = dict.fromkeys(STAGES, 0.0)
@@ -157,7 +158,7 @@ class Plan:
         return columns
 
     def _batches(self, batch: Batch, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Some columns of each pass: all that the operators make, kept for many users, fills memory."""
+        """Some columns of each pass; keeping all columns for many users would fill the memory."""
         for start in range(0, len(batch), USERS_PER_BATCH):
             made = self.run(self.columns(batch[start : start + USERS_PER_BATCH]))
             yield {name: made[name] for name in names}
@@ -168,8 +169,8 @@ def read(directory: Path) -> dict[str, Any]:
     content = json.loads((directory / NAME).read_text(encoding="utf-8"))
     if content.get("format") != FORMAT:
         raise ReleaseError(
-            f"expected format {FORMAT} of {directory / NAME}, got {content.get('format')}: another version of "
-            "shortlist exported this release. Export it again"
+            f"expected format {FORMAT} in {directory / NAME}, got {content.get('format')} from another "
+            "version of shortlist; export the release again"
         )
     return content
 
@@ -178,14 +179,14 @@ def load(directory: Path, store: FeatureStore) -> Plan:
     """Check every file of a release and load it.
 
     Raises:
-        ReleaseError: naming a file that is missing or damaged.
+        ReleaseError: a file is missing or damaged; the message names it.
     """
     manifest.verify(directory)
     return load_verified(directory, store)
 
 
 def load_verified(directory: Path, store: FeatureStore, meters: Meters | None = None) -> Plan:
-    """Load a release whose files have been checked already; ``meters`` are told what it does."""
+    """Load a release whose files are already checked; ``meters`` count what its operators do."""
     settings = read(directory)
     release = Release(directory, store)
     return Plan(settings, [_operator(node, release) for node in settings["nodes"]], meters)
@@ -201,7 +202,7 @@ def _operator(node: dict[str, Any], release: Release) -> Operator:
 
 
 def _stack(parts: Sequence[np.ndarray], fill: object) -> np.ndarray:
-    """Arrays [n, width, …] of different widths, one below the other, padded on the right."""
+    """Concatenate arrays [n, width, …] of different widths, padded on the right."""
     if len(parts) == 1:
         return parts[0]
     widest = max(part.shape[1] for part in parts)

@@ -1,4 +1,4 @@
-"""The files of one release, each read once and shared by the operators that need it."""
+"""The files of one release, each read once and shared by the operators that need them."""
 
 from dataclasses import replace
 from functools import cache, cached_property
@@ -17,7 +17,7 @@ from .stores.feature_store import FeatureStore
 
 #: The encoded id of every item, by row.
 ITEM_CODES = "item_codes.npy"
-#: float32 [items, d], by row; the index holds the same vectors in its own way.
+#: float32 [items, d], by row; the index holds the same vectors in its own format.
 EMBEDDINGS = "item_embeddings.npy"
 
 
@@ -33,7 +33,7 @@ class Release:
     @cached_property
     def encoding(self) -> Encoding:
         encoding = Encoding.load(self.directory / "encoding")
-        # The vocabulary of items may hold millions: their codes lie in an array, by row.
+        # The item vocabulary may hold millions of ids, so its codes are in an array, by row.
         codes = ItemCodes(self.catalogue, self.array(ITEM_CODES))
         return replace(encoding, item=replace(encoding.item, codes=codes))
 
@@ -51,8 +51,8 @@ class Release:
 
     @cached_property
     def index(self) -> faiss.Index:
-        # FAISS computes many queries at once through BLAS, whose rounding differs from that of a
-        # single query; one thread, because Triton runs one instance a core.
+        # For many queries at once FAISS would use BLAS, which rounds differently than for a single
+        # query. One thread, because Triton runs one instance per core.
         faiss.cvar.distance_compute_blas_threshold = 1 << 30
         faiss.omp_set_num_threads(1)
         return faiss.read_index(str(self.directory / "index.faiss"))
@@ -60,18 +60,18 @@ class Release:
     def _array(self, name: str) -> np.ndarray:
         """An array of the release, mapped into memory read-only: instances share the pages."""
         mapped = np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
-        return mapped.view(np.ndarray)  # memmap's own bookkeeping would cost at every look-up
+        return mapped.view(np.ndarray)  # memmap's own bookkeeping would slow every look-up
 
     def _model(self, name: str) -> "OnnxModel":
         return OnnxModel(self.directory / name)
 
 
 class OnnxModel:
-    """An ONNX model whose answer for a row does not depend on the other rows."""
+    """An ONNX model whose output for a row does not depend on the other rows."""
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        # One thread: no two instances fight over a core, and sums are never split by thread.
+        # One thread: instances do not compete for a core, and sums are never split across threads.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -89,8 +89,8 @@ class OnnxModel:
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """The first output [N, …] for inputs by name: [N, L], or [N] (the model sees [N, 1]).
 
-        A single row is run twice over: ONNX Runtime multiplies one row by another routine than
-        many, which rounds differently.
+        A single row is run as two equal ones: for one row, ONNX Runtime multiplies with another
+        routine, which rounds differently.
         """
         fed = {name: array[:, None] if array.ndim == 1 else array for name, array in inputs.items()}
         rows = len(next(iter(fed.values())))

@@ -1,4 +1,4 @@
-"""What a client asks and what it gets, checked before any work."""
+"""Requests, which are checked before any work, and answers."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ def _field(option: Option) -> Any:
     return field(default=option.default)
 
 
-#: What is asked for one user: the fields are ``request_options.OPTIONS``.
+#: A request for one user; its fields are ``request_options.OPTIONS``.
 Request: Any = make_dataclass(
     "Request", [(option.name, Any, _field(option)) for option in OPTIONS], frozen=True
 )
@@ -33,17 +33,17 @@ Batch = Sequence[Any]
 class Limits:
     """What a release can answer."""
 
-    #: Answers where the request does not say how many.
+    #: The number of items if the request does not give one.
     top_k: int
     #: The largest ``top_k``, and the most candidates that a request may name.
     candidates: int
     #: Raw user columns that the models read.
     user_features: Sequence[str]
-    #: Whether there is an index of item embeddings.
+    #: Whether the release has an index of item embeddings.
     retrieves: bool
 
     def check(self, request: Any) -> None:
-        """Raises ``RequestError`` for what cannot be answered, with what was expected and got."""
+        """Raise ``RequestError``, with what was expected and got, if a request cannot be answered."""
         for option in OPTIONS:
             value = getattr(request, option.name)
             if value == option.default:
@@ -51,8 +51,8 @@ class Limits:
             self._check_bounds(option, value)
             if option.needs_retriever and not self.retrieves:
                 raise RequestError(
-                    f"{option.name} compares item embeddings, and this release has none: its recipe "
-                    "has no retriever"
+                    f"expected a release with item embeddings, which {option.name} compares, got one "
+                    f"whose recipe has no retriever; leave {option.name} out"
                 )
         for name in request.user_features:
             if name not in self.user_features:
@@ -62,7 +62,7 @@ class Limits:
                 )
 
     def width(self, request: Any) -> int:
-        """How many answers the request gets at most."""
+        """The largest number of items that the request can get."""
         return request.top_k or len(request.candidate_item_ids) or self.top_k
 
     def _check_bounds(self, option: Option, value: Any) -> None:
@@ -70,7 +70,7 @@ class Limits:
         if option.several:
             if most is not None and len(value) > most:
                 raise RequestError(
-                    f"expected at most {most} {option.name} a user, got {len(value)}"
+                    f"expected at most {most} {option.name} per user, got {len(value)}"
                 )
             return
         if option.type not in ("int32", "int64", "float"):
@@ -85,23 +85,25 @@ class Limits:
 
 
 def batch_for(users: Any, **options: Any) -> Batch:
-    """What was asked for: a ``Request``, several, or user ids with ``options`` as ``requests_for`` takes them.
+    """The batch of a ``Request``, of several, or of user ids with ``options`` (see ``requests_for``).
 
     Raises:
-        RequestError: options beside requests, or as ``requests_for``.
+        RequestError: options were given in addition to requests, or as for ``requests_for``.
     """
     given = [users] if isinstance(users, Request) else list(users)
     if not given or not isinstance(given[0], Request):
         return requests_for(given, **options)
     if options:
-        raise RequestError(f"expected what is asked in the requests, got the keywords {[*options]}")
+        raise RequestError(
+            f"expected the options in each Request, got the keywords {[*options]} as well"
+        )
     return given
 
 
 def requests_for(user_ids: Sequence[str], **options: Any) -> list[Any]:
-    """A request for each user; every option is None, one value for all, or a value for each.
+    """A request for each user; an option is None, one value for all users, or one value per user.
 
-    A list option (``exclude_item_ids``, …) is always a list for each user.
+    A list option (``exclude_item_ids``, …) is always one list per user.
 
     Raises:
         RequestError: no user, an unknown option, or an option for another number of users.
@@ -120,7 +122,7 @@ def requests_for(user_ids: Sequence[str], **options: Any) -> list[Any]:
             value = [value] * len(user_ids)
         if len(value) != len(user_ids):
             raise RequestError(
-                f"expected {name} for each of {len(user_ids)} users, got {len(value)} rows"
+                f"expected one {name} for each of {len(user_ids)} users, got {len(value)}"
             )
         columns[name] = value
     return [
@@ -130,7 +132,7 @@ def requests_for(user_ids: Sequence[str], **options: Any) -> list[Any]:
 
 
 def columns(batch: Batch, limits: Limits) -> dict[str, np.ndarray]:
-    """The graph's root columns: an array [B] of each option, lists [B, longest] padded with None."""
+    """The graph's root columns: an array [B] per option, or [B, longest] padded with None for lists."""
     made = {
         option.name: _column(option, [getattr(request, option.name) for request in batch])
         for option in OPTIONS
@@ -153,15 +155,15 @@ def _column(option: Option, values: list[Any]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Answers:
-    """What B users get; K is the largest number of items among them.
+    """The answers for B users; K is the largest number of items among them.
 
-    Where a user has fewer, the tail is the empty string and -inf.
+    If a user has fewer, the tail is the empty string and -inf.
     """
 
     item_ids: np.ndarray  # object [B, K]
     scores: np.ndarray  # float32 [B, K]
     known_user: np.ndarray  # bool [B]
-    #: bool [B]: the feature store could not be reached, and the user was answered as an unknown one.
+    #: bool [B]: the feature store failed, and the user was answered as an unknown one.
     degraded: np.ndarray
-    #: object [B]: JSON (see ``operators.explain``), the empty string where none was asked for.
+    #: object [B]: JSON (see ``operators.explain``), or the empty string if none was requested.
     explanation: np.ndarray

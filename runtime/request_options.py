@@ -1,8 +1,8 @@
-"""What a request may say, declared once: one entry an option.
+"""The options of a request, declared once: one entry per option.
 
 The checks, the tensors on the wire, the schema of the graph, the client, the command line and the table in
-docs/requests.md are all made from ``OPTIONS``. An operator that acts on an option reads the column of its
-name.
+docs/requests.md are all made from ``OPTIONS``. An operator that implements an option reads the column of
+that name.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a request may say for each user.
+    """One option of a request, for each user.
 
-    ``type``: of a value; ``json`` is an object. ``several``: a list of values. ``default``: where the request
-    does not say; it asks for nothing beyond the recipe's own answer. ``least`` and ``most``: bounds of a
-    number, for a list of how many values; a text names a limit of the release (``request.Limits``).
-    ``needs_retriever``: item embeddings are compared. ``flag`` and ``metavar``: how the command line spells
-    it.
+    ``type``: of a value; ``json`` is an object. ``several``: a list of values. ``default``: the value if the
+    request has none; it does not change the recipe's own answer. ``least`` and ``most``: bounds of a number,
+    or of the number of values of a list; a string names a limit of the release (``request.Limits``).
+    ``needs_retriever``: the option compares item embeddings. ``flag`` and ``metavar``: its spelling on the
+    command line.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Option:
 
     @property
     def datatype(self) -> str:
-        """As KServe names it."""
+        """KServe's name of the type."""
         return {
             "text": "BYTES",
             "json": "BYTES",
@@ -44,13 +44,13 @@ class Option:
         }[self.type]
 
 
-USER_ID = Option("user_id", "text", "a user's id as it is in the data", "--user", "ID")
+USER_ID = Option("user_id", "text", "a raw user id, as in the data", "--user", "ID")
 OPTIONS: tuple[Option, ...] = (
     USER_ID,
     Option(
         "top_k",
         "int32",
-        "items for each user (default: the recipe's number, or all of the requested candidates)",
+        "number of items per user (default: the recipe's, or all requested candidates)",
         "--top",
         "N",
         least=1,
@@ -68,7 +68,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "candidate_item_ids",
         "text",
-        "score this item, seen or not, instead of finding candidates",
+        "score this item, seen or not, instead of retrieving candidates",
         "--item",
         "ID",
         several=True,
@@ -86,7 +86,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "user_features",
         "json",
-        "a raw user feature; it overrides what the feature store holds",
+        "a raw user feature; it overrides the feature store's value",
         "--feature",
         "NAME=VALUE",
         default={},
@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "temperature",
         "float",
-        "sampling temperature: above 0 items are drawn with probability ~ exp(score / temperature)",
+        "sampling temperature; above 0, items are drawn with probability ~ exp(score / temperature)",
         "--temperature",
         "T",
         default=0.0,
@@ -104,7 +104,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "diversity",
         "float",
-        "0 to 1: how much an item's likeness to those above it counts against it",
+        "0 to 1: how much an item's similarity to those above it counts against it",
         "--diversity",
         "W",
         default=0.0,
@@ -115,17 +115,17 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "similar_to",
         "text",
-        "similar-item query: the items most like this one, instead of those for the user",
+        "similar-item query: the items most similar to this one, instead of those for the user",
         "--similar-to",
         "ID",
         default="",
         needs_retriever=True,
     ),
-    Option("explain", "bool", "say of each answer how it came about", "--explain", default=False),
+    Option("explain", "bool", "explain each item of the answer", "--explain", default=False),
     Option(
         "explain_item_ids",
         "text",
-        "say why this item is, or is not, in the answer",
+        "explain why this item is, or is not, in the answer",
         "--why",
         "ID",
         several=True,

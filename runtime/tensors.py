@@ -1,4 +1,4 @@
-"""Requests and answers as the tensors that go over the wire, written and read at either end."""
+"""Requests and answers as tensors on the wire, encoded and decoded at both ends."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _DTYPES = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.
 
 @dataclass(frozen=True)
 class Tensor:
-    """An output [B, 1], or [B, n] for a ``several``; ``datatype`` as KServe names it."""
+    """An output [B, 1], or [B, n] if ``several``; ``datatype`` is KServe's name."""
 
     datatype: str
     several: bool = False
@@ -33,10 +33,10 @@ OUTPUTS = {
 
 
 def inputs_of(batch: Batch) -> dict[str, np.ndarray]:
-    """By name, the options that a batch says something with: [B, 1], or [B, longest] padded with b"".
+    """By name, the options that a batch sets: [B, 1], or [B, longest] padded with b"".
 
     Raises:
-        RequestError: an option without a value for some users of the batch, which a tensor cannot say.
+        RequestError: an option has no value for some users of the batch, which a tensor cannot express.
     """
     arrays = {}
     for option in OPTIONS:
@@ -47,14 +47,14 @@ def inputs_of(batch: Batch) -> dict[str, np.ndarray]:
 
 
 def batch_of(arrays: Mapping[str, np.ndarray]) -> list[Any]:
-    """The requests of one call; ``arrays`` as Triton gives them, strings as bytes objects.
+    """The requests of one call; ``arrays`` as from Triton, strings as bytes objects.
 
     Raises:
-        RequestError: no ``user_id`` or none in it, bytes that are not UTF-8, features that are no
-            JSON object.
+        RequestError: ``user_id`` is missing or empty, bytes are not UTF-8, or features are not a JSON
+            object.
     """
     if USER_ID.name not in arrays:
-        # Triton counts the inputs, so an optional one may stand in for it.
+        # Triton only counts the inputs, so it accepts an optional one in its place.
         raise RequestError("expected the input user_id, got none")
     if not len(arrays[USER_ID.name]):
         raise RequestError("expected at least one user_id, got an empty batch")
@@ -75,7 +75,7 @@ def outputs_of(answers: Answers) -> dict[str, np.ndarray]:
 
 
 def answers_of(outputs: Mapping[str, np.ndarray]) -> Answers:
-    """What ``outputs_of`` was given, out of tensors whose strings are bytes objects."""
+    """The inverse of ``outputs_of``, for tensors whose strings are bytes objects."""
     return Answers(
         item_ids=_decoded(outputs["item_ids"]),
         scores=outputs["scores"],
@@ -96,7 +96,9 @@ def _array(option: Option, values: list[Any]) -> np.ndarray:
         return padded_lists(encoded, object, fill=b"")
     if option.datatype != "BYTES":
         if any(value is None for value in values):
-            raise RequestError(f"expected {option.name} for every user of the batch, or for none")
+            raise RequestError(
+                f"expected {option.name} for every user of the batch or for none, got it for some"
+            )
         return np.array(values, dtype=_DTYPES[option.datatype])[:, None]
     if option.type == "json":
         values = [json.dumps(value) if value else "" for value in values]
@@ -106,7 +108,7 @@ def _array(option: Option, values: list[Any]) -> np.ndarray:
 
 
 def _values(option: Option, array: np.ndarray) -> list[Any]:
-    """One value a user."""
+    """One value per user."""
     if option.datatype != "BYTES":
         return array.reshape(-1).tolist()
     if option.several:
@@ -121,10 +123,12 @@ def _object(name: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"expected {name} as a JSON object: {error}") from error
+        raise RequestError(
+            f"expected {name} to be a JSON object, got invalid JSON: {error}"
+        ) from error
     if not isinstance(value, dict):
         raise RequestError(
-            f'expected {name} as a JSON object such as {{"age": 30}}, got {text[:100]}'
+            f'expected {name} to be a JSON object such as {{"age": 30}}, got {text[:100]}'
         )
     return value
 
@@ -136,4 +140,4 @@ def _texts(name: str, values: np.ndarray) -> list[str]:
             for value in values.reshape(-1).tolist()
         ]
     except UnicodeDecodeError as error:
-        raise RequestError(f"expected {name} as UTF-8, got bytes that are not: {error}") from error
+        raise RequestError(f"expected {name} in UTF-8, got other bytes: {error}") from error

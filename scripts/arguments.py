@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments shared by several commands."""
 
 import json
 import math
@@ -23,9 +23,7 @@ def add_recipe(parser: ArgumentParser) -> None:
 
 
 def add_force(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--force", action="store_true", help="do the work again where it is up to date"
-    )
+    parser.add_argument("--force", action="store_true", help="redo work that is up to date")
 
 
 def add_data_dir(parser: ArgumentParser) -> None:
@@ -33,7 +31,7 @@ def add_data_dir(parser: ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="FOLDER",
-        help="a folder with the data set's files; nothing is downloaded then "
+        help="a folder with the data set's files; disables the download "
         "(also: the environment variable SHORTLIST_DATA)",
     )
 
@@ -44,20 +42,20 @@ def add_logging(parser: ArgumentParser) -> None:
         "--log-level",
         choices=LEVELS,
         default="info",
-        help="what goes to standard error (default: %(default)s)",
+        help="lowest level logged to standard error (default: %(default)s)",
     )
-    group.add_argument("--json-logs", action="store_true", help="a JSON object a line")
+    group.add_argument("--json-logs", action="store_true", help="log one JSON object per line")
 
 
 def opened(arguments: Namespace) -> "Recipe":
-    """The recipe that was named."""
+    """The recipe named on the command line."""
     from shortlist import Recipe
 
     return Recipe(arguments.recipe)
 
 
 def named_values(pairs: list[str], expected: str) -> dict[str, Any]:
-    """NAME=VALUE pairs: a value that JSON can read is what JSON says, any other is a text."""
+    """Parse NAME=VALUE pairs: a value that is valid JSON is decoded, any other is text."""
     values: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Set up the environment: uv where it is absent, a fitting Python, and the locked packages.
+"""Set up the environment: uv if it is missing, a suitable Python, and the locked packages.
 
-Runs on a bare machine, before anything is installed: standard library only, Python 3.8 or newer.
-`make demo`, `make test` and `make lint` begin with it; it does nothing where nothing has changed.
+Runs on a bare machine before anything is installed: standard library only, Python 3.8 or newer.
+`make demo`, `make test` and `make lint` run it first; it does nothing if nothing has changed.
 
 Environment variables:
-  SHORTLIST_EXTRA   cpu or gpu; without it, gpu where `nvidia-smi -L` lists a GPU
+  SHORTLIST_EXTRA   cpu or gpu; by default gpu if `nvidia-smi -L` lists a GPU, else cpu
   PIP_INDEX_URL     a package index other than PyPI
 """
 
@@ -31,22 +31,22 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools" / "uv"
 STAMP = ROOT / ".venv" / "shortlist-sync.txt"
 UV_VERSION = "0.13.9"
-#: Older ones do not read this uv.lock.
+#: Older versions cannot read this uv.lock.
 UV_AT_LEAST = (0, 8)
 GIGABYTES_NEEDED = {"cpu": 4, "gpu": 16}
-#: Prints an interpreter's version, its own path, and where its shared library would be.
-_TELL = """
+#: Prints an interpreter's version, its path, and the folder of its shared library.
+_DESCRIBE = """
 import sys, sysconfig
 print("%d.%d" % sys.version_info[:2], sys.executable, sysconfig.get_config_var("LIBDIR"), sep="\\n")
 """
 
 
 class MissingError(Exception):
-    """Something that a person has to provide."""
+    """Something that the user has to provide."""
 
 
 def main() -> int:
-    """Return 0 where the environment is ready, 1 where something is missing (and named)."""
+    """Return 0 if the environment is ready, 1 if something is missing; stderr names it."""
     try:
         check_machine()
         extra = chosen_extra()
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    """Print at once: what follows may be another program's output."""
+    """Print and flush: the next output may be another program's."""
     print(f"bootstrap: {line}", flush=True)
 
 
@@ -76,38 +76,38 @@ def venv_python() -> Path:
 
 
 def check_machine() -> None:
-    """Triton's and TensorFlow's binaries exist for one kind of machine only."""
+    """Triton's and TensorFlow's binaries exist for Linux on x86_64 only."""
     if platform.system() != "Linux":
-        raise MissingError(f"Linux is needed, and this is {platform.system()}.")
+        raise MissingError(f"expected Linux, got {platform.system()}; use a Linux machine.")
     if platform.machine() not in ("x86_64", "AMD64"):
         raise MissingError(
-            f"an x86_64 processor is needed, and this is {platform.machine()}: NVIDIA publishes "
-            "the Triton server that runs here for x86_64 only."
+            f"expected an x86_64 processor, got {platform.machine()}; NVIDIA publishes the Triton "
+            "server used here for x86_64 only."
         )
 
 
 def check_disk(extra: str) -> None:
-    """Refuse to start an installation that cannot end."""
+    """Refuse to start an installation that would run out of disk space."""
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if free < GIGABYTES_NEEDED[extra] and not venv_python().exists():
         raise MissingError(
-            f"{GIGABYTES_NEEDED[extra]} GB of disk are needed under {ROOT}, and {free:.1f} GB are "
-            "free."
+            f"expected {GIGABYTES_NEEDED[extra]} GB of free disk space under {ROOT}, got "
+            f"{free:.1f} GB; free some."
         )
 
 
 def chosen_extra() -> str:
-    """``gpu`` where an NVIDIA GPU answers, unless the environment says otherwise."""
+    """``gpu`` if nvidia-smi finds a GPU, unless the environment variable overrides it."""
     named = os.environ.get("SHORTLIST_EXTRA")
     if named is not None:
         if named not in GIGABYTES_NEEDED:
-            raise MissingError(f"SHORTLIST_EXTRA must be cpu or gpu, and it is '{named}'.")
+            raise MissingError(f"expected SHORTLIST_EXTRA to be cpu or gpu, got '{named}'.")
         return named
     return "gpu" if _answers(["nvidia-smi", "-L"]).startswith("GPU ") else "cpu"
 
 
 def state(extra: str) -> str:
-    """What the environment depends on; equal states need no second installation."""
+    """What the environment depends on; if it is unchanged, nothing is reinstalled."""
     digest = hashlib.sha256()
     for name in ("uv.lock", "pyproject.toml"):
         digest.update((ROOT / name).read_bytes())
@@ -115,7 +115,7 @@ def state(extra: str) -> str:
 
 
 def find_uv() -> str | None:
-    """A uv that can read the lock file: the one brought earlier, or one on PATH."""
+    """A uv that can read the lock file: the one installed earlier, or one on PATH."""
     for candidate in (str(TOOLS / "bin" / "uv"), shutil.which("uv")):
         if candidate:
             version = re.match(r"uv (\d+)\.(\d+)", _answers([candidate, "--version"]))
@@ -125,8 +125,8 @@ def find_uv() -> str | None:
 
 
 def bring_uv() -> str:
-    """Install uv into a private virtual environment, by pip or, without pip, from its wheel."""
-    say(f"bringing uv {UV_VERSION} into {TOOLS.relative_to(ROOT)}")
+    """Install uv into a private virtual environment, with pip or, without pip, from its wheel."""
+    say(f"installing uv {UV_VERSION} into {TOOLS.relative_to(ROOT)}")
     uv = TOOLS / "bin" / "uv"
     shutil.rmtree(str(TOOLS), ignore_errors=True)
     made = _run([sys.executable, "-m", "venv", str(TOOLS)])
@@ -144,7 +144,7 @@ def bring_uv() -> str:
 
 
 def fetch_uv_wheel() -> bytes:
-    """uv's wheel for this machine, its SHA-256 compared with the index."""
+    """uv's wheel for this machine, checked against the index's SHA-256."""
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/uv/"
     listed = json.loads(_fetch(index, "application/vnd.pypi.simple.v1+json"))
     libc = "musllinux" if _answers(["ldd", "--version"]).startswith("musl") else "manylinux"
@@ -153,9 +153,15 @@ def fetch_uv_wheel() -> bytes:
         if name.startswith(f"uv-{UV_VERSION}-") and libc in name and name.endswith("x86_64.whl"):
             wheel = _fetch(urllib.parse.urljoin(index, file["url"]), "*/*")
             if hashlib.sha256(wheel).hexdigest() != file["hashes"]["sha256"]:
-                raise MissingError(f"{name} came damaged from {index}: its SHA-256 is another.")
+                raise MissingError(
+                    f"expected {name} from {index} to match its SHA-256, got a damaged file; run "
+                    "this again."
+                )
             return wheel
-    raise MissingError(f"{index} does not list uv {UV_VERSION} for this machine.")
+    raise MissingError(
+        f"expected {index} to list uv {UV_VERSION} for this machine, found none; set PIP_INDEX_URL "
+        "to another index, or put uv on PATH."
+    )
 
 
 def _fetch(url: str, accept: str) -> bytes:
@@ -165,16 +171,16 @@ def _fetch(url: str, accept: str) -> bytes:
             return bytes(response.read())
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise MissingError(
-            f"no network: {url} cannot be reached ({error}). Packages are fetched from there. "
-            "Behind a proxy set HTTPS_PROXY; for another index set PIP_INDEX_URL; or put uv "
+            f"expected to reach {url} to fetch packages, got: {error}. Behind a proxy, set "
+            "HTTPS_PROXY; for another index, set PIP_INDEX_URL; or put uv "
             f"{UV_VERSION} on PATH."
         ) from error
 
 
 def find_python() -> str:
-    """A Python that the lock is made for, as uv takes it: a path, or a version for uv to fetch.
+    """A Python that the lock supports, in the form uv takes: a path, or a version for uv to fetch.
 
-    3.11 comes first: NVTabular has a wheel for it, and is compiled (with g++) for 3.12.
+    3.11 is preferred: NVTabular has a wheel for it, but must be compiled (with g++) for 3.12.
     """
     found: dict[str, str] = {}
     for name in ("python3.11", "python3", "python3.12"):
@@ -184,31 +190,31 @@ def find_python() -> str:
         return found["3.11"]
     if "3.12" in found and shutil.which("g++"):
         return found["3.12"]
-    say("no Python 3.11 here (nor 3.12 with g++): uv fetches 3.11")
+    say("found no Python 3.11 (nor 3.12 with g++): uv fetches 3.11")
     return "3.11"
 
 
 def about(python: str) -> tuple[str, str, str]:
-    """Version ("3.11"), path and library folder of an interpreter; empty where it does not run."""
-    answer = _answers([python, "-c", _TELL]).split("\n")
+    """Version ("3.11"), path and library folder of an interpreter; all empty if it does not run."""
+    answer = _answers([python, "-c", _DESCRIBE]).split("\n")
     return (answer[0], answer[1], answer[2]) if len(answer) == 3 else ("", "", "")
 
 
 def sync(uv: str, python: str, extra: str) -> None:
-    """Install exactly what uv.lock says."""
+    """Install exactly the packages in uv.lock."""
     say(f"installing the locked packages ({extra}) for Python {python}")
     command = [uv, "sync", "--frozen", "--extra", extra, "--python", python]
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     if subprocess.run(command, cwd=str(ROOT), env=environment, check=False).returncode != 0:
-        hint = "" if "/" in python else " or `apt-get install python3.11 python3.11-dev`,"
+        hint = "" if "/" in python else " or run `apt-get install python3.11 python3.11-dev`,"
         raise MissingError(
-            f"`{' '.join(command)}` failed; uv says above what it could not do. What it needs: a "
-            f"network with PyPI in reach (HTTPS_PROXY where there is a proxy),{hint} and free disk."
+            f"expected `{' '.join(command)}` to succeed, got uv's error above. Make PyPI reachable "
+            f"(behind a proxy, set HTTPS_PROXY),{hint} or free some disk space."
         )
 
 
 def check_libpython() -> None:
-    """Triton's Python backend loads the interpreter as a shared library: see that there is one."""
+    """Ensure the interpreter's shared library, which Triton's Python backend loads."""
     version, _, folder = about(str(venv_python()))
     name = f"libpython{version}.so.1.0"
     if Path(folder, name).exists() or ctypes.util.find_library(f"python{version}"):
@@ -220,13 +226,13 @@ def check_libpython() -> None:
         if _run(install) or (_run(["apt-get", "update"]) and _run(install)):
             return
     say(
-        f"{name} is missing, and the Triton server needs it (nothing else does). Install it, on "
-        f"Debian or Ubuntu with: apt-get install {package}"
+        f"{name} is missing; only the Triton server needs it. To install it on Debian or Ubuntu: "
+        f"apt-get install {package}"
     )
 
 
 def _answers(command: list[str]) -> str:
-    """What a command prints; empty where it fails or is not there."""
+    """The output of a command; empty if it fails or does not exist."""
     try:
         ended = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False
@@ -237,7 +243,7 @@ def _answers(command: list[str]) -> str:
 
 
 def _run(command: list[str]) -> bool:
-    """Run quietly; True where it succeeded."""
+    """Run a command without its output; True if it succeeded."""
     try:
         ended = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False

@@ -1,7 +1,7 @@
 """The console command ``shortlist``.
 
-Only the module of the command that was typed is imported, and that one imports its heavy parts when
-it runs, so that every ``--help`` answers at once.
+Only the module of the given command is imported, and it imports its heavy dependencies when it runs, so
+every ``--help`` responds immediately.
 """
 
 import argparse
@@ -14,42 +14,45 @@ from functools import partial
 from scripts.arguments import add_logging
 from stages.errors import ShortlistError
 
-#: By name: the folder of this one that holds its module, and a line of help. The module has
+#: By name: the subfolder with the command's module, and a line of help. The module has
 #: ``add_arguments(parser)`` and ``run(arguments) -> int | None``; its docstring is the command's help.
 COMMANDS = {
-    "demo": ("pipeline", "all of it on MovieLens-100K, from download to answers"),
-    "doctor": ("pipeline", "check this machine, and say what to fix"),
-    "inspect": ("pipeline", "look at a recipe's raw data, and refuse what would train to nonsense"),
-    "prepare": ("pipeline", "read a recipe's data, encode it and split it"),
+    "demo": ("pipeline", "run everything on MovieLens-100K, from download to recommendations"),
+    "doctor": ("pipeline", "check this machine, and report what to fix"),
+    "inspect": (
+        "pipeline",
+        "profile a recipe's raw data, and reject data that cannot train a useful model",
+    ),
+    "prepare": ("pipeline", "read, encode and split a recipe's data"),
     "train": ("pipeline", "train the retriever and the ranker"),
-    "tune": ("pipeline", "search for the best settings of a stage"),
-    "evaluate": ("pipeline", "measure every stage, beside popularity"),
-    "export": ("pipeline", "put the trained parts together into a release for Triton"),
-    "serve": ("operation", "start Triton on the release to be served"),
-    "publish": ("operation", "serve another release, with no request lost"),
-    "rollback": ("operation", "serve the release before this one again"),
-    "releases": ("operation", "list the releases that there are"),
+    "tune": ("pipeline", "search for a stage's best settings"),
+    "evaluate": ("pipeline", "measure every stage against popularity"),
+    "export": ("pipeline", "assemble the trained parts into a release for Triton"),
+    "serve": ("operation", "start Triton on the published release"),
+    "publish": ("operation", "serve another release, without losing a request"),
+    "rollback": ("operation", "serve the previous release again"),
+    "releases": ("operation", "list all releases"),
     "features": ("operation", "fill, read and change the feature store"),
-    "record": ("operation", "record interactions, which count at once"),
+    "record": ("operation", "record interactions, effective immediately"),
     "items": ("operation", "switch items off and on"),
-    "batch": ("operation", "recommendations for a file of users, without a server"),
+    "batch": ("operation", "recommend for a file of users, without a server"),
     "recommend": ("operation", "ask a running server for recommendations"),
 }
 
 _DESCRIPTION = """\
-From a recipe to ranked recommendations out of a Triton server.
+From a recipe to ranked recommendations from a Triton server.
 
-A recipe is a TOML file that names data, features and models. Its commands in order:
-inspect, prepare, train, evaluate, export, serve, recommend. To see all of it once: shortlist demo"""
+A recipe is a TOML file that describes data, features and models. The commands in order:
+inspect, prepare, train, evaluate, export, serve, recommend. To run them all once: shortlist demo"""
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command. 0: done; 1: it failed, and the reason was said; 2: usage; 130: Ctrl-C."""
+    """Run a command. 0: success; 1: failure, reported on stderr; 2: usage error; 130: Ctrl-C."""
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = parser_for(given).parse_args(given)
-    # nothing else will run in this process; not so where tests call it.
+    # True if nothing else runs in this process; tests pass ``argv``.
     arguments.own_process = argv is None
     from scripts.console import logs
 
@@ -60,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"shortlist: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader has left (`shortlist ... | head`); nothing more can be said to it.
+        # The reader has closed the pipe (`shortlist ... | head`): flushing at exit would fail too.
         sys.stdout = None
         return 1
     except OSError as error:
@@ -74,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """A parser that knows all commands, and the arguments of the one in ``argv``."""
+    """A parser of all commands, with the arguments of the one in ``argv`` only."""
     layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
     parser = argparse.ArgumentParser(
         prog="shortlist", description=_DESCRIPTION, formatter_class=layout

@@ -1,4 +1,4 @@
-"""How commands speak to a person: results on standard output, what goes on meanwhile on standard error."""
+"""Output of the commands: results on standard output, logs and progress on standard error."""
 
 import json
 import logging
@@ -15,21 +15,21 @@ from stages.log import ROOT
 
 
 def say(line: str) -> None:
-    """Print one line of a result. Brackets in it are text and not mark-up."""
+    """Print one line of a result. Brackets in it are plain text, not mark-up."""
     _console().print(line)
 
 
 def show(renderable: RenderableType) -> None:
-    """Print a table, as wide as the terminal allows."""
+    """Print a table, at most as wide as the terminal."""
     _console().print(renderable, soft_wrap=False)
 
 
 @contextmanager
 def logs(level: str, as_json: bool) -> Iterator[None]:
-    """While the block runs, what the stages log from ``level`` on goes to standard error.
+    """Log the stages' messages of at least ``level`` to standard error while the block runs.
 
-    With Rich on a terminal, as plain lines elsewhere; ``as_json``: an object a line, with the keys ``time``
-    (ISO 8601, UTC), ``level``, ``logger`` and ``message``.
+    Rich styles them on a terminal; elsewhere they are plain lines. ``as_json``: one object per line, with
+    the keys ``time`` (ISO 8601, UTC), ``level``, ``logger`` and ``message``.
     """
     handler = _handler(as_json)
     root = logging.getLogger(ROOT)
@@ -55,7 +55,7 @@ def _handler(as_json: bool) -> logging.Handler:
 
 
 class _OnTerminal(logging.Handler):
-    """A line each, coloured from a warning on, beside bars that Rich draws."""
+    """One line per record, coloured from WARNING up, that does not disturb Rich's progress bars."""
 
     STYLES: ClassVar = {logging.WARNING: "yellow", logging.ERROR: "red"}
 
@@ -88,7 +88,7 @@ class _RowsPerSecond(ProgressColumn):
 
 @contextmanager
 def rows_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar of rows done out of all, and of rows a second, on a terminal; nothing elsewhere."""
+    """A progress bar with rows done, all rows and rows per second; only on a terminal."""
     columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), _RowsPerSecond())
     console = _console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -1,6 +1,6 @@
 """Write the reference pages of docs/ from the code: recipe keys, request options and commands.
 
-``make docs`` runs it; a test compares the pages with what it would write.
+``make docs`` runs it; a test checks that the pages are current.
 """
 
 import io
@@ -24,21 +24,21 @@ from scripts.cli import COMMANDS, parser_for
 from stages.configuration import Table, one_of, toml
 
 DOCS = Path(__file__).parent.parent / "docs"
-#: Characters of a line of help.
+#: Characters per line of help.
 WIDTH = 100
 BEGIN, END = "<!-- written by `make docs` -->", "<!-- end -->"
 
-#: What reads a table, by its key in a recipe.
+#: The commands that read a table, by its key in a recipe.
 READ_BY = {
     "source": "`prepare`",
     "columns": "every command",
     "interactions": "`prepare`, and `train` and `serve` for the history",
     "vocabulary": "`prepare`",
-    "features": "`prepare`; `serve` for what a request may bring",
+    "features": "`prepare`; `serve` for the features that a request may contain",
     "split": "`prepare`",
     "retriever": "`train`",
-    "linear": "`train`, where the generator or the ranker feature `linear` is used",
-    "als": "`train`, where the generator or the ranker feature `als` is used",
+    "linear": "`train`, if the candidate generator or the ranker feature `linear` is used",
+    "als": "`train`, if the candidate generator or the ranker feature `als` is used",
     "ranker": "`train`",
     "joint": "`train`, in place of most keys of `[retriever]` and `[ranker]`",
     "evaluation": "`evaluate`",
@@ -48,7 +48,7 @@ READ_BY = {
 
 
 def pages() -> dict[Path, str]:
-    """The whole text of each page by its path."""
+    """The full text of each page, by path."""
     requests = DOCS / "requests.md"
     before, _, rest = requests.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -60,12 +60,12 @@ def pages() -> dict[Path, str]:
 
 
 def recipe_reference() -> str:
-    """Every key of a recipe: type, default, and what it does."""
+    """Every key of a recipe: type, default and meaning."""
     parts = [
         "# Recipe reference\n\n"
-        "Every key that a recipe may have, generated from the code by `make docs`. A key that is not here "
-        "is refused, and so is a key that the chosen `kind` does not read. Keys without a default must be "
-        "given. [Which settings for my data](settings.md) says where to start.\n"
+        "Every key of a recipe, generated from the code by `make docs`. Unknown keys are rejected, and so "
+        "are keys that the chosen `kind` does not read. Keys marked `required` have no default. To get "
+        "started, see [Which settings for my data](settings.md).\n"
     ]
     plain = {name: each for name, each in Recipe.model_fields.items() if name not in READ_BY}
     parts += ["## Top level\n", _keys(plain)]
@@ -77,7 +77,7 @@ def recipe_reference() -> str:
 
 
 def _tables(name: str, annotation: Any) -> Iterator[str]:
-    """A table of keys, or one for each kind of a union, or those of the tables inside."""
+    """A table of keys, or one for each kind of a union, or those of nested tables."""
     if kinds := tables_by_kind(annotation):
         for kind, table in kinds.items():
             yield f'### `[{name}]` with `kind = "{kind}"`\n\n{_paragraph(table.__doc__)}\n'
@@ -95,7 +95,7 @@ def _tables(name: str, annotation: Any) -> Iterator[str]:
     seen: set[str] = set()
     for each in nested.values():
         if repr(each.annotation) in seen:
-            continue  # users and items have features alike
+            continue  # users and items have the same feature kinds
         seen.add(repr(each.annotation))
         alike = [other for other in nested if nested[other].annotation == each.annotation]
         yield from _tables(f"{name}.{'|'.join(alike)}", unwrapped(each.annotation))
@@ -112,11 +112,11 @@ def _keys(fields: dict[str, FieldInfo], table: Any = Table) -> str:
     rows = []
     for key, field in fields.items():
         if key == "kind" and len(typing.get_args(field.annotation)) == 1:
-            continue  # the heading has it
+            continue  # the heading shows it
         text = _paragraph(field.description)
         if key in table.READ_WHERE:
             other, values = table.READ_WHERE[key]
-            text += f" Read where `{other}` is {one_of(values)}."
+            text += f" Read if `{other}` is {one_of(values)}."
         rows.append((f"`{key}`", _type(field.annotation, field.metadata), _default(field), text))
     return _markdown(("key", "type", "default", ""), rows)
 
@@ -132,7 +132,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """A type as a reader of TOML knows it, with its bounds."""
+    """A type in TOML's terms, with its bounds."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _type(arguments[0], arguments[1:])
@@ -167,7 +167,7 @@ def _bounds(metadata: Iterable[Any]) -> str:
 
 
 def request_options() -> str:
-    """The options of a request: name, type on the wire, bounds, what it does."""
+    """The options of a request: name, type on the wire, bounds and meaning."""
     return _markdown(("input", "type", ""), map(_option, OPTIONS))
 
 
@@ -188,7 +188,7 @@ def commands() -> str:
     """The help of every command."""
     parts = [
         "# Commands\n\n"
-        "What `shortlist COMMAND --help` prints, generated by `make docs`. Run them as "
+        "The output of `shortlist COMMAND --help`, generated by `make docs`. Run the commands as "
         "`.venv/bin/shortlist`, or after `source .venv/bin/activate`.\n",
         _markdown(
             ("command", ""), ((f"[{name}](#{name})", text) for name, (_, text) in COMMANDS.items())

@@ -1,6 +1,6 @@
 """Merlin's 2023 libraries on TensorFlow 2.21 and pandas 2: moved modules, and patches at import.
 
-``install`` registers a finder that gives moved modules under their old names and patches two modules right
+``install`` registers a finder that loads moved modules under their old names and patches two modules right
 after they are imported. Each entry names the upstream line that needs it.
 """
 
@@ -20,18 +20,18 @@ _ENVIRONMENT = {
     "TF_USE_LEGACY_KERAS": "1",
     # Keep TensorFlow's and oneDNN's start-up banners off the terminal.
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # oneDNN's kernels give run-dependent last digits; seeds are meant to fix a training.
+    # oneDNN's kernels vary in the last digits from run to run; a seed must reproduce a training.
     "TF_ENABLE_ONEDNN_OPTS": "0",
     # Training allocates and frees megabytes at every step. TensorFlow's own pool keeps them; malloc returns
     # them to the kernel each time, which took a third of the training time.
     "TF_CPU_ALLOCATOR_USE_BFC": "true",
     # merlin-core is written for Dask's legacy DataFrame, and lists of codes must stay lists: Dask would turn
-    # object columns into strings. Dask reads both at its first import.
+    # object columns into strings. Dask reads both settings at its first import.
     "DASK_DATAFRAME__QUERY_PLANNING": "False",
     "DASK_DATAFRAME__CONVERT_STRING": "False",
 }
 
-#: Old name -> where the module lives now.
+#: Old name of a module -> its new name.
 MOVED_MODULES = {
     # merlin/models/tf/models/base.py:39
     "keras.engine": "tf_keras.src.engine",
@@ -63,7 +63,7 @@ MOVED_MODULES = {
 
 
 def install() -> None:
-    """Make the shims active in this process and, by the environment, in those it starts."""
+    """Activate the shims in this process and, through the environment, in those it starts."""
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
     keras_3 = "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1"
@@ -79,13 +79,13 @@ def install() -> None:
         "pkg_resources is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)
-    for name in _PATCHES.keys() & sys.modules.keys():  # the finder comes too late for these
+    for name in _PATCHES.keys() & sys.modules.keys():  # already imported: too late for the finder
         _PATCHES.pop(name)(sys.modules[name])
     sys.meta_path.insert(0, _Finder(keras_3))
 
 
 def _restore_to_dlpack(module: ModuleType) -> None:
-    """merlin/models/tf/inputs/embedding.py:24 and two more import it from tensorflow.python."""
+    """merlin/models/tf/inputs/embedding.py:24 and two other files import it from tensorflow.python."""
 
     def to_dlpack(tensor: Any) -> Any:
         from tensorflow.python.dlpack import dlpack  # tensorflow itself is only half loaded above
@@ -119,7 +119,7 @@ _PATCHES: dict[str, Callable[[ModuleType], None]] = {
 
 
 class _MovedModule(Loader):
-    """Gives the module that lives elsewhere, untouched."""
+    """Returns the module of the new name, unchanged."""
 
     def __init__(self, new_name: str) -> None:
         self.new_name = new_name
@@ -149,7 +149,7 @@ class _PatchedModule(Loader):
 
 
 class _Finder(MetaPathFinder):
-    """``keras_3``: TensorFlow chose its Keras before the shims could tell it which."""
+    """``keras_3``: TensorFlow was imported, and chose Keras 3, before the shims were installed."""
 
     def __init__(self, keras_3: bool) -> None:
         self._keras_3 = keras_3
@@ -169,7 +169,7 @@ class _Finder(MetaPathFinder):
         return None
 
     def _patched(self, name: str) -> ModuleSpec | None:
-        patch = _PATCHES.pop(name)  # popped first: find_spec must not come back here
+        patch = _PATCHES.pop(name)  # popped first: find_spec must not recurse
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
             spec.loader = _PatchedModule(spec.loader, patch)

@@ -1,10 +1,10 @@
-"""Inner products of all pairs of vectors, as Merlin's ``DotProductInteraction`` gives them, in half the time.
+"""Inner products of all pairs of vectors, equal to Merlin's ``DotProductInteraction``, in half the time.
 
-Merlin picks the pairs out of the square of products with a mask whose size TensorFlow does not know in
-advance (merlin/models/tf/blocks/interaction.py:112), and its gradient multiplies the square twice. Here
-a product with zeros and ones picks them, and the gradient, which is symmetric, is multiplied once.
-``DLRMModel`` builds the layer itself and takes no other, so ``use_pair_products`` reassigns its class;
-that waits for a parameter.
+Merlin selects the pairs from the matrix of products with a mask whose size TensorFlow does not know in
+advance (merlin/models/tf/blocks/interaction.py:112), and its gradient multiplies the matrix twice. Here
+a product with zeros and ones selects them, and the gradient, which is symmetric, is multiplied once.
+``DLRMModel`` builds the layer itself and accepts no other, so ``use_pair_products`` reassigns its class
+until Merlin has a parameter for it.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class PairProducts(DotProductInteraction):
 
 
 def use_pair_products(model: tf.keras.Model) -> None:
-    """Make the interaction layers of one of Merlin's models ``PairProducts``."""
+    """Turn the interaction layers of a Merlin model into ``PairProducts``."""
     for layer in model.submodules:
         if type(layer) is DotProductInteraction:
             layer.__class__ = PairProducts

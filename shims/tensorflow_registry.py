@@ -1,9 +1,9 @@
-"""Gradients that TensorFlow registers for good, and with them the memory of every training.
+"""Release gradients that TensorFlow would register forever, and with them the memory of every training.
 
-``tf.custom_gradient`` registers the gradient function of each traced call under a name of its own
+``tf.custom_gradient`` registers the gradient function of each traced call under a unique name
 (tensorflow/python/ops/custom_gradient.py:512) and never removes it. The function holds the graph, and so the
-rows, the variables and their moments: gigabytes where tables have a million rows. There is no public way to
-remove it; this waits for one.
+rows, the variables and their moments: gigabytes if tables have a million rows. Delete this shim when
+TensorFlow has a public way to remove the function.
 """
 
 import gc
@@ -15,7 +15,7 @@ from tensorflow.python.framework import ops
 
 @contextmanager
 def gradients_released() -> Iterator[None]:
-    """Remove the gradients that the block registered when it ends."""
+    """At the end of the block, remove the gradients that it registered."""
     registered = ops.gradient_registry._registry
     before = set(registered)
     try:
@@ -24,4 +24,4 @@ def gradients_released() -> Iterator[None]:
         for name in set(registered) - before:
             if name.startswith("CustomGradient-"):
                 del registered[name]
-        gc.collect()  # what is left refers to itself
+        gc.collect()  # the rest are reference cycles

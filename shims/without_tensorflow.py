@@ -1,9 +1,9 @@
 """Import this first in a process that only transforms tables: Merlin then runs without TensorFlow.
 
-Dask workers preload it. Merlin imports TensorFlow where it is installed and does without it where it is not
-(merlin/dtypes/mappings/tf.py, merlin/core/compat/tensorflow.py); leaving it out saves a process several
-seconds and hundreds of megabytes. It cannot be imported afterwards. It waits for imports of TensorFlow that
-Merlin makes only where it needs it.
+Dask workers preload it. Merlin imports TensorFlow if it is installed and runs without it otherwise
+(merlin/dtypes/mappings/tf.py, merlin/core/compat/tensorflow.py); without TensorFlow, a process saves several
+seconds and hundreds of megabytes. TensorFlow cannot be imported afterwards. Delete this shim when Merlin
+imports TensorFlow only when it needs it.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""``nvtabular.Workflow.fit`` with less to compute.
+"""``nvtabular.Workflow.fit`` with less computation.
 
-Stands in for ``DaskExecutor.fit`` of merlin-core 23.8 (merlin/dag/executors.py:437), which has a task
-for each column of each partition (line 494) and encodes the first partition only to see its types (line
-489), which fails where all of its lists are empty. It waits for a Merlin release that does neither.
+Replaces ``DaskExecutor.fit`` of merlin-core 23.8 (merlin/dag/executors.py:437), which makes a task for
+each column of each partition (line 494) and encodes the first partition only to learn its types (line
+489), which fails if all of its lists are empty. Delete this shim when a Merlin release does neither.
 """
 
 import dask
@@ -17,7 +17,7 @@ from nvtabular.ops import StatOperator
 def fit(workflow: Workflow, rows: Dataset) -> None:
     """Fit every operator of ``workflow`` on ``rows``, in the order of the graph.
 
-    An operator fits all of its columns together, by one task a partition instead of one for each column.
+    An operator fits all of its columns together, with one task per partition instead of one per column.
     Types are those of the schema.
     """
     executor, frame = DaskExecutor(), rows.to_ddf()
@@ -42,4 +42,4 @@ def fit(workflow: Workflow, rows: Dataset) -> None:
             operator.fitted = True
         for node in ready:
             del waiting[node]
-    workflow.fit_schema(rows.schema)  # which has what was fitted in it
+    workflow.fit_schema(rows.schema)  # the schema now includes fitted properties

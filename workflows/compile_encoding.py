@@ -1,4 +1,4 @@
-"""Compile the fitted workflow to look-ups that need neither NVTabular nor pandas to be used."""
+"""Compile the fitted workflow to look-up tables that work without NVTabular or pandas."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,10 @@ FORMAT = 1
 
 
 def compile_encoding(graph: FeatureGraph, derived: Derived, folder: Path) -> None:
-    """Write ``encoding.json`` of a fitted graph into ``folder``, and its ``vocabularies/<column>.json`` and
-    ``statistics/<feature>.json``."""
+    """Write ``encoding.json`` for a fitted graph to ``folder``.
+
+    Also writes ``vocabularies/<column>.json`` and ``statistics/<feature>.json`` there.
+    """
     recipe = graph.recipe
     columns, features = recipe.columns, recipe.features
     for name in ("vocabularies", "statistics"):

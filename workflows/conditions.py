@@ -25,20 +25,22 @@ from stages.errors import ShortlistError
 
 
 def selected(key: str, text: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """A boolean per row of a table with this ``schema``: whether the row fulfils the condition.
+    """Return a boolean expression: whether a row of a table with this ``schema`` meets the condition.
 
     Args:
-        key: the recipe's key that holds the text.
+        key: the recipe key that holds the text.
 
     Raises:
-        ShortlistError: it is no condition, names an unknown column or compares unlike things.
+        ShortlistError: the text is not a condition, names an unknown column or compares incompatible
+            types.
     """
     try:
         condition = parse(text)
         check(condition, {name: _type(dtype) for name, dtype in schema.items()})
     except ConditionError as error:
         raise ShortlistError(
-            f"{key} `{text}` is no condition on the interactions: {error}. For instance: `rating >= 4`."
+            f"expected {key} to be a condition on the interactions, such as `rating >= 4`, "
+            f"got `{text}`: {error}."
         ) from error
 
     def compare(part: Comparison) -> pl.Expr:
@@ -78,7 +80,7 @@ def _column(column: Column, schema: Mapping[str, pl.DataType]) -> pl.Expr:
 
 
 def _literal(value: Value, dtype: Any) -> pl.Expr:
-    """A value of the type of the column that it is compared with."""
+    """Return the value as a literal of the type of the column it is compared with."""
     if not dtype.is_temporal():
         return pl.lit(value)
     moment = pl.lit(datetime.fromisoformat(str(value)))

@@ -1,7 +1,7 @@
-"""Features that the interactions or times say: counted once, before any engine begins.
+"""Features derived from interactions or timestamps, computed once before any engine runs.
 
-Each is a float64 column of the users or items table from here on, and engines treat it as any other
-number. What depends on the interaction as well, a target that is taken out of fold, goes with the row.
+From here on each is a float64 column of the users or items table, which engines treat like any other
+number. An out-of-fold target also depends on the interaction, so each row carries its own value.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,12 @@ from workflows.tables import Tables
 
 @dataclass(frozen=True)
 class Derived:
-    """``tables``: with a number for each derived feature; ``newest``: time of the newest interaction of the
-    training part, in seconds, where a feature may need it; ``targets``: by the feature's name."""
+    """The tables with their derived features.
+
+    ``tables``: with one number column per derived feature. ``newest``: time of the training part's newest
+    interaction in seconds; None without derived features or timestamps. ``targets``: statistics by
+    feature name.
+    """
 
     tables: Tables
     newest: int | None
@@ -35,9 +39,9 @@ class Derived:
     def given(
         self, partition: pl.DataFrame, means: Mapping[str, np.ndarray] | None = None
     ) -> list[pl.Series]:
-        """The targets of interactions whose users and items are rows of their tables, [n] each.
+        """Return each target's value for interactions whose users and items are table rows, [n] each.
 
-        ``means``: what became of the targets' own by name, [categories, folds + 1].
+        ``means``: [categories, folds + 1] by name, to use instead of the targets' own means.
         """
         return [
             pl.Series(
@@ -48,9 +52,9 @@ class Derived:
 
 
 def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
-    """Out of the interactions, with ``PART``, whose users and items are rows of their tables.
+    """Derive features from interactions that have ``PART`` and whose users and items are table rows.
 
-    Raises ``ShortlistError`` where a target does not vary.
+    Raises ``ShortlistError`` if a target is constant.
     """
     columns = recipe.columns
     if not any(feature.is_derived for feature in recipe.features.both.values()):
@@ -78,7 +82,7 @@ def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
 def encoded_means(
     graph: FeatureGraph, targets: Mapping[str, TargetStatistics]
 ) -> dict[str, np.ndarray]:
-    """The means of each target as the fitted graph encodes them, float32 [categories, folds + 1]."""
+    """Return each target's means as the fitted graph encodes them, float32 [categories, folds + 1]."""
     features = graph.recipe.features.both
     found = {}
     for name, each in targets.items():
@@ -89,7 +93,7 @@ def encoded_means(
 
 
 def write_derived(graph: FeatureGraph, derived: Derived, prepared: Prepared) -> None:
-    """What the encoded tables do not say: raw counts, and what targets are out of each fold."""
+    """Write what the encoded tables lack: raw counts and each target's out-of-fold values."""
     columns, tables = graph.recipe.columns, derived.tables
     _write_counts(graph.recipe, "user", columns.user, tables.users, prepared)
     _write_counts(graph.recipe, "item", columns.item, tables.items, prepared)

@@ -1,4 +1,4 @@
-"""The recipe's feature list as NVTabular graphs. This file is meant to be read beside a recipe.
+"""NVTabular graphs built from the recipe's feature list. Read this file alongside a recipe.
 
 interactions >> Join(users) >> Join(items)                         -> rows with every raw column
 rows >> ids, categories, buckets, numbers, history, time and label -> encoded rows
@@ -37,9 +37,9 @@ _DTYPES = {"integer": md.int64, "string": md.string, "float": md.float64, "boole
 def join_workflow(
     recipe: Recipe, tables: Tables, preparing: Preparing, columns: list[str], gpu: bool
 ) -> Workflow:
-    """Interactions, with ``columns``, and the other raw features of their user and item.
+    """Join interactions, with ``columns``, to the remaining raw features of their user and item.
 
-    Those tables are laid down for the processes that join them.
+    Writes both tables to files for the processes that join them.
     """
     nodes = ColumnSelector(columns)
     for table, key in ((tables.users, recipe.columns.user), (tables.items, recipe.columns.item)):
@@ -50,7 +50,7 @@ def join_workflow(
 
 
 def side_schema(table: pl.DataFrame, value_types: dict[str, str]) -> Schema:
-    """Of a raw users or items table; Merlin cannot tell it from a list of nulls."""
+    """Return the schema of a raw users or items table; Merlin cannot infer it from lists of nulls."""
     columns = table.schema.items()
     return Schema(
         [_raw_column(name, value_types, isinstance(dtype, pl.List)) for name, dtype in columns]
@@ -63,7 +63,7 @@ def _raw_column(name: str, value_types: dict[str, str], several: bool) -> Column
 
 
 def joined_schema(partition: pl.Schema, tables: Tables) -> Schema:
-    """What ``join_workflow`` makes of a partition of the interactions."""
+    """Return the schema of a partition of the interactions after ``join_workflow``."""
     own = [name for name in partition if name not in tables.value_types]
     sides = [side_schema(table, tables.value_types) for table in (tables.users, tables.items)]
     plain = [ColumnSchema(name, dtype=_numpy(partition[name]), dims=(None,)) for name in own]
@@ -75,10 +75,10 @@ def _numpy(dtype: pl.DataType) -> np.dtype:
 
 
 class FeatureGraph:
-    """The graphs that encode rows, users and items; they share their fitted operators.
+    """Graphs that encode rows, users and items and share their fitted operators.
 
-    ``fit`` the workflow of ``rows()``; those of ``users()`` and ``items()`` are then fitted too.
-    Vocabularies are written below ``folder`` while fitting.
+    Fitting the workflow of ``rows()`` also fits those of ``users()`` and ``items()``, and writes
+    vocabularies below ``folder``.
     """
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
@@ -87,7 +87,7 @@ class FeatureGraph:
         features = recipe.features.both
         categories = {name: one for name, one in features.items() if isinstance(one, Category)}
         intervals = {name: one for name, one in features.items() if isinstance(one, Intervals)}
-        # Rare ids that were left out beforehand were counted over more than the training part.
+        # drop_rare has already removed rare ids, counted over more than the training part.
         thresholds = {
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
             columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
@@ -113,11 +113,11 @@ class FeatureGraph:
         self._min_max = MinMax(out_dtype=np.float32)
 
     def intervals(self, feature: Intervals) -> IntervalCodes:
-        """The operator that finds intervals, whose boundaries it has or fits."""
+        """Return the operator that finds intervals, with given or fitted boundaries."""
         return self._fitted_intervals if feature.given_boundaries is None else self._given_intervals
 
     def scaling(self, feature: Number) -> Normalize:
-        """The operator that scales numbers."""
+        """Return the operator that scales numbers."""
         return self._min_max if feature.scale == "min-max" else self._normalize
 
     def rows(self) -> Workflow:
@@ -168,7 +168,7 @@ class FeatureGraph:
         if not features:
             return code
         nodes: dict[str, Node] = {}
-        for combined in (False, True):  # a combination is of the codes of others
+        for combined in (False, True):  # a crossed feature needs the codes of its parts
             for name, feature in features.items():
                 if feature.is_combined == combined:
                     nodes[name] = feature.node(name, self, nodes)

@@ -41,16 +41,16 @@ def prepare(
 ) -> None:
     """Read ``artifacts.raw``, write ``artifacts.prepared`` (``stages.artifacts`` names the files).
 
-    The new output takes the old one's place at the very end: whatever goes wrong before leaves the old
-    one as it was. Output that is up to date is kept unless ``force``. A run that was killed, or left
-    with Ctrl-C, goes on after the partitions that it wrote when the same is to be prepared again by the
-    same engine. ``engine`` (see ``workflows.engines.choice``), ``workers`` and ``scheduler``
-    (``workflows.engines.cluster``) do not change the output. ``encoded_rows``: write the encoded interactions
-    of all parts, also where the recipe's training does not read them. ``progress`` is called with how many
-    of all rows are done.
+    The new output replaces the old at the very end, so an earlier failure leaves the old output
+    unchanged. Up-to-date output is kept unless ``force``. A run that was killed or stopped with Ctrl-C
+    resumes after the partitions it wrote if the same data are prepared again with the same engine.
+    ``engine`` (see ``workflows.engines.choice``), ``workers`` and ``scheduler``
+    (``workflows.engines.cluster``) do not change the output. ``encoded_rows``: write the encoded
+    interactions of all parts, even those that the recipe's training does not read. ``progress`` is called
+    with the number of rows done and the total.
 
-    Raises ``ShortlistError`` for data that cannot be prepared, where it cannot be written, and while
-    another process prepares the same artifacts.
+    Raises ``ShortlistError`` if the data cannot be prepared, the output cannot be written, or another
+    process is preparing the same artifacts.
     """
     with_engine = chosen_engine(engine, workers, scheduler)
     made_from = _fingerprint(recipe, artifacts)
@@ -70,31 +70,32 @@ def prepare(
         with (
             locked(artifacts.preparing_lock, command, lambda holder: _busy(artifacts, holder)),
             computing(workers, scheduler, gpu=with_engine == "cudf"),
-            # a mean of another engine differs in its last bits: partitions of two do not mix
+            # engines' means differ in their last bits, so partitions of two engines must not mix
             unfinished(preparing.root, f"{made_from} {with_engine} {parts}", "preparation"),
         ):
             _prepare(recipe, tables, preparing, with_engine, parts, progress)
             write_stamp(output.stamp, made_from)
-            # first: a kill from here on must leave nothing that the next run takes for its own
+            # removed first: after a kill from here on, the next run must not resume from these
             shutil.rmtree(preparing.written)
             with atomic_directory(artifacts.prepared.root) as folder:
                 os.replace(output.root, folder)
     except OSError as error:
         raise ShortlistError(
-            f"{artifacts.prepared.root} could not be written: {error}. What was there before is as "
-            "it was. Free disk space, or set SHORTLIST_ARTIFACTS to another place, and run "
+            f"expected to write {artifacts.prepared.root}, got {error}. The previous output is "
+            "unchanged. Free disk space, or set SHORTLIST_ARTIFACTS to another folder, and run "
             "`shortlist prepare` again."
         ) from error
 
 
 def _busy(artifacts: Artifacts, holder: str) -> ShortlistError:
     return ShortlistError(
-        f"{artifacts.prepared.root} is being prepared by {holder}. Run this again when that has ended."
+        f"expected no other process to prepare {artifacts.prepared.root}, got {holder}. Run this "
+        "again when it has ended."
     )
 
 
 def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
-    """Of the raw tables' bytes, the recipe's tables that matter here, and this package."""
+    """Fingerprint the bytes of the raw tables, the relevant tables of the recipe, and this code."""
     inputs = []
     for path in (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items):
         need(path, "prepare", recipe.given_as)
@@ -133,7 +134,7 @@ def _prepare(
     prepared.root.mkdir(exist_ok=True)
     written = Written(preparing.written)
     if len(written):
-        log.info(f"partitions that are written already: {len(written)}")
+        log.info(f"partitions already written: {len(written)}")
     rows = select(recipe, tables)
     if recipe.vocabulary.drop_rare:
         tables, rows = without_rare(recipe, tables, rows)
@@ -148,7 +149,7 @@ def _prepare(
             raw = with_raw_ids(partition, tables, columns)
             raw_rows, parts = arrow_table(raw.drop(PART)), raw[PART].to_numpy()
             write_partition(raw_rows, parts, number, folders, columns.timestamp)
-            if engine != "polars":  # which looks them up by the rows of both tables
+            if engine != "polars":  # polars looks targets up by row number
                 partition = raw.with_columns(derived.given(partition))
             yield number, encodable(columns, partition)
             progress(partition[PLACE][-1] + 1, len(rows))

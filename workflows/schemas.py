@@ -1,4 +1,4 @@
-"""What the encoded columns are: types in Parquet, and Merlin's schema beside them."""
+"""The types of the encoded columns: in Parquet, and in Merlin's schema beside it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:
-    """Column types as written: int64 codes, float32 numbers, lists of them."""
+    """Return the column types as written: int64 codes, float32 numbers, lists of them."""
     fields = []
     for column in schema:
         kind = pa.from_numpy_dtype(column.dtype.to_numpy)
@@ -18,7 +18,7 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 
 
 def tidy(schema: Schema) -> Schema:
-    """Without NVTabular's own notes, such as the path that a vocabulary was written to."""
+    """Drop NVTabular's internal properties, such as the path of a vocabulary."""
     kept = ("domain", "value_count")
     return Schema(
         [
@@ -44,10 +44,10 @@ def _dims(column: ColumnSchema) -> tuple:
 
 
 def write_schema(schema: Schema, folders: Iterable[Path]) -> None:
-    """``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files of each folder."""
+    """Write ``schema.pbtxt``, which Merlin's ``Dataset`` finds beside the Parquet files of each folder."""
     metadata = TensorflowMetadata.from_merlin_schema(schema)
     for feature in metadata.proto_schema.feature:
-        feature.annotation.tag.sort()  # tags are a set: the same file on every run
+        feature.annotation.tag.sort()  # tags are a set; sorted, they give the same file on every run
     for folder in folders:
         folder.mkdir(exist_ok=True)
         metadata.to_proto_text_file(str(folder))

@@ -1,7 +1,7 @@
-"""Raw interactions -> those that count, each with its part of the split and whether it is a positive.
+"""Select the interactions that count, with their part of the split and whether they are positives.
 
-Users and items are the numbers of their rows in the users and items tables from here on: four bytes
-each, whatever the ids are, so that tens of millions of interactions fit in memory.
+From here on users and items are row numbers of the users and items tables: four bytes each, whatever the
+ids are, so tens of millions of interactions fit in memory.
 """
 
 import numpy as np
@@ -20,17 +20,17 @@ log = logger(__name__)
 
 
 _ROW = "__row"
-#: Rows whose pairs are looked at in one go.
+#: Rows whose pairs are compared at once.
 _ROWS_AT_ONCE = 1 << 20
 
 
 def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
-    """The interactions that count, in table order: the filter holds, each (user, item) pair once.
+    """Return the interactions that pass the filter, each (user, item) pair once, in table order.
 
-    Of several interactions of a pair the latest is kept; of equally late ones the table's last. With
+    A repeated pair keeps its latest interaction, at equal times the table's last. With
     ``interactions.repeats`` all are kept.
-    Columns: the recipe's user and item as rows of their tables (uint32), its timestamp, label,
-    weight and the column of a given split as they come, and ``POSITIVE`` (bool).
+    Columns: the recipe's user and item as rows of their tables (uint32); its timestamp, label, weight and
+    the column of a given split as they are, but dates as datetimes; and ``POSITIVE`` (bool).
     """
     columns, interactions = recipe.columns, recipe.interactions
     schema = tables.interactions.collect_schema()
@@ -54,10 +54,12 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     if condition is not None:
         log.info(f"filter `{condition}` keeps {len(rows):,} of {total:,} interactions")
     if not len(rows):
-        reason = "the interactions table is empty. Give it rows."
+        reason = "the interactions table is empty. Add rows to it."
         if condition is not None and total:
             reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
-        raise ShortlistError(f"0 of {total:,} interactions are left: {reason}")
+        raise ShortlistError(
+            f"expected at least one interaction, got 0 of {total:,} rows: {reason}"
+        )
     return rows if interactions.repeats else _latest_of_each_pair(recipe, rows)
 
 
@@ -76,14 +78,14 @@ def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     repeated = len(rows) - len(kept)
     if not repeated:
         return rows
-    log.info(f"{repeated:,} repeated interactions of a user with an item: kept the latest")
+    log.info(f"{repeated:,} repeated interactions: kept the latest of each (user, item) pair")
     return rows[kept]
 
 
 def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None) -> pl.Series:
-    """Row numbers, ascending: of a user's interactions with an item the latest, or else the last."""
+    """Return row numbers, ascending: the latest of each (user, item) pair, or its last without times."""
     numbered = rows.select(user, item, *filter(None, [timestamp])).with_row_index(_ROW)
-    # A user's pairs are that user's alone: some users after the others take little memory.
+    # Users' pairs are independent of each other: a share of the users at a time saves memory.
     shares = len(rows) // _ROWS_AT_ONCE + 1
     share = pl.col(user).to_physical().cast(pl.Int64) % shares
     found = []
@@ -91,7 +93,7 @@ def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None)
         some = numbered.filter(share == number) if shares > 1 else numbered
         again = some.select(pl.struct(user, item).is_duplicated()).to_series()
         found.append(some.filter(~again)[_ROW])
-        some = some.filter(again)  # mostly few, and only they have to be put in order
+        some = some.filter(again)  # usually few, and only these need sorting
         if timestamp is not None:
             some = some.sort(timestamp, maintain_order=True)
         found.append(some.unique([user, item], keep="last", maintain_order=True)[_ROW])
@@ -99,7 +101,7 @@ def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None)
 
 
 def without_rare(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
-    """The interactions whose user and whose item both occur often enough, and only their tables."""
+    """Keep the interactions whose user and item both occur often enough, and reduce the tables to match."""
     columns, vocabulary = recipe.columns, recipe.vocabulary
     kept = np.ones(len(rows), bool)
     for column, least in (
@@ -110,21 +112,21 @@ def without_rare(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> tuple[Ta
         kept &= np.bincount(ids)[ids] >= least
     if not kept.any():
         raise ShortlistError(
-            f"0 of {len(rows):,} interactions are left: vocabulary.drop_rare leaves out "
-            "every one of them. Lower the frequency thresholds."
+            f"expected at least one interaction, got 0 of {len(rows):,}: vocabulary.drop_rare drops "
+            "all of them. Lower the frequency thresholds."
         )
     left = rows.filter(pl.Series(kept))
     users, left = _renumbered(left, columns.user)
     items, left = _renumbered(left, columns.item)
     log.info(
-        f"without rare users and items: {len(left):,} of {len(rows):,} interactions, "
+        f"dropped rare users and items: kept {len(left):,} of {len(rows):,} interactions, "
         f"{len(users):,} users, {len(items):,} items"
     )
     return tables.only(users, items), left
 
 
 def _renumbered(rows: pl.DataFrame, column: str) -> tuple[np.ndarray, pl.DataFrame]:
-    """The rows of a users or items table that occur, and the interactions with these numbered anew."""
+    """Return the rows of a users or items table that occur, and the interactions renumbered to match."""
     ids = rows[column].to_numpy()
     occurs = np.bincount(ids) > 0
     numbers = (np.cumsum(occurs) - 1).astype(np.uint32)
@@ -132,16 +134,16 @@ def _renumbered(rows: pl.DataFrame, column: str) -> tuple[np.ndarray, pl.DataFra
 
 
 def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
-    """The interactions with the column ``PART`` beside them, without that of a given split.
+    """Add the column ``PART`` to the interactions and drop that of a given split.
 
-    Raises ``ShortlistError`` where a part, or its positives, would be empty.
+    Raises ``ShortlistError`` if a part would be empty, or train or valid would have no positives.
     """
     parts = split_interactions(rows, recipe.columns, recipe.split)
     counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
     log.info(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
     if (condition := recipe.interactions.positive) is not None:
         positive = rows[POSITIVE].to_numpy()
-        log.info(f"`{condition}` holds for {int(positive.sum()):,} of them: the positives")
+        log.info(f"{int(positive.sum()):,} of them are positives: `{condition}` holds")
         _require_positives(condition, parts, positive)
     if (given := recipe.split.column) is not None and given not in _others(recipe):
         rows = rows.drop(given)
@@ -152,6 +154,7 @@ def _require_positives(condition: str, parts: np.ndarray, positive: np.ndarray) 
     for code in (TRAIN, VALID):
         if not positive[parts == code].any():
             raise ShortlistError(
-                f"the {PARTS[code]} part has no positive: interactions.positive `{condition}` holds "
-                f"for none of its {int((parts == code).sum()):,} interactions. Loosen it."
+                f"expected positives in the {PARTS[code]} part, got none: interactions.positive "
+                f"`{condition}` holds for none of its {int((parts == code).sum()):,} interactions. "
+                "Loosen it."
             )

@@ -1,9 +1,9 @@
-"""Part interactions into train, valid and test: one label per row, the same for the same seed.
+"""Split interactions into train, valid and test: one part per row, the same for the same seed.
 
-``random`` and ``stratified`` give the very rows of ``python_random_split`` and
-``python_stratified_split`` of recommenders-team/recommenders for the same ratio and seed, so that
-figures can be compared. Both depend on the order of the table, which must come as it is in the
-source. ``given``: the source says what the test part is.
+``random`` and ``stratified`` select exactly the rows of ``python_random_split`` and
+``python_stratified_split`` of recommenders-team/recommenders for the same ratio and seed, so figures are
+comparable. Both depend on the row order of the table, which must be that of the source. ``given``: the
+source marks the test part.
 """
 
 import numpy as np
@@ -14,23 +14,23 @@ from recipes.schema.data import Columns, Split
 from stages.columns import TEST, TRAIN, VALID
 from stages.errors import ShortlistError
 
-#: Splits along time: a row may then only know what happened before it.
+#: Splits by time, in which a row may only see what happened before it.
 IN_TIME = ("temporal", "leave-last-out")
 
 
 def split_interactions(interactions: pl.DataFrame, columns: Columns, split: Split) -> np.ndarray:
-    """A part per row: int8 [rows], ``TRAIN``, ``VALID`` or ``TEST``.
+    """Return the part of each row: int8 [rows], ``TRAIN``, ``VALID`` or ``TEST``.
 
-    The test part is cut first; the valid part is then cut from what is left in the same way, with
-    the next seed. ``valid`` is a share of the training part.
+    The test part is cut first, then the valid part from the remainder in the same way, with the next
+    seed. ``valid`` is a share of the training part.
 
-    Raises ``ShortlistError`` where a part would be empty, a split in time has no timestamp, or a given one
-    no column that says which rows are the test part.
+    Raises ``ShortlistError`` if a part would be empty, a split by time has no timestamp, or a given split
+    has no column that marks the test rows.
     """
     if split.kind in IN_TIME and columns.timestamp is None:
         raise ShortlistError(
-            f"split.kind '{split.kind}' needs the time of each interaction, and columns.timestamp "
-            "is not given. Name the timestamp column in the recipe, or use kind 'stratified'."
+            f"expected columns.timestamp in the recipe for split.kind '{split.kind}', got none. "
+            "Name the timestamp column, or use kind 'stratified'."
         )
     parts = np.full(len(interactions), TRAIN, np.int8)
     if split.kind == "given":
@@ -47,13 +47,13 @@ def split_interactions(interactions: pl.DataFrame, columns: Columns, split: Spli
 def _held_out(
     table: pl.DataFrame, columns: Columns, split: Split, share: float, seed: int
 ) -> np.ndarray:
-    """Mask of the rows that leave the training part."""
+    """Mask the rows that leave the training part."""
     if split.kind == "random":
         return random_holdout(len(table), share, seed)
     if split.kind in ("stratified", "given"):
         groups = table[columns.user if split.by == "user" else columns.item].to_numpy()
         return stratified_holdout(groups, share, seed)
-    assert columns.timestamp is not None  # asked above
+    assert columns.timestamp is not None  # checked above
     times = table[columns.timestamp].to_numpy()
     if split.kind == "temporal":
         return temporal_holdout(times, share)
@@ -61,26 +61,26 @@ def _held_out(
 
 
 def _given(interactions: pl.DataFrame, split: Split) -> np.ndarray:
-    """Mask of the rows that the source holds out."""
-    assert split.column is not None  # the recipe was checked
+    """Mask the rows that the source holds out."""
+    assert split.column is not None  # checked when the recipe was loaded
     if split.column not in interactions.columns:
         raise ShortlistError(
-            f"split.column '{split.column}' is not a column of the interactions. They have: "
-            f"{', '.join(interactions.columns)}. Name the one that is true in the test part."
+            f"expected split.column '{split.column}' among the columns of the interactions, got: "
+            f"{', '.join(interactions.columns)}. Name the column that is true in the test part."
         )
     column = interactions[split.column]
     numbers = column.cast(pl.Float64, strict=False)
-    if not (says := numbers.is_in([0.0, 1.0]).fill_null(False)).all():
+    if not (valid := numbers.is_in([0.0, 1.0]).fill_null(False)).all():
         raise ShortlistError(
-            f"split.column '{split.column}' must be true or false (or 1 or 0) in every row, to say what the "
-            f"test part is, and {column.filter(~says)[0]!r} came. Mend the table, or use split.kind "
-            "'stratified'."
+            f"expected split.column '{split.column}' to be true or false (or 1 or 0) in every row, "
+            f"to mark the test part, got {column.filter(~valid)[0]!r}. Fix the table, or use "
+            "split.kind 'stratified'."
         )
     return (numbers == 1.0).to_numpy()
 
 
 def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
-    """The first rows of a seeded permutation; the training part has floor((1 - share) * rows)."""
+    """Mask the first rows of a seeded permutation; the training part keeps floor((1 - share) * rows)."""
     held_out = rows - int(np.floor((1 - share) * rows))
     mask = np.zeros(rows, bool)
     mask[np.random.RandomState(seed).permutation(rows)[:held_out]] = True
@@ -88,10 +88,10 @@ def random_holdout(rows: int, share: float, seed: int) -> np.ndarray:
 
 
 def stratified_holdout(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Within each group, the rows that draw the highest numbers.
+    """Mask the rows of each group that draw the highest numbers.
 
-    A number is drawn per row in table order; the round((1 - share) * size) lowest of a group stay,
-    where halves round to even.
+    Each row draws a number, in table order; a group keeps its round((1 - share) * size) lowest, with
+    halves rounded to even.
     """
     drawn = np.random.RandomState(seed).rand(len(groups))
     codes = pd.factorize(groups)[0]
@@ -104,7 +104,7 @@ def stratified_holdout(groups: np.ndarray, share: float, seed: int) -> np.ndarra
 
 
 def temporal_holdout(times: np.ndarray, share: float) -> np.ndarray:
-    """The latest rows of the whole table; equal times in table order."""
+    """Mask the latest rows of the whole table; equal times keep table order."""
     order = np.argsort(times, kind="stable")
     mask = np.zeros(len(times), bool)
     mask[order[int(np.round((1 - share) * len(times))) :]] = True
@@ -112,7 +112,7 @@ def temporal_holdout(times: np.ndarray, share: float) -> np.ndarray:
 
 
 def last_holdout(users: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Each user's latest row, of users that have another one; equal times in table order."""
+    """Mask each user's latest row, for users with at least two; equal times keep table order."""
     codes = pd.factorize(users)[0]
     order = np.lexsort((times, codes))
     ends = np.cumsum(np.bincount(codes)) - 1
@@ -128,7 +128,8 @@ def _require_rows(parts: np.ndarray, split: Split) -> None:
         wanted = code != TEST or split.test > 0 or split.kind in ("leave-last-out", "given")
         if counts[code] == 0 and wanted:
             raise ShortlistError(
-                f"the {name} part of the split is empty: {len(parts)} interactions were parted by "
-                f"'{split.kind}' with test = {split.test}, valid = {split.valid}. Give more "
-                "interactions, a looser interactions.filter, larger shares, or split.kind 'random'."
+                f"expected rows in the {name} part of the split, got none of {len(parts)} "
+                f"interactions with split.kind '{split.kind}', test = {split.test}, "
+                f"valid = {split.valid}. Provide more interactions, a looser interactions.filter, "
+                "larger shares, or split.kind 'random'."
             )

@@ -1,4 +1,4 @@
-"""Raw tables as Polars frames of the types that the workflow is fitted on."""
+"""Read raw tables as Polars frames of the types that the workflow is fitted on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class Tables:
     """The raw tables of a recipe.
 
-    ``interactions`` is not read yet. ``users`` and ``items`` hold every id once, sorted, those that
-    only occur in interactions too (their features are null), and a column for each feature, as
-    ``FeatureKind.typed`` makes it; of a list or a text a null is a list of one null.
-    ``value_types``: what a raw categorical value is, by column: ``integer``, ``string``, ``float`` or
-    ``boolean``. NaN is null everywhere.
+    ``interactions`` is lazy. ``users`` and ``items`` hold every id once, sorted, including ids that occur
+    only in interactions (their features are null), and one column per feature, from
+    ``FeatureKind.typed``; a null list or text is a list of one null. ``value_types``: the type of a raw
+    categorical value, by column: ``integer``, ``string``, ``float`` or ``boolean``. NaN is null
+    everywhere.
     """
 
     interactions: pl.LazyFrame
@@ -38,14 +38,15 @@ class Tables:
     value_types: dict[str, str]
 
     def only(self, users: np.ndarray, items: np.ndarray) -> "Tables":
-        """The users and items of these rows, ascending."""
+        """Keep the users and items of these rows, ascending."""
         return replace(self, users=self.users[users], items=self.items[items])
 
 
 def read_tables(recipe: Recipe, raw: Raw) -> Tables:
-    """Read what ``sources`` checked and wrote: ids of the interactions, features of the rest.
+    """Read what ``sources`` checked and wrote: ids of the interactions, features of users and items.
 
-    Raises ``ShortlistError`` for a column that the recipe names and a table lacks.
+    Raises ``ShortlistError`` if a table lacks a column that the recipe names, a name has a slash, or
+    features that share a vocabulary differ in type.
     """
     columns = recipe.columns
     used = [columns.user, columns.item, columns.timestamp, columns.label, columns.weight]
@@ -73,7 +74,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
 
 
 def id_rows(table: pl.DataFrame, name: str) -> Lookup:
-    """From ids to the rows of a users or items table, uint32."""
+    """Map ids to rows of a users or items table, uint32."""
     return Lookup(table[name], dtype=np.uint32)
 
 
@@ -82,8 +83,8 @@ def _require_columns(path: Path, columns: list[str]) -> None:
     for column in columns:
         if column not in names:
             raise ShortlistError(
-                f"{path} has no column '{column}', which the recipe names. It has: "
-                f"{', '.join(names)}. Mend the recipe, or the source and prepare again."
+                f"expected the column '{column}', which the recipe names, in {path}, got: "
+                f"{', '.join(names)}. Fix the recipe, or fix the source and prepare again."
             )
 
 
@@ -91,13 +92,14 @@ def _require_file_names(names: list[str]) -> None:
     for name in names:
         if "/" in name:
             raise ShortlistError(
-                f"the name '{name}' has a slash in it, and what is counted of a column or a feature is a "
-                "file of its name. Give it another in the recipe, and a column in its table too."
+                f"expected a name without a slash, got '{name}': vocabularies and counts are files "
+                "named after their column or feature. Rename it in the recipe, and a column in its "
+                "table too."
             )
 
 
 def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
-    """Of the features that share a vocabulary."""
+    """Check that features which share a vocabulary have the same type."""
     found: dict[str, tuple[str, PolarsDataType]] = {}
     for table, features in zip(sides, (recipe.features.user, recipe.features.item), strict=True):
         for name, feature in features.items():
@@ -108,9 +110,9 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
             other, its = found.setdefault(group, (name, dtype))
             if dtype != its:
                 raise ShortlistError(
-                    f"'{other}' and '{name}' have shared = '{group}', so their values must be of "
-                    f"one type, and they are {its} and {dtype}. Give both columns the same type in "
-                    "the tables, or leave `shared` out."
+                    f"expected values of one type in '{other}' and '{name}', which have shared = "
+                    f"'{group}', got {its} and {dtype}. Give both columns the same type in the "
+                    "tables, or remove `shared`."
                 )
 
 
@@ -121,7 +123,7 @@ def _with_every_id(table: pl.DataFrame, name: str, interactions: pl.LazyFrame) -
 
 
 def _typed(raw: pl.DataFrame, name: str, features: Mapping[str, FeatureKind]) -> pl.DataFrame:
-    """The id ``name`` and the column of each feature that has one so far."""
+    """Return the id ``name`` and the column of each feature that already has one."""
     typed = {column: feature.typed(column, raw) for column, feature in features.items()}
     columns = [
         raw[name],

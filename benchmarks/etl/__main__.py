@@ -1,19 +1,19 @@
-"""Data preparation, measured: NVTabular and Polars written by hand beside ours, in one run, in turns.
+"""Data preparation, measured: NVTabular and hand-written Polars against ours, taking turns in one run.
 
     python -m benchmarks.etl [--rows 4000000] [--large 40000000] [--rounds 3]
 
-``flat``: 16 categories of one Parquet file, fitted, encoded and written as Parquet again. ``joined``:
+``flat``: fit and encode 16 categories of one Parquet file, and write them to Parquet again. ``joined``:
 interactions, users and items, with a filter and each user's last 20 items; here ours, and NVTabular as our
-engine ``dask`` uses it, do all that ``shortlist prepare`` does (the split, the raw rows, the encoding that is
-served), Polars by hand no more than the rows, and stock NVTabular the rows without the last items.
-``benchmarks.etl.contenders`` has each contender, ``benchmarks.etl.tables`` the tables. Every contender is a
-process of its own and starts with a warm page cache; seconds are medians over the rounds and leave importing
-out. Then one request's 16 columns through the server's own look-ups and through the NVTabular workflow. Last,
-with ``--large`` rows, ours, and the engine ``dask`` in one process and on two workers.
+engine ``dask`` uses it, do all that ``shortlist prepare`` does (the split, the raw rows, the served
+encoding), hand-written Polars writes only the rows, and stock NVTabular the rows without the last items.
+``benchmarks.etl.contenders`` has each contender, ``benchmarks.etl.tables`` the tables. Every contender runs in
+its own process, with a warm page cache; seconds are medians over the rounds and exclude imports. Then one
+request's 16 columns are encoded by the server's own look-ups and by the NVTabular workflow. Finally, ours and
+the engine ``dask``, in one process and on two workers, run with ``--large`` rows.
 
-Prints a table to stderr and one JSON line. ``vs_stock`` and ``joined_vs_stock``: stock's seconds over ours,
-flat and joined; ``vs_polars``: ours over Polars', flat; ``peak_gb_40m``: ours, the larger of both forms with
-``--large`` rows.
+Prints a table to stderr and one JSON line. ``vs_stock`` and ``joined_vs_stock``: stock's seconds divided by
+ours, flat and joined; ``vs_polars``: ours divided by Polars', flat; ``peak_gb_40m``: ours, the larger of both
+forms with ``--large`` rows.
 """
 
 import argparse
@@ -37,10 +37,10 @@ OURS = ("ours, flat", "ours, joined")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rows", type=int, default=4_000_000, help="rows beside the others")
-    parser.add_argument("--large", type=int, default=40_000_000, help="rows without the others")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of every contender")
-    parser.add_argument("--folder", type=Path, help="where the tables are made up")
+    parser.add_argument("--rows", type=int, default=4_000_000, help="rows for all contenders")
+    parser.add_argument("--large", type=int, default=40_000_000, help="rows for ours and dask only")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each contender")
+    parser.add_argument("--folder", type=Path, help="where to write the synthetic tables")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         small, large = Path(folder) / "small", Path(folder) / "large"
@@ -58,14 +58,14 @@ def main() -> int:
     result = _result(given.rows, given.large, medians, alone)
     say(
         f"one request's columns: {encoding['ours_ms']:.3f} ms, through the NVTabular workflow "
-        f"{encoding['nvtabular_ms']:.1f} ms, codes alike"
+        f"{encoding['nvtabular_ms']:.1f} ms, equal codes"
     )
     print(json.dumps({**result, "request": encoding}))
     return 0
 
 
 def _measured(name: str, folder: Path) -> dict[str, Any]:
-    """What the contender says, and the most memory that its processes used together, in GB."""
+    """The contender's results, and the peak memory of all its processes together, in GB."""
     command = [sys.executable, "-m", "benchmarks.etl.contenders", name, str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
     peak = 0.0
@@ -74,7 +74,7 @@ def _measured(name: str, folder: Path) -> dict[str, Any]:
         time.sleep(0.2)
     assert process.stdout is not None
     if process.returncode:
-        raise SystemExit(f"'{name}' ended with status {process.returncode}")
+        raise SystemExit(f"expected '{name}' to succeed, got status {process.returncode}")
     found = json.loads(process.stdout.read())
     if "seconds" in found:
         say(f"{name:<34}{found['seconds']:>8.1f} s{found['cpu']:>8.1f} CPU s{peak / 1e3:>8.2f} GB")

@@ -1,9 +1,9 @@
-"""What is measured by ``benchmarks.etl``, one contender a process:
+"""The contenders of ``benchmarks.etl``, each run in its own process:
 
     python -m benchmarks.etl.contenders NAME FOLDER
 
-``FOLDER`` holds what ``benchmarks.etl.tables`` wrote. Prints the seconds of the work as JSON; importing
-libraries is not counted, which favours NVTabular.
+``FOLDER`` holds the output of ``benchmarks.etl.tables``. Prints the seconds of the work as JSON, excluding
+imports, which favours NVTabular.
 """
 
 import json
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 _BACK = range(HISTORY, 0, -1)
-#: Every contender writes its Parquet like this.
+#: Parquet options of the contenders that write with Polars.
 WRITTEN: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
 
 
 def stock_flat(folder: Path, out: Path) -> Callable[[], None]:
-    """NVTabular as its documentation shows it: Categorify, fit, transform, to_parquet."""
+    """NVTabular as documented: Categorify, fit, transform, to_parquet."""
     import shims.without_tensorflow  # noqa: F401  isort: skip
     import nvtabular as nvt
 
@@ -43,7 +43,7 @@ def stock_flat(folder: Path, out: Path) -> Callable[[], None]:
 
 
 def polars_flat(folder: Path, out: Path) -> Callable[[], None]:
-    """By hand: count, sort, replace, all of it streamed."""
+    """By hand: count, sort, replace, all streamed."""
     import polars as pl
 
     def work() -> None:
@@ -57,7 +57,7 @@ def polars_flat(folder: Path, out: Path) -> Callable[[], None]:
 
 
 def ours_flat(folder: Path, out: Path) -> Callable[[], None]:
-    """The functions that the engine ``polars`` counts and encodes with, on the flat table."""
+    """The counting and encoding functions of the engine ``polars``, on the flat table."""
     import polars as pl
 
     from workflows.engines.polars_vocabularies import codes_of, counted
@@ -75,7 +75,7 @@ def ours_flat(folder: Path, out: Path) -> Callable[[], None]:
 
 
 def stock_joined(folder: Path, out: Path) -> Callable[[], None]:
-    """NVTabular's own operators filter, join and encode; of histories, which it has none for, none."""
+    """NVTabular's own operators filter, join and encode; it has none for histories, so there are none."""
     import shims.without_tensorflow  # noqa: F401  isort: skip
     import nvtabular as nvt
 
@@ -94,7 +94,7 @@ def stock_joined(folder: Path, out: Path) -> Callable[[], None]:
 
 
 def polars_joined(folder: Path, out: Path) -> Callable[[], None]:
-    """By hand: filter, join, count, encode each side, the last items before each row as a list."""
+    """By hand: filter, join, count, encode each side, and list the last items before each row."""
     import polars as pl
 
     def work() -> None:
@@ -112,7 +112,7 @@ def polars_joined(folder: Path, out: Path) -> Callable[[], None]:
                 (items, "item", ["item", *ITEM_FEATURES]),
             )
         ]
-        # in the order of users and time, the row so many places above is the user's or it is not
+        # sorted by user and time, the row ``back`` places above belongs to the same user or not
         same = [pl.col("raw_user").shift(back) == pl.col("raw_user") for back in _BACK]
         above = [pl.col("item").shift(back) for back in _BACK]
         before = [pl.when(is_own).then(item) for is_own, item in zip(same, above, strict=True)]
@@ -148,10 +148,10 @@ def _coded(name: str, vocabulary: "pl.Series") -> "pl.Expr":
 
 def _prepare(engine: str, workers: int = 1) -> Callable[[Path, Path], Callable[[], None]]:
     def contender(folder: Path, out: Path) -> Callable[[], None]:
-        """All of ``shortlist prepare`` past the reading of the sources."""
+        """All of ``shortlist prepare`` after reading the sources."""
         import shims.without_tensorflow  # noqa: F401  isort: skip
         from stages.artifacts import Artifacts
-        from workflows.engines import polars_engine as with_polars  # noqa: F401  imported beforehand
+        from workflows.engines import polars_engine as with_polars  # noqa: F401  untimed import
         from workflows.prepare import prepare
 
         there = Artifacts(out)
@@ -224,12 +224,14 @@ def request(folder: Path, out: Path) -> dict[str, float]:
             return [int(encoded[each.name].iloc[0]) for each in encoders]
 
         if [ours(row) for row in asked[:5]] != [theirs(row) for row in asked[:5]]:
-            raise SystemExit("the server's look-ups and the workflow do not give the same codes")
+            raise SystemExit(
+                "expected equal codes from the server's look-ups and the workflow, got different ones"
+            )
         return {"ours_ms": _milliseconds(ours, asked), "nvtabular_ms": _milliseconds(theirs, asked)}
 
 
 def _milliseconds(encode: Callable[[dict[str, int]], list[int]], asked: list) -> float:
-    """The median over the requests."""
+    """The median over the requests, in milliseconds."""
     taken = []
     for row in asked:
         began = time.perf_counter()
@@ -239,7 +241,7 @@ def _milliseconds(encode: Callable[[dict[str, int]], list[int]], asked: list) ->
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
+    """CPU time of this process and of its children that have ended."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 

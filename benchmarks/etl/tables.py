@@ -1,7 +1,7 @@
-"""Made-up tables for ``benchmarks.etl``: 16 categories whose values follow Zipf's law.
+"""Synthetic tables for ``benchmarks.etl``: 16 categories whose values follow Zipf's law.
 
-Once flat, one Parquet file with every column, and once as a recipe has them: interactions, users and
-items. Both hold the same rows.
+Written in two forms with the same rows: flat, one Parquet file with every column; and as a recipe has
+them, interactions, users and items.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 
-#: How many values each feature has at most, about as in Ali-CCP.
+#: The maximum number of values of each feature, roughly as in Ali-CCP.
 USER = (97, 13, 2, 7, 3, 3, 2, 4)
 ITEM = (6_000, 20_000, 50_000, 50, 8, 300)
 USER_FEATURES = [f"user_{number}" for number in range(len(USER))]
@@ -30,12 +30,12 @@ def flat(folder: Path) -> Path:
 
 
 def artifacts(folder: Path) -> Artifacts:
-    """Whose raw tables are the same rows."""
+    """Artifacts whose raw tables hold the same rows."""
     return Artifacts(folder / "etl")
 
 
 def recipe() -> Recipe:
-    """History, a filter, and the features of both tables."""
+    """A recipe with a history, a filter, and the features of both tables."""
     category = {"kind": "categorical"}
     content = {
         "name": "etl",
@@ -52,7 +52,7 @@ def recipe() -> Recipe:
 
 
 def write(rows: int, folder: Path) -> None:
-    """Write both forms below ``folder``; memory does not grow with ``rows``."""
+    """Write both forms under ``folder``; memory does not grow with ``rows``."""
     random = np.random.default_rng(42)
     raw = artifacts(folder).raw
     raw.root.mkdir(parents=True)
@@ -104,6 +104,6 @@ def _interactions(
 
 
 def _zipf(random: np.random.Generator, values: int, size: int, exponent: float) -> np.ndarray:
-    """int64 [size] of 0 to values - 1, of which the first are frequent."""
+    """int64 [size] from 0 to values - 1; low values are the most frequent."""
     weights = np.cumsum(1 / np.arange(1, values + 1) ** exponent)
     return np.searchsorted(weights, random.random(size) * weights[-1]).astype(np.int64)

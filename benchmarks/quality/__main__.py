@@ -1,16 +1,16 @@
-"""Quality of the served funnel beside its sources, their blend, baselines and a boosted tree, on one split.
+"""Quality of the served funnel against its generators, their blend, baselines and a boosted tree.
 
     python -m benchmarks.quality [--recipe movielens-100k] [--seeds 42 43 44] [--without ablation boosted]
     python -m benchmarks.quality --recipe gowalla --baselines popularity ItemKNN iALS
 
-Every figure is a mean over seeds, on the test part, which nothing was tuned on. ``funnel``: the answers of
-the whole funnel as it is served; with the recipe's own seed a real Triton is asked, too, and must answer
-the same.
-``retrieval``: the two-tower model alone, one inner product. ``blend``: all sources, no ranker
-(``evaluation.generators``). The boosted tree ranks the same candidates by the same numbers as the DLRM. The
-ablation takes away one part of the funnel at a time, with the recipe's own seed.
+All use the same split. Every metric is a mean over seeds on the test part, on which nothing was tuned.
+``funnel``: the answers of the whole funnel as served; with the recipe's own seed, a real Triton is queried
+too, and must give the same answers.
+``retrieval``: the two-tower model alone, one inner product. ``blend``: all candidate generators, no ranker
+(``evaluation.generators``). The boosted tree ranks the same candidates by the same inputs as the DLRM. The
+ablation removes one part of the funnel at a time, with the recipe's own seed.
 
-Prints tables to stderr and JSON lines to stdout, the last of them with the figures by system.
+Prints tables to stderr and JSON lines to stdout, the last of which has the metrics by system.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
-#: What is taken away, and the settings without it.
+#: The removed part, and the settings without it.
 ABLATION: dict[str, dict[str, Any]] = {
     "one member of the two-tower model": {"retriever.members": 1},
     "no linear generator": {"serving.generators": ("two-tower", "als", "popularity")},
@@ -46,7 +46,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "no blend in the ranker's score": {"ranker.blend": 0.0},
     "no further folds": {"ranker.folds": 0},
 }
-#: The same for numbers about user and candidate, by what their names have in common.
+#: The same for ranker features, by a common part of their names.
 LEFT_OUT = {
     "no comparison within the list": ("_zscore",),
     "no co-occurrence": ("cooccurrence",),
@@ -104,16 +104,18 @@ def _seeded(recipe: Recipe, seed: int) -> Recipe:
 
 
 def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
-    """The funnel's figures by what it goes without."""
+    """The funnel's metrics, by the part it lacks."""
     variants = dict(ABLATION)
     for name, parts in LEFT_OUT.items():
-        numbers = [
-            number for number in recipe.ranker.features if not any(part in number for part in parts)
+        kept = [
+            feature
+            for feature in recipe.ranker.features
+            if not any(part in feature for part in parts)
         ]
-        variants[name] = {"ranker.features": tuple(numbers)}
+        variants[name] = {"ranker.features": tuple(kept)}
     found = {"the whole funnel": report_of(recipe, artifacts)["systems"]["funnel"]}
     for number, (name, settings) in enumerate(variants.items()):
-        say(f"without a part: {name}")
+        say(f"ablation: {name}")
         variant = beside(artifacts, f"without-{number}")
         found[name] = report_of(with_settings(recipe, settings), variant)["systems"]["funnel"]
     return over_seeds([found])

@@ -1,4 +1,4 @@
-"""A boosted tree in the ranker's place: the same candidates, the same inputs (LightGBM's lambdarank)."""
+"""A boosted tree in place of the ranker: the same candidates and inputs (LightGBM's lambdarank)."""
 
 import tempfile
 from pathlib import Path
@@ -33,13 +33,13 @@ ROUNDS = 200
 
 
 def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dict[str, float]]:
-    """``boosted tree`` by metric@k, on the test part.
+    """Metrics at k of the ``boosted tree``, on the test part.
 
-    Trained on every candidate that the DLRM learns from, its early stopping's users included.
+    It trains on every candidate that the DLRM learns from, including those of its early-stopping users.
     """
     import lightgbm
 
-    say(f"boosted tree, seed {recipe.ranker.seed}: the retrievers' candidates")
+    say(f"boosted tree, seed {recipe.ranker.seed}: computing the retrievers' candidates")
     train, valid = data.interactions("train"), data.interactions("valid")
     visible, test = data.interactions("train", "valid"), data.interactions("test")
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
@@ -68,7 +68,7 @@ def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dic
 
 
 def _inputs(recipe: Recipe, data: PreparedData, rows: CandidateRows) -> np.ndarray:
-    """The ranker's inputs side by side, [n, inputs]: a code as a number, a list as a column per code."""
+    """The ranker's inputs side by side, [n, inputs]: a code as a number, a list as one column per code."""
     schema = ranker_schema(data, recipe.ranker, list(rows.ranker_features())).excluding_by_tag(
         Tags.TARGET
     )
@@ -84,7 +84,7 @@ def _inputs(recipe: Recipe, data: PreparedData, rows: CandidateRows) -> np.ndarr
 
 
 def _item_rows(data: PreparedData, rows: CandidateRows) -> np.ndarray:
-    """The item row of each candidate; only an item without a code of its own is not told apart."""
+    """The item row of each candidate; items without their own code cannot be told apart."""
     codes = data.items[data.item_id.name]
     row_of = np.zeros(int(codes.max()) + 1, np.int64)
     row_of[codes] = np.arange(len(codes))

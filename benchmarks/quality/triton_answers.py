@@ -1,4 +1,4 @@
-"""The figures of a real Triton's answers, and whether they are those of the funnel in this process."""
+"""Metrics of a real Triton's answers, and whether they equal those of the funnel in this process."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ USERS_A_REQUEST = 64
 def asked_through_triton(
     recipe: Recipe, artifacts: Artifacts, k: int
 ) -> dict[str, dict[str, float]]:
-    """``funnel, through Triton`` by metric@k: every user with a test item is asked for over gRPC.
+    """Metrics at k of ``funnel, through Triton``: requests every user with a test item over gRPC.
 
     Raises:
         SystemExit: an answer differs from that of the same release in this process.
@@ -36,7 +36,10 @@ def asked_through_triton(
     with served_in_process(recipe, artifacts) as plan:
         here = plan.recommend(asked, top_k=k).item_ids
     if differing := int((answers != here).any(axis=1).sum()):
-        raise SystemExit(f"Triton answered {differing} of {len(asked)} users otherwise than here")
+        raise SystemExit(
+            f"expected Triton to answer as this process does, got other answers for {differing} of "
+            f"{len(asked)} users"
+        )
     row_of = {raw_id: row for row, raw_id in enumerate(data.raw_item_ids)}
     ranked = np.array([[row_of.get(item, -1) for item in answer] for answer in answers.tolist()])
     relevant = [np.unique(wanted[row]) for row in users]

@@ -1,19 +1,19 @@
-"""Serving from ten thousand items to five million: latency, index, memory.
+"""Serving with ten thousand to five million items: latency, index, memory.
 
     python -m benchmarks.scale [--items N ...]
 
-For each size a recommender is made up (``made_up_embeddings``, ``scale_parts``), exported as any recipe is
-and served by a real Triton; one connection asks for one user at a time over gRPC, 100 candidates, top 10.
-All servers run at once and are asked in turns, so that noise falls on all alike.
+For each size, a synthetic recommender (``benchmarks.scale.parts``) is exported like any recipe and served by
+a real Triton; one connection requests one user at a time over gRPC, with 100 candidates and top 10. All
+servers run at once and take turns, so noise affects all equally.
 
-Prints one JSON line a size, and last the summary:
+Prints one JSON line per size, then the summary:
 
-``p50_ms``, ``p90_ms``, ``p99_ms``: of a whole request.
+``p50_ms``, ``p90_ms``, ``p99_ms``: latency of a whole request.
 ``recall_at_100``: of the index, against exact search, for 256 users (as export measures it).
-``build_s``, ``index_mb``, ``release_mb``: the index built alone, its file, the whole release.
-``export_s``, ``ready_s``, ``memory_mb``: the export, start to ready, all processes of the server with
+``build_s``, ``index_mb``, ``release_mb``: building the index alone, its file, the whole release.
+``export_s``, ``ready_s``, ``memory_mb``: the export; start to ready; all processes of the server, with
     shared pages counted once.
-``p50_1m_over_10k``, ``recall_at_100_1m``: the summary, where both sizes ran.
+``p50_1m_over_10k``, ``recall_at_100_1m``: the summary, if both sizes ran.
 """
 
 import argparse
@@ -47,7 +47,7 @@ ROUNDS, SECONDS = 5, 2.0
 
 @dataclass
 class Size:
-    """A catalogue, its server and what was measured."""
+    """A catalogue, its server and its measurements."""
 
     items: int
     server: Server
@@ -70,7 +70,7 @@ def main() -> int:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="shortlist-scale-")))
         sizes = [_size(stack, scratch, items) for items in wanted]
         for turn in range(-1, ROUNDS):
-            say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
+            say("warming up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
             for size in sizes:
                 found = size.measure(SECONDS)
                 if turn >= 0:
@@ -88,11 +88,11 @@ def main() -> int:
 
 
 def _size(stack: ExitStack, scratch: Path, items: int) -> Size:
-    say(f"make {items:,} items")
+    say(f"generating {items:,} items")
     recipe = scale_recipe(items)
     artifacts = Artifacts(scratch / recipe.name)
     write_parts(artifacts, made_up(items, USERS))
-    say("export")
+    say("exporting")
     began = time.perf_counter()
     release = export(recipe, artifacts, force=False)
     exported = time.perf_counter()

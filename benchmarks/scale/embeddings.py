@@ -1,13 +1,13 @@
-"""Item embeddings and queries of any number, shaped as trained ones are.
+"""Any number of item embeddings and queries, distributed like trained ones.
 
-* **Spectrum**: the k-th principal direction has variance k^-0.7, as trained embeddings show; isotropic
-  vectors would be harder to search than real ones, and few directions easier.
-* **Clusters**: an item is its cluster's centre plus as much of its own. Cluster sizes follow Zipf's law.
-* **Norms**: popularity follows Zipf's law, and an item's length grows with the logarithm of its
+* **Spectrum**: the k-th principal direction has variance k^-0.7, as in trained embeddings; isotropic
+  vectors would be harder to search than real ones, and vectors with few directions easier.
+* **Clusters**: an item is its cluster's centre plus a deviation. Cluster sizes follow Zipf's law.
+* **Norms**: popularity follows Zipf's law, and an item's norm grows with the logarithm of its
   popularity, as in a retriever trained with an inner product: a search by inner product differs
   from one by angle.
-* **Queries**: the sum of a history's items over their number to the power 0.8, as our towers pool it.
-  The items come from one to four clusters of the user's, popular ones more often.
+* **Queries**: the sum of a history's items divided by their number to the power 0.8, as our towers pool it.
+  The items come from one to four clusters that the user likes, popular ones more often.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ import numpy as np
 DIMENSION = 64
 #: Variance of the k-th direction is k to this power.
 DECAY = -0.7
-#: Share of an item's variance that is its cluster's.
+#: Share of an item's variance that comes from its cluster.
 SHARED = 0.6
-#: Length of the least and the most popular item.
+#: Norm of the least and the most popular item.
 SHORTEST, LONGEST = 0.7, 1.6
-#: Items made at a time: temporary arrays stay small beside the result.
+#: Items per chunk; keeps temporary arrays small relative to the result.
 CHUNK = 1 << 18
 HISTORY_POWER = 0.8
 
 
 @dataclass(frozen=True)
 class MadeUp:
-    """``items`` float32 [n, 64], by row; ``queries`` float32 [q, 64]."""
+    """``items`` float32 [n, 64], one row each; ``queries`` float32 [q, 64]."""
 
     items: np.ndarray
     queries: np.ndarray
@@ -59,7 +59,7 @@ def spectrum() -> np.ndarray:
 
 
 def lengths(rank: np.ndarray, items: int) -> np.ndarray:
-    """Expected length of items by popularity rank, float32: linear in the logarithm of the rank."""
+    """Expected norm of items by popularity rank, float32: linear in the logarithm of the rank."""
     fame = 1 - np.log1p(rank) / np.log1p(items)
     return (SHORTEST + (LONGEST - SHORTEST) * fame).astype(np.float32)
 
@@ -81,7 +81,7 @@ def _queries(
         liked = random.choice(inhabited, size=random.integers(1, 5), p=weights)
         chosen = random.choice(liked, size=random.integers(3, 31))
         first, last = starts[chosen], starts[chosen + 1]
-        # The cube of a uniform number prefers the front: popular items.
+        # The cube of a uniform number favours the front: popular items.
         place = (first + random.random(len(chosen)) ** 3 * (last - first)).astype(np.int64)
         history = embeddings[order[place]]
         made[query] = history.sum(axis=0) / len(history) ** HISTORY_POWER

@@ -1,4 +1,4 @@
-"""A made-up recommender of any size: every file that `shortlist export` reads, with small real models."""
+"""A synthetic recommender of any size: every file that `shortlist export` reads, with small real models."""
 
 import json
 
@@ -17,7 +17,7 @@ PRICES = 8
 
 
 def scale_recipe(items: int) -> Recipe:
-    """Users have an id, items an id and one of eight prices; what a user has seen is left out."""
+    """Users have an id, items an id and one of eight prices; seen items are left out."""
     return Recipe.model_validate(
         {
             "name": f"scale-{items}",
@@ -32,7 +32,7 @@ def scale_recipe(items: int) -> Recipe:
 
 
 def write_parts(artifacts: Artifacts, made: MadeUp) -> None:
-    """Write raw tables, prepared data and models of ``made``, whose queries are those of its users."""
+    """Write raw tables, prepared data and models of ``made``, whose queries become those of its users."""
     users, items = len(made.queries), len(made.items)
     user_ids, item_ids = (
         [f"u{user}" for user in range(users)],
@@ -93,7 +93,7 @@ def _write_encoding(artifacts: Artifacts, vocabularies: dict[str, list[str]]) ->
 
 
 def _query_tower(queries: np.ndarray) -> onnx.ModelProto:
-    """A user's query, looked up; the first three rows are of no user."""
+    """Looks up a user's query; the first three rows belong to no user."""
     table = np.concatenate([np.tile(queries.mean(axis=0), (3, 1)), queries]).astype(np.float32)
     nodes = [
         helper.make_node("Gather", ["table", "user_id"], ["looked_up"]),

@@ -1,28 +1,26 @@
-"""Serving, measured: our server beside the graph of NVIDIA's example, in one run, in turns.
+"""Serving, measured: our server against the graph of NVIDIA's example, taking turns in one run.
 
     python -m benchmarks.serving
 
-The recipe is ``aliccp``, the example's data set (synthetic rows where it is not given): a two-tower
+The recipe is ``aliccp``, the example's data set (synthetic rows if it is not available): a two-tower
 model and a DLRM of Merlin Models, trained by ``shortlist``. Every system has the same models, items,
-users and machine, retrieves 100 candidates and answers with ten items for one user a request. Ours
-alone leaves out what the user has seen, some hundred items, and looks the user up in a store:
+users and machine, retrieves 100 candidates and returns ten items for one user per request. Only ours
+filters out the user's seen items, about a hundred, and looks the user up in a store:
 
 ``ours-grpc``, ``ours-http``: our server.
 ``stock-path``, ``stock-object``, ``stock-workflow``: Merlin Systems' operators in Triton, in the three
-    ways of ``benchmarks.serving.stock_graph``. ``stock-path`` is the favoured one: ratios to "stock" are
-    to it.
+    ways of ``benchmarks.serving.stock_graph``. ``stock-path`` is the fastest; ratios to "stock" refer to it.
 ``floor``: the same computation by hand in one process, see ``benchmarks.serving.floor``.
 
-Rounds go from system to system, so that noise falls on all alike. Requests come over 1, 4, 16 and 64
-connections, each with its next request as soon as it has the answer, from a generator of a few lines
-(``benchmarks.serving.connections``) on the same cores; its processor time is printed apart.
+Systems take turns in every round, so noise affects all equally. Requests use 1, 4, 16 and 64 connections,
+each of which sends the next request as soon as it has the answer. The small load generator
+(``benchmarks.serving.connections``) runs on the same cores; its CPU time is printed separately.
 
 Prints a table to stderr, and to stdout one JSON line for each system and number of connections, one with
-the ratios to each system, and last the summary: our figures over gRPC, ``p50_ms`` and
-``p50_vs_stock`` over one connection, ``throughput_c16``, ``throughput_vs_stock``, ``p99_ms_c16`` and
-``cpu_over_floor`` (server's processor time a request over the floor's) over 16; ``…_objects`` are ratios to
-``stock-object``. ``memory_mb``: of all
-processes of a server, shared pages counted once. ``ready_s``: from start to ready.
+the ratios to each system, and finally the summary of ours over gRPC: ``p50_ms`` and ``p50_vs_stock`` with
+one connection; ``throughput_c16``, ``throughput_vs_stock``, ``p99_ms_c16`` and ``cpu_over_floor`` (the
+server's CPU time per request divided by the floor's) with 16. ``…_objects`` are ratios to ``stock-object``.
+``memory_mb``: all processes of a server, shared pages counted once. ``ready_s``: from start to ready.
 """
 
 import json
@@ -56,14 +54,14 @@ from stages.artifacts import Artifacts
 RECIPE = "aliccp"
 CONNECTIONS = (1, 4, 16, 64)
 ROUNDS, SECONDS = 3, 1.5
-#: Encoding in each request takes so long that more would only wait.
+#: Encoding takes so long per request that more connections would only wait.
 FEW_CONNECTIONS = (1, 16)
 STOCK_WAYS = {"path": CONNECTIONS, "object": CONNECTIONS, "workflow": FEW_CONNECTIONS}
 
 
 @dataclass
 class System:
-    """A way to ask a running server."""
+    """A way to query a running server."""
 
     name: str
     server: Server
@@ -74,7 +72,7 @@ class System:
     loads: dict[int, Load] = field(default_factory=dict)
 
     def measure(self, seconds: float) -> None:
-        """Once over each number of connections."""
+        """Measure once with each number of connections."""
         for count in self.connections:
             opened = [self.connect() for _ in range(count)]
             server_cpu = partial(cpu_seconds, self.server.process.pid)
@@ -85,12 +83,12 @@ class System:
 
 
 def main() -> int:
-    say("prepare, train and export what is not up to date")
+    say("preparing, training and exporting, unless up to date")
     for step in ("prepare", "train", "export"):
         _run("scripts.cli", step, RECIPE)
     recipe, artifacts = load_recipe(RECIPE), Artifacts.of(RECIPE)
     release = latest_release(artifacts)
-    assert release is not None  # it was exported
+    assert release is not None  # exported above
     floor = Floor(recipe, artifacts, release)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory()))
@@ -125,7 +123,7 @@ def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) 
         ),
     ]
     _same_scores(systems, floor)
-    say("save the models as the example does")
+    say("saving the models as the example does")
     parts = scratch / "parts"
     parts.mkdir()
     _run("benchmarks.serving.stock_parts", RECIPE, str(parts))
@@ -141,13 +139,13 @@ def _start(stack: ExitStack, scratch: Path, artifacts: Artifacts, floor: Floor) 
 def _started(
     stack: ExitStack, name: str, server: AbstractContextManager[Server]
 ) -> tuple[Server, float]:
-    say(f"start {name}")
+    say(f"starting {name}")
     began = time.perf_counter()
     return stack.enter_context(server), time.perf_counter() - began
 
 
 def _same_scores(systems: Sequence[System], floor: Floor) -> None:
-    """Our server must score as the floor does, or the comparison says nothing."""
+    """Our server must score as the floor does, or the comparison is meaningless."""
     rows = {item_id: row for row, item_id in enumerate(floor.item_ids)}
     for system, read in zip(systems, (bodies.grpc_answer, bodies.http_answer), strict=True):
         connection = system.connect()
@@ -159,16 +157,17 @@ def _same_scores(systems: Sequence[System], floor: Floor) -> None:
             expected = floor.scores(user, np.array([rows[each] for each in item_ids]))
             if len(item_ids) != TOP_K or not np.allclose(scores, expected, atol=1e-4):
                 raise SystemExit(
-                    f"{system.name} scores user {floor.user_ids[user]} {scores}; by hand: {expected}"
+                    f"expected {system.name} to score user {floor.user_ids[user]} as the floor does, "
+                    f"{expected}, got {scores}"
                 )
         connection.socket.close()
 
 
 def _measure(systems: Sequence[System], floor: Floor) -> float:
-    """Fill the systems' loads, in turns; returns the floor's processor milliseconds an answer."""
+    """Measure the systems in turns; returns the floor's CPU milliseconds per answer."""
     spent, answers = 0.0, 0
     for turn in range(-1, ROUNDS):
-        say("warm up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
+        say("warming up" if turn < 0 else f"round {turn + 1} of {ROUNDS}")
         for system in systems:
             system.measure(SECONDS / 3 if turn < 0 else SECONDS)
             if turn < 0:
@@ -242,15 +241,15 @@ def _table(lines: Sequence[dict[str, Any]]) -> None:
     say("".join(f"{name:>17}" for name in ["", *names]))
     for line in lines[:-1]:
         say(f"{line['system']:>17}" + "".join(f"{line[name]:>17,}" for name in names))
-    say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of processor time an answer")
+    say(f"{'floor':>17}{lines[-1]['cpu_ms']:>17} ms of CPU time per answer")
 
 
 def _run(module: str, *arguments: str) -> None:
-    """A step in a process of its own: what it loads must not stay here, beside the generator."""
+    """Run a step in a separate process: what it loads must not stay here, next to the load generator."""
     # Its output belongs on stderr: stdout is for the result.
     ended = subprocess.run([sys.executable, "-m", module, *arguments], stdout=sys.stderr)
     if ended.returncode:
-        raise SystemExit(f"{module} ended with status {ended.returncode}")
+        raise SystemExit(f"expected {module} to succeed, got status {ended.returncode}")
 
 
 if __name__ == "__main__":

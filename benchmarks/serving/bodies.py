@@ -1,4 +1,4 @@
-"""Requests for one user each, as they go over the wire, and what comes back."""
+"""Requests for one user each in wire format, and the decoding of answers."""
 
 import json
 from collections.abc import Sequence
@@ -7,23 +7,23 @@ import numpy as np
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import deserialize_bytes_tensor
 
-#: Asked of our server.
+#: The outputs requested from our server.
 OUTPUTS = ("item_ids", "scores")
 
 
 def grpc_bodies(model: str, user_ids: Sequence[str]) -> list[bytes]:
-    """``user_id`` as text, one request a user."""
+    """``user_id`` as text, one request per user."""
     return [_grpc(model, "user_id", "BYTES", [1, 1], _text(each), OUTPUTS) for each in user_ids]
 
 
 def grpc_row_bodies(model: str, rows: int) -> list[bytes]:
-    """``user_row`` as a number, one request a row."""
+    """``user_row`` as a number, one request per row."""
     numbers = (np.int64(row).tobytes() for row in range(rows))
     return [_grpc(model, "user_row", "INT64", [1], number, ()) for number in numbers]
 
 
 def http_bodies(user_ids: Sequence[str]) -> list[bytes]:
-    """The same as ``grpc_bodies`` in JSON."""
+    """The same as ``grpc_bodies``, in JSON."""
     return [
         json.dumps(
             {

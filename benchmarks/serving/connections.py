@@ -1,8 +1,8 @@
-"""One connection to a server that carries one request at a time: gRPC or HTTP, on the wire.
+"""Connections that carry one request at a time, in the wire format of gRPC or HTTP.
 
-A client library costs several times the processor time of these few bytes, on cores that the server
-needs too. What is left out: answers that are spread over several messages, and flow control, which
-one small request at a time does not reach (HTTP/2: RFC 9113, HPACK: RFC 7541, gRPC over HTTP/2).
+A client library costs several times the CPU time of these few bytes, on cores that the server needs
+too. Not supported: answers spread over several messages, and flow control, whose limits one small
+request at a time does not reach (HTTP/2: RFC 9113, HPACK: RFC 7541, gRPC over HTTP/2).
 """
 
 import socket
@@ -15,7 +15,7 @@ _END_STREAM, _ACK, _END_HEADERS = 1, 1, 4
 
 
 class Connection(Protocol):
-    """Send a request, then feed what arrives until the answer is whole."""
+    """Send a request, then receive until the answer is complete."""
 
     socket: socket.socket
 
@@ -23,7 +23,7 @@ class Connection(Protocol):
         """Send one request."""
 
     def receive(self) -> bytes | None:
-        """Read what has arrived; the answer's body, or None while part of it is missing.
+        """Read what has arrived; the answer's body, or None while it is incomplete.
 
         Raises:
             ConnectionError: the server refused the request, or closed the connection.
@@ -39,7 +39,7 @@ def connect(address: str) -> socket.socket:
 
 
 class Http:
-    """HTTP/1.1, kept alive. Bodies are those of KServe's inference protocol, in JSON."""
+    """HTTP/1.1, kept alive. Bodies follow KServe's inference protocol, in JSON."""
 
     def __init__(self, address: str, model: str) -> None:
         self.socket = connect(address)
@@ -67,7 +67,7 @@ class Http:
 
 
 class Grpc:
-    """HTTP/2 with a call of ``ModelInfer`` a stream. Bodies are its messages, serialised."""
+    """HTTP/2 with one ``ModelInfer`` call per stream. Bodies are its serialised messages."""
 
     def __init__(self, address: str) -> None:
         self.socket = connect(address)
@@ -81,8 +81,8 @@ class Grpc:
         path = b"/inference.GRPCInferenceService/ModelInfer"
         values = (address.encode(), path, b"application/grpc", b"trailers")
         fields = zip(names, values, strict=True)
-        # POST and http are in HPACK's own table. The first request adds the other fields to it, the
-        # newest at place 62; later ones name their places, as every client does.
+        # POST and http are in HPACK's static table. The first request adds the other fields to the
+        # dynamic table, the newest at index 62; later ones send their indices, as every client does.
         self._fields = b"\x83\x86" + b"".join(
             b"\x40" + bytes([len(name)]) + name + bytes([len(value)]) + value
             for name, value in fields
@@ -119,12 +119,12 @@ class Grpc:
                 answer = payload if kind == _PING else b""
                 self.socket.sendall(_frame(kind, _ACK, 0, answer))
             elif kind in (_RESET, _GOAWAY):
-                raise ConnectionError(f"the server gave up the call: {payload!r}")
+                raise ConnectionError(f"expected an answer, got an aborted call: {payload!r}")
         self._arrived = self._arrived[start:]
         if not ended:
             return None
         if not self._message:  # a call that fails ends without a message
-            raise ConnectionError("the server refused the call; its log says why")
+            raise ConnectionError("expected an answer, got a failed call; see the server's log")
         return self._message[5:]
 
 
@@ -136,5 +136,5 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 def _read(opened: socket.socket) -> bytes:
     arrived = opened.recv(1 << 16)
     if not arrived:
-        raise ConnectionError("the server closed the connection")
+        raise ConnectionError("expected an answer, got a closed connection")
     return arrived

@@ -1,7 +1,7 @@
-"""The least that an answer costs: the same models, index and arrays, called by hand in one process.
+"""The minimum cost of an answer: the same models, index and arrays, called by hand in one process.
 
-No server, no checks, no batches, no store: one user at a time, features encoded already, and nothing
-left out that the user has seen.
+No server, checks, batches or store: one user at a time, with features already encoded and seen items
+not filtered out.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ CANDIDATES, TOP_K = 100, 10
 class Floor:
     """Query tower, 100 nearest items, their features, ranker, top 10; one thread.
 
-    For recipes whose ranker reads columns of users and items alone, without lists.
+    For recipes whose ranker reads only columns of users and items, without lists.
     """
 
     def __init__(self, recipe: Recipe, artifacts: Artifacts, release: Path) -> None:
@@ -47,7 +47,7 @@ class Floor:
         }
 
     def recommend(self, user: int) -> tuple[np.ndarray, np.ndarray]:
-        """Item rows int64 [10] and scores float32 [10] for the user of a row, best first."""
+        """Item rows int64 [10] and scores float32 [10] for the user in row ``user``, best first."""
         columns = {name: column[user : user + 1] for name, column in self.queries.items()}
         [query] = self.query_tower.run(None, columns)
         _, [rows] = self.index.search(query, CANDIDATES)

@@ -1,4 +1,4 @@
-"""Requests from some connections at once, each with the next one as soon as the last is answered."""
+"""Load from several connections, each of which sends its next request as soon as it has an answer."""
 
 import select
 import time
@@ -13,25 +13,25 @@ from benchmarks.serving.connections import Connection
 
 @dataclass
 class Load:
-    """What was measured, in one or several runs."""
+    """The measurements of one or several runs."""
 
-    #: Seconds from a request to its answer, one each.
+    #: Seconds from each request to its answer.
     latencies: list[float] = field(default_factory=list)
     #: Seconds from the first request to the last answer, summed over runs.
     seconds: float = 0.0
-    #: Processor seconds of the generator and of the server.
+    #: CPU seconds of the generator and of the server.
     generator_cpu: float = 0.0
     server_cpu: float = 0.0
 
     def add(self, other: "Load") -> None:
-        """Count another run of the same kind in."""
+        """Add another run of the same kind."""
         self.latencies += other.latencies
         self.seconds += other.seconds
         self.generator_cpu += other.generator_cpu
         self.server_cpu += other.server_cpu
 
     def figures(self) -> dict[str, float]:
-        """Milliseconds, requests a second, and processor milliseconds a request."""
+        """Milliseconds, requests per second, and CPU milliseconds per request."""
         requests = len(self.latencies)
         p50, p90, p99 = np.percentile(np.array(self.latencies) * 1000, [50, 90, 99])
         return {
@@ -51,12 +51,12 @@ def load(
     seconds: float,
     server_cpu: Callable[[], float],
 ) -> Load:
-    """Ask for so many seconds, and wait for the answers that are due then.
+    """Send requests for ``seconds``, then wait for the outstanding answers.
 
-    ``bodies`` are sent in turn. ``server_cpu``: the processor seconds that the server has used so far.
+    ``bodies`` are sent in turn. ``server_cpu``: returns the CPU seconds that the server has used so far.
 
     Raises:
-        ConnectionError: a request failed, or got no answer for a minute.
+        ConnectionError: a request failed, or no answer arrived for a minute.
     """
     result = Load()
     following = cycle(bodies)
@@ -74,7 +74,9 @@ def load(
     while asked:
         ready = poll.poll(60)
         if not ready:
-            raise ConnectionError(f"{len(asked)} requests got no answer for a minute")
+            raise ConnectionError(
+                f"expected answers to {len(asked)} requests, got none for a minute"
+            )
         for file, _ in ready:
             connection = by_file[file]
             if connection.receive() is None:

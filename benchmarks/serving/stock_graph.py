@@ -1,22 +1,22 @@
 """The multi-stage graph of NVIDIA's example, with Merlin Systems' own operators.
 
 The example (NVIDIA-Merlin/Merlin, examples/Building-and-deploying-multi-stage-RecSys, notebook 02) looks
-a user up, encodes, asks the query tower and FAISS, looks the items up, encodes, unrolls, ranks with a
-DLRM and orders by ``SoftmaxSampling``; node by node the graph below does the same. What differs, since
-the example cannot run as it is today:
+a user up, encodes, calls the query tower and FAISS, looks the items up, encodes, unrolls, ranks with a
+DLRM and orders by ``SoftmaxSampling``; node by node, the graph below does the same. The example no longer
+runs as published, so this graph differs from it:
 
-* Users and items are looked up in arrays in memory, at no cost, and not in Feast.
-* TensorFlow runs in the process of the graph: the stock export of ``PredictTensorflow`` wants Triton's
-  TensorFlow backend, which left Triton in 25.03.
-* Request: the row of a user instead of the id.
+* Users and items are looked up in arrays in memory, at no cost, instead of in Feast.
+* TensorFlow runs in the process of the graph: the stock export of ``PredictTensorflow`` needs Triton's
+  TensorFlow backend, which Triton dropped in 25.03.
+* A request has the row of a user instead of the id.
 
 The three ``WAYS`` to run it:
 
-``path``: the favoured one. What the look-ups give is encoded already, and models are given as paths, as
-    the example gives them: ``PredictTensorflow`` then calls what ``tf.saved_model.load`` restores.
-``object``: the same, but models are given as Keras models, which ``PredictTensorflow`` takes too, and
-    calls as they are: layer by layer.
-``workflow``: as ``path``, but the look-ups give raw values, and ``TransformWorkflow`` encodes them in each
+``path``: the fastest one. The look-ups return encoded values, and models are given as paths, as in the
+    example: ``PredictTensorflow`` then calls what ``tf.saved_model.load`` restores.
+``object``: the same, but with Keras models, which ``PredictTensorflow`` also accepts and calls as they are,
+    layer by layer.
+``workflow``: as ``path``, but the look-ups return raw values, and ``TransformWorkflow`` encodes them in each
     request through the fitted NVTabular workflow, as the example does.
 """
 
@@ -46,7 +46,7 @@ CANDIDATES, TOP_K = 100, 10
 
 
 class LookUp(BaseOperator):
-    """Rows of arrays in memory: what a feature store would answer, at no cost."""
+    """Rows of arrays in memory: what a feature store would return, at no cost."""
 
     def __init__(self, key: str, arrays: dict[str, np.ndarray]) -> None:
         super().__init__()
@@ -70,8 +70,7 @@ class LookUp(BaseOperator):
 
 
 def stock_graph(recipe: Recipe, artifacts: Artifacts, parts: Path, way: Way) -> Ensemble:
-    """User row -> ordered item codes and scores; ``parts`` is what ``benchmarks.serving.stock_parts``
-    wrote."""
+    """User row -> ordered item codes and scores; ``parts``: the output of ``stock_parts``."""
     models = (
         keras_models(recipe, artifacts)
         if way == "object"

@@ -1,4 +1,4 @@
-"""``model.py`` of the stock graph: Merlin's executor, as its own Triton model runs it."""
+"""``model.py`` of the stock graph: runs Merlin's executor, as Merlin's own Triton model does."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class TritonPythonModel:
-    """Builds the graph when it loads; runs it for every request."""
+    """Builds the graph at load time; runs it for every request."""
 
     def initialize(self, args: dict[str, str]) -> None:
         parameters = json.loads(args["model_config"])["parameters"]
@@ -16,7 +16,7 @@ class TritonPythonModel:
             for name in ("root", "artifacts", "recipe", "parts", "way")
         )
         sys.path.insert(0, root)
-        from benchmarks.serving.stock_graph import stock_graph  # isort: skip  (its first import comes first)
+        from benchmarks.serving.stock_graph import stock_graph  # isort: skip  (must be first)
         from merlin.dag import postorder_iter_nodes
 
         from recipes.load import load

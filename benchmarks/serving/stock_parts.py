@@ -1,4 +1,4 @@
-"""The parts of the stock graph, out of the trained parts of ours: written by a process of its own.
+"""Write the parts of the stock graph from our trained parts, in a separate process.
 
     python -m benchmarks.serving.stock_parts RECIPE FOLDER
 
@@ -31,8 +31,8 @@ INDEX = "index.faiss"
 def keras_models(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     """The trained query tower and ranker as models of Merlin Models, by name.
 
-    Training leaves them behind as functions (SavedModel and ONNX): here they are built once more, called,
-    and given the trained weights.
+    Training stores them as functions (SavedModel and ONNX), so they are built again here, called, and given
+    the trained weights.
     """
     data = PreparedData(artifacts.prepared)
     visible = data.interactions("train")
@@ -54,14 +54,14 @@ def keras_models(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
 
 
 def write(recipe: Recipe, artifacts: Artifacts, folder: Path) -> None:
-    """Write all parts below ``folder``."""
-    tf.get_logger().setLevel("ERROR")  # Keras tells at length which layers it saves as functions
+    """Write all parts under ``folder``."""
+    tf.get_logger().setLevel("ERROR")  # Keras logs at length which layers it saves as functions
     for name, model in keras_models(recipe, artifacts).items():
         model.save(str(folder / name))
     data = PreparedData(artifacts.prepared)
     _save(folder / "encoded_users.npz", data.users)
     _save(folder / "encoded_items.npz", data.items)
-    # Their rows stand in another order: raw ids sorted as strings.
+    # The raw tables have another order; encoded rows are sorted by raw id, as strings.
     for name, key, raw, ids in (
         ("raw_users", recipe.columns.user, artifacts.raw.users, data.raw_user_ids),
         ("raw_items", recipe.columns.item, artifacts.raw.items, data.raw_item_ids),

@@ -17,7 +17,7 @@ MODEL = "stock"
 def stock_server(
     recipe: str, artifacts: Artifacts, parts: Path, way: str, scratch: Path
 ) -> Iterator[Server]:
-    """Ready when entered; one of ``stock_graph.WAYS`` over what ``stock_parts`` wrote to ``parts``.
+    """Ready on entry; runs one of ``stock_graph.WAYS`` on the output of ``stock_parts`` in ``parts``.
 
     Raises:
         ShortlistError: as ``running_triton``.
@@ -37,7 +37,7 @@ def stock_server(
         f'parameters {{ key: "{name}" value {{ string_value: "{value}" }} }}'
         for name, value in given.items()
     )
-    # Instances, and no batching: as Merlin Systems' export writes it.
+    # Instances and no batching, as in Merlin Systems' export.
     config = f"""name: "{MODEL}"
 backend: "python"
 input [ {{ name: "user_row" data_type: TYPE_INT64 dims: [ -1 ] }} ]

@@ -1,1 +1,1 @@
-import shims  # noqa: F401  Merlin is imported here
+import shims  # noqa: F401  this package imports Merlin

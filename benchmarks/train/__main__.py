@@ -1,12 +1,12 @@
-"""Training, measured: Merlin Models as it is beside ours, in one run, in turns.
+"""Training, measured: stock Merlin Models against ours, taking turns in one run.
 
     python -m benchmarks.train [--rounds 5] [--races 3]
 
-Rows a second of a two-tower model and a DLRM (``benchmarks.train.speed``), and seconds to the same recall on
-the validation part (``benchmarks.train.race``); both say what is the same on both sides. Figures are
-medians over rounds, in each of which every side has its turn, so that noise falls on all alike.
+Rows per second of a two-tower model and a DLRM (``benchmarks.train.speed``), and seconds to the same recall on
+the validation part (``benchmarks.train.race``); both modules state what the sides have in common. Results are
+medians over rounds; every side runs once per round, so noise affects all equally.
 
-Prints a table to stderr and one JSON line; ratios are of speed or of time, more is better for us:
+Prints a table to stderr and one JSON line. Ratios are of speed or time, and higher is better for ours:
 ``two_tower_rows_vs_stock`` and ``dlrm_rows_vs_stock`` with stock's default metrics,
 ``two_tower_rows_vs_stock_without_metrics`` with none, ``time_to_quality_vs_stock`` to its last recall and
 ``time_to_best_vs_stock`` to its best.
@@ -31,8 +31,8 @@ SPEED, QUALITY = "aliccp", "movielens-100k"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5, help="epochs of each side for its speed")
-    parser.add_argument("--races", type=int, default=3, help="trainings to the same recall")
+    parser.add_argument("--rounds", type=int, default=5, help="timed epochs per side")
+    parser.add_argument("--races", type=int, default=3, help="races to the same recall")
     given = parser.parse_args()
     for recipe in (SPEED, QUALITY):
         _prepare(recipe)
@@ -88,11 +88,11 @@ def _qualities(races: int) -> dict[str, Any]:
 
 
 def _prepare(recipe: str) -> None:
-    """In a process of its own: what it loads must not stay here. Its output belongs on stderr."""
+    """In a separate process: what it loads must not stay here. Its output belongs on stderr."""
     command = [sys.executable, "-m", "scripts.cli", "prepare", recipe, "--encoded-rows"]
     ended = subprocess.run(command, stdout=sys.stderr)
     if ended.returncode:
-        raise SystemExit(f"prepare {recipe} ended with status {ended.returncode}")
+        raise SystemExit(f"expected prepare {recipe} to succeed, got status {ended.returncode}")
 
 
 if __name__ == "__main__":

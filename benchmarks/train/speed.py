@@ -1,10 +1,10 @@
-"""Rows a second of a training: Merlin Models as it is and ours, the same model and the same rows.
+"""Training rows per second of stock Merlin Models and ours, with the same model and the same rows.
 
 Two-tower and DLRM on the recipe ``aliccp``. The same on both sides: encoded rows, batch size, columns, widths
-of embeddings and layers, loss (softmax over the other items of the batch; log loss) and Adam at one rate.
-So nothing is hidden from our towers in training, and the correction by log Q is off. Stock is its
-``TwoTowerModel`` and ``DLRMModel``, its loader and its ``fit``: with its default metrics, and the two-tower
-without any, too. Ours is what ``models.training.fitting`` runs in an epoch.
+of embeddings and layers, loss (softmax over the in-batch negatives; log loss), and Adam with one learning
+rate. Our towers therefore train with ``unknown_rate`` 0 and without the logQ correction. Stock is its
+``TwoTowerModel`` and ``DLRMModel``, its loader and its ``fit``, with its default metrics; the two-tower also
+runs without metrics. Ours is what ``models.training.fitting`` runs in an epoch.
 """
 
 import statistics
@@ -26,13 +26,13 @@ from models.training.batches import Batches
 from models.training.loop import compiled_step, run_epoch
 from recipes.schema.recipe import Recipe
 
-#: Epochs before the clock starts: tracing and compiling, and what is done once.
+#: Epochs before the clock starts: tracing, compiling and other one-off work.
 WARM_UP = 2
 
 
 @dataclass
 class Runner:
-    """One side of a comparison: trains an epoch of ``rows`` rows when called."""
+    """One side of a comparison: ``epoch`` trains one epoch of ``rows`` rows."""
 
     name: str
     rows: int
@@ -51,7 +51,7 @@ class Runner:
 
 
 def runners(recipe: Recipe, data: PreparedData) -> list[Runner]:
-    """All sides, warm."""
+    """All sides, warmed up."""
     made = [*_two_towers(recipe, data), *_dlrms(recipe, data)]
     for runner in made:
         for _ in range(WARM_UP):
@@ -107,7 +107,7 @@ def _dlrms(recipe: Recipe, data: PreparedData) -> list[Runner]:
     ]
 
 
-#: Of a training of some millions of rows: long enough for what ours compiles once to be worth it.
+#: Steps of a training of a few million rows: long enough for our one-off compilation to pay off.
 _STEPS = 5_000
 
 

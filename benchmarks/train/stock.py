@@ -1,6 +1,6 @@
-"""Merlin Models as its documentation trains it: its models, its data loader, its ``fit``.
+"""Merlin Models trained as documented: its models, its data loader, its ``fit``.
 
-What is set so that nobody is favoured: the same encoded rows, and Adam at the rate given.
+For a fair comparison, it gets the same encoded rows, and Adam with the given learning rate.
 """
 
 import warnings
@@ -24,13 +24,13 @@ TARGET = "click"
 
 @dataclass(frozen=True)
 class Stock:
-    """A compiled model and the loader of its training rows; rows that fill no batch are left out."""
+    """A compiled model and the loader of its training rows; an incomplete last batch is dropped."""
 
     model: mm.Model
     loader: mm.Loader
 
     def train(self, epochs: int = 1, callbacks: Any = ()) -> None:
-        """``fit`` as it is, without a progress bar."""
+        """Run the stock ``fit``, without a progress bar."""
         self.model.fit(self.loader, epochs=epochs, verbose=0, callbacks=list(callbacks))
 
 
@@ -47,8 +47,8 @@ def two_tower(
 ) -> Stock:
     """``TwoTowerModel`` over ids and features, in-batch negatives.
 
-    ``metrics``: its default ones (recall and NDCG of the batch), or none. ``counts``: how often an item
-    code is drawn, float32 [codes]; its logits are then corrected by Merlin's ``PopularityLogitsCorrection``.
+    ``metrics``: its default ones (recall and NDCG of the batch), or none. ``counts``: how often each item
+    code is drawn, float32 [codes]; Merlin's ``PopularityLogitsCorrection`` then corrects the logits.
     """
     schema = Schema([column for column in _schema(data) if column.name in frame])
     options: dict[str, Any] = {}
@@ -92,14 +92,14 @@ def dlrm(
 
 
 def training_frame(data: PreparedData, columns: Schema) -> pd.DataFrame:
-    """The positives of ``train`` with these columns, lists as lists."""
+    """The positives of ``train`` with these columns; list columns hold lists."""
     files = sorted(data.files.interactions("train").glob("*.parquet"))
     frame = pd.concat([pq.read_table(file).to_pandas() for file in files], ignore_index=True)
     return frame.loc[frame["positive"] > 0, columns.column_names].reset_index(drop=True)
 
 
 def inputs(data: PreparedData, columns: Arrays) -> dict[str, Any]:
-    """Rows of the users or items table as the loader would hand them to a tower."""
+    """Rows of the users or items table, as the loader would pass them to a tower."""
     raw: dict[str, tf.Tensor] = {}
     for name, column in columns.items():
         if column.ndim == 1:
@@ -114,7 +114,7 @@ def inputs(data: PreparedData, columns: Arrays) -> dict[str, Any]:
 
 
 def _schema(data: PreparedData) -> Schema:
-    """As the workflow wrote it: lists of any length."""
+    """The schema that the workflow wrote, with lists of any length."""
     folder = str(data.files.interactions("train"))
     return TensorflowMetadata.from_proto_text_file(folder).to_merlin_schema()
 

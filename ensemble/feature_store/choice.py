@@ -1,4 +1,4 @@
-"""Which feature store a recipe has: what its commands fill and ask, and what its server reads."""
+"""The feature store of a recipe: its commands write and read it, its server reads it."""
 
 import os
 import sqlite3
@@ -16,13 +16,13 @@ from runtime.stores.urls import is_url, without_secrets
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
-#: A path or a URL in it goes before the recipe's ``serving.store``; secrets are given here alone.
+#: A path or a URL in it overrides the recipe's ``serving.store``. Secrets belong only here.
 VARIABLE = "SHORTLIST_FEATURE_STORE"
 
 
 @dataclass(frozen=True)
 class ChosenStore:
-    """A store that need not be there yet. ``where``: an absolute path, or a URL with its secrets."""
+    """A store that need not exist yet. ``where``: an absolute path, or a URL with its secrets."""
 
     where: str = field(repr=False)
     recipe: str
@@ -36,7 +36,7 @@ class ChosenStore:
         return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     def open(self, *, read_only: bool = False) -> FeatureStore:
-        """For a command: it waits for its answers. To write, a file's folder is made."""
+        """Open it for a command, without a deadline. For writing, create the folder of a file."""
         if not (read_only or is_url(self.where)):
             Path(self.where).parent.mkdir(parents=True, exist_ok=True)
         return open_store(
@@ -44,7 +44,7 @@ class ChosenStore:
         )
 
     def for_plan(self, repository: Path) -> dict[str, Any]:
-        """What a release says of it: no secret, and a path as seen from the model repository."""
+        """Its entry in a release: without secrets, a path relative to the model repository."""
         where = str(self) if is_url(self.where) else os.path.relpath(self.where, repository)
         return {
             "where": where,
@@ -55,7 +55,7 @@ class ChosenStore:
 
 
 def store_of(recipe: Recipe, artifacts: Artifacts) -> ChosenStore:
-    """The store that the environment names, else the recipe."""
+    """The store named by the environment, or else by the recipe."""
     serving = recipe.serving
     where = os.environ.get(VARIABLE) or serving.store
     if where == "sqlite":
@@ -69,10 +69,10 @@ def store_of(recipe: Recipe, artifacts: Artifacts) -> ChosenStore:
 def opened_store(
     recipe: Recipe, artifacts: Artifacts, *, read_only: bool = False
 ) -> Iterator[FeatureStore]:
-    """The store of a recipe, closed in the end.
+    """Open the store of a recipe for the block, and close it at the end.
 
     Raises:
-        ShortlistError: it cannot be asked or written; says what to do.
+        ShortlistError: the store cannot be read or written; explains what to do.
     """
     with explained(recipe):
         store = store_of(recipe, artifacts).open(read_only=read_only)
@@ -84,11 +84,11 @@ def opened_store(
 
 @contextmanager
 def explained(recipe: Recipe) -> Iterator[None]:
-    """A ``StoreError`` of the block becomes a ``ShortlistError`` that says what to do."""
+    """Turn a ``StoreError`` in the block into a ``ShortlistError`` that explains what to do."""
     try:
         yield
     except StoreError as error:
-        raise ShortlistError(f"{error}. {_remedy(error, recipe)}") from error
+        raise ShortlistError(f"{str(error).rstrip('.')}. {_remedy(error, recipe)}") from error
 
 
 def _remedy(error: StoreError, recipe: Recipe) -> str:
@@ -97,10 +97,10 @@ def _remedy(error: StoreError, recipe: Recipe) -> str:
     if cause is None:
         return f"Run: shortlist export {recipe.given_as}"
     if not isinstance(cause, sqlite3.Error):
-        return f"See that it runs and has memory, and that serving.store or {VARIABLE} is right."
+        return f"Check that it is running with free memory, and check serving.store or {VARIABLE}."
     if cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "Another program writes to it. Try again when that is done."
-    # SQLite calls what the system refuses operational, and what a file should not hold otherwise.
+        return "Another program is writing to it. Try again when that has finished."
+    # SQLite raises OperationalError if the system refuses, and another error for bad file content.
     if isinstance(cause, sqlite3.OperationalError):
-        return f"Free disk space or check the rights on it, and run {export}."
-    return f"Delete the file (recorded events go with it), and run {export}."
+        return f"Free disk space or check its permissions, then run {export}."
+    return f"Delete the file (this deletes the recorded events too), then run {export}."

@@ -1,4 +1,4 @@
-"""Events as JSON lines, from a file or as they come through a pipe -> the feature store."""
+"""Events as JSON lines, from a file or a pipe -> the feature store."""
 
 import math
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from runtime.stores.feature_store import Event, FeatureStore
 from stages.errors import ShortlistError
 
 FIELDS = ("user_id", "item_id", "event", "event_id", "time")
-#: Bytes that are read at once and recorded together. A pipe gives what has come so far.
+#: Bytes read at once and recorded together. A pipe returns what has arrived so far.
 BLOCK = 4 << 20
-_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it
+_MARK = b"\xef\xbb\xbf"  # byte order mark: some editors start a file with it
 
 
 def record_lines(
     store: FeatureStore, stream: BinaryIO, progress: Callable[[int, int], None]
 ) -> None:
-    """Record each line's event.
+    """Record the event on each line.
 
     Args:
-        stream: lines of ``{"user_id": …, "item_id": …}``, and perhaps event, event_id and time
-            (Unix seconds). Blank lines are left out.
-        progress: is told after each block how many events it had, and how many of them were new.
+        stream: lines of ``{"user_id": …, "item_id": …}``, optionally with event, event_id and time
+            (Unix seconds). Blank lines are skipped.
+        progress: called after each block with its number of events, and how many of them were new.
 
     Raises:
-        ShortlistError: a line that is none; names it. The events before it are recorded.
-        StoreError: the store cannot be written. Some of the last block may be recorded.
+        ShortlistError: a line is not an event; names it. The events before it are recorded.
+        StoreError: the store cannot be written. Part of the last block may be recorded.
     """
     number, rest, ended = 0, b"", False
     while not ended:
@@ -35,7 +35,7 @@ def record_lines(
         if not block:
             lines, rest, ended = [rest], b"", True
         events: list[Event] = []
-        wrong = None
+        problem = None
         for line in lines:
             number += 1
             try:
@@ -44,13 +44,13 @@ def record_lines(
                 if line.strip():
                     events.append(_event(line))
             except ValueError as error:
-                wrong = f"line {number}: {error}."
+                problem = f"line {number}: {error}."
                 break
         progress(len(events), store.record(events))
-        if wrong:
+        if problem:
             raise ShortlistError(
-                f"{wrong} The events before it are recorded. Mend the line and run it again: what "
-                "has an event_id or a time counts once."
+                f"{problem} The events before it are recorded. Fix the line and run this again: an "
+                "event with an event_id or a time counts once."
             )
 
 
@@ -59,7 +59,7 @@ def _event(line: bytes) -> Event:
     user_id, item_id = raw_id(value, "user_id"), raw_id(value, "item_id")
     event = "interaction" if value.get("event") is None else value["event"]
     if not isinstance(event, str) or not event:
-        raise ValueError(f"expected event, a name; got {event!r}")
+        raise ValueError(f"expected event to be a name, got {event!r}")
     event_id = None if value.get("event_id") is None else raw_id(value, "event_id")
     return Event.of(user_id, item_id, event, event_id, _time(value.get("time")))
 
@@ -68,4 +68,4 @@ def _time(given: Any) -> float | None:
     number = isinstance(given, int | float) and not isinstance(given, bool)
     if given is None or (number and math.isfinite(given)):
         return given
-    raise ValueError(f"expected time, a number of Unix seconds; got {given!r}")
+    raise ValueError(f"expected time to be a number of Unix seconds, got {given!r}")

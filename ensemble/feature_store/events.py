@@ -1,4 +1,4 @@
-"""For applications: an interaction that happens now counts in the next answer."""
+"""Record interactions from an application; they count in the next answer."""
 
 from types import TracebackType
 
@@ -33,10 +33,10 @@ class Recorder:
         event_id: str | None = None,
         time: float | None = None,
     ) -> bool:
-        """Record one event; False where it was recorded already. See ``Event.of`` for its id.
+        """Record one event; returns False if it was already recorded. See ``Event.of`` for its id.
 
         Raises:
-            StoreError: the store cannot be written. With the same ``event_id`` it may be sent again.
+            StoreError: the store cannot be written. The event may be sent again with the same ``event_id``.
         """
         return self._store.record([Event.of(user_id, item_id, event, event_id, time)]) == 1
 

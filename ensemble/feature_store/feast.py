@@ -1,4 +1,4 @@
-"""A Feast repository's features -> the feature store. Needs the extra ``feast``."""
+"""Features from a Feast repository -> the feature store. Needs the extra ``feast``."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,24 +16,24 @@ from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from stages.prerequisites import need
 
-#: Users that Feast is asked for at once.
+#: Users per call to Feast.
 CHUNK = 10_000
 
 
 def feast_features(
     recipe: Recipe, artifacts: Artifacts, repository: Path, view: str, *, offline: bool
 ) -> Iterator[FeaturesOfUser]:
-    """What a feature view of Feast says now of every user of the recipe.
+    """Yield the current features of every user of the recipe from a Feast feature view.
 
     Args:
         repository: the folder of ``feature_store.yaml``, applied (``feast apply``).
-        view: a feature view whose one entity is the user. Of its features, those are taken that
-            have the name of one of the recipe's user features.
-        offline: ask the offline store; by default the online store, which has to be filled
+        view: a feature view whose only entity is the user. Its features that have the name of one of
+            the recipe's user features are used.
+        offline: query the offline store; by default the online store, which must be filled
             (``feast materialize``).
 
     Raises:
-        ShortlistError: Feast is not installed, there is no such view, or it does not fit the recipe.
+        ShortlistError: Feast is not installed, there is no such view, or it does not match the recipe.
     """
     import pandas as pd
 
@@ -41,9 +41,9 @@ def feast_features(
     try:
         found = store.get_feature_view(view)
     except feast.errors.FeastError as error:
-        there = ", ".join(each.name for each in store.list_feature_views()) or "none"
+        existing = ", ".join(each.name for each in store.list_feature_views()) or "none"
         raise ShortlistError(
-            f"expected a feature view of {repository}: {there}; got '{view}'."
+            f"expected one of the feature views of {repository} ({existing}), got '{view}'"
         ) from error
     known = given_features(recipe)
     names = [each.name for each in found.features if each.name in known]
@@ -51,8 +51,8 @@ def feast_features(
     if not names or len(keys) != 1:
         raise ShortlistError(
             f"expected '{view}' to have one entity and some of the recipe's user features "
-            f"({', '.join(known)}); it has the entities {', '.join(keys)} and the "
-            f"features {', '.join(each.name for each in found.features)}."
+            f"({', '.join(known)}), got the entities {', '.join(keys)} and the "
+            f"features {', '.join(each.name for each in found.features)}"
         )
     wanted = [f"{view}:{name}" for name in names]
     dtype = Encoding.load(artifacts.prepared.encoding).user.dtype
@@ -60,8 +60,8 @@ def feast_features(
     for start in range(0, len(users), CHUNK):
         chunk = users[start : start + CHUNK]
         if offline:
-            asked = pd.DataFrame({keys[0]: chunk, "event_timestamp": datetime.now(UTC)})
-            answer = store.get_historical_features(asked, wanted).to_df()
+            entities = pd.DataFrame({keys[0]: chunk, "event_timestamp": datetime.now(UTC)})
+            answer = store.get_historical_features(entities, wanted).to_df()
             columns = answer.astype(object).where(answer.notna(), None).to_dict("list")
         else:
             rows = [{keys[0]: user} for user in chunk]
@@ -76,20 +76,20 @@ def feast_features(
 
 
 def _opened(repository: Path) -> tuple[Any, Any]:
-    """The package, and the repository as it knows it."""
+    """The package ``feast``, and the repository opened with it."""
     try:
         import feast
     except ImportError as error:
         raise ShortlistError(
-            "Feast is not installed. Run: uv sync --extra cpu --extra feast"
+            "expected the package feast, found none. Run: uv sync --extra cpu --extra feast"
         ) from error
     if not (repository / "feature_store.yaml").is_file():
-        raise ShortlistError(f"expected a folder with a feature_store.yaml, got {repository}.")
+        raise ShortlistError(f"expected a folder with a feature_store.yaml, got {repository}")
     return feast, feast.FeatureStore(repo_path=str(repository))
 
 
 def _users(recipe: Recipe, artifacts: Artifacts) -> list[Any]:
-    """Raw ids, of the type that they have in the data."""
+    """Raw ids, with the type that they have in the data."""
     column = recipe.columns.user
     need(artifacts.raw.users, "prepare", recipe.given_as)
     ids = pq.read_table(artifacts.raw.users, columns=[column])[column]

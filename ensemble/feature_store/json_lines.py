@@ -1,4 +1,4 @@
-"""JSON lines that a person or a program hands over: checked, and wrong ones named."""
+"""Parses and checks JSON lines from a person or a program."""
 
 import json
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from runtime.did_you_mean import did_you_mean
 
 
 def parsed(line: bytes, fields: Iterable[str]) -> dict[str, Any]:
-    """The object that a line holds; it has no field beside ``fields``.
+    """Parse the object on a line, which may have no fields other than ``fields``.
 
     Raises:
-        ValueError: it is no such line; says what was expected and what came.
+        ValueError: the line is anything else; states what was expected and what it got.
     """
     try:
         value = json.loads(line.decode())
@@ -22,24 +22,24 @@ def parsed(line: bytes, fields: Iterable[str]) -> dict[str, Any]:
     known = list(fields)
     for name in value.keys() - set(known):
         raise ValueError(
-            f"expected some of {', '.join(known)}; got {name!r}{did_you_mean(name, known)}"
+            f"expected only the fields {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"
         )
     return value
 
 
 def raw_id(value: dict[str, Any], name: str) -> str:
-    """The field ``name``: an id, as text. Data sets have ids that are whole numbers, too.
+    """The id in the field ``name``, as text. In some data sets, ids are whole numbers.
 
     Raises:
-        ValueError: it is missing, or neither.
+        ValueError: it is missing, or neither text nor a whole number.
     """
     given = value.get(name)
     if isinstance(given, str) and given:
         return given
     if isinstance(given, int) and not isinstance(given, bool):
         return str(given)
-    came = repr(given) if name in value else "none"
-    raise ValueError(f"expected {name}, a text or a whole number; got {came}")
+    actual = repr(given) if name in value else "none"
+    raise ValueError(f"expected {name} to be text or a whole number, got {actual}")
 
 
 def _shown(line: bytes) -> str:

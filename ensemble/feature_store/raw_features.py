@@ -1,4 +1,4 @@
-"""Where the raw values stand that a side's features are made of."""
+"""Where the raw values of a side's features are stored."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from stages.artifacts import Artifacts
 def raw_feature_files(
     recipe: Recipe, artifacts: Artifacts, side: Side
 ) -> list[tuple[Path, list[str]]]:
-    """The Parquet files with columns of features, under the raw id, and which columns these are."""
+    """The Parquet files with feature columns, keyed by raw id, and the names of these columns."""
     columns, raw = recipe.columns, artifacts.raw
     own, table = (columns.user, raw.users) if side == "user" else (columns.item, raw.items)
     files = [

@@ -1,4 +1,4 @@
-"""Features of users that are given by hand or in a file -> the feature store."""
+"""User features given by hand or in a file -> the feature store."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,16 +19,18 @@ from runtime.features.times import seconds_of
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.errors import ShortlistError
 
-#: Users that are written together.
+#: Users per write.
 CHUNK = 1000
 FeaturesOfUser = tuple[str, Mapping[str, Any]]
 
 
 def put_features(store: FeatureStore, users: Iterable[FeaturesOfUser]) -> int:
-    """Change the given features, and keep the others and all interactions; how many users it was.
+    """Change the given features, keep the others and all interactions; returns the number of users.
+
+    Users are written in the order given.
 
     Raises:
-        StoreError: the store cannot be asked or written. Users come in the order given.
+        StoreError: the store cannot be read or written.
     """
     total, iterator = 0, iter(users)
     while chunk := list(itertools.islice(iterator, CHUNK)):
@@ -43,18 +45,19 @@ def put_features(store: FeatureStore, users: Iterable[FeaturesOfUser]) -> int:
 
 
 def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
-    """The features, if the recipe has them and they are of their kind; NaN becomes None.
+    """Check that the recipe has the features and that each value fits its kind; NaN becomes None.
 
     Raises:
-        ValueError: says what was expected and what came.
+        ValueError: one does not fit; states what was expected and what it got.
     """
     known = given_features(recipe)
     values: dict[str, Any] = {}
     for name, value in features.items():
         if name not in known:
-            expected = ", ".join(known) or "none, for the recipe has no [features.user]"
+            expected = ", ".join(known) or "none, because it has no [features.user]"
             raise ValueError(
-                f"expected features out of: {expected}; got {name!r}{did_you_mean(name, known)}"
+                f"expected user features of the recipe ({expected}), "
+                f"got {name!r}{did_you_mean(name, known)}"
             )
         if is_null(value):
             values[name] = None
@@ -66,7 +69,7 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def given_features(recipe: Recipe) -> dict[str, FeatureKind]:
-    """What may be given of a user, by name: raw columns, and counts where one knows better."""
+    """The features that may be given for a user, by name: raw columns, and counts to override."""
     features = recipe.features
     read_by = features.columns("user") | {name: name for name in features.counts("user")}
     read_by.pop(recipe.columns.user, None)
@@ -74,17 +77,17 @@ def given_features(recipe: Recipe) -> dict[str, FeatureKind]:
 
 
 def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:
-    """Users' features out of a file: .jsonl, an object a line; or .parquet, a row a user.
+    """Read users' features from a file: .jsonl, one object per line; or .parquet, one row per user.
 
-    Both have the recipe's user column, and otherwise features of the recipe alone.
+    Both have the recipe's user column, and otherwise only features of the recipe.
 
     Raises:
         ShortlistError: there is no such file, or a line or a row is wrong; names it.
     """
     if path.suffix not in (".jsonl", ".parquet"):
-        raise ShortlistError(f"expected a file whose name ends in .jsonl or .parquet, got {path}.")
+        raise ShortlistError(f"expected a file whose name ends in .jsonl or .parquet, got {path}")
     if not path.is_file():
-        raise ShortlistError(f"There is no file {path}.")
+        raise ShortlistError(f"expected a file at {path}, found none")
     column = recipe.columns.user
     fields, unit = [column, *given_features(recipe)], "row" if path.suffix == ".parquet" else "line"
     rows: Iterator[Any] = _rows(path) if unit == "row" else _lines(path)
@@ -101,7 +104,7 @@ def read_features(recipe: Recipe, path: Path) -> Iterator[FeaturesOfUser]:
                 raise ShortlistError(f"{path}, {unit} {number}: {error}.") from error
             yield user
     except (OSError, pa.ArrowException) as error:
-        raise ShortlistError(f"{path} cannot be read: {error}") from error
+        raise ShortlistError(f"expected to read {path}, got: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:

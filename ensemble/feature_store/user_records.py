@@ -20,13 +20,13 @@ TRAINING_PARTS = ("train", "valid")
 
 
 def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> bool:
-    """Make ``store`` hold the training part's users; False where it did already.
+    """Fill ``store`` with the users of the training part; returns False if it already holds them.
 
-    Readers see the old content until all of the new is there.
+    Readers see the old content until all of the new content is written.
 
     Raises:
         ShortlistError: an input is missing.
-        StoreError: the store cannot be asked or written.
+        StoreError: the store cannot be read or written.
     """
     source = _fingerprint(recipe, _inputs(recipe, artifacts))
     if store.source() == source:
@@ -36,7 +36,7 @@ def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore
 
 
 def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
-    """Every user of both tables: raw id, then raw features and items, oldest first."""
+    """Yield every user of both tables: raw id, then raw features and item ids, oldest first."""
     import pyarrow.parquet as pq
 
     encoding = Encoding.load(artifacts.prepared.encoding)
@@ -51,20 +51,20 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
     of_the_id = user in recipe.features.columns("user")
     for user_id in dict.fromkeys([*known, *interactions]):
         record = known.get(user_id, {})
-        if of_the_id:  # a feature is made of it
+        if of_the_id:  # a feature uses it
             record[user] = user_id
         yield user_id, UserRecord(record, interactions.get(user_id, []))
 
 
 def _plain(value: object) -> object:
-    """As JSON says it: a time is its seconds."""
+    """The value for JSON; a time becomes seconds."""
     if is_null(value):
         return None
     return int(seconds_of(value)) if isinstance(value, date) else value
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Positives by user in the order of the workflow's history: time, then place in the raw table."""
+    """Positives by user, in the order of the workflow's history: by time, then by row of the raw table."""
     import pandas as pd
 
     columns = recipe.columns

@@ -1,7 +1,4 @@
-"""The runtime's operators as operators of a Merlin Systems graph, with schemas in and out.
-
-``shims.merlin`` comes first: Merlin imports nowhere without it.
-"""
+"""The runtime's operators as operators of a Merlin Systems graph, with input and output schemas."""
 
 from typing import Any, ClassVar
 
@@ -15,10 +12,10 @@ from runtime.release import Release
 
 
 class ServedOperator(BaseOperator):
-    """A runtime operator in Merlin's graph: it takes the columns it reads and gives those it makes.
+    """A runtime operator in Merlin's graph: it receives the columns it reads and returns those it makes.
 
     Args:
-        release: the files that the operator works with.
+        release: the files that the operator uses.
         settings: the fields of the runtime operator's config.
     """
 
@@ -47,14 +44,14 @@ class ServedOperator(BaseOperator):
         """The columns that the operator reads.
 
         Raises:
-            ValueError: one of them is made by no node upstream.
+            ValueError: no upstream node makes one of them.
         """
         given = parents_schema + deps_schema
         missing = [name for name in self.served.inputs if name not in given.column_names]
         if missing:
             raise ValueError(
-                f"{self.label} reads {missing}, but its parents in the graph give "
-                f"{given.column_names}"
+                f"expected the parents of {self.label} in the graph to make {missing}, "
+                f"which it reads, got {given.column_names}"
             )
         return given.select_by_name(list(self.served.inputs))
 

@@ -37,22 +37,22 @@ from runtime.request_options import OPTIONS
 
 @dataclass(frozen=True)
 class GraphSettings:
-    """What the graph takes from the recipe and from the trained models."""
+    """The settings of the graph, from the recipe and the trained models."""
 
     candidates: int
-    #: Whether there is a query tower and an index; otherwise every item is a candidate.
+    #: Whether there is a query tower and an item index; otherwise every item is a candidate.
     retrieves: bool
-    #: Whether retrieval goes by the absolute value of the inner product.
+    #: Whether retrieval uses the absolute value of the inner product.
     absolute: bool
     #: The candidate generators, by name.
     generators: tuple[str, ...]
-    #: Whether there is a ranker; otherwise candidates keep the scores of retrieval.
+    #: Whether there is a ranker; otherwise candidates keep their retrieval scores.
     ranks: bool
     #: Raw user columns to look up.
     user_features: tuple[str, ...]
     #: Encoded item columns that the ranker reads -> array file of the release.
     item_arrays: dict[str, str]
-    #: Numbers per candidate that the ranker reads, besides the retrieval score.
+    #: Ranker features of each candidate, besides the retrieval score.
     ranker_features: tuple[str, ...]
     #: Ranker input -> column.
     ranker_feeds: dict[str, str]
@@ -66,7 +66,7 @@ _DTYPES = {
     "int64": md.object_,
     "float": md.float32,
 }
-#: What the graph is given, one column an option.
+#: The input of the graph, one column per request option.
 REQUEST = Schema(
     [
         ColumnSchema(
@@ -134,7 +134,7 @@ def _ranked(release: Release, settings: GraphSettings, user: Node, candidates: N
 
 
 def plan_nodes(ensemble: Ensemble) -> list[dict[str, Any]]:
-    """The graph's operators with their settings, every node once, after all that it depends on.
+    """The graph's operators with their settings, each node once, after all nodes that it depends on.
 
     Raises:
         ValueError: a node cannot be exported, or two nodes make a column of the same name.
@@ -142,17 +142,18 @@ def plan_nodes(ensemble: Ensemble) -> list[dict[str, Any]]:
     nodes, makers = [], dict[str, str]()
     for node in dict.fromkeys(postorder_iter_nodes(ensemble.graph.output_node)):
         if isinstance(node.op, SelectionOp | ConcatColumns | SubsetColumns) or node.op is None:
-            continue  # the plan's columns have one namespace
+            continue  # the plan needs none: its columns share one namespace
         if not isinstance(node.op, ServedOperator):
             raise ValueError(
-                f"expected operators of ensemble.graph.operators in the graph, got {node.op.label}: it cannot "
-                "be exported. Wrap it as a ServedOperator"
+                "expected only operators of ensemble.graph.operators in the graph, "
+                f"got {node.op.label}; wrap it as a ServedOperator"
             )
         served = node.op.served
         for column in served.outputs:
             if column.name in makers:
                 raise ValueError(
-                    f"{served.name} and {makers[column.name]} both make column {column.name!r}"
+                    f"expected one operator to make the column {column.name!r}, "
+                    f"got {makers[column.name]} and {served.name}"
                 )
             makers[column.name] = served.name
         nodes.append({"operator": served.name, "config": asdict(served.config)})

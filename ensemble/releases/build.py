@@ -32,7 +32,7 @@ from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
 from stages.prerequisites import need
 
-#: Users whose queries measure an approximate index.
+#: Users whose queries measure the recall of an approximate index.
 MEASURED_USERS = 256
 LIBRARIES = (
     "numpy",
@@ -53,11 +53,11 @@ def assemble(
 ) -> None:
     """Write a complete, sealed release into ``directory``.
 
-    ``store`` gives the users whose queries measure an approximate index; ``source`` is kept in the
-    manifest, to tell later what the release was made of.
+    ``store`` holds the users whose queries measure an approximate index; ``source`` is stored in the
+    manifest and identifies what the release was made from.
 
     Raises:
-        ShortlistError: a part is missing or does not fit the others.
+        ShortlistError: a part is missing or does not match the others.
     """
     parts = read_parts(recipe, artifacts)
     directory.mkdir(parents=True, exist_ok=True)
@@ -94,15 +94,17 @@ def assemble(
 def _write_arrays(
     parts: Parts, artifacts: Artifacts, recipe: Recipe, directory: Path
 ) -> dict[str, str]:
-    """Write what the ranker reads about items; returns the file of each encoded item column."""
+    """Write the item arrays that the ranker reads; returns the file of each encoded item column."""
     (directory / "item_features").mkdir()
     files = {}
     for name, column in parts.ranker_feeds.items():
         if column.startswith("item."):
             files[name] = f"item_features/{quote(name, safe='')}.npy"
             save(directory / files[name], parts.item_columns[name])
-    further = (GENERATORS[name].arrays for name in recipe.serving.generators if name != TWO_TOWER)
-    for array in sorted({*arrays_of(parts.ranker_features), *chain(*further)}):
+    generator_arrays = (
+        GENERATORS[name].arrays for name in recipe.serving.generators if name != TWO_TOWER
+    )
+    for array in sorted({*arrays_of(parts.ranker_features), *chain(*generator_arrays)}):
         need(artifacts.models.candidate_arrays / array, "train", recipe.given_as)
         shutil.copyfile(artifacts.models.candidate_arrays / array, directory / array)
     return files
@@ -117,10 +119,10 @@ def _write_index(embeddings: np.ndarray | None, recipe: Recipe, directory: Path)
     began = time.perf_counter()
     index = build_index(embeddings, recipe.serving.index)
     seconds = round(time.perf_counter() - began, 1)
-    # Given a path, FAISS keeps silent about a disk that is full when it closes the file.
+    # Given a path, FAISS does not report a disk that is full when it closes the file.
     with (directory / "index.faiss").open("wb") as file:
         faiss.write_index(index.faiss_index, faiss.PyCallbackIOWriter(file.write))
-    # Exact search finds what exact search finds; others are measured.
+    # Exact search has recall 1 by definition; other indexes are measured.
     dimension = embeddings.shape[1]
     return {"kind": index.kind, "dimension": dimension, "build_s": seconds, "recall": 1.0}
 
@@ -133,7 +135,7 @@ def _write_plan(
     directory: Path,
     store: FeatureStore,
 ) -> list[dict[str, Any]]:
-    """Build Merlin's graph over the files written so far; it checks itself. Write its plan."""
+    """Build Merlin's graph over the files written so far, which checks itself, and write its plan."""
     from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
 
     settings = GraphSettings(
@@ -150,7 +152,7 @@ def _write_plan(
     nodes = plan_nodes(recommender(Release(directory, store), settings))
     content = {
         "format": plan.FORMAT,
-        # A small catalogue has fewer candidates, but a request may still ask for as many.
+        # A small catalogue has fewer candidates, but a request may still ask for this many.
         "candidates": recipe.serving.candidates,
         "top_k": recipe.serving.top_k,
         "feature_store": store_of(recipe, artifacts).for_plan(artifacts.model_repository),
@@ -168,7 +170,7 @@ def _measured_recall(
     directory: Path,
     store: FeatureStore,
 ) -> float:
-    """Share of the exact nearest items that retrieval finds, for the queries of some users."""
+    """Recall of retrieval against exact search, for the queries of some users."""
     served = plan.load_verified(directory, store)
     users = list(parts.encoding.user.codes)[:MEASURED_USERS] or [""]
     columns = served.run(served.columns(served.request(users)))

@@ -1,4 +1,4 @@
-"""The code that a release carries: old and new releases run side by side, each with its own."""
+"""The code that a release carries: old and new releases run side by side, each with its own code."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ _TRITON = Path(config.__file__).parent
 
 
 def copy_code(directory: Path) -> None:
-    """Copy the runtime and Triton's ``model.py`` into the folder of a release."""
+    """Copy the runtime and Triton's ``model.py`` into a release folder."""
     shutil.copytree(_RUNTIME, directory / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(_TRITON / "model.py", directory / "model.py")
-    # Triton's interpreter would write a compiled model.py beside the original and load that from then
-    # on, unchecked. A file of the folder's name prevents it.
+    # Triton's interpreter would write a compiled model.py next to the original and from then on load
+    # that, unchecked. A file with the name of the cache folder prevents it.
     (directory / "__pycache__").write_text(
         "Python keeps no compiled code here.\n", encoding="utf-8"
     )
 
 
 def code_files() -> Iterator[Path]:
-    """Every source file that shapes a release."""
+    """Every source file that a release depends on."""
     yield from sorted(_RUNTIME.rglob("*.py"))
     yield from (_TRITON / "model.py", _TRITON / "config.py")

@@ -26,13 +26,13 @@ log = logger(__name__)
 def export(recipe: Recipe, artifacts: Artifacts, *, force: bool = False) -> Path:
     """Write ``model_repository/recommender/<next version>/`` and return it.
 
-    A latest release that was made of the same parts is kept, unless ``force``. Whatever goes wrong
-    midway, older releases stay as they were and no new one appears. What is served stays, too
+    If the latest release was made from the same parts, it is kept, unless ``force``. If anything fails
+    midway, older releases are unchanged and no new one appears. The served release stays the same
     (``ensemble.releases.served``).
 
     Raises:
-        ShortlistError: a part is missing or does not fit the others, the disk is full, or another
-            command changes the releases.
+        ShortlistError: a part is missing or does not match the others, the disk is full, or another
+            command is changing the releases.
     """
     with release_lock(artifacts, f"shortlist export {recipe.given_as}"):
         return _export(recipe, artifacts, force)
@@ -43,8 +43,8 @@ def _export(recipe: Recipe, artifacts: Artifacts, force: bool) -> Path:
     try:
         with opened_store(recipe, artifacts) as store:
             filled = fill_feature_store(recipe, artifacts, store)
-            place = store_of(recipe, artifacts)
-            log.info(f"feature store {'filled' if filled else 'up to date'}: {place}")
+            chosen = store_of(recipe, artifacts)
+            log.info(f"feature store {'filled' if filled else 'up to date'}: {chosen}")
             source = _fingerprint(recipe, artifacts, inputs)
             latest = latest_release(artifacts)
             if latest is not None and not force and _made_of(latest, source):
@@ -53,8 +53,8 @@ def _export(recipe: Recipe, artifacts: Artifacts, force: bool) -> Path:
             return _new_release(recipe, artifacts, store, source)
     except OSError as error:
         raise ShortlistError(
-            f"the release could not be written ({error}); earlier ones are as they were. "
-            f"Mend that and run `shortlist export {recipe.given_as}` again."
+            f"expected to write the release, got: {error}. Earlier releases are unchanged. "
+            f"Fix the cause and run `shortlist export {recipe.given_as}` again."
         ) from error
 
 
@@ -71,7 +71,7 @@ def _new_release(
     directory = model / str(int(latest.name) + 1 if latest else 1)
     with atomic_directory(directory) as temporary:
         assemble(recipe, artifacts, temporary, store, source)
-        if served_version(artifacts) is None:  # the first: Triton needs one that it can load
+        if served_version(artifacts) is None:  # the first release: Triton needs one to load
             record(artifacts, temporary, int(directory.name), "export")
     facts = manifest.read(directory)
     index = facts["index"]
@@ -90,7 +90,7 @@ def _made_of(release: Path, source: str) -> bool:
 
 
 def _fingerprint(recipe: Recipe, artifacts: Artifacts, inputs: list[Path]) -> str:
-    """What a release depends on: recipe, parts, evaluation figures and the code it carries."""
+    """A digest of all that a release depends on: recipe, parts, evaluation figures, its code."""
     digest = hashlib.sha256(recipe.model_dump_json().encode())
     for path in [
         *inputs,

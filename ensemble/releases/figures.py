@@ -7,16 +7,16 @@ from typing import Any
 from recipes.schema.recipe import Recipe
 
 Figures = dict[str, float]
-#: Every other figure is better when it is greater.
+#: Figures for which lower is better; for all others, higher is better.
 ERRORS = {"rmse", "mae", "log_loss"}
-#: What a report (evaluation/) calls the system that is served, in the tables of its protocols.
+#: The names of the served system in the protocol tables of a report (evaluation/).
 SERVED = ("funnel, as served", "ranker, as served", "funnel")
 
 
 def figures(manifest: Mapping[str, Any]) -> Figures:
-    """The figures of what is served, by name (``ndcg@10``, ``rmse``, …); none without a report.
+    """The figures of the served system, by name (``ndcg@10``, ``rmse``, …); empty without a report.
 
-    Metrics over the whole catalogue go before those of a protocol with the same name.
+    Metrics over the whole catalogue override those of a protocol with the same name.
     """
     report = manifest.get("evaluation")
     if not isinstance(report, dict):
@@ -29,7 +29,7 @@ def figures(manifest: Mapping[str, Any]) -> Figures:
 
 
 def main_figure(recipe: Recipe) -> str:
-    """What the recipe is after: the error of its ratings, the AUC of its clicks, or else NDCG@k."""
+    """The figure that the recipe optimises: RMSE of ratings, AUC of clicks, or else NDCG@k."""
     protocols = recipe.evaluation.protocols
     if "rating-error" in protocols:
         return "rmse"
@@ -39,7 +39,7 @@ def main_figure(recipe: Recipe) -> str:
 
 
 def loss(name: str, before: float, after: float) -> float:
-    """By what share a figure got worse; 0 where it did not."""
+    """The share by which a figure got worse; 0 if it did not."""
     worse = after - before if name in ERRORS else before - after
     if worse <= 0:
         return 0.0

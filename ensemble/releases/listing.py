@@ -1,4 +1,4 @@
-"""What there is to publish or to go back to."""
+"""The releases that can be published or rolled back to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from stages.errors import ShortlistError
 class Listed:
     """A release: ``created`` in UTC (ISO 8601), ``figures`` the recipe's main one, ``bytes`` on disk.
 
-    ``whole``: whether every file is as it was exported, None where that was not looked at;
-    ``problem`` says which file is not. What a damaged manifest would say is None.
+    ``whole``: whether every file is as it was exported, None if not checked; ``problem`` names the file
+    that is not. If the manifest is damaged, its values are None.
     """
 
     release: int
@@ -32,19 +32,19 @@ class Listed:
 
 
 def list_releases(recipe: Recipe, artifacts: Artifacts, *, check: bool) -> list[Listed]:
-    """Every release, oldest first; ``check``: read all files and compare them with the manifest.
+    """Every release, oldest first; with ``check``, compare all files with the manifest.
 
     Raises:
         ShortlistError: there is none.
     """
-    there = releases(artifacts)
-    if not there:
+    existing = releases(artifacts)
+    if not existing:
         raise ShortlistError(
             f"expected a release in {artifacts.model_repository}, found none. "
             f"`shortlist export {recipe.given_as}` makes one."
         )
     served, name = served_version(artifacts), main_figure(recipe)
-    return [_listed(release, served, name, check) for release in there]
+    return [_listed(release, served, name, check) for release in existing]
 
 
 def _listed(release: Path, served: int | None, figure: str, check: bool) -> Listed:

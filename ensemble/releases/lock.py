@@ -1,4 +1,4 @@
-"""One command at a time changes a recipe's releases."""
+"""Only one command at a time may change a recipe's releases."""
 
 from contextlib import AbstractContextManager
 
@@ -8,20 +8,20 @@ from stages.locks import locked
 
 
 class ReleasesBusyError(ShortlistError):
-    """Another command changes the releases at this moment."""
+    """Another command is changing the releases."""
 
 
 def release_lock(artifacts: Artifacts, command: str) -> AbstractContextManager[None]:
-    """Hold the lock on ``artifacts``' releases (see ``stages.locks``).
+    """Hold the lock on the releases of ``artifacts`` (see ``stages.locks``).
 
     Raises:
-        ReleasesBusyError: another command holds it; says which, at once.
+        ReleasesBusyError: another command holds it; names the command, without waiting.
     """
 
     def busy(holder: str) -> ReleasesBusyError:
         return ReleasesBusyError(
-            f"the releases in {artifacts.model_repository} are being changed by {holder}. "
-            "Run this again when that has ended."
+            f"expected no other command to change the releases in {artifacts.model_repository}, "
+            f"got {holder}. Run this again when that has finished."
         )
 
     return locked(artifacts.releases_lock, command, busy)

@@ -25,32 +25,32 @@ from stages.prerequisites import need
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything in item-row order where it is about items."""
+    """The trained parts; everything about items is in item-row order."""
 
     encoding: Encoding
     raw_item_ids: list[str]
     #: Encoded item id and features by name: [n], or [n, L] padded.
     item_columns: dict[str, np.ndarray]
-    #: float32 [n, d]; None where the recipe has no retriever.
+    #: float32 [n, d]; None if the recipe has no retriever.
     item_embeddings: np.ndarray | None
-    #: Ranker input -> column of the served graph; none where the recipe has no ranker.
+    #: Ranker input -> column of the served graph; empty if the recipe has no ranker.
     ranker_feeds: dict[str, str]
 
     @property
     def ranker_features(self) -> tuple[str, ...]:
-        """The ranker's inputs that are computed per candidate, besides the retrieval score."""
+        """The ranker inputs that are computed per candidate, besides the retrieval score."""
         fed = (name for name, column in self.ranker_feeds.items() if column == f"candidate.{name}")
         return tuple(name for name in fed if name != RETRIEVAL_SCORE)
 
 
 def release_models(recipe: Recipe) -> list[str]:
-    """Names of the ONNX models that are served."""
+    """Names of the ONNX models that a release serves."""
     retrieves, ranks = recipe.retrieves, recipe.ranks
     return ["query_tower"] * retrieves + ["ranker"] * ranks
 
 
 def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
-    """The files that a release is made of.
+    """The files that a release is assembled from.
 
     Raises:
         ShortlistError: one is missing; names the command that makes it.
@@ -67,10 +67,10 @@ def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
 
 
 def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
-    """Read the parts.
+    """Read the parts and check them against each other.
 
     Raises:
-        ShortlistError: a part is missing, or does not fit the others.
+        ShortlistError: a part is missing, or does not match the others.
     """
     import pyarrow.parquet as pq
 
@@ -82,8 +82,9 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
         embeddings = _embeddings(artifacts, items.num_rows, recipe.given_as)
     elif items.num_rows > recipe.serving.candidates:
         raise ShortlistError(
-            f"retriever.kind 'none' makes every item a candidate: there are {items.num_rows:,} items, "
-            f"and serving.candidates is {recipe.serving.candidates:,}. Raise it, or train a retriever."
+            "retriever.kind 'none' makes every item a candidate: expected at most "
+            f"{recipe.serving.candidates:,} items (serving.candidates), got {items.num_rows:,}. "
+            "Raise serving.candidates, or train a retriever."
         )
     item_columns = {
         each.name: _in_rows(items[each.name], each)
@@ -99,8 +100,10 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
 
 
 def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[str, list[Any]]:
-    """Raw values of what item features are made of, by name, in row order: numbers, strings, lists of them,
-    or None."""
+    """Raw values of the columns that item features use, by name, in row order.
+
+    A value is a number, a string, a list of these, or None.
+    """
     import pyarrow.parquet as pq
 
     item, dtype = recipe.columns.item, parts.encoding.item.dtype
@@ -109,8 +112,8 @@ def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[
         if not names:
             continue
         table = pq.read_table(path, columns=[item, *names]).to_pydict()
-        place = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
-        rows = [place.get(raw_id) for raw_id in parts.raw_item_ids]
+        row_of = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
+        rows = [row_of.get(raw_id) for raw_id in parts.raw_item_ids]
         for name in names:
             values = table[name]
             found[name] = [None if row is None else _plain(values[row]) for row in rows]
@@ -126,31 +129,30 @@ def _plain(value: Any) -> Any:
 
 
 def _embeddings(artifacts: Artifacts, items: int, recipe_name: str) -> np.ndarray:
-    """float32 [items, d], one row an item of the catalogue."""
+    """float32 [items, d], one row per item of the catalogue."""
     import pyarrow.parquet as pq
 
     embedded = pq.read_table(artifacts.models.item_embeddings)
     rows = embedded["item_row"].to_numpy()
     if not np.array_equal(rows, np.arange(items)):
         raise ShortlistError(
-            f"{artifacts.models.item_embeddings} should hold one embedding for each of the "
-            f"{items} items of {artifacts.prepared.items}, in their order; it holds "
-            f"{len(rows)}. The models were trained on other data: run "
-            f"`shortlist train {recipe_name}` again."
+            f"expected {artifacts.models.item_embeddings} to hold one embedding for each of the "
+            f"{items} items of {artifacts.prepared.items}, in their order, got {len(rows)}. "
+            f"The models were trained on other data: run `shortlist train {recipe_name}` again."
         )
     flat = embedded["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     embeddings = flat.reshape(items, -1).astype(np.float32, copy=False)
     if not np.isfinite(embeddings).all():
         raise ShortlistError(
-            f"{artifacts.models.item_embeddings} should hold finite numbers; it holds infinities "
-            "or NaN: the training diverged. Lower the learning rate and run "
+            f"expected finite numbers in {artifacts.models.item_embeddings}, got infinities or "
+            "NaN: the training diverged. Lower the learning rate and run "
             f"`shortlist train {recipe_name}` again."
         )
     return np.ascontiguousarray(embeddings)
 
 
 def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
-    """A column of the items table as an array [n], or [n, max_length] padded on the right."""
+    """A column of the items table as an array: [n], or [n, max_length] padded on the right."""
     if not (isinstance(encoder, Categorical) and encoder.max_length is not None):
         return column.to_numpy().astype(encoder.array_dtype)  # type: ignore[attr-defined]
     lists = column.to_pylist()  # type: ignore[attr-defined]
@@ -158,7 +160,7 @@ def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
 
 
 def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, str]:
-    """Where each input of the ranker comes from; the query tower's must all be about the user."""
+    """The column for each input of the ranker; the query tower may read only user columns."""
     user = {encoding.user.name, *(each.name for each in encoding.user_features)}
     if encoding.history_name:
         user.add(encoding.history_name)
@@ -168,7 +170,7 @@ def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str
     for name in OnnxModel(path).input_names if "query_tower" in served else ():
         if name not in user:
             raise ShortlistError(
-                f"{path} reads {name!r}, which is not among the user columns {sorted(user)}. "
+                f"expected {path} to read only user columns {sorted(user)}, got {name!r}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )
     feeds = {}
@@ -182,9 +184,9 @@ def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str
             feeds[name] = f"candidate.{name}"
         else:
             raise ShortlistError(
-                f"{path} reads {name!r}, which is no user column {sorted(user)}, no item column "
-                f"{sorted(item)} and no number about both "
-                f"{[RETRIEVAL_SCORE, *sorted(RANKER_FEATURES)]}. "
+                f"expected {path} to read only user columns {sorted(user)}, item columns "
+                f"{sorted(item)} and ranker features "
+                f"{[RETRIEVAL_SCORE, *sorted(RANKER_FEATURES)]}, got {name!r}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )
     return feeds

@@ -1,4 +1,4 @@
-"""Another release is served: checked first, then loaded beside the old one; no request is lost."""
+"""Publish or roll back: check a release, then load it beside the old one; no request is lost."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -22,19 +22,19 @@ from stages.log import logger
 
 log = logger(__name__)
 
-#: A user may do something between two answers; so often one that differs is asked for again.
+#: How often to compare the answers for a user, who may interact between two answers.
 ATTEMPTS = 3
 
 
 def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gate) -> None:
-    """Serve release ``version``, by default the newest, from now on; remove the oldest releases.
+    """Serve release ``version`` from now on, by default the newest; remove the oldest releases.
 
-    A server of this recipe that runs here is moved to the release; else the next one takes it.
+    If a server of this recipe is running here, it switches to the release; otherwise the next one loads it.
 
     Raises:
         ShortlistError: the release is missing, damaged, worse than the served one or does not answer,
-            the server does not take it, the disk is full, or another command changes the releases.
-            What was served is served as before.
+            the server does not load it, the disk is full, or another command is changing the releases.
+            The old release is served as before.
     """
     with release_lock(artifacts, f"shortlist publish {recipe.given_as}"):
         release = _release(recipe, artifacts, version)
@@ -49,19 +49,19 @@ def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gat
 
 
 def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None) -> None:
-    """Serve release ``version`` again, by default the one before the served one.
+    """Serve release ``version`` again, by default the one served before the current one.
 
-    Its figures are not looked at; all else is as in ``publish``.
+    Its figures are not compared; otherwise as ``publish``.
 
     Raises:
-        ShortlistError: as ``publish``, and where nothing was served before.
+        ShortlistError: as ``publish``, and if no release was served before.
     """
     with release_lock(artifacts, f"shortlist rollback {recipe.given_as}"):
         target = served_before(artifacts) if version is None else version
         if target is None:
             raise ShortlistError(
-                f"no release that is still there was served before release "
-                f"{served_version(artifacts)}. Name another with --release: "
+                "expected an existing release that was served before release "
+                f"{served_version(artifacts)}, found none. Choose one with --release: "
                 f"`shortlist releases {recipe.given_as}` lists them."
             )
         release = _release(recipe, artifacts, target)
@@ -78,8 +78,8 @@ def _release(recipe: Recipe, artifacts: Artifacts, version: int | None) -> Path:
         )
     release = latest if version is None else release_of(artifacts, version)
     if release is None:
-        there = ", ".join(path.name for path in releases(artifacts))
-        raise ShortlistError(f"expected --release to be one of {there}, got {version}.")
+        existing = ", ".join(path.name for path in releases(artifacts))
+        raise ShortlistError(f"expected --release to be one of {existing}, got {version}")
     return release
 
 
@@ -88,12 +88,12 @@ def _verified(recipe: Recipe, release: Path) -> dict[str, Any]:
         return manifest.verify(release)
     except ReleaseError as error:
         raise ShortlistError(
-            f"{error}: `shortlist export {recipe.given_as} --force`. Nothing was changed."
+            f"{error}: run `shortlist export {recipe.given_as} --force`. Nothing was changed."
         ) from error
 
 
 def _facts(artifacts: Artifacts, version: int | None) -> dict[str, Any]:
-    """What the served release says of itself; nothing where it is gone or damaged."""
+    """The manifest of the served release; empty if the release is gone or damaged."""
     release = None if version is None else release_of(artifacts, version)
     with suppress(ReleaseError):
         return {} if release is None else manifest.read(release)
@@ -109,7 +109,7 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By)
             on_trial(release, store) as trial,
         ):
             log.info(
-                f"release {version}: every file is whole, and it answers {len(trial.users)} users"
+                f"release {version}: every file is intact, and it answers {len(trial.users)} users"
             )
             with undone_on_failure(artifacts):
                 record(artifacts, release, version, by)
@@ -121,61 +121,61 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By)
         after = "" if address is None else f" {_moved_back(address, before)}"
         if isinstance(error, (OSError, ShortlistError)):
             raise ShortlistError(
-                f"release {version} could not be put in service: {error} "
-                f"The record of what is served is as it was.{after}"
+                f"release {version} was not put in service: {str(error).rstrip('.')}. "
+                f"The record of the served release is unchanged.{after}"
             ) from error
         raise
     if address is None:
         log.info(
             f"release {version} will be served by the next `shortlist serve {recipe.given_as}`: "
-            "no server of this recipe runs here"
+            "no server of this recipe is running here"
         )
     else:
-        log.info(
-            f"release {version} is served at {address.grpc}; its answers are those it gives here"
-        )
+        log.info(f"release {version} is served at {address.grpc}; its answers match this process")
 
 
 def _compare_answers(address: Address, trial: Trial) -> None:
-    """See that the server answers out of this release, and to the bit as this process does."""
+    """Check that the server answers from this release, bit for bit like this process."""
     for user in trial.users:
         for _ in range(ATTEMPTS):
             expected, got = trial.answer(user), ask(address.grpc, user)
             if got.version != trial.version:
                 raise ShortlistError(
-                    f"the server answers user {user!r} out of release {got.version}."
+                    f"expected the server to answer user {user!r} from release {trial.version}, "
+                    f"got release {got.version}"
                 )
             if got == expected:
                 break
         else:
             raise ShortlistError(
-                f"the server gives user {user!r} {got}, and this process gives {expected}."
+                f"expected the server to give user {user!r} {expected}, as this process does, "
+                f"got {got}"
             )
 
 
 def _moved_back(address: Address, version: int | None) -> str:
-    """Have the server load what it served before; says how that ended."""
+    """Have the server load the release it served before; returns a sentence about the result."""
     with suppress(ShortlistError):
-        # Needed even if the new release was refused: a load that was broken off may go on.
+        # Needed even if the new release was refused: an interrupted load may still finish.
         load(address.grpc, address.key)
     try:
         now = ask(address.grpc, "").version
     except ShortlistError as error:
-        return f"The server does not answer any more: {error}"
+        return f"The server no longer answers: {error}"
     if now == version:
         return f"Release {now} is served as before."
     return f"The server serves release {now}: stop it and start it again."
 
 
 def _remove_old(recipe: Recipe, artifacts: Artifacts) -> None:
-    """Keep the last releases, the served one and the one to go back to."""
-    there, count = releases(artifacts), recipe.serving.keep_releases
+    """Remove all releases but the newest, the served one and the one to roll back to."""
+    existing, count = releases(artifacts), recipe.serving.keep_releases
     kept = {served_version(artifacts), served_before(artifacts)}
-    for release in there[:-count]:
+    for release in existing[:-count]:
         if int(release.name) in kept:
             continue
         try:
             remove_directory(release)
-            log.info(f"release {release.name} is removed: the last {count} are kept")
+            log.info(f"removed release {release.name}: serving.keep_releases is {count}")
         except OSError as error:
-            log.info(f"release {release.name} could not be removed: {error}")
+            log.info(f"could not remove release {release.name}: {error}")

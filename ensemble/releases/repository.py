@@ -14,10 +14,10 @@ def releases(artifacts: Artifacts) -> list[Path]:
 
 
 def release_of(artifacts: Artifacts, version: int) -> Path | None:
-    """The folder of one release, None where it is not there."""
+    """The folder of one release, None if it does not exist."""
     return next((path for path in releases(artifacts) if int(path.name) == version), None)
 
 
 def latest_release(artifacts: Artifacts) -> Path | None:
-    """The newest release folder, None where there is none."""
+    """The newest release folder, None if there is none."""
     return next(reversed(releases(artifacts)), None)

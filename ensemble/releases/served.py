@@ -1,7 +1,7 @@
-"""Which release is served: ``config.pbtxt`` says it, and nothing else does; beside it, its history.
+"""Which release is served: only ``config.pbtxt`` records it; ``served.json`` holds the history.
 
-As long as nothing was published, a server that starts takes the newest release. From then on only
-`shortlist publish` and `shortlist rollback` change what is served.
+Until a release is published, a server that starts takes the newest one. From then on, only
+`shortlist publish` and `shortlist rollback` change which release is served.
 """
 
 import json
@@ -26,7 +26,7 @@ By = Literal["export", "serve", "publish", "rollback"]
 
 @dataclass(frozen=True)
 class Change:
-    """From ``at`` on (UTC, ISO 8601) this release was the one to serve; ``by`` which command."""
+    """From ``at`` on (UTC, ISO 8601) this was the release to serve; ``by``: the command that set it."""
 
     release: int
     at: str
@@ -42,21 +42,21 @@ def served_version(artifacts: Artifacts) -> int | None:
 
 
 def record(artifacts: Artifacts, release: Path, version: int, by: By) -> None:
-    """Make ``version`` the one to serve, with the configuration that lies in its folder ``release``.
+    """Make ``version`` the release to serve, with the configuration in its folder ``release``.
 
     Raises:
-        ShortlistError: the release brings no configuration, or the history cannot be read.
+        ShortlistError: the release has no configuration, or the history cannot be read.
     """
     try:
         text = (release / CONFIG).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ShortlistError(
-            f"expected {release / CONFIG}, found none: an older shortlist made this release. "
-            "Export it again."
+            f"expected a file at {release / CONFIG}, found none: an older version of shortlist "
+            "made this release. Export it again."
         ) from error
     now = datetime.now(UTC).isoformat(timespec="seconds")
     changes = [*history(artifacts), Change(version, now, by)]
-    # Both files are written before either takes its place: a full disk changes neither.
+    # Both files are written before either replaces the old one: a full disk changes neither.
     with (
         atomic_file(artifacts.served_history) as log,
         atomic_file(_config(artifacts)) as config,
@@ -67,22 +67,22 @@ def record(artifacts: Artifacts, release: Path, version: int, by: By) -> None:
 
 @contextmanager
 def undone_on_failure(artifacts: Artifacts) -> Iterator[None]:
-    """What the block records is undone if it fails. That takes no space on the disk."""
+    """Undo what the block records if it fails. Undoing takes no disk space."""
     paths = (_config(artifacts), artifacts.served_history)
     copies = {path: path.with_name(f".{path.name}.before.tmp") for path in paths}
-    there = [path for path in paths if path.exists()]
+    existing = [path for path in paths if path.exists()]
     try:
-        for path in there:
+        for path in existing:
             shutil.copyfile(path, copies[path])
         try:
             yield
         except BaseException:
             for path in paths:
-                if path not in there:
+                if path not in existing:
                     path.unlink(missing_ok=True)
                     continue
                 os.replace(copies[path], path)
-                os.utime(path)  # Triton looks at a configuration again only if it is newer
+                os.utime(path)  # Triton rereads a configuration only if it is newer
             raise
     finally:
         for copy in copies.values():
@@ -90,7 +90,7 @@ def undone_on_failure(artifacts: Artifacts) -> Iterator[None]:
 
 
 def history(artifacts: Artifacts) -> list[Change]:
-    """What was made the release to serve, oldest first.
+    """Every change of the release to serve, oldest first.
 
     Raises:
         ShortlistError: the file is damaged.
@@ -102,20 +102,20 @@ def history(artifacts: Artifacts) -> list[Change]:
         return []
     except (ValueError, TypeError) as error:
         raise ShortlistError(
-            f"expected the history of served releases in {path}, and it cannot be read ({error}). "
-            "Delete the file: the release that is served stays, and there is no way back from it."
+            f"expected the history of served releases in {path}, got: {error}. "
+            "Delete the file: the served release stays, but you cannot roll back from it."
         ) from error
 
 
 def is_published(artifacts: Artifacts) -> bool:
-    """Whether a person chose what is served, so that a newer release does not take its place."""
+    """Whether a person chose the served release; a newer one then does not replace it."""
     return any(change.by in ("publish", "rollback") for change in history(artifacts))
 
 
 def served_before(artifacts: Artifacts) -> int | None:
-    """The release that `shortlist rollback` goes back to: of those still there, the last before.
+    """The release that `shortlist rollback` returns to: the last one before that still exists.
 
-    A rollback takes its steps back: after 1, 2, 3 and a rollback to 2, the one before is 1.
+    A rollback undoes its steps: after 1, 2, 3 and a rollback to 2, the one before is 1.
     """
     steps: list[int] = []
     for change in history(artifacts):
@@ -124,13 +124,13 @@ def served_before(artifacts: Artifacts) -> int | None:
                 steps.pop()
         elif not steps or steps[-1] != change.release:
             steps.append(change.release)
-    there = {int(path.name) for path in releases(artifacts)}
+    existing = {int(path.name) for path in releases(artifacts)}
     served = served_version(artifacts)
-    return next((step for step in reversed(steps) if step in there and step != served), None)
+    return next((step for step in reversed(steps) if step in existing and step != served), None)
 
 
 def release_to_serve(artifacts: Artifacts, recipe_name: str) -> Path:
-    """The release for a server that starts now; where nothing was published, records the newest.
+    """The release for a server that starts now; if none was published, records the newest.
 
     Raises:
         ShortlistError: there is no release, or the recorded one is gone.
@@ -143,14 +143,14 @@ def release_to_serve(artifacts: Artifacts, recipe_name: str) -> Path:
             record(artifacts, chosen, int(chosen.name), "serve")
         return chosen
     except ReleasesBusyError:
-        # A server must come up though an export takes long: with the release it had before.
+        # A server must start even during a long export: with the release recorded before.
         if version is None:
             raise
         return _recorded(artifacts, version, chosen, recipe_name)
 
 
 def chosen_release(artifacts: Artifacts, recipe_name: str) -> Path:
-    """The release that was published, or the newest where none was.
+    """The published release, or the newest if none was published.
 
     Raises:
         ShortlistError: there is no release, or the published one is gone.
@@ -170,8 +170,9 @@ def _recorded(artifacts: Artifacts, version: int, latest: Path, recipe_name: str
     release = release_of(artifacts, version)
     if release is None:
         raise ShortlistError(
-            f"{_config(artifacts)} says that release {version} is served, and it is not there. "
-            f"`shortlist publish {recipe_name}` serves the newest, release {latest.name}."
+            f"expected release {version}, which {_config(artifacts)} names as the served one, "
+            f"found none. `shortlist publish {recipe_name}` serves the newest, "
+            f"release {latest.name}."
         )
     return release
 

@@ -1,7 +1,7 @@
-"""A release answers in this process before it is served, by the code that it carries itself.
+"""Tries a release in this process before it is served, with the code that it carries.
 
-The code of today may read no release of an older form, and to go back to one is what a rollback is
-for: so the release's own ``runtime/`` is imported, as Triton does it.
+The current code may be unable to read a release of an older format, which a rollback must be able to
+return to: so the release's own ``runtime/`` is imported, as Triton does.
 """
 
 import importlib
@@ -27,25 +27,25 @@ _PACKAGE = "shortlist_release_on_trial"
 
 @dataclass(frozen=True)
 class Trial:
-    """A loaded release and whom it was asked for: some users of its vocabulary, and a stranger."""
+    """A loaded release and the users it answered: some of its vocabulary, and an unknown one."""
 
     version: int
     users: list[str]
     plan: Any
 
     def answer(self, user: str) -> Answer:
-        """What the server must answer for this user, to the bit."""
+        """The answer that the server must give this user, bit for bit."""
         answers = self.plan.recommend([user])
         return Answer(self.version, answers.item_ids[0].tolist(), answers.scores[0].tolist())
 
 
 @contextmanager
 def on_trial(release: Path, store: FeatureStore) -> Iterator[Trial]:
-    """Load a release whose files were checked, and see that it answers sensibly.
+    """Load a release whose files were checked, and check that it answers sensibly.
 
     Raises:
-        ShortlistError: it does not load, or an answer lacks items, has a score that is no number,
-            or names an item that is not in the catalogue.
+        ShortlistError: it does not load, or an answer lacks items, has a score that is not a finite
+            number, or names an item that is not in the catalogue.
     """
     with _own_runtime(release):
         try:
@@ -53,15 +53,13 @@ def on_trial(release: Path, store: FeatureStore) -> Iterator[Trial]:
             users = [*_known_users(release), f"nobody {uuid4().hex}"]
             for user in users:
                 _check(plan, user)
-        except Exception as error:  # whatever code of another time raises
-            raise ShortlistError(
-                f"release {release.name} does not answer as it should: {error}"
-            ) from error
+        except Exception as error:  # code of another version may raise anything
+            raise ShortlistError(f"the trial of release {release.name} failed: {error}") from error
         yield Trial(int(release.name), users, plan)
 
 
 def _known_users(release: Path) -> list[str]:
-    """Some raw ids of the release's vocabulary, which releases of every age hold alike."""
+    """Some raw ids of the release's vocabulary, which releases of every version store alike."""
     folder = release / "encoding"
     encoding = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
     vocabulary = json.loads((folder / encoding["user"]["vocabulary"]).read_text(encoding="utf-8"))
@@ -72,32 +70,35 @@ def _check(plan: Any, user: str) -> None:
     answers = plan.recommend([user])
     items, scores = answers.item_ids, answers.scores
     if items.ndim != 2 or len(items) != 1 or scores.shape != items.shape:
-        raise ValueError(f"items {items.shape} and scores {scores.shape} for one user")
+        raise ValueError(
+            f"expected items and scores [1, k] for user {user!r}, "
+            f"got {items.shape} and {scores.shape}"
+        )
     given = [item for item in items[0] if item]
     if not given and user.startswith("nobody "):
-        raise ValueError("no item for a user whom nobody knows")
+        raise ValueError("expected items for an unknown user, got none")
     if not np.isfinite(scores[0, : len(given)]).all():
-        raise ValueError(f"a score of user {user!r} is no finite number: {scores[0].tolist()}")
-    # An item that is not in the catalogue has the score of minus infinity.
+        raise ValueError(f"expected finite scores for user {user!r}, got {scores[0].tolist()}")
+    # An item that is not in the catalogue has a score of minus infinity.
     missing = [
         item
         for item, score in zip(given, plan.score([user] * len(given), given), strict=True)
         if not np.isfinite(score)
     ]
     if missing:
-        raise ValueError(f"user {user!r} gets {missing}, which are not in the catalogue")
+        raise ValueError(f"expected items of the catalogue for user {user!r}, got {missing}")
 
 
 @contextmanager
 def _own_runtime(release: Path) -> Iterator[None]:
-    """The release's runtime, importable under a name of its own while the block runs."""
+    """Make the release's runtime importable under a separate name while the block runs."""
     folder = release / "runtime"
     spec = importlib.util.spec_from_file_location(
         _PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None
     assert spec.loader is not None
-    # A compiled copy would be a file of the release that no manifest knows.
+    # A compiled copy would be a file in the release that the manifest does not list.
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         module = importlib.util.module_from_spec(spec)

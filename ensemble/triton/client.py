@@ -1,4 +1,4 @@
-"""Ask a running server for recommendations, over gRPC or HTTP."""
+"""Get recommendations from a running server, over gRPC or HTTP."""
 
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -55,12 +55,12 @@ class Client:
         """Recommendations for raw user ids, or for requests.
 
         Args:
-            users: B raw ids, with keywords for what is asked for them; or a ``Request``, or B of them.
-            request_id: stands in the server's log beside what it says of this call.
-            options: one value for all users or one for each; a list option is always one for each.
+            users: B raw ids, with options as keywords; or one ``Request``, or B of them.
+            request_id: appears in the server's log lines about this call.
+            options: one value for all users or one per user; a list option always needs one list per user.
 
         Raises:
-            ShortlistError: no server answers, or the request is refused, here or by the server.
+            ShortlistError: no server answers, or the client or the server refuses the request.
         """
         try:
             answer = self._infer(inputs_of(batch_for(users, **options)), request_id)
@@ -108,17 +108,17 @@ class Client:
 
     def _unreachable(self, error: Exception) -> ShortlistError:
         return ShortlistError(
-            f"no server answers at {self.url} over {self.protocol} ({error}). "
-            "`shortlist serve RECIPE` starts one."
+            f"expected a server at {self.url} over {self.protocol}, got: {error}. "
+            "Start one with `shortlist serve RECIPE`."
         )
 
 
 def _documented(text: str) -> str:
-    """The docstring of ``recommend`` with a line for each option."""
+    """The docstring of ``recommend`` with one line per option."""
     lines = "".join(
         f"\n            {one.name}: {one.doc}." for one in OPTIONS if one is not USER_ID
     )
-    mark = "a list option is always one for each.\n"
+    mark = "a list option always needs one list per user.\n"
     return text.replace(mark, f"{mark.rstrip()}{lines}\n")
 
 

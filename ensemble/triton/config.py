@@ -12,12 +12,11 @@ CONFIG = "config.pbtxt"
 
 
 def config_text(recipe: Recipe) -> str:
-    """The configuration that a release carries, in protobuf's text form; see ``with_version``.
+    """The configuration that a release carries, in protobuf text format; see ``with_version``.
 
-    Requests that wait are answered together (dynamic batching), by an instance for each core but
-    one. A request that leaves out an optional input gets the recipe's default. Ragged: requests that
-    name different numbers of items may share a batch. The first requests are made before the model
-    is ready.
+    Dynamic batching answers waiting requests together, with one instance per core but one. A request
+    that omits an optional input gets the recipe's default. Ragged batching: requests that name different
+    numbers of items may share a batch. Triton sends the warm-up requests before the model is ready.
     """
     return f"""name: "{MODEL_NAME}"
 backend: "python"
@@ -42,19 +41,19 @@ model_warmup [
 
 
 def with_version(text: str, version: int) -> str:
-    """A release's configuration, and that this release alone is served."""
+    """A release's configuration, completed to serve this release alone."""
     return f"{text}version_policy {{ specific {{ versions: [ {version} ] }} }}\n"
 
 
 def version_in(text: str) -> int | None:
-    """Which release a configuration serves; None where it names none."""
+    """The release that a configuration serves; None if it names none."""
     found = re.search(r"^version_policy { specific { versions: \[ (\d+) \] } }$", text, re.M)
     return int(found.group(1)) if found else None
 
 
 def _instances() -> int:
     # One core is left to Triton itself: with an instance on every core, batches are smaller, and the
-    # processor time of a request grows by half (docs/decisions/0007-hot-path.md).
+    # CPU time of a request grows by half (docs/decisions/0007-hot-path.md).
     return max(1, min((os.cpu_count() or 1) - 1, 8))
 
 

@@ -1,7 +1,7 @@
-"""A running Triton is told to load another release, and asked which release answers what.
+"""Has a running Triton load another release, and queries which release answers what.
 
-Both over gRPC: a load over HTTP would block one of Triton's HTTP threads, and with it the requests
-of all connections that this thread serves, until the release is loaded.
+Both use gRPC: a load over HTTP would block one of Triton's HTTP threads, and with it the requests of
+all connections that this thread serves, until the release is loaded.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import numpy as np
 from ensemble.triton.config import MODEL_NAME
 from stages.errors import ShortlistError
 
-#: The name of the header with the server's key, as Triton's options give it.
+#: The name of the header with the server's key, as in Triton's options.
 KEY = "shortlist-key"
 ANSWERED_WITHIN_SECONDS = 30.0
 LOADED_WITHIN_SECONDS = 1800.0
@@ -22,7 +22,7 @@ LOADED_WITHIN_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What one user gets, best first, and out of which release."""
+    """The answer for one user, best item first, and the release that it is from."""
 
     version: int
     item_ids: list[str]
@@ -30,10 +30,10 @@ class Answer:
 
 
 def load(url: str, key: str) -> None:
-    """Have the server at ``url`` (gRPC) load what its configuration says, and wait until it did.
+    """Have the server at ``url`` (gRPC) load the release that its configuration names, and wait for it.
 
     Triton loads the new release beside the old one, warms it up, and only then sends it requests;
-    the old one ends those that it has. Where the new one does not load, the old one stays.
+    the old one finishes those that it has. If the new one does not load, the old one stays.
 
     Raises:
         ShortlistError: it does not load, or the server does not answer; quotes Triton.
@@ -49,7 +49,7 @@ def load(url: str, key: str) -> None:
 def ask(url: str, user_id: str) -> Answer:
     """The server's answer for a raw user id, with the recipe's number of items.
 
-    Of the inputs and outputs only those that releases of every age have.
+    It uses only the inputs and outputs that releases of every version have.
 
     Raises:
         ShortlistError: the server refuses, or does not answer; quotes Triton.
@@ -75,13 +75,13 @@ def _connection(url: str) -> Iterator[Any]:
     from tritonclient.grpc import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
-    # A proxy of the environment must not come between this machine and itself.
+    # A proxy from the environment must not handle requests to this machine itself.
     client = InferenceServerClient(url, channel_args=[("grpc.enable_http_proxy", 0)])
     try:
         yield client
     except InferenceServerException as error:
-        # A model's exception comes with the lines of its traceback.
-        said = str(error.message()).split("\n\nAt:")[0]
-        raise ShortlistError(f"Triton at {url} says: {said}") from error
+        # A model's exception includes the lines of its traceback.
+        message = str(error.message()).split("\n\nAt:")[0]
+        raise ShortlistError(f"expected Triton at {url} to answer, got: {message}") from error
     finally:
         client.close()

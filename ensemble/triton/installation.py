@@ -1,4 +1,4 @@
-"""Where the real Triton is: the one on the PATH, or the one inside the nvidia-pytriton wheel."""
+"""Finds the real Triton: the one on the PATH, or the one inside the nvidia-pytriton wheel."""
 
 import os
 import shutil
@@ -15,28 +15,28 @@ STUB = "triton_python_backend_stub"
 
 @dataclass(frozen=True)
 class Installation:
-    """How to start Triton: the first words of its command line, and what its environment needs."""
+    """How to start Triton: the first words of its command line, and its environment variables."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
 
 
 def find_triton(scratch: Path) -> Installation:
-    """The ``tritonserver`` to run; ``scratch`` is an empty folder that lasts as long as it runs.
+    """The ``tritonserver`` to run; ``scratch`` is an empty folder that must exist while it runs.
 
     Raises:
         ShortlistError: there is none, or none for this Python.
     """
     environment = {
-        # The backend's interpreter takes no PYTHONPATH (some stubs start it isolated); it looks for
-        # python3 on the PATH and uses the packages of that one's environment.
+        # The backend's interpreter may ignore PYTHONPATH (some stubs start it isolated); it looks for
+        # python3 on the PATH and uses the packages of its environment.
         "PATH": os.pathsep.join(
             [str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)]
         ),
         "PYTHONPATH": os.pathsep.join(_site_packages()),
-        # The same code as in this process, so the same answer; and no compiled files in a release.
+        # The same code as in this process, for the same answers, and no compiled files in a release.
         "PYTHONDONTWRITEBYTECODE": "1",
-        # One instance a core: threads of one would only take another's core.
+        # One instance per core: more threads would only compete for the cores of other instances.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -48,7 +48,7 @@ def find_triton(scratch: Path) -> Installation:
 
 def _from_wheel(scratch: Path, environment: dict[str, str]) -> Installation:
     try:
-        # Importing pytriton would start its own machinery; only the wheel's files are wanted.
+        # Importing pytriton would start its own machinery; only the wheel's files are needed.
         site_packages = Path(str(distribution("nvidia-pytriton").locate_file("")))
     except PackageNotFoundError as error:
         raise ShortlistError(
@@ -61,17 +61,17 @@ def _from_wheel(scratch: Path, environment: dict[str, str]) -> Installation:
     if not stub.is_file():
         have = ", ".join(sorted(path.name for path in stub.parents[1].glob("3.*")))
         raise ShortlistError(
-            f"nvidia-pytriton brings Triton's Python backend for Python {have}, not for {python}. "
-            "Use one of those."
+            f"expected nvidia-pytriton to contain Triton's Python backend for Python {python}, "
+            f"got {have}. Use one of these versions."
         )
     backends = scratch / "backends"
-    # The backend looks for its stub beside itself.
+    # The backend looks for its stub next to itself.
     shutil.copytree(triton / "backends" / "python", backends / "python")
     shutil.copy(stub, backends / "python" / STUB)
     server = scratch / "tritonserver"
     shutil.copy(triton / "bin" / "tritonserver", server)
     for program in (server, backends / "python" / STUB):
-        program.chmod(0o755)  # wheels lose the run bit
+        program.chmod(0o755)  # wheels lose the executable bit
     libraries = [str(_libpython(python)), str(site_packages / "nvidia_pytriton.libs")]
     return Installation(
         (str(server), "--backend-directory", str(backends)),
@@ -91,7 +91,7 @@ def _libpython(python: str) -> Path:
             return folder
     raise ShortlistError(
         f"expected {name} in {' or '.join(map(str, folders))}, found none: Triton's Python "
-        f"backend needs it. `uv python install {python}` brings a Python that has it; Debian's "
+        f"backend needs it. `uv python install {python}` installs a Python that has it; Debian's "
         f"package is libpython{python}."
     )
 

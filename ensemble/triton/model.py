@@ -1,4 +1,4 @@
-"""A release's ``model.py``: hands requests from Triton's Python backend to the plan."""
+"""A release's ``model.py``: passes requests from Triton's Python backend to the plan."""
 
 import gc
 import json
@@ -11,15 +11,15 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils  # only exists inside Triton
 
-#: Seconds between hand-overs of the counts to Triton's metrics, which cost too much in between.
+#: Seconds between updates of Triton's metrics, which are too slow to update on every request.
 METRICS_EVERY = 0.5
 
-# A compiled copy of the runtime would be a file of the release that no manifest knows.
+# A compiled copy of the runtime would be a file in the release that the manifest does not list.
 sys.dont_write_bytecode = True
 
 
 def _open_store(model_repository: Path, settings: dict[str, Any]) -> Any:
-    """The feature store that the environment names, else the release. It need not be up yet."""
+    """The feature store named by the environment, or else by the release. It need not be up yet."""
     from runtime.stores.open_store import open_store
     from runtime.stores.urls import is_url
 
@@ -34,16 +34,16 @@ def _open_store(model_repository: Path, settings: dict[str, Any]) -> Any:
 
 
 class TritonPythonModel:
-    """One instance: one process, one loaded plan."""
+    """One instance: one process with one loaded plan."""
 
     def initialize(self, args: dict[str, str]) -> None:
         repository = Path(args["model_repository"])
         release = repository / args["model_version"]
-        # A release runs the code that it came with, before any other package of the name.
+        # A release runs the code that it carries, before any other package of the same name.
         sys.path.insert(0, str(release))
         from runtime import manifest
 
-        manifest.verify(release)  # first: no other file of the release is used before it is checked
+        manifest.verify(release)  # first: no file of the release is used unchecked
         from runtime import meters, plan, tensors
         from runtime.errors import RequestError
 
@@ -54,24 +54,24 @@ class TritonPythonModel:
         self._release = args["model_version"]
         self._logs_requests = os.environ.get("SHORTLIST_LOG_REQUESTS", "") not in ("", "0")
         self._metrics = _Metrics(meters, self._meters, self._release)
-        # What is loaded now stays: a collection that walks it stops a request for 15 ms and more.
+        # Loaded objects stay: a garbage collection that visits them delays a request by 15 ms or more.
         gc.collect()
         gc.freeze()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer all requests that Triton hands over, in one pass; a bad one fails alone."""
+        """Answer all requests that Triton passes, as one batch; a bad one fails alone."""
         began = time.perf_counter()
         responses: list[Any] = [None] * len(requests)
-        asked, places = [], []
+        accepted, places = [], []
         for place, request in enumerate(requests):
             try:
                 arrays = {each.name(): each.as_numpy() for each in request.inputs()}
-                asked.append(self._plan.checked(self._tensors.batch_of(arrays)))
+                accepted.append(self._plan.checked(self._tensors.batch_of(arrays)))
                 places.append(place)
             except Exception as error:
                 responses[place] = self._failed(error, request)
         for place, response in zip(
-            places, self._answer(asked, [requests[place] for place in places]), strict=True
+            places, self._answer(accepted, [requests[place] for place in places]), strict=True
         ):
             responses[place] = response
         if self._logs_requests:
@@ -83,22 +83,22 @@ class TritonPythonModel:
     def finalize(self) -> None:
         self._metrics.stop()
 
-    def _answer(self, asked: list[Any], requests: list[Any]) -> list[Any]:
-        if not asked:
+    def _answer(self, questions: list[Any], requests: list[Any]) -> list[Any]:
+        if not questions:
             return []
         try:
-            answers = self._plan.answer(asked)
+            answers = self._plan.answer(questions)
             return [
                 self._response(answer, request)
                 for answer, request in zip(answers, requests, strict=True)
             ]
         except Exception as error:
-            if len(asked) == 1:
+            if len(questions) == 1:
                 return [self._failed(error, requests[0])]
-            # One by one, so that only the guilty one fails.
+            # Answer them one by one: only the bad one fails.
             return [
                 response
-                for each, request in zip(asked, requests, strict=True)
+                for each, request in zip(questions, requests, strict=True)
                 for response in self._answer([each], [request])
             ]
 
@@ -119,7 +119,7 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), code))
 
     def _log(self, event: str, request: Any, **facts: Any) -> None:
-        """One line of JSON in the server's log."""
+        """Write one line of JSON to the server's log."""
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "event": event,
@@ -131,7 +131,7 @@ class TritonPythonModel:
 
 
 class _Metrics:
-    """Hands counts over to Triton's metrics endpoint from a thread of its own."""
+    """Passes counts to Triton's metrics endpoint from a separate thread."""
 
     def __init__(self, names: Any, meters: Any, release: str) -> None:
         family = pb_utils.MetricFamily

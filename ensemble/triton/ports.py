@@ -1,4 +1,4 @@
-"""TCP ports for a server: those that were asked for, or free ones."""
+"""TCP ports for a server: the requested ones, or free ones."""
 
 import fcntl
 import os
@@ -25,30 +25,31 @@ class Ports:
 def reserved_ports(
     host: str, http: int | None = None, grpc: int | None = None, metrics: int | None = None
 ) -> Iterator[Ports]:
-    """The given ports; for those not given Triton's usual one, or any free one where that is busy.
+    """Reserve the given ports; for one not given, Triton's default, or any free port if that is busy.
 
-    They are this process's until it leaves, among all servers that are started with this function. A server
-    takes seconds to bind its ports, and two of them can even bind one gRPC port: gRPC asks Linux to share.
+    Until the block ends, no other server started with this function gets them. A server takes seconds to bind
+    its ports, and two servers can even bind the same gRPC port, because gRPC asks Linux to share it.
 
     Raises:
         ShortlistError: a given port is busy or cannot be used.
     """
-    asked = {"http": http, "grpc": grpc, "metrics": metrics}
-    given = [port for port in asked.values() if port is not None]
+    requested = {"http": http, "grpc": grpc, "metrics": metrics}
+    given = [port for port in requested.values() if port is not None]
     if len(set(given)) < len(given):
         raise ShortlistError(
             f"expected three different ports, got {given}. Leave one out to get a free one."
         )
     with ExitStack() as held:
         chosen: dict[str, int] = {}
-        for name, port in asked.items():
+        for name, port in requested.items():
             if port is None:
                 continue
             problem = _reserve(host, port, held)
             if problem is not None:
                 raise ShortlistError(
-                    f"expected port {port} on {host} to be free for {name}, got: {problem}. Stop what "
-                    f"listens there, choose another with --{name}-port, or leave that out to get a free one."
+                    f"expected port {port} on {host} to be free for {name}, got: {problem}. "
+                    f"Stop what is listening there, choose another with --{name}-port, "
+                    "or omit that to get a free one."
                 )
             chosen[name] = port
         for name, usual in USUAL.items():
@@ -59,7 +60,7 @@ def reserved_ports(
 
 
 def _reserve(host: str, port: int, held: ExitStack) -> str | None:
-    """Take a port until ``held`` is closed; returns why that cannot be, or None."""
+    """Take a port until ``held`` is closed; returns the reason if that fails, or None."""
     with socket.socket() as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -72,7 +73,7 @@ def _reserve(host: str, port: int, held: ExitStack) -> str | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return "another server of shortlist is being started on it"
+        return "another shortlist server is starting on it"
     return None
 
 

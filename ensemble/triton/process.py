@@ -1,4 +1,4 @@
-"""One Triton process: started, watched until ready, and stopped with all that it started."""
+"""One Triton process: started, watched until ready, and stopped with everything it started."""
 
 import os
 import re
@@ -17,14 +17,14 @@ from stages.errors import ShortlistError
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 10.0
 SHARED_MEMORY = Path("/dev/shm")
-#: Triton logs a model's exception with its newlines spelled as backslash and n.
+#: Triton logs a model's exception with its newlines written as backslash and n.
 _LOAD_FAILURE = r"failed to load '[^']*' version \d+: (?:Internal: )?(.+?)(?:\\n\\nAt:|\"?\n)"
 
 
 def start(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a process whose output goes to ``log``, and which stops when this one dies."""
+    """Start a process that writes its output to ``log`` and stops when this process dies."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         return subprocess.Popen(
@@ -33,35 +33,36 @@ def start(
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=dict(environment),
-            # Its own process group: Ctrl-C reaches this process, which stops Triton in its turn.
+            # Its own process group: Ctrl-C reaches only this process, which then stops Triton.
             start_new_session=True,
             preexec_fn=dies_with(os.getpid()),
         )
 
 
 def await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Return once ``url`` answers 200.
+    """Wait until ``url`` answers 200.
 
     Raises:
-        ShortlistError: the process ended, or it takes too long; quotes the log.
+        ShortlistError: the process ended, or it is not ready in time; quotes the log.
     """
     deadline = time.monotonic() + READY_WITHIN_SECONDS
-    # A proxy of the environment must not come between this machine and itself.
+    # A proxy from the environment must not handle requests to this machine itself.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ShortlistError(f"Triton did not start: {cause(log)} All of it: {log}")
+            raise ShortlistError(f"expected Triton to start, got: {cause(log)} (full log: {log})")
         with suppress(OSError, urllib.error.URLError), opener.open(url, timeout=1) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.03)
     raise ShortlistError(
-        f"Triton was not ready after {READY_WITHIN_SECONDS:.0f} s: {cause(log)} All of it: {log}"
+        f"expected Triton to be ready within {READY_WITHIN_SECONDS:.0f} s, "
+        f"got: {cause(log)} (full log: {log})"
     )
 
 
 def stop(process: subprocess.Popen[bytes], shared_memory_prefix: str) -> None:
-    """Ask the process to stop, then make sure: its whole group goes, and its shared memory."""
+    """Ask the process to stop, then kill its whole group and remove its shared memory."""
     try:
         if process.poll() is None:
             process.terminate()
@@ -76,7 +77,7 @@ def stop(process: subprocess.Popen[bytes], shared_memory_prefix: str) -> None:
 
 
 def cause(log: Path) -> str:
-    """The first complaint in Triton's log, on one line."""
+    """The cause in Triton's log: a failed load, else the last complaint, else the last line."""
     text = log.read_text(encoding="utf-8", errors="replace")
     failed = re.search(_LOAD_FAILURE, text, re.S)
     if failed:
@@ -86,4 +87,4 @@ def cause(log: Path) -> str:
         if complaints:
             return str(complaints[-1]).strip()
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing."
+    return lines[-1] if lines else "an empty log"

@@ -37,13 +37,13 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a running server listens, as ``host:port``, the process it is, and what it loads for."""
+    """Where a running server listens, as ``host:port``; its process id; and its key."""
 
     http: str
     grpc: str
     metrics: str
     pid: int
-    #: Who knows it may have the server load a release.
+    #: Whoever knows it may have the server load a release.
     key: str = field(repr=False)
 
 
@@ -56,15 +56,15 @@ class Server:
     log: Path
 
     def wait(self) -> None:
-        """Block until the server ends by itself, which it should not.
+        """Block until the server ends by itself, which it should not do.
 
         Raises:
             ShortlistError: it ended; quotes the log.
         """
         status = self.process.wait()
         raise ShortlistError(
-            f"Triton stopped by itself with status {status}: {cause(self.log)} "
-            f"All of it: {self.log}"
+            f"expected Triton to keep running, got exit status {status}: {cause(self.log)} "
+            f"(full log: {self.log})"
         )
 
 
@@ -79,12 +79,12 @@ def running_server(
     metrics_port: int | None = None,
     store: ChosenStore | None = None,
 ) -> Iterator[Server]:
-    """Start Triton over ``artifacts.model_repository``, ready when entered, gone when left.
+    """Start Triton over ``artifacts.model_repository``: ready on entry, gone on exit.
 
-    The release is the published one, or the newest where nothing was published. While it runs,
-    ``artifacts.server_address`` tells clients where; its log is ``artifacts.server_log``. If this
-    process dies, Triton stops too (Linux ties it to the thread that enters: that must live as long
-    as the server). Without a ``store`` it takes the one that the environment or the release names.
+    It serves the published release, or the newest if none was published. While it runs, clients find its
+    address in ``artifacts.server_address``; its log is ``artifacts.server_log``. If this process dies,
+    Triton stops too (Linux ties it to the thread that enters, which must live as long as the server).
+    Without a ``store``, it uses the one that the environment or the release names.
 
     Raises:
         ShortlistError: no release, a busy port, no Triton, or a release that does not load.
@@ -103,7 +103,7 @@ def running_server(
         _announced(artifacts.server_address, server.address),
     ):
         if served_version(artifacts) != int(release.name):
-            # Published while this server started, and before anyone could tell it.
+            # Published while this server was starting, before `publish` could reach it.
             load(server.address.grpc, server.address.key)
         with dead_instances_replaced(server.process.pid, lambda: _reload(artifacts, server)):
             yield server
@@ -119,10 +119,10 @@ def running_triton(
     environment: Mapping[str, str],
     model: str | None = None,
 ) -> Iterator[Server]:
-    """Start Triton over any model repository; ready when entered, gone when left.
+    """Start Triton over any model repository: ready on entry, gone on exit.
 
-    With ``model`` it loads this one, and another version of it when it is told so, by who has the
-    server's key; without it loads all that the repository holds, and keeps them.
+    With ``model``, it loads this model, and another version of it when a client with the server's key
+    asks for that; without, it loads all models of the repository and keeps them.
 
     Raises:
         ShortlistError: there is no Triton, or a model does not load.
@@ -158,13 +158,13 @@ def serve(
     metrics_port: int | None = None,
     store: ChosenStore | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. Call it from the main thread, where signals arrive.
+    """Serve until Ctrl-C or SIGTERM. Call it from the main thread, which receives the signals.
 
     Raises:
         ShortlistError: as ``running_server``, and if Triton stops by itself.
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
-    # Polars, once imported, has Linux go on waiting after Ctrl-C; Python would not hear of it.
+    # Once imported, Polars makes Linux restart a wait after Ctrl-C, and Python would not notice it.
     signal.siginterrupt(signal.SIGINT, True)
     began = time.monotonic()
     try:
@@ -183,7 +183,7 @@ def serve(
             log.info(f"HTTP     http://{server.address.http}/v2/models/{MODEL_NAME}")
             log.info(f"metrics  http://{server.address.metrics}/metrics")
             log.info(f"log      {server.log}")
-            log.info("Ctrl-C stops it")
+            log.info("Press Ctrl-C to stop")
             server.wait()
     except KeyboardInterrupt:
         log.info("stopped")
@@ -192,10 +192,10 @@ def serve(
 
 
 def read_address(artifacts: Artifacts) -> Address | None:
-    """Where this recipe's server listens, None where none runs."""
+    """Where this recipe's server listens, None if none is running."""
     try:
         address = Address(**json.loads(artifacts.server_address.read_text(encoding="utf-8")))
-        # A killed server leaves the file behind, and its number may be another process by now.
+        # A killed server leaves the file behind, and its process id may be reused by now.
         runs = "tritonserver" in " ".join(psutil.Process(address.pid).cmdline())
     except (OSError, ValueError, TypeError, psutil.Error):
         return None
@@ -203,11 +203,11 @@ def read_address(artifacts: Artifacts) -> Address | None:
 
 
 def _reload(artifacts: Artifacts, server: Server) -> None:
-    """Have the release that is served loaded anew, beside itself."""
+    """Have the server load the served release again, beside itself."""
     version = served_version(artifacts)
     release = None if version is None else release_of(artifacts, version)
     if release is not None:
-        os.utime(release / "model.py")  # Triton loads again only what looks changed
+        os.utime(release / "model.py")  # Triton reloads only what looks changed
         load(server.address.grpc, server.address.key)
 
 
@@ -224,8 +224,8 @@ def _options(
     controlled = [
         "--model-control-mode=explicit",
         f"--load-model={model}",
-        # Ready is a server that answers. By default it would not be while a release is loaded
-        # beside the one that answers. A server whose first release does not load ends by itself.
+        # Ready means that the server answers. By default it would not be ready while it loads another
+        # release beside the serving one. If its first release does not load, the server exits by itself.
         "--strict-readiness=false",
     ]
     return [
@@ -240,7 +240,7 @@ def _options(
         f"--metrics-address={host}",
         f"--metrics-port={ports.metrics}",
         "--exit-timeout-secs=5",
-        # A prefix of our own, so that a killed server's shared memory can be told and removed.
+        # Our own prefix identifies a killed server's shared memory, to remove it.
         f"--backend-config=python,shm-region-prefix-name={shared_memory}",
     ]
 
@@ -248,13 +248,13 @@ def _options(
 @contextmanager
 def _announced(path: Path, address: Address) -> Iterator[None]:
     with atomic_file(path) as temporary:
-        temporary.touch(mode=0o600)  # the key is for those who may write the artifacts
+        temporary.touch(mode=0o600)  # the key is only for the owner of the artifacts
         temporary.write_text(json.dumps(asdict(address)) + "\n", encoding="utf-8")
     try:
         yield
     finally:
         with suppress(OSError, ValueError):
-            # Another server may have taken over the file since.
+            # Another server may have overwritten the file since.
             if json.loads(path.read_text(encoding="utf-8"))["pid"] == address.pid:
                 path.unlink()
 

@@ -1,7 +1,7 @@
-"""Triton's Python processes are watched: one that dies is replaced.
+"""Watches Triton's Python processes and replaces one that dies.
 
-Each instance of a release is a process of its own. Triton 2.51 starts none again that died, killed
-for want of memory for instance: it goes on handing it requests, and each of them fails.
+Each instance of a release is a separate process. Triton 2.51 does not restart one that died, for instance
+killed for lack of memory: it keeps sending it requests, and each of them fails.
 """
 
 import threading
@@ -13,21 +13,21 @@ import psutil
 from stages.errors import ShortlistError
 
 LOOKED_AT_EVERY_SECONDS = 0.25
-#: What the instances of the old set may still take to answer.
+#: Time that the instances of the old set have to finish their answers.
 ENDED_WITHIN_SECONDS = 10.0
 TRIED_AGAIN_AFTER_SECONDS = 5.0
-#: The name of Triton's Python process; Linux keeps 15 letters of a dead one's.
+#: The name of Triton's Python process; Linux keeps only 15 characters of a dead one's name.
 _NAME = "triton_python_backend_stub"[:15]
 
 
 @contextmanager
 def dead_instances_replaced(triton: int, reload: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, ``reload`` is called when a Python process of ``triton`` has died.
+    """While the block runs, call ``reload`` whenever a Python process of ``triton`` has died.
 
-    ``reload`` has all instances replaced; it may raise ShortlistError, and is then tried again.
+    ``reload`` must replace all instances; if it raises ShortlistError, it is called again later.
     """
     over = threading.Event()
-    # Not waited for in the end: it may be within a load, which only the end of Triton cuts short.
+    # Not joined at the end: it may be inside a load, which only the end of Triton interrupts.
     threading.Thread(target=_watch, args=(triton, reload, over), daemon=True).start()
     try:
         yield
@@ -42,7 +42,7 @@ def _watch(triton: int, reload: Callable[[], None], over: threading.Event) -> No
         states = instances(triton)
         dead = {process for process, state in states.items() if state == psutil.STATUS_ZOMBIE}
         dead -= replaced
-        # One that ended as it should is dead, too, for the moment until Triton takes note.
+        # A process that ended normally is also a zombie, for the moment until Triton reaps it.
         if not dead & before:
             before = dead
             continue
@@ -52,7 +52,7 @@ def _watch(triton: int, reload: Callable[[], None], over: threading.Event) -> No
             over.wait(TRIED_AGAIN_AFTER_SECONDS)
             continue
         replaced |= set(states)
-        # Triton waits for the dead one for ever, and leaves the others of its set alive.
+        # Triton waits for the dead one forever, and leaves the others of its set alive.
         if over.wait(ENDED_WITHIN_SECONDS):
             return
         for process in set(states) & set(instances(triton)):
@@ -61,7 +61,7 @@ def _watch(triton: int, reload: Callable[[], None], over: threading.Event) -> No
 
 
 def instances(triton: int) -> dict[psutil.Process, str]:
-    """The Python processes of a server and their states, such as ``psutil.STATUS_ZOMBIE``: a dead one."""
+    """The Python processes of a server and their states; ``psutil.STATUS_ZOMBIE`` is a dead one."""
     found = {}
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(triton).children():

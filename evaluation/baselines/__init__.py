@@ -1,8 +1,8 @@
-"""Baselines that a recommender is laid beside: one file each, and one interface, written down here.
+"""Baselines to compare a recommender with: one file each, with the interface defined here.
 
-A baseline is a frozen dataclass of its settings with a ``fit``. The defaults are what
-``python -m benchmarks.tune_baselines`` found on MovieLens-100K: the best mean NDCG@10 over three hold-outs
-of a tenth of the training part. The test part was not looked at.
+A baseline is a frozen dataclass of its settings with a ``fit``. The defaults are those that ``python -m
+benchmarks.tune_baselines`` found on MovieLens-100K: the best mean NDCG@10 over three hold-outs of a tenth
+of the training part. The test part was not used.
 """
 
 from typing import ClassVar, Protocol
@@ -13,23 +13,23 @@ from models.prepared import Interactions
 
 
 class Fitted(Protocol):
-    """What a baseline has learnt of the training part."""
+    """A baseline fitted to the training part."""
 
     def scores(self, users: np.ndarray) -> np.ndarray:
-        """float32 [n, items] of the user rows int64 [n]; seen items have scores, too.
+        """Return scores float32 [n, items] for user rows int64 [n], also of seen items.
 
-        A slice of users at a time, so that nothing of users by items is ever held.
+        Callers pass a slice of users at a time, so a matrix of users by items is never held.
         """
         ...
 
 
 class Baseline(Protocol):
-    """``seeded``: whether another seed gives other scores."""
+    """The settings of a baseline; ``seeded``: whether the seed changes the scores."""
 
     seeded: ClassVar[bool]
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> Fitted:
-        """Learn from ``training``; the same ``seed`` learns the same.
+        """Fit to ``training``; the same ``seed`` gives the same result.
 
         Args:
             training: pairs of user row 0..users-1 and item row 0..items-1.

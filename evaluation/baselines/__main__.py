@@ -1,6 +1,7 @@
-"""All baselines on one recipe's split, or on another split of the same data, over several seeds.
+"""Evaluate all baselines on a recipe's split, or on another split of its data, over several seeds.
 
-Prints a table, and one JSON line with mean and spread (sample standard deviation over seeds) of every figure.
+Prints a table, and one JSON line with mean and spread (sample standard deviation over seeds) of every
+figure.
 
 Examples:
   python -m evaluation.baselines movielens-100k
@@ -26,7 +27,7 @@ from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from workflows.prepare import prepare
 
-#: A split that the data give cannot be asked of other data.
+#: `given` is not among them: it needs data that mark their test part.
 KINDS = [kind for kind in get_args(Split.model_fields["kind"].annotation) if kind != "given"]
 
 
@@ -37,9 +38,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", help="a recipe's name or TOML file")
-    parser.add_argument(
-        "--split", choices=KINDS, help="part the data otherwise than the recipe does"
-    )
+    parser.add_argument("--split", choices=KINDS, help="split the data differently from the recipe")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
     parser.add_argument("--baselines", nargs="+", choices=list(BASELINES), default=list(BASELINES))
     arguments = parser.parse_args()
@@ -65,7 +64,7 @@ def main() -> int:
 
 
 def on_another_split(recipe: Recipe, kind: str) -> Recipe:
-    """The recipe with its data parted by ``kind``, under a name of its own: it shares no artifacts."""
+    """Return the recipe with the split ``kind`` and a name of its own, so it shares no artifacts."""
     split = recipe.split.model_copy(update={"kind": kind})
     return recipe.model_copy(update={"name": f"{recipe.name}-{kind}", "split": split})
 

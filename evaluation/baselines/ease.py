@@ -19,5 +19,5 @@ class EASE:
     seeded: ClassVar[bool] = False
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> ItemToItem:
-        """Solve for the weights between items; raises as ``EDLAE.fit`` does."""
+        """Solve for the weights between items; raises like ``EDLAE.fit``."""
         return EDLAE(dropout=0.0, penalty=self.penalty).fit(training, users, items, seed)

@@ -16,7 +16,7 @@ from stages.errors import ShortlistError
 
 @dataclass(frozen=True)
 class EDLAE:
-    """``dropout``: the share of a user's items that is thought to be dropped; ``penalty``: L2."""
+    """``dropout``: the share of a user's items assumed to be dropped; ``penalty``: L2."""
 
     dropout: float = 0.1
     penalty: float = 300.0
@@ -26,12 +26,13 @@ class EDLAE:
         """Solve for the weights between items.
 
         Raises:
-            ShortlistError: the dense matrix of items by items would be too large.
+            ShortlistError: the dense items-by-items matrix would be too large.
         """
         if items > MOST_ITEMS:
             raise ShortlistError(
-                f"EASE and EDLAE invert a dense matrix of items by items, for {MOST_ITEMS:,} items at "
-                f"most, and there are {items:,}. Leave both out, as with: --baselines popularity ItemKNN"
+                f"expected at most {MOST_ITEMS:,} items for EASE and EDLAE, which invert a dense "
+                f"items-by-items matrix, got {items:,}. Leave both out, as with: --baselines "
+                "popularity ItemKNN"
             )
         options = Linear(dropout=self.dropout, penalty=self.penalty)
         weights = item_weights(training, users, items, options)

@@ -1,4 +1,4 @@
-"""The two forms that a fitted baseline takes: weights between items, and factors of users and items."""
+"""The two forms of a fitted baseline: weights between items, and factors of users and items."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class ItemToItem:
-    """A user's score of an item: the sum of the weights that lead from the user's items to it.
+    """Scores an item with the sum of the weights from the user's items to it.
 
     ``history``: float32 [users, items], sparse. ``weights``: float32 [items, items], dense or sparse.
     """
@@ -17,14 +17,14 @@ class ItemToItem:
     weights: np.ndarray | sparse.csr_matrix
 
     def scores(self, users: np.ndarray) -> np.ndarray:
-        """float32 [n, items] of user rows [n]."""
+        """Return float32 [n, items] for user rows [n]."""
         product = self.history[users] @ self.weights
         return product.toarray() if sparse.issparse(product) else np.asarray(product)
 
 
 @dataclass(frozen=True)
 class Factors:
-    """A user's score of an item: the inner product of their factors.
+    """Scores an item with the inner product of the user's and the item's factors.
 
     ``users``: float32 [users, dim]; ``items``: float32 [items, dim].
     """
@@ -33,5 +33,5 @@ class Factors:
     items: np.ndarray
 
     def scores(self, users: np.ndarray) -> np.ndarray:
-        """float32 [n, items] of user rows [n]."""
+        """Return float32 [n, items] for user rows [n]."""
         return np.asarray(self.users[users] @ self.items.T)

@@ -11,9 +11,9 @@ from recipes.schema.item_models import Als
 
 @dataclass(frozen=True)
 class IALS:
-    """The factors as they were trained: those of a user whom they know need not be folded in.
+    """Uses the trained factors: its users are known, so none is folded in.
 
-    Settings as of ``recipes.schema.item_models.Als``.
+    Settings as in ``recipes.schema.item_models.Als``.
     """
 
     dim: int = Als().dim
@@ -23,5 +23,5 @@ class IALS:
     seeded: ClassVar[bool] = True
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> Factors:
-        """Alternate from factors drawn by ``seed``."""
+        """Run alternating least squares from factors drawn with ``seed``."""
         return Factors(*factors(training, users, items, seed, Als(**asdict(self))))

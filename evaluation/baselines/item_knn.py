@@ -1,9 +1,10 @@
-"""ItemKNN: what is similar to the user's items, by cosine over users.
+"""ItemKNN: the items most similar to the user's items, by cosine over users.
 
-Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001, with users scaled to
-unit length as in M. Deshpande, G. Karypis, "Item-based top-N recommendation algorithms", TOIS 2004 (who took
-everything says little of what goes together), and the shrinkage of M. Ferrari Dacrema et al., "Are we really
-making much progress?", RecSys 2019: similarities that rest on few users are drawn to 0.
+Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001, with users scaled
+to unit length as in M. Deshpande, G. Karypis, "Item-based top-N recommendation algorithms", TOIS 2004 (a
+user who took everything says little about which items go together), and the shrinkage of M. Ferrari
+Dacrema et al., "Are we really making much progress?", RecSys 2019: similarities based on few users shrink
+towards 0.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,12 @@ from models.prepared import Interactions
 
 @dataclass(frozen=True)
 class ItemKNN:
-    """``neighbours``: how many items, at most, an item's score is summed over. ``shrinkage``: added to the
-    denominator of the cosine, in users of mean weight. ``unit_users``: a user with n items weighs 1 / n."""
+    """Settings of ItemKNN.
+
+    ``neighbours``: number of items, at most, that an item's score is summed over. ``shrinkage``: added to
+    the denominator of the cosine, in users of mean weight. ``unit_users``: a user with n items weighs 1 /
+    n.
+    """
 
     neighbours: int = 100
     shrinkage: float = 20.0
@@ -28,8 +33,11 @@ class ItemKNN:
     seeded: ClassVar[bool] = False
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> ItemToItem:
-        """Similarity of two items: weight of the users of both / (square root of the product of the weights
-        of each one's users + shrinkage)."""
+        """Compute the similarity of every two items.
+
+        It is the weight of the users of both / (square root of the product of the weights of each one's
+        users + shrinkage).
+        """
         history = user_items(training, users, items)
         lengths = np.diff(history.indptr)
         weight = 1.0 / np.maximum(lengths, 1) if self.unit_users else np.ones(users)
@@ -39,7 +47,7 @@ class ItemKNN:
         similarity = both.data / (norm[both.row] * norm[both.col] + shrinkage)
         other = both.row != both.col
         row, col, similarity = both.row[other], both.col[other], similarity[other]
-        # Each item's neighbours side by side, the nearest first, equally near ones by row.
+        # Each item's neighbours together, the nearest first, ties by row.
         order = np.lexsort((row, -similarity, col))
         row, col, similarity = row[order], col[order], similarity[order]
         rank = np.arange(len(col)) - np.searchsorted(col, col)

@@ -1,4 +1,4 @@
-"""A baseline's scores as lists: the best unseen items of each user."""
+"""Turn a baseline's scores into lists: the best unseen items of each user."""
 
 import numpy as np
 
@@ -14,10 +14,10 @@ CELLS = 20_000_000
 def best_unseen(
     fitted: Fitted, training: Interactions, users: int, items: int, asked: np.ndarray, count: int
 ) -> np.ndarray:
-    """The ``count`` best items that each asked user has not in ``training``, best first.
+    """Return the ``count`` best items of each asked user that are not in ``training``, best first.
 
-    Equal scores stand in the order of rows. Users without anything in ``training`` get the most popular
-    items: no baseline knows more of them.
+    Ties keep row order. Users without interactions in ``training`` get the most popular items: no
+    baseline knows more about them.
 
     Args:
         asked: user rows int64 [n].

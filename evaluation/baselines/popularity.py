@@ -10,32 +10,32 @@ from models.prepared import Interactions
 
 @dataclass(frozen=True)
 class Popularity:
-    """Nothing to tune: an item's score is how often it occurs."""
+    """Scores an item with its frequency; there is nothing to tune."""
 
     seeded: ClassVar[bool] = False
 
     def fit(self, training: Interactions, users: int, items: int, seed: int) -> "Frequencies":
-        """Count; see ``evaluation.baselines.Baseline``."""
+        """Count interactions; see ``evaluation.baselines.Baseline``."""
         return Frequencies(np.bincount(training.items, minlength=items).astype(np.float32))
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """``counts``: float32 [items]."""
+    """The fitted baseline; ``counts``: float32 [items]."""
 
     counts: np.ndarray
 
     def scores(self, users: np.ndarray) -> np.ndarray:
-        """float32 [n, items]: the same for every user."""
+        """Return float32 [n, items], the same for every user."""
         return np.tile(self.counts, (len(users), 1))
 
 
 def most_popular(
     visible: Interactions, items: int, seen: list[np.ndarray], count: int
 ) -> np.ndarray:
-    """The ``count`` most frequent unseen items of each user, int64 [users, count]; -1 where they end.
+    """Return the ``count`` most frequent unseen items of each user, int64 [users, count]; -1 pads.
 
-    Equally frequent items stand in the order of rows.
+    Ties keep row order.
     """
     frequency = np.bincount(visible.items, minlength=items)
     order = np.argsort(-frequency, kind="stable")

@@ -21,7 +21,7 @@ from stages.log import logger
 
 log = logger(__name__)
 
-#: By the names that tables use, from the plainest on.
+#: By their names in tables, the simplest first.
 BASELINES: dict[str, Baseline] = {
     "popularity": Popularity(),
     "ItemKNN": ItemKNN(),
@@ -43,7 +43,9 @@ def baseline_lists(
     seed: int = 0,
     names: Iterable[str] = tuple(BASELINES),
 ) -> dict[str, np.ndarray]:
-    """Each baseline's ``count`` best unseen items of the user rows ``asked``: int64 [asked, count], -1 pads.
+    """Return each baseline's ``count`` best unseen items for user rows ``asked``.
+
+    They are int64 [asked, count], -1 pads.
 
     Raises:
         ShortlistError: there is no such baseline, or one cannot be fitted (see ``Baseline.fit``).
@@ -51,9 +53,7 @@ def baseline_lists(
     lists = {}
     for name in names:
         if name not in BASELINES:
-            raise ShortlistError(
-                f"expected baselines among {', '.join(BASELINES)}; '{name}' is none of them"
-            )
+            raise ShortlistError(f"expected baselines among {', '.join(BASELINES)}, got '{name}'")
         fitted = BASELINES[name].fit(training, users, items, seed)
         lists[name] = best_unseen(fitted, training, users, items, asked, count)
     return lists
@@ -66,7 +66,7 @@ def baseline_table(
     seed: int = 0,
     names: Iterable[str] = tuple(BASELINES),
 ) -> dict[str, Figures]:
-    """Figures by baseline: trained on the parts train and valid, asked for every user of the test part.
+    """Return figures by baseline, trained on train and valid, over every user of the test part.
 
     Every ranking metric at k over the whole catalogue without the user's training items, and the figures
     of ``evaluation.beyond_accuracy``.
@@ -102,7 +102,7 @@ def over_all_seeds(
     k: int = 10,
     names: Sequence[str] = tuple(BASELINES),
 ) -> dict[str, dict[str, Spread]]:
-    """Mean and spread of ``baseline_table`` over ``seeds``; what no seed changes is fitted once."""
+    """Return mean and spread of ``baseline_table`` over ``seeds``; unseeded baselines are fitted once."""
     tables: list[dict[str, Figures]] = []
     for seed in seeds:
         log.info(f"seed {seed}")

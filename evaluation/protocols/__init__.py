@@ -1,7 +1,7 @@
-"""Further protocols, such as those that published systems were measured with: one file each.
+"""Further evaluation protocols, such as those of published systems: one file each.
 
 A protocol's module has ``measure(recipe, artifacts, data, plan) -> list[Table]``; ``plan`` is the whole
-funnel as it is served, its feature store filled with the training part.
+funnel as served, with the training part in its feature store.
 """
 
 import importlib
@@ -22,7 +22,7 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Table:
-    """``rows``: a figure by system and column; a system may lack some."""
+    """``rows``: figures by system and column; a system may lack some."""
 
     title: str
     columns: tuple[str, ...]
@@ -36,7 +36,7 @@ def measure(
     data: PreparedData,
     plan: Plan,
 ) -> list[Table]:
-    """The tables of the protocol called ``name``."""
+    """Return the tables of the protocol called ``name``."""
     module = importlib.import_module(MODULES[name])
     tables: list[Table] = module.measure(recipe, artifacts, data, plan)
     return tables

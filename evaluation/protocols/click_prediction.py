@@ -1,6 +1,6 @@
-"""How well the served scores tell positives from other interactions of the test part: AUC and log loss.
+"""How well served scores separate positives from other test interactions: AUC and log loss.
 
-Over all pairs, whosever they are, as click-through models are measured.
+Over all pairs, regardless of their user, as is usual for click-through models.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from runtime.plan import Plan
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
-#: Test interactions that are looked at, at most; drawn with the split's seed.
+#: At most this many test interactions are used, drawn with the split's seed.
 INTERACTIONS = 100_000
 
 
@@ -23,11 +23,11 @@ def measure(
     data: PreparedData,
     plan: Plan,
 ) -> list[Table]:
-    """AUC and log loss of the ranker as served, and log loss of always answering the share of positives.
+    """Return AUC and log loss of the served ranker, and of always predicting the share of positives.
 
     Raises:
-        ShortlistError: the ranker predicts no probability of a positive, or the test part has positives
-            only, or none.
+        ShortlistError: the ranker does not predict the probability of a positive, or the test part has
+            only positives, or none.
     """
     test = data.labelled("test")
     chosen = np.random.default_rng(recipe.split.seed).permutation(len(test))[:INTERACTIONS]
@@ -35,9 +35,9 @@ def measure(
     predicts = recipe.ranks and recipe.ranker.target == "positives"
     if not predicts or positive.all() or not positive.any():
         raise ShortlistError(
-            "the protocol 'click-prediction' needs ranker.target = 'positives' and a test part with "
-            f"positives and others, and '{recipe.name}' lacks one of them. Leave it out of "
-            "evaluation.protocols."
+            "expected ranker.target = 'positives' and a test part with positives and others for the "
+            f"protocol 'click-prediction', got '{recipe.name}', which lacks one of them. Remove the "
+            "protocol from evaluation.protocols."
         )
     users, items = data.raw_user_ids, data.raw_item_ids
     scores = plan.score(

@@ -1,7 +1,7 @@
-"""How far the served scores are from the labels of the test part, pair by pair.
+"""The error of served scores as predictions of the test part's labels, pair by pair.
 
-Beside them two baselines: the mean label of the training part, and that mean with a damped offset for
-each user and each item (Koren, "Factor in the neighbors", TKDD 2010, section 2.1).
+Two baselines are given for comparison: the mean label of the training part, and that mean with a damped
+offset for each user and each item (Koren, "Factor in the neighbors", TKDD 2010, section 2.1).
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
 COLUMNS = tuple(METRICS)
-#: Labels that an offset is thought to have at 0 before any is seen: of an item's, and of a user's.
+#: Pseudo-labels at 0 that damp the offset of an item, and of a user.
 ITEM_DAMPING, USER_DAMPING = 25, 10
 
 
@@ -25,15 +25,15 @@ def measure(
     data: PreparedData,
     plan: Plan,
 ) -> list[Table]:
-    """RMSE, MAE, R squared and explained variance over the test part's interactions.
+    """Return RMSE, MAE, R squared and explained variance over the test part's interactions.
 
     Raises:
         ShortlistError: the recipe's ranker does not predict the label.
     """
     if not recipe.ranks or recipe.ranker.target != "label":
         raise ShortlistError(
-            "the protocol 'rating-error' needs a ranker that predicts the label (ranker.target = 'label'), "
-            f"and '{recipe.name}' has none. Leave it out of evaluation.protocols."
+            "expected a ranker that predicts the label (ranker.target = 'label') for the protocol "
+            f"'rating-error', got none in '{recipe.name}'. Remove the protocol from evaluation.protocols."
         )
     test = data.labelled("test")
     training = data.labelled("train", "valid")
@@ -49,13 +49,13 @@ def measure(
 
 
 def figures(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Every metric that there is; labels that are all the same have no variance to explain."""
+    """Compute every metric that is defined; constant labels have no variance to explain."""
     found = {metric: function(predicted, true) for metric, function in METRICS.items()}
     return {metric: value for metric, value in found.items() if not np.isnan(value)}
 
 
 def offsets(training: Labelled, test: Labelled, users: int, items: int) -> np.ndarray:
-    """float64 [test]: the mean label, plus what the item, then the user, usually lies above it."""
+    """Return float64 [test]: the mean label plus the offset of the item, then that of the user."""
     mean = float(training.label.mean())
     of_item = _damped(training.items, training.label - mean, items, ITEM_DAMPING)
     rest = training.label - mean - of_item[training.items]

@@ -1,10 +1,10 @@
-"""Each test positive against 1,000 items drawn at random: average recall@k, as the songs sample measures.
+"""Each test positive against 1,000 random items: average recall@k, the metric of the songs sample.
 
-A test positive is found at k where fewer than k of the drawn items score as high; ties count against it.
-Drawn items are no positives of the user's. The figures are far above those over the whole catalogue, and
-can put systems in another order (Krichene & Rendle, "On sampled metrics for item recommendation", KDD
-2020): compare them with figures of the same protocol only. The whole-catalogue table of the report
-stands beside.
+A test positive is found at k if fewer than k of the drawn items score as high or higher; ties count
+against it. Drawn items are never positives of the user. The figures are far above those over the whole
+catalogue, and can order systems differently (Krichene & Rendle, "On sampled metrics for item
+recommendation", KDD 2020): compare them only with figures of the same protocol. The report also has the
+table over the whole catalogue.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from stages.errors import ShortlistError
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"recall@{k}" for k in KS)
 DRAWN = 1000
-#: Test positives that are looked at, at most, drawn with the split's seed; and in one request.
+#: At most this many test positives are used, drawn with the split's seed; and per request.
 POSITIVES, AT_ONCE = 10_000, 16
 
 
@@ -29,15 +29,16 @@ def measure(
     data: PreparedData,
     plan: Plan,
 ) -> list[Table]:
-    """Average recall@k of popularity, and of the scores of retrieval and funnel as served.
+    """Return average recall@k of popularity, and of the served scores of retrieval and funnel.
 
     Raises:
-        ShortlistError: fewer candidates can be scored in a request than the protocol needs.
+        ShortlistError: a request cannot score as many candidates as the protocol needs.
     """
     if recipe.serving.candidates < DRAWN + 1:
         raise ShortlistError(
-            f"the protocol 'sampled-negatives' scores {DRAWN + 1:,} items of a user at once, and "
-            f"serving.candidates is {recipe.serving.candidates:,}. Raise it, or leave the protocol out."
+            f"expected serving.candidates of at least {DRAWN + 1:,}, which the protocol "
+            f"'sampled-negatives' scores for a user at once, got {recipe.serving.candidates:,}. Raise "
+            "it, or remove the protocol from evaluation.protocols."
         )
     random = np.random.default_rng(recipe.split.seed)
     test = data.interactions("test")
@@ -76,7 +77,7 @@ def measure(
 
 
 def drawn_items(random: np.random.Generator, items: int, mine: np.ndarray) -> np.ndarray:
-    """Up to ``DRAWN`` different item rows, int64, none of them in ``mine``."""
-    # As many more as may have to be left out.
+    """Draw up to ``DRAWN`` different item rows, int64, none of them in ``mine``."""
+    # Extra draws make up for those in `mine`.
     drawn = random.choice(items, min(DRAWN + len(mine), items), replace=False)
     return drawn[~np.isin(drawn, mine)][:DRAWN]

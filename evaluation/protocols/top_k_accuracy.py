@@ -1,9 +1,9 @@
-"""TensorFlow Recommenders' measure: how often the very item of a test interaction is among the first k.
+"""TensorFlow Recommenders' metric: how often the item of a test interaction is in the top k.
 
 Over the whole catalogue, k = 1, 5, 10, 50, 100, averaged over test interactions. Once with nothing
-removed, as the basic retrieval tutorial does (tensorflow.org/recommenders/examples/basic_retrieval), and
-once without what the user has in the training part: with it, its own training items crowd out the
-answer. Retrieval by exact search and by the approximate index stand side by side.
+removed, as in the basic retrieval tutorial (tensorflow.org/recommenders/examples/basic_retrieval), and
+once without the user's training items, which otherwise crowd out the answer. Both exact search and the
+approximate index are reported.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ log = logger(__name__)
 
 KS = (1, 5, 10, 50, 100)
 COLUMNS = tuple(f"top-{k}" for k in KS)
-#: On MovieLens-100K, random 80,000 / 20,000, nothing removed.
+#: For MovieLens-100K, random 80,000 / 20,000, nothing removed.
 PUBLISHED = dict(zip(COLUMNS, (0.0010, 0.0087, 0.0212, 0.1218, 0.2334), strict=True))
 
 
@@ -34,16 +34,17 @@ def measure(
     data: PreparedData,
     plan: Plan,
 ) -> list[Table]:
-    """Top-k accuracy of popularity, retrieval and funnel; see the module.
+    """Return the top-k accuracy of popularity, retrieval and funnel; see the module.
 
     Raises:
         ShortlistError: the recipe has no retriever, or ranks fewer candidates than the largest k.
     """
     if not recipe.retrieves or recipe.serving.candidates < max(KS):
         raise ShortlistError(
-            f"the protocol 'top-k-accuracy' needs a retriever and serving.candidates of at least {max(KS)}, "
-            f"and '{recipe.name}' has retriever.kind '{recipe.retriever.kind}' and "
-            f"{recipe.serving.candidates} candidates. Leave it out of evaluation.protocols."
+            f"expected a retriever and serving.candidates of at least {max(KS)} for the protocol "
+            f"'top-k-accuracy', got retriever.kind '{recipe.retriever.kind}' and "
+            f"{recipe.serving.candidates} candidates in '{recipe.name}'. Remove the protocol from "
+            "evaluation.protocols."
         )
     test = data.interactions("test")
     users = np.unique(test.users)
@@ -67,7 +68,7 @@ def measure(
     index = build_index(embeddings, "approximate").faiss_index
     approximate = search(index, embeddings, queries, width)[0]
     found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
-    log.info(f"approximate index: {found:.4f} of the {max(KS)} nearest items")
+    log.info(f"approximate index: found {found:.4f} of the {max(KS)} nearest items")
     funnel = plan.trace(asked, top_k=max(KS)).item_rows
 
     def accuracy(lists: np.ndarray) -> dict[str, float]:
@@ -99,7 +100,7 @@ def measure(
 
 
 def top_k_accuracy(lists: np.ndarray, users: np.ndarray, test: Interactions) -> dict[str, float]:
-    """By column: the share of ``test`` whose item is among the first k of its user's list.
+    """Return, by column, the share of ``test`` whose item is in the top k of its user's list.
 
     Args:
         lists: item rows int64 [users, n], best first, -1 pads.
@@ -111,7 +112,7 @@ def top_k_accuracy(lists: np.ndarray, users: np.ndarray, test: Interactions) -> 
 
 
 def without(lists: np.ndarray, seen: list[np.ndarray]) -> np.ndarray:
-    """The lists without the seen items of each user, as wide as before, padded with -1."""
+    """Remove each user's seen items from the lists, which keep their width, padded with -1."""
     left = np.full_like(lists, -1)
     for row, (items, taken) in enumerate(zip(lists, seen, strict=True)):
         kept = items[~np.isin(items, taken)]

@@ -1,4 +1,4 @@
-"""The feature kinds: one file each, found by its being here."""
+"""The feature kinds, one file each, discovered in this folder."""
 
 import importlib
 import pkgutil
@@ -11,12 +11,12 @@ for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
 
 
 def _found(family: type[FeatureKind]) -> list[type[FeatureKind]]:
-    """The kinds among the subclasses of a class: those that say their ``kind``, in this folder."""
+    """The kinds among a class and its subclasses: those that are defined in this folder."""
     kinds = [family] if family.__module__.startswith(f"{__name__}.") else []
     return kinds + [kind for each in family.__subclasses__() for kind in _found(each)]
 
 
-#: By the name that recipes use, sorted.
+#: The kinds by the name that recipes use, sorted.
 KINDS: dict[str, type[FeatureKind]] = {
     kind_of(kind): kind for kind in sorted(_found(FeatureKind), key=kind_of)
 }

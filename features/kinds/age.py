@@ -21,18 +21,20 @@ class Age(Number):
     """Days from a time in the table to the newest interaction of the training part (train and valid)."""
 
     kind: Literal["age"] = "age"
-    """Days since a time."""
+    """An age in days: from a time in the table to the newest interaction of the training part."""
     of: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
-    """The raw column of the time. By default that of the feature's own name."""
+    """The raw column that holds the time. By default it is the column with the feature's name."""
     fill: float = 0.0
-    """The days of a missing time."""
+    """Age in days of a row whose time is missing, before `clip`."""
 
     is_derived: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _of_one_column(self) -> Age:
         if len(self.of) > 1:
-            raise ValueError("kind 'age' is of one column: `of` must be its name")
+            raise ValueError(
+                f"expected one column in `of` for kind 'age', got {len(self.of)}; name the column of the time"
+            )
         return self
 
     @property
@@ -55,7 +57,7 @@ class Age(Number):
         return in_seconds(raw[self.columns(name)[0]]).alias(name)
 
     def derive(self, name: str, table: pl.DataFrame, training: TrainingPart) -> Derived:
-        # As the server divides: Polars multiplies by an inverse, which differs in the last bit.
+        # Divided as on the server: Polars multiplies by the inverse, which differs in the last bit.
         days = (training.newest - table[name].to_numpy()) / SECONDS_A_DAY
         return Derived(pl.Series(name, days, nan_to_null=True))
 

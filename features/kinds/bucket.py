@@ -9,21 +9,26 @@ from features.codes import Intervals
 
 
 class Bucket(Intervals):
-    """The number of the interval that `boundaries` cut, as a category."""
+    """The number of the interval between `boundaries` that a value falls into, as a category."""
 
     kind: Literal["bucket"] = "bucket"
-    """Intervals of a number."""
+    """A category for each interval of a number."""
     boundaries: tuple[float, ...] = ()
-    """Where one interval ends and the next begins, ascending."""
+    """The numbers, in ascending order, at which one interval ends and the next begins. A value equal to a
+    boundary belongs to the interval above it."""
 
     can_be_combined: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _boundaries_ascend(self) -> "Bucket":
         if not self.boundaries:
-            raise ValueError("kind 'bucket' needs `boundaries`, such as [18, 35, 50]")
+            raise ValueError(
+                "expected `boundaries` for kind 'bucket', such as [18, 35, 50], got none"
+            )
         if list(self.boundaries) != sorted(set(self.boundaries)):
-            raise ValueError("`boundaries` must be given in ascending order, each once")
+            raise ValueError(
+                f"expected `boundaries` in ascending order, each once, got {list(self.boundaries)}"
+            )
         return self
 
     @property

@@ -9,12 +9,12 @@ from stages.lazy import pa, pl
 
 
 class Categorical(SharableCategory):
-    """A code per distinct value; with `list` several values a row."""
+    """A code per distinct value; with `list`, several values per row."""
 
     kind: Literal["categorical"] = "categorical"
-    """A code per distinct value."""
+    """A category: one code for each distinct value."""
     list: bool = False
-    """A row holds several values."""
+    """Whether each row holds a list of values instead of one value."""
 
     can_be_combined: ClassVar[bool] = True
     READ_WHERE: ClassVar = dict.fromkeys(("max_length", "keep", "pad"), ("list", (True,)))
@@ -31,8 +31,8 @@ class Categorical(SharableCategory):
 
     def expected_value(self, value: Any) -> str:
         if not self.list:
-            return "" if isinstance(value, str | int | float) else "a text or a number"
+            return "" if isinstance(value, str | int | float) else "text or a number"
         fits = isinstance(value, list) and all(
             isinstance(each, str | int | float) for each in value
         )
-        return "" if fits else "a list of texts or numbers"
+        return "" if fits else "a list of text or numbers"

@@ -14,13 +14,14 @@ from stages.lazy import pa, pl
 
 
 class Combined(Category):
-    """No raw column, but a code per combination of other features' codes."""
+    """A code per combination of other features' codes; it reads no raw column."""
 
     kind: Literal["combined"] = "combined"
-    """Combinations of features."""
+    """A crossed feature: one code for each combination of the values of other features."""
     of: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
-    """Two or more features of the same side, of kind `categorical` (no lists) or `bucket`. Null is a value of
-    its own, as are all rare values together; null in every one of them is null."""
+    """The names of two or more features of the same side, of kind `categorical` (without `list`) or `bucket`.
+    Within each of them, null counts as one value, and so do all rare values together. The combination is null
+    only if every part is null."""
 
     is_combined: ClassVar[bool] = True
 
@@ -28,7 +29,8 @@ class Combined(Category):
     def _of_two_or_more(self) -> Combined:
         if len(self.of) < 2:
             raise ValueError(
-                'kind \'combined\' needs `of`, two features or more, such as ["gender", "age"]'
+                "expected two or more features in `of` for kind 'combined', such as "
+                f'["gender", "age"], got {len(self.of)}'
             )
         each_once(self.of)
         return self

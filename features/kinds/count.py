@@ -15,14 +15,15 @@ from stages.lazy import pl
 
 
 class Count(Number):
-    """How many interactions of the training part (train and valid) the user or item has; no raw column."""
+    """The number of interactions of a user or item in the training part (train and valid); no raw column."""
 
     kind: Literal["count"] = "count"
-    """A number of interactions."""
+    """The number of interactions of the user or item in the training part (train and valid)."""
     days: PositiveFloat | None = None
-    """Only interactions of so many days before the newest one."""
+    """Count only interactions that are at most this many days older than the newest one. By default all
+    count."""
     positive: bool = False
-    """Only positives."""
+    """Whether to count positives only."""
 
     is_derived: ClassVar[bool] = True
 
@@ -42,7 +43,7 @@ class Count(Number):
         return Derived(pl.Series(name, numbers, pl.Float64))
 
     def _counts(self, training: TrainingPart) -> pl.Series:
-        """Which interactions are counted."""
+        """Which interactions are counted, bool [n]."""
         counts = (
             training.rows[POSITIVE]
             if self.positive
@@ -50,6 +51,6 @@ class Count(Number):
         )
         if self.days is None:
             return counts
-        assert training.seconds is not None  # the recipe was checked
+        assert training.seconds is not None  # the recipe has been validated
         assert training.newest is not None
         return counts & (training.newest - training.seconds <= self.days * SECONDS_A_DAY)

@@ -13,9 +13,9 @@ class Numeric(Number):
     """A raw number."""
 
     kind: Literal["numeric"] = "numeric"
-    """A number."""
+    """A number from a raw column."""
     fill: float = 0.0
-    """What a missing number becomes, before `clip`."""
+    """The number that replaces a missing one, before `clip`."""
 
     @property
     def missing(self) -> float:

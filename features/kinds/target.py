@@ -23,19 +23,23 @@ from stages.lazy import pa, pl
 
 
 class Target(Number):
-    """The mean label (without labels: the share of positives) of the interactions of the training part whose
-    user or item has the same value; for the ranker alone. For an interaction of the training part it is
-    taken from other folds than its own (``features.target_statistics``)."""
+    """The mean label of the training interactions whose user or item has the same value.
+
+    Without labels it is the share of positives. Only the ranker reads it. An interaction of the training part
+    gets the mean over the folds that it is not in (``features.target_statistics``).
+    """
 
     kind: Literal["target"] = "target"
-    """A mean label."""
+    """Target encoding, for the ranker only: the mean label (without labels, the share of positives) of the
+    training interactions whose user or item has the same value."""
     of: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
-    """The raw column, or several whose values count together. By default that of the feature's own name."""
+    """The raw column, or several columns whose values together form one category. By default it is the column
+    with the feature's name."""
     smoothing: NonNegative = 20.0
-    """How many interactions' worth of the overall mean is mixed in."""
+    """Smoothing towards the overall mean, which counts as much as this many interactions of a value."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
-    """Into how many folds the training part is dealt, for an item feature by user, for a user feature by
-    item."""
+    """Number of folds that the training part is split into: by user for an item feature, by item for a user
+    feature. A training interaction gets the mean over the other folds."""
 
     is_derived: ClassVar[bool] = True
     for_ranker: ClassVar[bool] = True
@@ -54,7 +58,7 @@ class Target(Number):
         return expected_category(dtype, False, key)
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
-        """A struct of the values that count together."""
+        """A struct of the values that form one category."""
         values = [categories(raw[column]) for column in self.columns(name)]
         return pl.DataFrame(values).to_struct(name)
 
@@ -73,7 +77,7 @@ class Target(Number):
     def weighted(
         self, name: str, values: np.ndarray, side: PolarsSide
     ) -> tuple[np.ndarray, np.ndarray]:
-        # What the rows of the training part are given differs from what the table holds.
+        # Rows of the training part get out-of-fold means, which differ from those in the table.
         given, times = side.targets[name].given_in_training()
         return self.shaped(given), times
 
@@ -107,9 +111,9 @@ class Target(Number):
         if labels.min() == labels.max():
             what = f"the label '{training.label}'" if training.label else "being a positive"
             raise ShortlistError(
-                f"expected a mean that varies for the feature '{name}' of kind 'target', got {what} = "
+                f"expected outcomes that vary for the feature '{name}' of kind 'target', got {what} = "
                 f"{labels[0]:g} in all of the {len(labels):,} interactions of the training part. Leave the "
-                "feature out, or give columns.label or interactions.positive that differ between "
+                "feature out, or set a columns.label or an interactions.positive that differs between "
                 "interactions."
             )
         return labels

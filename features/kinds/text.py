@@ -14,7 +14,7 @@ class Text(SharableCategory):
     """A code per distinct word of a text, in lower case, as a list."""
 
     kind: Literal["text"] = "text"
-    """The words of a text."""
+    """A list of categories: one code for each distinct word of a text, in lower case."""
 
     @property
     def several(self) -> bool:
@@ -32,4 +32,4 @@ class Text(SharableCategory):
         return super().compiled(name, fitted) | {"text": True}
 
     def expected_value(self, value: Any) -> str:
-        return "" if isinstance(value, str | int | float) else "a text or a number"
+        return "" if isinstance(value, str | int | float) else "text or a number"

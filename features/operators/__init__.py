@@ -1,1 +1,1 @@
-import shims  # noqa: F401  Merlin is imported here
+import shims  # noqa: F401  must be imported before Merlin, which the operators import

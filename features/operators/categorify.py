@@ -1,4 +1,4 @@
-"""NVTabular's ``Categorify``, mended for nulls on pandas."""
+"""NVTabular's ``Categorify``, with its handling of nulls on pandas fixed."""
 
 import itertools
 from pathlib import Path
@@ -19,14 +19,14 @@ from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
 class Categorify(nvtabular.ops.Categorify):
     """NVTabular's codes: 0 padding, 1 null, 2 out of vocabulary, 3.. by count, then by value.
 
-    Only values that are not null reach NVTabular 23.8 on pandas. Otherwise a partition that is all
-    null fails (``dropna().iloc[0]``), a null in a list is coded 2, integers beside a null in a list
-    become floats, and a column without one value at fit leaves no vocabulary file behind. The order
-    of equal counts is that of a sort whose ties depend on the CPU: vocabularies are sorted again.
+    On pandas, NVTabular 23.8 gets only values that are not null. Otherwise a partition of nulls fails
+    (``dropna().iloc[0]``), a null in a list gets code 2, integers beside a null in a list become
+    floats, and a column without any value at fit leaves no vocabulary file. NVTabular orders equal
+    counts by a sort whose ties depend on the CPU, so vocabularies are sorted again.
 
-    ``shared``: the name of the vocabulary that a column shares with others, by column.
-    NVTabular fits columns together where one node of the graph has them all. Here each has its own,
-    on whichever side; they are counted one by one, and the counts are added up.
+    ``shared``: by column, the name of the vocabulary that it shares with others. NVTabular fits columns
+    together if one node of the graph has them all. Here each column has its own node, on either side;
+    the columns are counted one by one, and the counts are added up.
     """
 
     def __init__(self, shared: dict[str, str] | None = None, **options: Any) -> None:
@@ -44,7 +44,7 @@ class Categorify(nvtabular.ops.Categorify):
 
     def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
         options = super()._create_fit_options_from_columns(columns)
-        if self.storage_name:  # what is rare in one of them may be frequent in all
+        if self.storage_name:  # a value that is rare in one column may be frequent in all together
             options.freq_limit = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
         return options
 
@@ -55,7 +55,7 @@ class Categorify(nvtabular.ops.Categorify):
             if group is None:
                 self._write(name, path, found)
                 continue
-            for kind in ("unique", "meta"):  # of this column alone
+            for kind in ("unique", "meta"):  # the files of this column alone
                 Path(path).with_name(f"{kind}.{name}.parquet").unlink(missing_ok=True)
             counted = self._counted.setdefault(group, [])
             counted.append(found.set_axis([group, f"{group}_size"], axis=1))
@@ -65,7 +65,7 @@ class Categorify(nvtabular.ops.Categorify):
 
     def _write(self, name: str, path: str, found: pd.DataFrame) -> None:
         size = f"{name}_size"
-        # by value first: a stable sort leaves equal counts in that order
+        # by value first: the stable sort by count keeps this order for equal counts
         found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
         write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
         super().fit_finalize({name: path})
@@ -86,8 +86,8 @@ class Categorify(nvtabular.ops.Categorify):
     def _known(self, name: str, values: pd.Series) -> np.ndarray:
         """Codes int64 of values that are not null.
 
-        By an index that each process keeps: NVTabular's merges hash the vocabulary for every partition,
-        and sort what they found.
+        Looked up in an index that each process caches: NVTabular's merges hash the vocabulary again for
+        every partition and sort the result.
         """
         name = self.storage_name.get(name, name)
         path = self.categories[name]
@@ -100,33 +100,33 @@ class Categorify(nvtabular.ops.Categorify):
 
 
 def _counts(path: Path, name: str) -> pd.DataFrame:
-    """The values that NVTabular found in a column, and how often: columns ``name`` and ``name_size``."""
+    """The values that NVTabular found in a column and their counts: columns ``name`` and ``name_size``."""
     size = f"{name}_size"
     if not path.exists():
         return pd.DataFrame({name: pd.Series([], dtype=object), size: 0})
-    # of a column without values there may be one row: a null without a size
+    # a column without values may have one row: a null without a size
     return pd.read_parquet(path).dropna(subset=[name]).reindex(columns=[name, size])
 
 
 def _added_up(counts: list[pd.DataFrame], name: str, least: int) -> pd.DataFrame:
-    """Of several columns' counts the sums, of the values that occur ``least`` times in all of them."""
+    """The summed counts of several columns, for values that occur at least ``least`` times in total."""
     found = [one for one in counts if len(one)]
     if not found:
         return counts[0]
     if any(one[name].dtype == np.uint64 for one in found):
-        # whether small ones were written as signed or unsigned follows from the values
+        # whether NVTabular wrote small integers as signed or unsigned depends on the values
         found = [one.astype({name: np.uint64}) for one in found]
     sums = pd.concat(found).groupby(name, sort=False).sum().reset_index()
     return sums[sums[f"{name}_size"] >= least]
 
 
 def vocabulary_path(folder: Path, name: str) -> Path:
-    """Where NVTabular lays a column's vocabulary down, below the workflow's folder."""
+    """Where NVTabular writes a column's vocabulary, below the workflow's folder."""
     return folder / "categories" / f"unique.{name}.parquet"
 
 
 def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> None:
-    """Values in code order and how often each was seen, in the form that ``Categorify`` reads."""
+    """Write values in code order and their counts, in the format that ``Categorify`` reads."""
     plain = values.to_pandas() if len(values) else np.empty(0, object)
     vocabulary = pd.DataFrame({name: plain, f"{name}_size": np.asarray(sizes, np.int64)})
     vocabulary.index = pd.RangeIndex(FIRST_KNOWN, FIRST_KNOWN + len(vocabulary))
@@ -134,7 +134,7 @@ def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> Non
 
 
 def is_list(column: pd.Series) -> bool:
-    """Whether a column holds lists, as NVTabular tells it: by its first row."""
+    """Whether a column holds lists, judged by its first row as NVTabular does."""
     return len(column) > 0 and pd.api.types.is_list_like(column.iloc[0])
 
 
@@ -148,7 +148,7 @@ def flattened(column: pd.Series) -> tuple[pd.Series, np.ndarray | None]:
 
 
 def nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
-    """Lists of these lengths out of codes one after the other."""
+    """Split consecutive codes into lists of these lengths."""
     rows = np.empty(len(lengths), object)
     ends = np.cumsum(lengths)
     for row, (end, length) in enumerate(zip(ends, lengths, strict=True)):

@@ -1,4 +1,4 @@
-"""What NVTabular's operators of categories without a vocabulary have in common."""
+"""The base of the NVTabular operators that encode categories without a vocabulary."""
 
 from abc import abstractmethod
 from typing import Any
@@ -9,12 +9,12 @@ from nvtabular.ops import Operator
 
 
 class CodeOperator(Operator):
-    """Gives codes whose number is known before anything is fitted."""
+    """Returns codes and declares their domain in the schema."""
 
     @abstractmethod
     def domain(self, name: str) -> tuple[int, str]:
-        """How many codes a column has, those before the first known value included, and what the domain is
-        called."""
+        """The number of codes of a column, including those before the first known value, and the domain's
+        name."""
 
     @property
     def output_dtype(self) -> type:

@@ -1,4 +1,4 @@
-"""Several features of a row as one value, which is then encoded like any other."""
+"""Combines several features of a row into one value, which is then encoded like any other."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from runtime.features.codes import combination
 class Combine(Operator):
     """Columns of codes -> a column ``name`` of strings, one for each combination.
 
-    ``Categorify`` with ``encode_type="combo"`` combines raw values. Of codes, buckets and hashes can be
-    combined too, and the rare values of a part are one value.
+    ``Categorify`` with ``encode_type="combo"`` combines raw values. Combining codes works for buckets and
+    hashes too, and makes all rare values of a part one value.
     """
 
     def __init__(self, name: str, parts: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class Combine(Operator):
 
 
 def combinations(codes: Sequence[np.ndarray]) -> np.ndarray:
-    """Each row's codes, int64 [rows] for each part, spelled together: object [rows], None if all are null."""
+    """Spell each row's codes, int64 [rows] per part, as one value: object [rows], None if all are null."""
     places, *others = codes
     for more in others:
         places = pd.factorize(places * (int(more.max(initial=0)) + 1) + more)[0]

@@ -1,4 +1,4 @@
-"""Numbers of a data frame's column, for operators that compute with NumPy."""
+"""Data frame columns as floats, for operators that compute with NumPy."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def floats_of(column: Any) -> np.ndarray:
-    """float64 [rows] of a column of pandas or cuDF, on the host."""
+    """A column of pandas or cuDF as float64 [rows] on the host."""
     numbers = column.astype("float64")
     host = numbers if isinstance(numbers.values, np.ndarray) else numbers.to_pandas()
     return np.asarray(host.to_numpy())

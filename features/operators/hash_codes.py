@@ -16,11 +16,11 @@ from runtime.features.spelling import spell
 
 
 class HashCodes(CodeOperator):
-    """Null: code 1; a value: 3 + the remainder of its hash (``runtime.features.codes.hashed_code``).
+    """Null gets code 1, a value 3 + its hash modulo the bins (``runtime.features.codes.hashed_code``).
 
-    NVTabular's ``HashBucket`` takes pandas' hash on a CPU and another on a GPU, and begins at 0.
+    NVTabular's ``HashBucket`` uses pandas' hash on a CPU and another one on a GPU, and begins at 0.
 
-    ``columns``: how many codes and the name of their domain, by column.
+    ``columns``: by column, the number of bins and the name of the domain.
     """
 
     def __init__(self, columns: dict[str, tuple[int, str]]) -> None:
@@ -44,7 +44,7 @@ class HashCodes(CodeOperator):
 
 
 def hash_codes(values: pl.Series, bins: int) -> pl.Series:
-    """Codes int64 [rows] of categorical values [rows], as ``HashCodes`` gives them."""
+    """Codes int64 [rows] of categorical values [rows], the same as those of ``HashCodes``."""
     distinct = values.drop_nulls().unique()
     kind = value_type(values.dtype)
     codes = _codes((spell(value, kind) for value in distinct.to_list()), bins)
@@ -53,12 +53,12 @@ def hash_codes(values: pl.Series, bins: int) -> pl.Series:
 
 
 def _codes(spelled: Iterable[str], bins: int) -> np.ndarray:
-    """The code of null, then those of the values."""
+    """The code of null, followed by those of the values."""
     return np.array([NULL, *(hashed_code(value, bins) for value in spelled)], np.int64)
 
 
 def _kind(value: Any) -> str:
-    """What a column is, by one of its values (``workflows.tables.Tables.value_types``)."""
+    """The value type of a column, judged by one of its values (``workflows.tables.Tables.value_types``)."""
     if isinstance(value, bool | np.bool_):
         return "boolean"
     if isinstance(value, int | np.integer):

@@ -1,4 +1,4 @@
-"""Numbers as categories: the code of the interval that a number lies in."""
+"""Numbers as categories: the code of the interval that a number falls into."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ from runtime.features.numeric import bucket_codes
 
 
 class IntervalCodes(CodeOperator):
-    """Null and NaN: code 1; x: 3 + the number of boundaries that are at most x.
+    """Null and NaN get code 1, a number x gets 3 + the number of boundaries that are at most x.
 
     NVTabular's ``Bucketize`` numbers the intervals from 0, which is the code of padding, and has no
-    place for nulls.
+    code for nulls.
     """
 
     def __init__(self, boundaries: Mapping[str, tuple[float, ...]]) -> None:
@@ -32,12 +32,12 @@ class IntervalCodes(CodeOperator):
         return codes
 
     def domain(self, name: str) -> tuple[int, str]:
-        # Merlin asks before anything is fitted, too, and once more afterwards.
+        # Merlin asks before fitting too, and again afterwards.
         return interval_cardinality(self.boundaries.get(name, ())), name
 
 
 class FittedIntervalCodes(IntervalCodes, StatOperator):
-    """``IntervalCodes`` whose boundaries each feature finds in the training part (``Intervals.fit``)."""
+    """``IntervalCodes`` whose boundaries each feature fits to the training part (``Intervals.fit``)."""
 
     def __init__(self, features: Mapping[str, Intervals]) -> None:
         super().__init__({})

@@ -1,4 +1,4 @@
-"""NVTabular's ``Normalize`` with a variance that does not suffer from cancellation."""
+"""NVTabular's ``Normalize`` with a variance that is free of cancellation."""
 
 import math
 from functools import reduce
@@ -13,10 +13,10 @@ from features.operators.floats import floats_of
 
 
 class Normalize(nvtabular.ops.Normalize):
-    """Mean 0 and variance 1 over the training part; a column that never varies becomes 0.
+    """Scales to mean 0 and variance 1 over the training part; a constant column becomes 0.
 
-    NVTabular 23.8 takes the variance as the mean square less the squared mean: of large numbers that
-    differ little nothing is left of it but rounding, and a constant column is divided by that.
+    NVTabular 23.8 computes the variance as the mean square minus the squared mean. For large numbers that
+    differ little, only rounding errors remain, and a constant column is divided by them.
     """
 
     def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
@@ -29,32 +29,32 @@ class Normalize(nvtabular.ops.Normalize):
             self.means[name], self.stds[name] = self.of_summary(summary)
 
     def fitted(self, values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-        """What is subtracted and divided by, of float64 [n] that occur int64 [n] times each."""
+        """The numbers to subtract and to divide by, for values float64 [n] with counts int64 [n]."""
         return self.of_summary(_summary(values, counts))
 
     @staticmethod
     def of_summary(summary: "_Summary") -> tuple[float, float]:
-        """Mean and standard deviation (n - 1)."""
+        """The mean and the standard deviation (n - 1)."""
         total, mean, spread, least, greatest = summary
         if least == greatest:
-            return least, 0.0  # exactly: its mean may be off by rounding
+            return least, 0.0  # exact, while the mean may be off by rounding
         return mean, math.sqrt(spread / (total - 1)) if total > 1 else 0.0
 
 
 class MinMax(Normalize):
-    """The training part from 0 to 1; a column that never varies becomes 0.
+    """Scales the training part to the range from 0 to 1; a constant column becomes 0.
 
-    NVTabular's ``NormalizeMinMax`` would make 0.5 of a number that never varies and NaN of 0.
+    NVTabular's ``NormalizeMinMax`` turns a constant number into 0.5, and a constant 0 into NaN.
     """
 
     @staticmethod
     def of_summary(summary: "_Summary") -> tuple[float, float]:
-        """The least number and its distance from the greatest."""
+        """The smallest number and its distance to the largest."""
         *_, least, greatest = summary
         return least, greatest - least
 
 
-#: Count, mean, sum of squared differences from it, least, greatest.
+#: Count, mean, sum of squared deviations from it, smallest and largest number.
 _Summary = tuple[float, float, float, float, float]
 
 
@@ -84,7 +84,7 @@ def _merged(parts: list[dict[str, _Summary]], names: list[str]) -> dict[str, _Su
 
 
 def _together(one: _Summary, other: _Summary) -> _Summary:
-    """Chan, Golub and LeVeque's merge of two variances (1979)."""
+    """Merge two summaries by the method of Chan, Golub and LeVeque (1979)."""
     total = one[0] + other[0]
     if not total:
         return one

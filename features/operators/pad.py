@@ -1,4 +1,4 @@
-"""Lists of one length: what is short of it is filled with code 0 at the end."""
+"""Lists of one length, padded with code 0 at the end."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from runtime.lists import padded
 
 
 class Pad(ListSlice):
-    """Lists of codes, at most ``length`` of them, filled up to that.
+    """Pads lists of at most ``length`` codes to that length.
 
-    NVTabular 23.8 fills no arrays on a CPU: it drops what ``np.append`` gives it.
+    NVTabular 23.8 does not pad arrays on a CPU: it discards the result of ``np.append``.
     """
 
     def __init__(self, length: int) -> None:

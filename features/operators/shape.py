@@ -1,4 +1,4 @@
-"""Numbers clipped and their logarithms taken, in float64."""
+"""Numbers clipped and log-transformed, in float64."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from runtime.features.numeric import shaped
 
 
 class Shape(Operator):
-    """``clip`` and ``log`` of a numeric feature.
+    """Applies ``clip`` and ``log`` to a numeric feature.
 
-    NVTabular's ``Clip`` and ``LogOp`` would do, but ``LogOp`` computes in float32, writes into its
-    input, and gives minus infinity or NaN from -1 on.
+    NVTabular has ``Clip`` and ``LogOp``, but ``LogOp`` computes in float32, overwrites its input, and
+    returns minus infinity or NaN for numbers of -1 or less.
     """
 
     def __init__(self, clip: tuple[float, float] | None, log: bool) -> None:

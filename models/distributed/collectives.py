@@ -1,5 +1,7 @@
-"""What the workers of a training tell each other (``models.distributed.workers``); one that is alone
-tells itself."""
+"""Communication between the workers of a training (``models.distributed.workers``).
+
+In a single process, nothing is sent.
+"""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,10 +15,10 @@ from stages.errors import ShortlistError
 
 
 def averaged(pairs: Iterable[tuple[Any, tf.Variable]]) -> list[tuple[Any, tf.Variable]]:
-    """Gradients, tensors or ``IndexedSlices``, as the mean of all workers'; each beside its variable.
+    """Gradients, tensors or ``IndexedSlices``, averaged over all workers; each with its variable.
 
-    The shares of a batch are of one size, so where the loss is a mean over rows it is the gradient of the
-    whole batch.
+    The workers' shares of a batch have the same size, so if the loss is a mean over rows, the average is the
+    gradient of the whole batch.
     """
     if not several():
         return list(pairs)
@@ -27,10 +29,10 @@ def averaged(pairs: Iterable[tuple[Any, tf.Variable]]) -> list[tuple[Any, tf.Var
 
 @tf.custom_gradient
 def gathered(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """The rows [n, ...] of all workers, one worker's after the other's: [workers * n, ...].
+    """The rows [n, ...] of all workers in the order of their ranks: [workers * n, ...].
 
-    All must have as many. The gradient of a worker's rows is the sum over all workers' losses, in which they
-    are part of.
+    All must have the same number of rows. The gradient of a worker's rows is the sum over all workers'
+    losses, since they are part of each.
     """
     if not several():
         return rows, lambda upstream: upstream
@@ -40,19 +42,19 @@ def gathered(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tenso
     padding = [[before, after], *([[0, 0]] * (rows.shape.rank - 1))]
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return own_part(_summed(tf.convert_to_tensor(upstream)))  # it may come as slices
+        return own_part(_summed(tf.convert_to_tensor(upstream)))  # may be slices
 
     return _summed(tf.pad(rows, padding)), gradient
 
 
 def own_part(rows: tf.Tensor) -> tf.Tensor:
-    """Of rows as ``gathered`` gives them, those of this worker."""
+    """This worker's rows of those of all workers, in the order of ``gathered``."""
     count = tf.shape(rows)[0] // worker().count
     return rows[worker().rank * count : (worker().rank + 1) * count]
 
 
 def mean(figures: dict[str, float]) -> dict[str, float]:
-    """Figures by name, the mean of all workers'."""
+    """Figures by name, averaged over all workers."""
     if not several():
         return figures
     totals = _summed_now(tf.constant(list(figures.values()), tf.float64)).numpy()
@@ -60,7 +62,7 @@ def mean(figures: dict[str, float]) -> dict[str, float]:
 
 
 def from_chief(make: Callable[[], Any]) -> Any:
-    """What the chief makes, for all workers: anything that JSON can say."""
+    """Call ``make`` at rank 0 and return its result, anything that JSON can represent, at all workers."""
     if not several():
         return make()
     text = json.dumps(make()).encode() if is_chief() else b""
@@ -71,34 +73,34 @@ def from_chief(make: Callable[[], Any]) -> Any:
 
 
 def agree(value: Any, what: str) -> None:
-    """Make sure that every worker has the same.
+    """Check that every worker has the same value.
 
     Raises:
-        ShortlistError: one has not, at all of them; ``what`` names it.
+        ShortlistError: at every worker, if one differs; ``what`` names the value.
     """
     if not several():
         return
     differs = from_chief(lambda: value) != value
     if int(_summed_now(tf.constant(int(differs)))):
         raise ShortlistError(
-            f"expected the same {what} at every worker, and they differ. Give all of them the same code, "
+            f"expected the same {what} at every worker, got different ones. Give all workers the same code, "
             "recipe and prepared artifacts."
         )
 
 
 def copy_from_chief(root: tf.train.Checkpoint) -> None:
-    """Give every worker the chief's values of the variables that are in the checkpoint."""
+    """Copy rank 0's values of the variables in the checkpoint to every worker."""
     if not several():
         return
     for part in tf.train.TrackableView(root).descendants():
-        # The others are switches, which no training changes.
+        # The others are flags, which training does not change.
         if isinstance(part, tf.Variable) and (part.dtype.is_floating or part.dtype.is_integer):
             value = part.value()
             part.assign(_summed_now(value if is_chief() else tf.zeros_like(value)))
 
 
 def _filled(gradient: Any) -> Any:
-    """Slices with one more, of zeros: TensorFlow cannot add up slices of which no worker has any."""
+    """Append a slice of zeros: TensorFlow cannot add up slices if no worker has any."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     values = tf.pad(gradient.values, [[0, 1], *([[0, 0]] * (gradient.values.shape.rank - 1))])
@@ -106,10 +108,10 @@ def _filled(gradient: Any) -> Any:
 
 
 def _summed(values: Any) -> Any:
-    """A tensor, or a list of tensors and ``IndexedSlices``: the sum over the workers."""
+    """The sum over the workers of a tensor, or of a list of tensors and ``IndexedSlices``."""
 
     def add_up(own: Any) -> Any:
-        # A copy that is made here lies on this worker's device, which the sum has to know.
+        # A copy made here is placed on this worker's device, which the sum needs to know.
         placed = tf.nest.map_structure(tf.identity, own)
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, placed)
@@ -117,5 +119,5 @@ def _summed(values: Any) -> Any:
     return worker().strategy.run(add_up, (values,))
 
 
-#: For outside of a compiled step.
+#: For use outside a compiled step.
 _summed_now = tf.function(_summed, autograph=False, reduce_retracing=True)

@@ -1,4 +1,4 @@
-"""A process becomes one of the workers that ``TF_CONFIG`` names, and waits for the others."""
+"""Make this process one of the workers that ``TF_CONFIG`` names, and wait for the others."""
 
 import json
 import os
@@ -15,12 +15,12 @@ log = logger(__name__)
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """While the block runs, be one of the workers that ``TF_CONFIG`` names.
+    """While the block runs, this process is one of the workers that ``TF_CONFIG`` names.
 
-    Waits for the others, at the start and at the end. Nothing of TensorFlow may have run before.
+    It waits for the others at the start and at the end. TensorFlow must not have run any operation before.
 
     Raises:
-        ShortlistError: the variable cannot be used, or another worker has ended before its time.
+        ShortlistError: the variable is invalid, or another worker has stopped early.
     """
     addresses, rank = _named()
     if len(addresses) < 2:
@@ -31,35 +31,35 @@ def joined() -> Iterator[None]:
     strategy = _strategy(addresses, rank)
     become(Worker(rank, len(addresses), strategy))
     try:
-        with nullcontext() if rank == 0 else quiet():  # the others do the same
+        with nullcontext() if rank == 0 else quiet():  # the others would log the same
             yield
         _wait_for_all()
     except Exception as error:
         if not has_lost_another(error):
             raise
         raise ShortlistError(
-            f"another of the {len(addresses)} workers has ended before its time, so worker {rank} ends "
-            "as well. See what that one said, and start all of them again: the training goes on at its "
-            "last finished epoch."
+            f"expected all {len(addresses)} workers to run to the end, got one that stopped early, so worker "
+            f"{rank} stops as well. Read that worker's output, and start all of them again: the training "
+            "resumes after its last finished epoch."
         ) from error
     finally:
         become(Worker())
 
 
 def has_lost_another(error: Exception) -> bool:
-    """Whether it is what TensorFlow raises where another worker does not answer any more."""
+    """Whether ``error`` is what TensorFlow raises when another worker no longer answers."""
     import tensorflow as tf
 
     return several() and isinstance(error, tf.errors.UnavailableError | tf.errors.AbortedError)
 
 
 def _named() -> tuple[list[str], int]:
-    """The addresses of all workers, the chief's first, and the place of this one among them."""
+    """The addresses of all workers, rank 0 first, and the rank of this one."""
     text = os.environ.get(VARIABLE)
     if not text:
         return [], 0
     expected = (
-        f"expected the environment variable {VARIABLE} as in "
+        f"expected the environment variable {VARIABLE} to be like "
         """{"cluster": {"worker": ["host1:4000", "host2:4000"]}, "task": {"type": "worker", "index": 0}}"""
     )
     try:
@@ -69,9 +69,11 @@ def _named() -> tuple[list[str], int]:
         addresses = [*cluster.get("chief", []), *cluster["worker"]]
         rank = index + (len(cluster.get("chief", [])) if kind == "worker" else 0)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShortlistError(f"{expected}, got {text}") from error
+        raise ShortlistError(f"{expected}, got {text}; correct or unset it") from error
     if not {*cluster} <= {"chief", "worker"} or not 0 <= index < len(cluster.get(kind, [])):
-        raise ShortlistError(f"{expected}, or with one chief beside the workers; got {text}")
+        raise ShortlistError(
+            f"{expected}, with or without a chief, got {text}; correct or unset it"
+        )
     return addresses, rank
 
 
@@ -82,14 +84,14 @@ def _strategy(addresses: list[str], rank: int) -> Any:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise ShortlistError(
-            f"worker {rank} cannot join the others as {addresses[rank]}: {error.message}. Give it an "
-            f"address of this machine with a free port in {VARIABLE}."
+            f"expected worker {rank} to join the others as {addresses[rank]}, got: {error.message}. Give it "
+            f"an address of this machine with a free port in {VARIABLE}."
         ) from error
     if strategy.num_replicas_in_sync != len(addresses):
         raise ShortlistError(
-            f"expected one GPU at most for each of the {len(addresses)} workers, and there are "
-            f"{strategy.num_replicas_in_sync} in all. Start one worker for each GPU, and show it that one "
-            "with CUDA_VISIBLE_DEVICES."
+            f"expected at most one GPU for each of the {len(addresses)} workers, got "
+            f"{strategy.num_replicas_in_sync} in all. Start one worker per GPU, and make only that GPU "
+            "visible to it with CUDA_VISIBLE_DEVICES."
         )
     return strategy
 
@@ -99,6 +101,6 @@ def _wait_for_all() -> None:
 
     from models.distributed.collectives import from_chief
 
-    # What is written stays written, whatever became of the others.
+    # Rank 0 has already written its output, so losing another worker here does not matter.
     with suppress(tf.errors.OpError) if is_chief() else nullcontext():
         from_chief(lambda: None)

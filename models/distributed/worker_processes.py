@@ -1,4 +1,4 @@
-"""The workers of a training on this machine: processes that are started, watched and ended together."""
+"""Worker processes of a training on this machine: started, watched and stopped together."""
 
 import json
 import os
@@ -15,24 +15,25 @@ from models.distributed.workers import VARIABLE
 from stages.child_process import dies_with
 from stages.errors import ShortlistError
 
-#: How often they are looked at.
+#: Time between checks of the processes.
 POLL_SECONDS = 0.2
-#: How long one may take to end when it is asked to.
+#: How long a process may take to end after SIGTERM, before it is killed.
 ENDED_WITHIN_SECONDS = 5.0
 
 
 def run_workers(command: Sequence[str], count: int) -> int:
     """Run ``command`` in ``count`` processes, which find each other by ``TF_CONFIG``, until all have ended.
 
-    Only the first, the chief, speaks; it prints where this process does. Where one fails the others are
-    ended, and so they are when this process is. Returns the chief's status.
+    Only rank 0 prints, to this process's output. If a process fails, the others are stopped; if this process
+    ends, all are. Returns rank 0's exit status.
 
     Raises:
-        ShortlistError: the variable is set already; another than the chief failed, or one was killed.
+        ShortlistError: the variable is already set; a process other than rank 0 failed, or any was killed.
     """
     if VARIABLE in os.environ:
         raise ShortlistError(
-            f"{VARIABLE} is set, which makes this process a worker itself: unset it, or leave --workers out."
+            f"expected {VARIABLE} to be unset, got a value, which makes this process a worker itself. "
+            "Unset it, or leave out --workers."
         )
     addresses = free_addresses(count)
     with ExitStack() as stack:
@@ -45,7 +46,7 @@ def run_workers(command: Sequence[str], count: int) -> int:
         while True:
             statuses = [process.poll() for process in processes]
             if statuses[0] is not None and statuses[0] > 0:
-                return statuses[0]  # it has said why
+                return statuses[0]  # it has printed why
             for rank, status in enumerate(statuses):
                 if status:
                     raise ShortlistError(_what_happened(rank, count, status, errors[rank]))
@@ -70,14 +71,14 @@ def _start(
             **os.environ,
             VARIABLE: json.dumps({"cluster": {"worker": addresses}, "task": task}),
         },
-        # Its own process group: Ctrl-C reaches this process, which ends the workers in its turn.
+        # A separate process group: Ctrl-C reaches only this process, which then stops the workers.
         start_new_session=True,
         preexec_fn=dies_with(os.getpid()),
     )
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses of this machine on which nobody listens now."""
+    """Addresses of this machine with ports that are free now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -97,11 +98,11 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 def _what_happened(rank: int, count: int, status: int, errors: IO[bytes]) -> str:
     errors.seek(0)
-    said = errors.read().decode(errors="replace").strip()
-    if said:
-        print(said, file=sys.stderr)
+    output = errors.read().decode(errors="replace").strip()
+    if output:
+        print(output, file=sys.stderr)
     how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
     return (
-        f"worker {rank} of 0 to {count - 1} {how}, and the others were ended. Train again: it goes on at the "
-        "last finished epoch."
+        f"expected workers 0 to {count - 1} to finish, got worker {rank}, which {how}. The others were "
+        "stopped. Train again: the training resumes after its last finished epoch."
     )

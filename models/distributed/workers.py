@@ -1,12 +1,12 @@
-"""Which of the processes this one is that train one model together; alone, unless ``TF_CONFIG`` says so.
+"""Which worker of a training this process is; the only one, unless ``TF_CONFIG`` names several.
 
-``TF_CONFIG`` is TensorFlow's own variable: JSON with the addresses of all workers and the number of this
+``TF_CONFIG`` is TensorFlow's own variable: JSON with the addresses of all workers and the index of this
 one. Each has a copy of the model and of the data, and takes a share of every batch's rows; gradients are
-averaged (``models.distributed.collectives``), so that the copies stay alike. The first, the chief, alone
-writes, speaks and measures.
+averaged (``models.distributed.collectives``), so the copies stay identical. Only rank 0 writes, logs and
+measures.
 
-The strategy of TensorFlow is there for what the workers tell each other. Variables are made outside of its
-scope: they are ordinary ones, which are saved, exported and updated as those of a single process.
+TensorFlow's strategy is used only for communication between the workers. Variables are created outside its
+scope: they are ordinary ones, saved, exported and updated like those of a single process.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ VARIABLE = "TF_CONFIG"
 
 @dataclass(frozen=True)
 class Worker:
-    """Number ``rank`` of ``count``. ``strategy``: TensorFlow's, None for one that works alone."""
+    """Worker ``rank`` of ``count``. ``strategy``: TensorFlow's, None for a single worker."""
 
     rank: int = 0
     count: int = 1
@@ -30,12 +30,12 @@ _here = Worker()
 
 
 def worker() -> Worker:
-    """Which one this process is now."""
+    """The worker that this process is now."""
     return _here
 
 
 def become(here: Worker) -> None:
-    """Make this process one of several workers, or one that works alone again."""
+    """Make this process one of several workers, or a single one again."""
     global _here
     _here = here
 
@@ -49,9 +49,9 @@ def is_chief() -> bool:
 
 
 def share(rows: np.ndarray) -> np.ndarray:
-    """This worker's rows of a batch's, [n] or [n, ...]; every worker gets as many.
+    """This worker's share of a batch's rows, [n] or [n, ...]; all shares have the same size.
 
-    What does not divide evenly is filled up with the first rows, which then count twice.
+    If the rows do not divide evenly, the first ones fill up the shares and count twice.
     """
     count = _here.count
     if count == 1:

@@ -1,4 +1,4 @@
-"""A trained model -> SavedModel and ONNX with named inputs, and the proof that both agree."""
+"""Export a trained model as SavedModel and ONNX with named inputs, and check that both agree."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from stages.errors import ShortlistError
 OPSET = 17
 #: Largest difference allowed between TensorFlow's and ONNX Runtime's output.
 TOLERANCE = 1e-4
-#: Bytes of a weight from which on it is kept out of the conversion.
+#: A weight of at least this many bytes is kept out of the conversion.
 LARGE = 1 << 22
 
 #: A model's exported form: columns by name -> the output by name.
@@ -24,14 +24,14 @@ Serve = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 
 def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
-    """Write ``model`` as SavedModel to ``folder`` and as ONNX to ``onnx_path``; returns their difference.
+    """Write ``model`` as SavedModel to ``folder`` and as ONNX to ``onnx_path``; return their difference.
 
-    The exported inputs are named like the columns of ``sample``: scalars [n, 1], lists [n, length];
+    The exported inputs are named after the columns of ``sample``: scalars [n, 1], lists [n, length];
     the output is float32 [n, width].
 
     Args:
         model: takes a dict of columns; an encoder or a ranking model of Merlin Models.
-        sample: real rows, [n] or [n, length]; the comparison is made on them.
+        sample: real rows, [n] or [n, length], on which the two are compared.
     Raises:
         ShortlistError: ONNX and TensorFlow differ by more than 1e-4.
     """
@@ -48,10 +48,10 @@ def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
     def serve(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"output": tf.cast(model(columns, training=False), tf.float32)}
 
-    # A part that has not been called so far has no weights yet.
+    # A layer that has not been called has no weights yet.
     serve.get_concrete_function()
     module = tf.Module()
-    # The weights alone: Keras's own saving would trace every layer once more.
+    # Only the weights: Keras's own saving would trace every layer again.
     module.weights = list(model.variables)
     module.serve = serve
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
@@ -65,8 +65,8 @@ def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
     difference = float(np.abs(from_onnx - from_tensorflow.numpy()).max())
     if not difference <= TOLERANCE:
         raise ShortlistError(
-            f"{onnx_path.parent.name}: expected ONNX and TensorFlow to agree within {TOLERANCE}, they "
-            f"differ by {difference}. Nothing was kept; train with a smaller learning_rate, or report it."
+            f"{onnx_path.parent.name}: expected ONNX and TensorFlow to agree within {TOLERANCE}, got a "
+            f"difference of {difference}. Nothing was kept. Train with a smaller learning_rate, or report it."
         )
     return difference
 
@@ -74,10 +74,10 @@ def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
 def _converted(
     model: tf.Module, serve: Serve, signature: dict[str, tf.TensorSpec]
 ) -> onnx.ModelProto:
-    """``serve``, which calls ``model``, in ONNX.
+    """Convert ``serve``, which calls ``model``, to ONNX.
 
-    tf2onnx makes some forty copies of each weight, more than memory holds where a table has a million rows.
-    So it is given large ones as further inputs, and what it gives has them as constants again.
+    tf2onnx makes some forty copies of each weight, more than fits in memory if a table has a million rows.
+    So large weights are passed to it as further inputs, and become constants again in the converted graph.
     """
     import tf2onnx
 
@@ -104,12 +104,12 @@ def _converted(
     return converted
 
 
-#: An object, the name of one of its attributes, and the weight that this is.
+#: A module, the name of one of its attributes, and the weight that this attribute holds.
 Place = tuple[tf.Module, str, tf.Variable]
 
 
 def _large_weights(model: tf.Module) -> list[Place]:
-    """Where the layers of a model have theirs, each weight once."""
+    """Where the layers of a model hold their large weights, each weight once."""
     found: dict[int, Place] = {}
     for module in (model, *model.submodules):
         for name, value in vars(module).items():
@@ -120,7 +120,7 @@ def _large_weights(model: tf.Module) -> list[Place]:
 
 @contextmanager
 def _in_place_of(large: list[Place], given: tuple[tf.Tensor, ...]) -> Iterator[None]:
-    """While the block runs, the layers have these tensors for their weights."""
+    """While the block runs, the layers hold the given tensors in place of their large weights."""
     for (module, name, _), tensor in zip(large, given, strict=True):
         vars(module)[name] = tensor
     try:

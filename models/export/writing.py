@@ -21,7 +21,7 @@ from stages.log import logger
 
 log = logger(__name__)
 
-#: A recipe may do without one of them.
+#: A recipe may omit one of them.
 Trained = tuple[TwoTower | None, TrainedRanker | None]
 
 #: Rows on which ONNX is compared with TensorFlow.
@@ -36,9 +36,9 @@ def write(
     figures: dict[str, Any],
     titles: dict[str, str],
 ) -> None:
-    """SavedModels, ONNX, item embeddings, ranker feature arrays and the training's figures.
+    """Write SavedModels, ONNX, item embeddings, candidate arrays and the training's figures.
 
-    ``titles``: what to call items in pictures, by raw id.
+    ``titles``: the items' names in pictures, by raw id.
     """
     with timed(figures, "export"):
         _write_models(recipe, data, trained, models, figures, titles)
@@ -54,7 +54,7 @@ def _write_models(
     titles: dict[str, str],
 ) -> None:
     retriever, ranker = trained
-    # What a served user's history and the ranker features are made of.
+    # A served user's history and the ranker features are computed from these.
     visible = data.interactions("train", "valid")
     parts: list[tuple[str, Any, dict[str, np.ndarray]]] = []
     if retriever is not None:

@@ -1,10 +1,10 @@
-"""Factors by alternating least squares over all pairs of users and items (iALS), by the package implicit.
+"""Factors by alternating least squares over all pairs of users and items (iALS), with the package implicit.
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008; on how far
 tuning takes it: S. Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks",
-RecSys 2022. Their weight a0 of unobserved pairs, against 1 more for observed ones, is here
-``confidence = (1 + a0) / a0``; their penalty grows with the pairs of a user or an item, here it is the same
-for all, about theirs at the mean times 1 / a0.
+RecSys 2022. Their weight a0 of unobserved pairs, plus 1 for observed ones, corresponds to
+``confidence = (1 + a0) / a0`` here. Their penalty grows with the pairs of a user or an item; here it is the
+same for all, about theirs at the mean times 1 / a0.
 """
 
 import warnings
@@ -19,18 +19,18 @@ from recipes.schema.item_models import Als
 def factors(
     interactions: Interactions, users: int, items: int, seed: int, options: Als
 ) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [users, dim] and [items, dim], whose product is the score; the same on any number of threads.
+    """float32 [users, dim] and [items, dim], whose product is the score; the same for any number of threads.
 
     A pair that occurs twice counts once.
     """
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings():
-        # In a notebook its progress bar, which is not shown, asks for a package.
+        # In a notebook, its progress bar, which is unused, warns of a missing package.
         warnings.simplefilter("ignore")
         from implicit.cpu.als import AlternatingLeastSquares
 
-    # Its own threads share out the rows; BLAS's beside them would only be in each other's way.
+    # implicit splits the rows over its own threads; BLAS's threads would only compete with them.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
             factors=options.dim,
@@ -44,7 +44,7 @@ def factors(
 
 
 def folding(item_factors: np.ndarray, options: Als) -> np.ndarray:
-    """What ``runtime.candidates.generators.fold_in`` adds to a user's own items, float32 [dim, dim].
+    """The matrix that ``runtime.candidates.generators.fold_in`` adds for every user, float32 [dim, dim].
 
     The equation for a user's factors is divided by ``confidence - 1``, which keeps the order of the scores.
     """

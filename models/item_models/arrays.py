@@ -1,4 +1,4 @@
-"""The arrays that candidate generators and ranker features read, out of what may be seen."""
+"""The arrays that candidate generators and ranker features read, computed from visible interactions."""
 
 import numpy as np
 
@@ -22,12 +22,12 @@ from runtime.candidates.ranker_features import (
     arrays_of,
 )
 
-#: How many of the items that are nearest to an item are kept.
+#: How many nearest items are kept per item.
 NEAREST = 200
 
 
 def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
-    """By file name, those that the recipe's generators and ranker read."""
+    """The arrays that the recipe's candidate generators and ranker features read, by file name."""
     wanted = set(arrays_of(recipe.ranker.features)) if recipe.ranks_candidates else set[str]()
     for name in recipe.serving.generators:
         wanted |= set(GENERATORS[name].arrays) if name != TWO_TOWER else set()

@@ -1,11 +1,11 @@
-"""The linear item-item model of a catalogue that is too large for a closed form: a filter on its graph.
+"""The linear item-item model for a catalogue that is too large for a closed form: a filter on its graph.
 
-Two items are near where users have both. With R the users' items, each entry over the root of how many items
-its user has and the root of how many users its item has, R'R has eigenvalues from 0 to 1: those near 1 are
-broad tastes, small ones what few items have in common. Broad tastes recommend what everybody likes, so they
-are damped: each eigenvalue x becomes (x + low_pass) * exp(-sharpening * x), as in J. Choi et al.,
-"Blurring-sharpening process models for collaborative filtering", SIGIR 2023. Here the ``dim`` largest; the
-others, all of them alike, are times ``rest``, and so remain a sparse product.
+Two items are close if they have users in common. Let R be the user-item matrix with each entry divided by the
+square roots of its user's number of items and its item's number of users. R'R has eigenvalues from 0 to 1:
+those near 1 are broad tastes, small ones are what few items have in common. Broad tastes recommend what
+everybody likes, so they are damped: each eigenvalue x becomes (x + low_pass) * exp(-sharpening * x), as in
+J. Choi et al., "Blurring-sharpening process models for collaborative filtering", SIGIR 2023. Only the ``dim``
+largest are damped here; all others are multiplied by ``rest``, and so remain a sparse product.
 """
 
 import numpy as np
@@ -16,14 +16,14 @@ from models.item_models.user_items import degrees, user_items
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 
-#: Weights that are held in memory at once: some items' to all others.
+#: Weights held in memory at once, from some items to all others.
 CELLS_AT_ONCE = 40_000_000
 
 
 def filtered_links(
     interactions: Interactions, users: int, items: int, count: int, options: Linear
 ) -> Neighbours:
-    """What each item leads to, its ``count`` largest weights by absolute value; none leads to itself.
+    """Each item's ``count`` largest weights to other items, by absolute value.
 
     A weight is the filter's, times (users of the item that it leads to) ** ``popularity_power``.
     """
@@ -48,8 +48,10 @@ def filtered_links(
 
 
 def _broad_tastes(scaled: sparse.csr_matrix, options: Linear) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvectors [items, dim] of the largest eigenvalues, and what each is times in the filter beside the
-    sparse product, [dim]; float32."""
+    """Eigenvectors of the largest eigenvalues, [items, dim], and their gains, [dim]; float32.
+
+    A gain is the eigenvector's factor in the filter in addition to the sparse product.
+    """
     dim = min(options.dim, min(scaled.shape) - 1)
     if dim < 1:
         return np.zeros((scaled.shape[1], 0), np.float32), np.zeros(0, np.float32)

@@ -1,9 +1,9 @@
-"""A linear item-item model: what follows from each item that a user took.
+"""A linear item-item model: weights from each item to the others.
 
-A user's score of an item is the sum of the weights from the user's items to it. In closed form by EDLAE
-(H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020); of a catalogue too
-large for that, by a filter on its graph (``models.item_models.graph_filter``); of one too large for that
-too, by the links of that graph alone (``models.item_models.neighbours``).
+A user's score of an item is the sum of the weights from the user's items to it. The closed form is EDLAE
+(H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020). A catalogue that is too
+large for it gets a filter on its graph (``models.item_models.graph_filter``), and one that is too large
+for that as well, only the links of the graph (``models.item_models.neighbours``).
 """
 
 import numpy as np
@@ -16,19 +16,19 @@ from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
 
-#: The closed form inverts a dense matrix of items by items: 3.2 GB in double precision at this many.
+#: The closed form inverts a dense items-by-items matrix: 3.2 GB in double precision at this many items.
 MOST_ITEMS = 20_000
-#: The filter multiplies such a matrix out, a few rows at a time: minutes at this many.
+#: The filter computes such a matrix a few rows at a time: minutes at this many items.
 MOST_FILTERED = 100_000
 
 
 def strongest_weights(
     interactions: Interactions, users: int, items: int, count: int, options: Linear
 ) -> Neighbours:
-    """What each item leads to, its ``count`` largest weights by absolute value.
+    """Each item's ``count`` largest weights to other items, by absolute value.
 
     Raises:
-        ShortlistError: there are too many items for the kind that is asked for.
+        ShortlistError: there are too many items for the requested kind.
     """
     kind = options.kind if options.kind != "auto" else _first_that_can(items)
     if kind == "propagation":
@@ -44,8 +44,8 @@ def strongest_weights(
     most = MOST_ITEMS if kind == "edlae" else MOST_FILTERED
     if items > most:
         raise ShortlistError(
-            f"linear.kind '{kind}' computes a weight from every item to every other, for {most:,} items at "
-            f"most, and there are {items:,}. Set linear.kind = '{_first_that_can(items)}' in the recipe."
+            f"expected at most {most:,} items for linear.kind '{kind}', which computes a weight for every "
+            f"pair of items, got {items:,}. Set linear.kind = '{_first_that_can(items)}' in the recipe."
         )
     if kind == "graph-filter":
         return filtered_links(interactions, users, items, count, options)
@@ -59,7 +59,7 @@ def _first_that_can(items: int) -> str:
 
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:
-    """float32 [items, items], by EDLAE: the weight from an item (row) to another (column); 0 to itself."""
+    """Weights by EDLAE from an item (row) to another (column), 0 to itself: float32 [items, items]."""
     pairs = user_items(interactions, users, items).astype(np.float64)
     gram = (pairs.T @ pairs).toarray()
     counts = gram.diagonal().copy()
@@ -72,8 +72,10 @@ def item_weights(interactions: Interactions, users: int, items: int, options: Li
 
 
 def factors(weights: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two float32 [items, dim] whose product is nearest to ``weights``: of the item that leads, and of the
-    one that it leads to."""
+    """Factors of the source and target items of ``weights``, float32 [items, dim] each.
+
+    Their product is the best approximation of ``weights`` at this width.
+    """
     dim = min(dim, len(weights) - 1)
     left, spread, right = sparse.linalg.svds(
         weights.astype(np.float64), k=dim, v0=np.ones(len(weights)), solver="arpack"

@@ -1,4 +1,4 @@
-"""Which items go with an item: by the links that lead from it to its users, and on to their items."""
+"""Related items, found by the links from an item to its users and on to their items."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ ITEMS_AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class Neighbours:
-    """``rows`` int64 and ``weights`` float32, both [items, count]; -1 and 0 where there are fewer."""
+    """``rows`` int64 and ``weights`` float32, both [items, count], padded with -1 and 0."""
 
     rows: np.ndarray
     weights: np.ndarray
 
 
 def strongest(weights: np.ndarray, count: int) -> Neighbours:
-    """The ``count`` largest weights, by absolute value, of each row: float32 [n, items]."""
+    """The ``count`` largest ``weights`` of each row by absolute value; ``weights``: float32 [n, items]."""
     count = min(count, weights.shape[1])
     rows = np.argpartition(-np.abs(weights), count - 1, axis=1)[:, :count]
     rows.sort(axis=1)
@@ -49,12 +49,12 @@ def linked_items(
     from_power: float,
     to_power: float,
 ) -> Neighbours:
-    """The ``count`` items that the strongest links lead to from each item; none leads to itself.
+    """The ``count`` other items with the strongest links from each item.
 
-    The weight of a link is a sum over the users of both items, of 1 / (items of the user) ** ``user_power``,
+    The weight of a link is the sum of 1 / (items of the user) ** ``user_power`` over the users of both items,
     divided by (users of the first item) ** ``from_power`` * (users of the second) ** ``to_power``: the link
     propagation of H.-M. Fu et al., "Revisiting neighborhood-based link prediction for collaborative
-    filtering", WWW 2022. Strongest first; equally strong ones by row.
+    filtering", WWW 2022. Strongest first, ties by row.
     """
     pairs = user_items(interactions, users, items).astype(np.float64)
     of_user, of_item = degrees(pairs)

@@ -1,4 +1,4 @@
-"""Who interacted with what, as a matrix."""
+"""Interactions as a user-item matrix."""
 
 import numpy as np
 from scipy import sparse
@@ -7,7 +7,7 @@ from models.prepared import Interactions
 
 
 def user_items(interactions: Interactions, users: int, items: int) -> sparse.csr_matrix:
-    """float32 [users, items]: 1 where the user interacted with the item, however often."""
+    """float32 [users, items]: 1 if the user interacted with the item, however often."""
     ones = np.ones(len(interactions), np.float32)
     matrix = sparse.csr_matrix((ones, (interactions.users, interactions.items)), (users, items))
     matrix.data[:] = 1.0
@@ -15,6 +15,6 @@ def user_items(interactions: Interactions, users: int, items: int) -> sparse.csr
 
 
 def degrees(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """How many items each user and how many users each item of such a matrix has, 1 where there are none."""
+    """The number of items per user and of users per item in such a matrix, at least 1 each."""
     of_user, of_item = (np.asarray(matrix.sum(axis=axis)).ravel() for axis in (1, 0))
     return np.maximum(of_user, 1.0), np.maximum(of_item, 1.0)

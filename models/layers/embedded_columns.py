@@ -1,8 +1,8 @@
-"""Embeddings of several columns, those of a single code looked up together.
+"""Embeddings of several columns; columns with a single code are looked up together.
 
-A look-up in a small table costs mostly the operation itself, and its gradient another one and a pass over
-the table: with a dozen columns that is most of a DLRM's step. In training, tables of one width are laid
-end to end, and one look-up reads, one sum writes them all.
+The cost of a look-up in a small table is mostly the operation itself, and its gradient adds another one and
+a pass over the table: with a dozen columns that is most of a DLRM's step. In training, tables of the same
+width are concatenated: one look-up reads them all, and one sum writes all their gradients.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ import tensorflow as tf
 
 from models.layers.pooling import PooledEmbedding
 
-#: Rows of the largest table that is looked up together with others: all of it is copied at every step.
+#: Rows of the largest table that is looked up together with others: every step copies the whole table.
 MOST_ROWS = 5_000
 
 
 class EmbeddedColumns(mm.ParallelBlock):
-    """Branches ``PooledEmbedding`` by column -> float32 [batch, dim] by column, as each branch gives it."""
+    """``PooledEmbedding`` branches by column -> float32 [batch, dim] by column, as each branch returns it."""
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False, **_: Any) -> Any:
         branches = self.parallel_dict
@@ -61,7 +61,7 @@ def _looked_up(
 
 
 def _end_to_end(rows: tf.Tensor, sizes: list[int], tables: list[tf.Tensor]) -> tf.Tensor:
-    """Rows [batch, columns] of tables laid end to end, and zeros after them: [batch, columns, dim]."""
+    """Look up rows [batch, columns] of concatenated tables, then a row of zeros: [batch, columns, dim]."""
 
     @tf.custom_gradient
     def look_up(*tables: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:

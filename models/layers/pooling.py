@@ -1,4 +1,4 @@
-"""Embedding look-up for one column: a code, or a padded list of codes."""
+"""Embedding look-up for one column: a single code or a padded list of codes."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from models.training.random_state import generator
 
 
 class PooledEmbedding(tf.keras.layers.Layer):
-    """Sum of the embeddings of a row's codes over their number to a power; code 0 is padding.
+    """Sum of the embeddings of a row's codes, divided by their number to a power; code 0 is padding.
 
-    Takes int64 [batch, 1] or [batch, length, 1]; gives float32 [batch, dim]. In training each code is
-    left out with probability ``dropout``, so that no tower leans on one entry of a list. With
-    ``half_life`` a code counts half as much for every so many codes that follow it.
+    Takes int64 [batch, 1] or [batch, length, 1]; returns float32 [batch, dim]. In training each code is
+    dropped with probability ``dropout``, so no tower relies on one entry of a list. With ``half_life`` the
+    weight of a code halves for every so many codes that follow it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class PooledEmbedding(tf.keras.layers.Layer):
     def _summed(self, codes: tf.Tensor, weights: tf.Tensor, training: bool) -> tf.Tensor:
         if not training:
             return tf.einsum("bl,bld->bd", weights, self.table.table(codes))
-        # Most of a list is padding or left out: neither it nor its gradient is looked up or written.
+        # Most of a list is padding or dropped: do not look it up, nor write its gradient.
         places = tf.where(weights > 0)
         vectors = self.table.table(tf.gather_nd(codes, places))
         vectors *= tf.gather_nd(weights, places)[:, None]
@@ -63,7 +63,7 @@ class PooledEmbedding(tf.keras.layers.Layer):
 class EmbeddingTables:
     """One table per domain: a history shares the table of the item id.
 
-    ``infer``: each as wide as its cardinality asks for by Merlin Models' rule, instead of ``dim``.
+    ``infer``: choose each table's width from its cardinality by Merlin Models' rule, instead of ``dim``.
     """
 
     def __init__(self, dim: int, seed: int, infer: bool = False) -> None:

@@ -20,11 +20,11 @@ def tower(
     options: TwoTowers,
     last: Sequence[tf.keras.layers.Layer] = (),
 ) -> mm.Encoder:
-    """Embeddings and numbers of ``schema``'s columns, concatenated, through an MLP.
+    """Embeddings and numbers of ``schema``'s columns, concatenated and passed through an MLP.
 
     The MLP's last layer is linear and has ``embedding_dim`` units, so both towers end in the same space.
-    Before it come ``cross_layers`` of DCN-v2. ``last``: layers after it.
-    ``unknown``: what is hidden together in training, see ``Hide``.
+    The MLP follows ``cross_layers`` layers of DCN-v2. ``last``: layers after the MLP.
+    ``unknown``: values that are hidden together in training, see ``Hide``.
     """
     branches = {column.name: _branch(column, tables, options) for column in schema}
     inputs = mm.ParallelBlock(branches, aggregation="concat", schema=schema, is_input=True)
@@ -51,7 +51,7 @@ def _branch(
 
 
 class Number(tf.keras.layers.Layer):
-    """A numeric column as it is: float32 [batch, 1]."""
+    """A numeric column, unchanged: float32 [batch, 1]."""
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.cast(values, tf.float32), (-1, 1))
@@ -61,14 +61,14 @@ class Number(tf.keras.layers.Layer):
 
 
 class Hide(tf.keras.layers.Layer):
-    """In training, show some rows as if they were unknown.
+    """In training, replaces some rows' values by those of an unknown user or item.
 
-    The codes that stand for the unknown are then trained for what they mean: a user that nobody knows
-    gets the average user's answer, a new item the place that its features earn.
+    This trains the out-of-vocabulary codes for cold start: an unknown user gets the average user's answer, a
+    new item the place that its features earn.
 
     Args:
-        unknown: each entry is hidden with probability ``rate``, on its own; it names columns and the
-            value [1] or [1, length] that each of them then has.
+        unknown: each entry is hidden independently with probability ``rate``; it maps columns to the
+            values [1] or [1, length] that replace theirs.
     """
 
     def __init__(self, unknown: list[Arrays], rate: float) -> None:

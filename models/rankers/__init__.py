@@ -1,8 +1,8 @@
-"""The models that a ranker can be: one file each.
+"""The ranker models: one file each.
 
 A model's module has ``build(data, options, numbers, steps) -> keras model``, compiled and untrained. The
-model takes a dict of columns, [n] or [n, length], those of ``ranker_inputs.ranker_schema``, and gives
-[n, 1]: a probability, or for ``ranker.target = "label"`` a label. ``numbers``: the numeric inputs of the
+model maps a dict of columns, [n] or [n, length], those of ``inputs_schema.ranker_schema``, to [n, 1]:
+a probability, or for ``ranker.target = "label"`` a label. ``numbers``: the numeric inputs of the
 training rows by name, float32 [n]; ``steps``: the training steps over which the learning rate falls.
 """
 

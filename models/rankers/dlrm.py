@@ -1,7 +1,7 @@
 """The DLRM ranker (Naumov et al., arXiv 1906.00091), through Merlin Models.
 
-Its categorical inputs are the user's and the candidate's codes; its numeric inputs are the cross
-features of the served funnel, which say how candidate and user go together.
+Its categorical inputs are the user's and the candidate's codes; its numeric inputs include the ranker
+features of the served funnel, which relate candidate and user.
 """
 
 import merlin.models.tf as mm
@@ -16,8 +16,8 @@ from models.training.optimizer import AdamW
 from recipes.schema.rankers import Dlrm
 from shims.pair_products import use_pair_products
 
-#: Training steps from which on compiling them with XLA, some three seconds, is won back. (A list, of which
-#: only what is no padding is looked up, has no size that XLA could compile for.)
+#: From this many training steps on, compiling them with XLA, which takes some three seconds, pays off. (XLA
+#: cannot compile for lists: only their non-padding codes are looked up, whose number varies.)
 XLA_STEPS = 1_000
 
 
@@ -25,9 +25,9 @@ def build(data: PreparedData, options: Dlrm, numbers: Arrays, steps: int) -> mm.
     """A compiled, untrained DLRM.
 
     Args:
-        numbers: the numeric inputs of the training rows by name, float32 [n], numeric features and cross
-            features; their mean and spread become part of the model, which is fed raw numbers.
-        steps: training steps that the learning rate falls over, to zero, linearly.
+        numbers: the numeric inputs of the training rows by name, float32 [n], numeric features and ranker
+            features; their mean and spread become part of the model, which takes raw numbers.
+        steps: training steps over which the learning rate falls linearly to zero.
     """
     schema = ranker_schema(data, options, list(numbers))
     tables = EmbeddingTables(options.embedding_dim, options.seed)
@@ -58,6 +58,6 @@ def build(data: PreparedData, options: Dlrm, numbers: Arrays, steps: int) -> mm.
 
 
 def optimizer(options: Dlrm, steps: int) -> AdamW:
-    """AdamW whose learning rate falls to zero over ``steps``, linearly."""
+    """AdamW with a learning rate that falls linearly to zero over ``steps``."""
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
     return AdamW(rate, options.weight_decay)

@@ -1,4 +1,4 @@
-"""What a ranker is fed: which columns, and how numbers become comparable."""
+"""The inputs of a ranker: its columns, and the standardisation of numbers."""
 
 from typing import Any
 
@@ -14,10 +14,11 @@ TARGET = "target"
 
 
 def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Schema:
-    """User features, item features, both ids where the recipe asks for them, features that depend on both,
-    then the ranker features.
+    """The inputs of a ranker, and its target.
 
-    ``numbers``: names of the numeric inputs; those that are no columns of a table are ranker features.
+    In order: user features, item features, both with the id if the recipe asks for ids, features that depend
+    on user and item, then the ranker features. ``numbers``: names of the numeric inputs; those that are not
+    columns of a table are ranker features.
     """
     left_out = {column.name for column in [data.history] if column is not None}
     if not options.ids:
@@ -35,7 +36,7 @@ def ranker_schema(data: PreparedData, options: Ranker, numbers: list[str]) -> Sc
 
 
 class Standardise(tf.keras.layers.Layer):
-    """Numeric columns side by side, each with mean 0 and variance 1 over the training rows."""
+    """Concatenates numeric columns, each scaled to mean 0 and variance 1 over the training rows."""
 
     def __init__(self, numbers: dict[str, np.ndarray]) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Rankers trained on whole lists: what counts is a candidate's score among those of the same user.
+"""Rankers trained on whole lists: a candidate's score counts relative to the others of the same user.
 
 The loss is the log loss of the relevant candidates under a softmax over the list (ListNet's top-one
-probability: Cao et al., "Learning to rank: from pairwise approach to listwise approach", ICML 2007), over the
-square root of how many they are: between all relevant candidates alike and all users alike.
+probability: Cao et al., "Learning to rank: from pairwise approach to listwise approach", ICML 2007), divided
+by the square root of their number: a compromise between equal weights per candidate and per user.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from models.prepared import Arrays
 from models.training.batches import Batches
 from runtime.lists import padded
 
-#: The target of a row that only fills a list up.
+#: The target of a row that only pads a list.
 FILLING = -1.0
-#: No probability is nearer to 0 or 1 than this, so that its logit is a number.
+#: Probabilities are kept this far from 0 and 1, where their logits are infinite.
 NEAREST = 1e-7
 
 
 class Lists(Batches):
-    """Batches of whole lists, each as long as the longest: ``width`` rows in a row, filled up at its end.
+    """Batches of whole lists, each padded at its end to the ``width`` of the longest.
 
-    Lists without a relevant candidate, of which nothing can be learnt, are left out.
+    Lists without a relevant candidate are left out: nothing can be learnt from them.
 
     Args:
         columns: name -> [n] or [n, length].
         target: float32 [n].
-        lists: to which list each row belongs, int64 [n].
-        lists_a_batch: how many lists there are in a batch.
+        lists: the list of each row, int64 [n].
+        lists_a_batch: number of lists per batch.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Lists(Batches):
         self.width = int(sizes.max(initial=1))
         relevant = np.bincount(list_of_row, weights=target, minlength=len(sizes)) > 0
         order = np.argsort(list_of_row, kind="stable")
-        # One more row at the end fills lists up.
+        # An extra row at the end pads the lists.
         rows = padded(order, sizes, self.width, fill=len(target))
         self.rows_of_list = rows[relevant]
         filled = {
@@ -57,7 +57,7 @@ class Lists(Batches):
         return -(-len(self.rows_of_list) // self.lists_a_batch)
 
     def rows_of(self, batch: int) -> np.ndarray:
-        """Numbers of the batch's rows, list after list, of several workers this one's."""
+        """Row numbers of a batch, list after list, or of this worker's share of it."""
         chosen = share(self.order[batch * self.lists_a_batch : (batch + 1) * self.lists_a_batch])
         return self.rows_of_list[chosen].ravel()
 
@@ -69,13 +69,13 @@ class Lists(Batches):
 
 
 class Listwise(tf.keras.Model):
-    """A ranker in training on lists: columns -> the probability that a candidate is relevant, [n, 1].
+    """A ranker trained on lists: columns -> the probability that a candidate is relevant, [n, 1].
 
     Args:
-        ranker: a model of probabilities, [n, 1]; ``calibrate`` makes them such again after the training.
-        width: rows of a list in training.
-        blended: inputs that are added up to the blend of the sources.
-        blend: how much of it is added to what the ranker has learnt without it.
+        ranker: a model of probabilities, [n, 1]; ``calibrate`` restores them after training on lists.
+        width: rows per list in training.
+        blended: inputs whose sum is the blend of the candidate generators.
+        blend: factor of the blend, which is added to the logits that the ranker has learnt without it.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Listwise(tf.keras.Model):
         )
 
     def logits(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """What the probabilities are made of, [n, 1]; in training without the blend."""
+        """The uncalibrated logits, [n, 1]; in training without the blend."""
         answers = self.ranker(columns, training=training)
         probabilities = tf.clip_by_value(answers, NEAREST, 1 - NEAREST)
         logits = tf.math.log(probabilities) - tf.math.log(1 - probabilities)  # ONNX has no log1p
@@ -112,9 +112,9 @@ class Listwise(tf.keras.Model):
         return {"loss": loss}
 
     def calibrate(self, columns: Arrays, relevant: np.ndarray) -> None:
-        """Choose slope and offset for the smallest log loss on rows that were not trained on (Platt, 1999).
+        """Fit slope and offset to minimise the log loss on rows that were not trained on (Platt, 1999).
 
-        ``relevant``: float32 [n]; rows that are all alike change nothing.
+        ``relevant``: float32 [n]; if all rows or none are relevant, nothing changes.
         """
         if not 0 < relevant.sum() < len(relevant):
             return
@@ -122,7 +122,7 @@ class Listwise(tf.keras.Model):
         logits = self.logits(inputs).numpy().ravel().astype(np.float64)
 
         def loss(both: np.ndarray) -> float:
-            scores = np.exp(both[0]) * logits + both[1]  # the order stays: the slope is above 0
+            scores = np.exp(both[0]) * logits + both[1]  # a slope above 0 keeps the order
             return float(np.mean(np.logaddexp(0, scores) - relevant * scores))
 
         best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
@@ -131,7 +131,7 @@ class Listwise(tf.keras.Model):
 
 
 def list_loss(logits: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """The mean loss of a list. ``logits`` and ``target``: float32 [lists, width]; see ``FILLING``."""
+    """The mean loss per list. ``logits`` and ``target``: float32 [lists, width]; see ``FILLING``."""
     scores = logits - 1e9 * tf.cast(target < 0, tf.float32)
     relevant = tf.maximum(target, 0.0)
     likelihood = scores - tf.reduce_logsumexp(scores, axis=1, keepdims=True)

@@ -1,9 +1,9 @@
 """Wide & deep (Cheng et al., arXiv 1606.07792), by default for the label of an interaction.
 
-Wide: a weight for every user, every item and every hashed pair of the recipe's crosses, learnt by FTRL.
-Deep: embeddings of all columns, lists averaged, through an MLP. With ``dot_product`` the inner product of
-the user's and the item's embedding is added, as matrix factorisation has it. Their sum, and the mean of
-the training labels, is the answer.
+Wide: a weight for every user, every item and every hashed pair of the recipe's crossed features, trained
+with FTRL. Deep: embeddings of all columns, lists averaged, through an MLP. With ``dot_product`` the inner
+product of the user's and the item's embedding is added, as in matrix factorisation. The prediction is
+their sum plus the mean of the training labels.
 """
 
 from typing import Any
@@ -20,18 +20,18 @@ from models.rankers.inputs_schema import Standardise, ranker_schema
 from models.training.optimizer import AdamW
 from recipes.schema import rankers
 
-#: An odd number spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
+#: An odd factor that spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761
-#: More than any column has codes, mostly: the same pair of codes falls into another bin for each cross.
+#: Larger than most cardinalities: the same pair of codes falls into a different bin for each crossed feature.
 CROSS_APART = 1_000_003
 
 Crosses = tuple[tuple[str, str], ...]
 
 
 class Wide(tf.keras.layers.Layer):
-    """A weight per user, per item and per pair of values of each cross, summed: float32 [batch, 1].
+    """A weight per user, per item and per pair of values of each crossed feature, summed: float32 [batch, 1].
 
-    Of lists every value pairs with every other, and the mean counts; code 0, the padding, has no weight.
+    Each value of a list forms a pair, and the mean of the pairs counts; code 0, the padding, has no weight.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Wide(tf.keras.layers.Layer):
 
 
 class Deep(tf.keras.layers.Layer):
-    """Embeddings, numbers and, if asked for, the inner product of both ids: float32 [batch, 1]."""
+    """Embeddings, numbers and optionally the inner product of both ids' embeddings: float32 [batch, 1]."""
 
     def __init__(
         self,
@@ -100,8 +100,9 @@ class Deep(tf.keras.layers.Layer):
 class WideAndDeep(tf.keras.Model):
     """Columns -> [batch, 1]: a label, or with ``probability`` the probability of a positive.
 
-    The mean of what each deep side, with the wide one, answers. In training [batch, deep sides]: each
-    answers for itself, so that their errors differ and cancel out in the mean.
+    The prediction is the mean over the ensemble members; each member is a deep side plus the shared wide
+    side. In training [batch, members]: each member has its own loss, so their errors differ and cancel out
+    in the mean.
     """
 
     def __init__(self, wide: Wide, deep: list[Deep], offset: float, probability: bool) -> None:
@@ -118,9 +119,9 @@ class WideAndDeep(tf.keras.Model):
 
 
 class TwoOptimizers(tf.keras.optimizers.Optimizer):
-    """FTRL for the wide variables, another for the rest.
+    """FTRL for the wide variables, another optimizer for the rest.
 
-    Merlin's MultiOptimizer is built on optimizers that Keras has moved to ``legacy``, which know no decoupled
+    Merlin's MultiOptimizer is built on optimizers that Keras has moved to ``legacy``, which lack decoupled
     weight decay.
     """
 
@@ -146,14 +147,14 @@ def build(
     """A compiled, untrained model.
 
     Args:
-        numbers: the numeric inputs of the training rows by name, float32 [n]; none is fine.
-        steps: training steps that the deep learning rate falls over, to zero, linearly.
+        numbers: the numeric inputs of the training rows by name, float32 [n]; may be empty.
+        steps: training steps over which the deep learning rate falls linearly to zero.
     """
     user, item = data.user_id, data.item_id
     schema = ranker_schema(data, options, list(numbers))
     sizes = (cardinality(user), cardinality(item))
     wide = Wide(user.name, item.name, sizes, options.crossed_features, options.crossed_bins)
-    # Seeds far apart: a side numbers its tables on from its own.
+    # Seeds far apart: each member counts up from its own seed, one per table.
     deep = [
         Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * member)
         for member in range(options.members)

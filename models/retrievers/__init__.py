@@ -1,9 +1,9 @@
-"""The heads that a two-tower model can be trained with: one file each.
+"""The training heads of a two-tower model: one file each.
 
-A head's module has ``build(data, options, visible, steps) -> TwoTower``, compiled and untrained, where
-``visible`` are the positives that it will be trained on and ``steps`` the training steps over which its
-learning rate falls to zero, and ``batches(data, options, parts) -> Batches`` of the prepared parts
-(``train``, ``valid``) to train on.
+A head's module has ``build(data, options, visible, steps) -> TwoTower``, compiled and untrained, and
+``batches(data, options, parts) -> Batches`` of the prepared parts (``train``, ``valid``) to train on.
+``visible``: the positives to train on; ``steps``: the training steps over which the learning rate falls to
+zero.
 """
 
 import importlib

@@ -1,11 +1,10 @@
-"""One row at a time: the absolute cosine of user and item is the probability of a positive.
+"""Pointwise log loss: the absolute cosine of user and item is the probability of a positive.
 
-The head of Google Cloud's deep collaborative filtering sample for songs: a user net and an item net of
-one width at the end, cosine similarity, its absolute value, log loss weighted by how much a row counts;
-close to NCF (He et al., arXiv 1708.05031). Rows are the interactions with what they are
-(``interactions.positive``); logs hold few negatives, so each positive also brings some items drawn at
-random (``retriever.negatives``), none of them a positive of the user's. Where the recipe has a history,
-it is the user's positives without the row's own item.
+The head of Google Cloud's deep collaborative filtering sample for songs: a user net and an item net of the
+same output width, cosine similarity, its absolute value, log loss with row weights; close to NCF (He et al.,
+arXiv 1708.05031). Rows are the interactions, positive or not (``interactions.positive``). Logs hold few
+negatives, so each positive also adds some items drawn at random (``retriever.negatives``), none of them a
+positive of the user. If the recipe has a history, it is the user's positives without the row's own item.
 """
 
 from typing import Any
@@ -26,11 +25,11 @@ MARGIN = 1e-6
 
 
 class LabelledPairs(tf.keras.utils.Sequence):
-    """Interactions and drawn negatives, in an order drawn anew for every epoch.
+    """Interactions and sampled negatives, in an order that is drawn anew for every epoch.
 
     A batch of n interactions is the user columns, [n] or [n, length]; item columns, labels float32 (1: a
     positive) and weights float32, each [n * (1 + negatives)]: an interaction's own item, then those drawn
-    for it. A drawn item weighs 1, or 0 where it is a positive of the user's, or its interaction is none.
+    for it. A drawn item has weight 1, or 0 if it is a positive of the user or its interaction is not one.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class LabelledPairs(tf.keras.utils.Sequence):
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray, np.ndarray]:
         chosen = self.order[batch * self.size : (batch + 1) * self.size]
-        # Of several workers each draws for all of them, and so what one alone would draw.
+        # Each worker draws for all workers, so together they draw what a single process would.
         drawn = self.rng.integers(self.data.item_count, size=(len(chosen), self.negatives))
         chosen, drawn = share(chosen), share(drawn)
         users, own = self.rows.users[chosen], self.rows.items[chosen]
@@ -76,11 +75,11 @@ class LabelledPairs(tf.keras.utils.Sequence):
 
 
 class UnitLength(tf.keras.layers.Layer):
-    """Vectors [batch, dim] as directions, a learnt vector added, of length 1 again.
+    """Normalises vectors [batch, dim], adds a learnt vector, and normalises the sum.
 
-    What is added begins as the same in both towers, a cosine of one half to most directions, so that
-    cosines begin above zero. Of an absolute value either sign would do, and pairs that begin with
-    different ones pull apart the items of one user.
+    The learnt vector starts out the same in both towers, which gives most pairs a cosine of about one half,
+    so cosines start above zero. Under an absolute value either sign would do, and pairs that start with
+    different signs pull apart the items of one user.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -95,9 +94,9 @@ class UnitLength(tf.keras.layers.Layer):
 
 
 class AbsoluteCosine(tf.keras.Model):
-    """Columns of both sides -> the probability of a positive, [items, 1].
+    """User and item columns -> the probability of a positive, [items, 1].
 
-    Several items may go with each user, one user's after the other's.
+    Each user may have several items, one user's after another's.
     """
 
     def __init__(self, query_tower: tf.keras.Model, candidate_tower: tf.keras.Model) -> None:
@@ -122,7 +121,7 @@ def build(data: PreparedData, options: LogLoss, visible: Interactions, steps: in
     """A compiled, untrained model.
 
     Args:
-        steps: training steps that the learning rate falls over, to zero, linearly.
+        steps: training steps over which the learning rate falls linearly to zero.
     """
     tables = EmbeddingTables(options.embedding_dim, options.seed, options.infer_embedding_sizes)
     user, item = data.unknown_user, data.unknown_item
@@ -137,6 +136,6 @@ def build(data: PreparedData, options: LogLoss, visible: Interactions, steps: in
 
 
 def _unit(vectors: tf.Tensor) -> tf.Tensor:
-    # The small number keeps the gradient of a zero vector finite.
+    # The epsilon keeps the gradient of a zero vector finite.
     squared = tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True)
     return vectors * tf.math.rsqrt(squared + 1e-12)

@@ -1,13 +1,14 @@
-"""A user's history against all items: part of it is hidden in each step, and is what must be found.
+"""A user's history against all items: each step hides part of the history, and the model must find it.
 
-The query is the history alone, the sum of its items' embeddings over their number to a power; candidates
-have the same embeddings, and a bias. The loss is the multinomial likelihood of the hidden items among
-all items (Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018), here with the
-same table on both sides and without the variational part. What a softmax over a batch draws unevenly,
-this one sees whole; it wants a catalogue whose scores fit in memory for every user of a batch.
+The query is the history alone: the sum of its items' embeddings, divided by their number to a power.
+Candidates have the same embeddings, and a bias. The loss is the multinomial likelihood of the hidden items
+among all items (Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018), here with
+the same table on both sides and without the variational part. A softmax over a batch samples the items
+unevenly; this one scores all of them, so the scores of the whole catalogue for every user of a batch must
+fit in memory.
 
-Several members, each with its own start and its own hidden items, stand side by side in one vector: the
-inner product then adds up their scores. ``linear_dim`` adds the factors of the linear model
+Several ensemble members, each with its own initial weights and its own hidden items, are concatenated in one
+vector: the inner product then adds up their scores. ``linear_dim`` adds the factors of the linear model
 (``models.item_models.linear``).
 """
 
@@ -32,7 +33,7 @@ class Baskets(tf.keras.utils.Sequence):
     """Users of a batch as rows of zeros and ones over item codes, in an order drawn anew each epoch.
 
     Raises:
-        ShortlistError: nobody has two different items.
+        ShortlistError: no user has two different items.
     """
 
     def __init__(self, data: PreparedData, visible: Interactions, size: int, seed: int) -> None:
@@ -40,13 +41,13 @@ class Baskets(tf.keras.utils.Sequence):
         codes = data.items[data.item_id.name][visible.items]
         pairs = Interactions(visible.users, codes)
         taken = user_items(pairs, data.user_count, cardinality(data.item_id))
-        # Of a single item nothing can be both shown and hidden.
+        # A user with a single item has nothing both to show and to hide.
         self.taken = taken[np.diff(taken.indptr) > 1]
         if not self.taken.shape[0]:
             raise ShortlistError(
-                "retriever.kind 'masked-softmax' shows the model a part of a user's items and asks for the "
-                "others: expected users with two different items in the training part, found none. Give "
-                "more interactions, lower split.test and valid, or use kind 'softmax'."
+                "expected users with two different items in the training part, found none: retriever.kind "
+                "'masked-softmax' shows the model some of a user's items and hides the others. Provide more "
+                "interactions, lower split.test and split.valid, or use kind 'softmax'."
             )
         self.size = min(size, self.taken.shape[0])
         self.rng = np.random.default_rng(seed)
@@ -56,7 +57,7 @@ class Baskets(tf.keras.utils.Sequence):
         return -(-self.taken.shape[0] // self.size)
 
     def rows_of(self, batch: int) -> np.ndarray:
-        """Numbers of the batch's users, of several workers this one's."""
+        """Numbers of the batch's users, or of this worker's share of them."""
         return share(self.order[batch * self.size : (batch + 1) * self.size])
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +88,7 @@ class MaskedSoftmax(tf.keras.Model):
         self.generator = generator()
 
     def call(self, taken: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The loss of each user, [batch, members], for a new draw of what is hidden."""
+        """The loss of each user, [batch, members], for a new draw of hidden items."""
         several = tf.repeat(taken[:, None, :], self.members, axis=1)
         shown = several * tf.cast(
             self.generator.uniform(tf.shape(several)) >= self.dropout, tf.float32
@@ -97,10 +98,10 @@ class MaskedSoftmax(tf.keras.Model):
         query = tf.einsum("bci,icd->bcd", shown, self.embeddings)
         query /= tf.maximum(count, 1.0) ** self.history_power
         scores = tf.einsum("bcd,icd->bci", query, self.embeddings) + tf.transpose(self.bias)
-        # A shown item is no answer.
+        # A shown item cannot be an answer.
         likelihood = tf.nn.log_softmax(scores - 1e9 * shown, axis=2)
         found = tf.reduce_sum(hidden * tf.maximum(likelihood, -1e6), axis=2)
-        # Between all interactions alike and all users alike.
+        # A compromise between equal weights per interaction and per user.
         return -found / tf.sqrt(tf.maximum(tf.reduce_sum(hidden, axis=2), 1.0))
 
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
@@ -112,9 +113,9 @@ class MaskedSoftmax(tf.keras.Model):
 
 
 class HistoryTower(tf.keras.Model):
-    """History codes [batch, length], 0 pads -> float32 [batch, members * (dim + 1) + linear].
+    """History codes [batch, length], padded with 0 -> float32 [batch, members * (dim + 1) + linear].
 
-    Per member a vector and a 1, which stands for the candidate's bias.
+    Per member a vector and a 1, which multiplies the candidate's bias.
     """
 
     def __init__(self, model: MaskedSoftmax, history: str, linear: np.ndarray | None) -> None:
@@ -160,12 +161,12 @@ class ItemTower(tf.keras.Model):
 
 
 def batches(data: PreparedData, options: Histories, parts: list[str]) -> Baskets:
-    """Every user with two positives or more in the parts."""
+    """Every user with at least two positives in the parts."""
     return batches_of(data, options, data.interactions(*parts))
 
 
 def batches_of(data: PreparedData, options: Histories, visible: Interactions) -> Baskets:
-    """Every user with two positives or more among the interactions."""
+    """Every user with at least two positives among the interactions."""
     return Baskets(data, visible, options.batch_size, options.seed)
 
 
@@ -173,8 +174,8 @@ def build(data: PreparedData, options: Histories, visible: Interactions, steps: 
     """A compiled, untrained model.
 
     Args:
-        visible: the positives of the training; the linear model is fitted to them.
-        steps: training steps that the learning rate falls over, to zero, linearly.
+        visible: the training positives; the linear model is fitted to them.
+        steps: training steps over which the learning rate falls linearly to zero.
     Raises:
         ShortlistError: the catalogue is too large for the linear model.
     """
@@ -185,8 +186,8 @@ def build(data: PreparedData, options: Histories, visible: Interactions, steps: 
 def with_towers(
     model: MaskedSoftmax, data: PreparedData, options: Histories, visible: Interactions, steps: int
 ) -> TwoTower:
-    """The model compiled, and the two towers that read its tables; arguments and errors as ``build``."""
-    assert data.history is not None  # the recipe was checked
+    """Compile the model and add the two towers that read its tables; arguments and errors as ``build``."""
+    assert data.history is not None  # the recipe was validated
     rate = tf.keras.optimizers.schedules.PolynomialDecay(options.learning_rate, steps, 0.0)
     model.compile(optimizer=AdamW(rate, options.weight_decay))
     leading, led_to = _linear(data, options, visible)
@@ -197,13 +198,13 @@ def with_towers(
 def _linear(
     data: PreparedData, options: Histories, visible: Interactions
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """The linear model's factors by item code, weighed for the sum of scores."""
+    """The linear model's factors by item code, weighted for the sum of scores."""
     if not options.linear_dim:
         return None, None
     if data.item_count > MOST_ITEMS:
         raise ShortlistError(
-            f"retriever.linear_dim needs a catalogue of at most {MOST_ITEMS:,} items, and this one has "
-            f"{data.item_count:,}: set linear_dim = 0."
+            f"expected at most {MOST_ITEMS:,} items for retriever.linear_dim, got {data.item_count:,}. Set "
+            "linear_dim = 0."
         )
     weights = item_weights(visible, data.user_count, data.item_count, Linear())
     codes = data.items[data.item_id.name]

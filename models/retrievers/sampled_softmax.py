@@ -1,11 +1,11 @@
 """The masked softmax over a sample of the items, for catalogues that are too large to score whole.
 
-What is hidden of the users of a batch competes with what is hidden of the others, and with items that are
-drawn at random from the whole catalogue (mixed negatives: J. Yang et al., "Mixed negative sampling for
-learning two-tower neural networks in recommendations", WWW 2020), and where the recipe asks for it with items
-that the users of what is hidden also took, which are the hardest to tell apart. Often hidden items are often
-among them, so each score is lowered by the logarithm of the probability that its item is in the sample
-(logQ: X. Yi et al., RecSys 2019).
+A user's hidden items compete with those of the other users of the batch, with items that are drawn at random
+from the whole catalogue (mixed negatives: J. Yang et al., "Mixed negative sampling for learning two-tower
+neural networks in recommendations", WWW 2020), and, if the recipe asks for them, with hard negatives: items
+that the users of a hidden item also interacted with, the hardest to distinguish from it. Frequent items are
+more often in the sample, so each score is lowered by the log of the probability that its item is in the
+sample (logQ correction: X. Yi et al., RecSys 2019).
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ from models.retrievers.two_tower import TwoTower
 from recipes.schema import retrievers as options_of
 from runtime.lists import padded
 
-#: How many items that are near to a hidden one are drawn from as hard negatives.
+#: How many nearest items of a hidden item the hard negatives are drawn from.
 NEAR = 50
 
 
 class CodeLists(Baskets):
-    """The users of a batch as rows of item codes int32, padded with 0 to the longest of all rows."""
+    """The users of a batch as rows of item codes int32, padded with 0 to the longest row of any user."""
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows_of(batch)
@@ -36,8 +36,8 @@ class SampledSoftmax(MaskedSoftmax):
     """As ``MaskedSoftmax``, trained on ``CodeLists``.
 
     Args:
-        taken: how many users took each item, float32 [items]. ``share``: of the users that a batch has.
-        near: items near to each item, int32 [items, NEAR]; the item itself where there are fewer.
+        taken: users of each item, float32 [items]. ``share``: the share of the users that are in a batch.
+        near: nearest items of each item, int32 [items, NEAR]; padded with the item itself.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class SampledSoftmax(MaskedSoftmax):
         self.sampled, self.temperature = options.negatives, options.temperature
         self.normalized = options.normalized
         self.hard, self.near = options.hard_negatives, tf.constant(near, tf.int32)
-        # Neither hidden nor drawn, as if all came at a constant rate.
+        # An item is absent if it is neither hidden nor drawn: exp(-rate), as for a Poisson process.
         rate = taken * options.history_dropout * share + self.sampled / items
         of_one = np.repeat(taken / taken.sum() / near.shape[1], near.shape[1])
         rate += self.hard * np.bincount(near.ravel(), of_one, items)
         self.log_probability = tf.constant(np.log(-np.expm1(-rate) + 1e-20), tf.float32)
 
     def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The loss of each user, [batch, members], for a new draw of what is hidden."""
+        """The loss of each user, [batch, members], for a new draw of hidden items."""
         losses = [self._of_member(codes, member) for member in range(self.members)]
         return tf.stack(losses, axis=1)
 
@@ -80,7 +80,7 @@ class SampledSoftmax(MaskedSoftmax):
         summed = tf.math.unsorted_segment_sum(tf.gather(table, shown_codes), shown[:, 0], users)
         query = summed / tf.maximum(tf.cast(count, tf.float32), 1.0)[:, None] ** self.history_power
         vectors = tf.gather(table, sample)
-        if self.normalized:  # the biases then stay what they were at first, 0
+        if self.normalized:  # the biases then stay at their initial 0
             query, vectors = tf.math.l2_normalize(query, 1), tf.math.l2_normalize(vectors, 1)
         else:
             query = tf.concat([query, tf.ones_like(query[:, :1])], axis=1)
@@ -95,7 +95,7 @@ class SampledSoftmax(MaskedSoftmax):
         among = tf.boolean_mask(
             tf.stack([tf.cast(shown[:, 0], tf.int32), shown_place], axis=1), shown_place >= 0
         )
-        # A shown item is no answer.
+        # A shown item cannot be an answer.
         scores = tf.tensor_scatter_nd_add(scores, among, tf.fill((tf.shape(among)[0],), -1e9))
         answer = tf.stack([tf.cast(hidden[:, 0], tf.int32), tf.gather(place, hidden_codes)], axis=1)
         likelihood = tf.gather_nd(tf.nn.log_softmax(scores, axis=1), answer)
@@ -104,7 +104,7 @@ class SampledSoftmax(MaskedSoftmax):
         return -found / tf.sqrt(tf.maximum(asked, 1.0))
 
     def _near(self, hidden: tf.Tensor) -> tf.Tensor:
-        """Items near to some of the hidden ones, int32 [hard], or none where nothing is hidden."""
+        """Neighbours of some of the hidden items, int32 [hard], or none if nothing is hidden."""
         count = tf.where(tf.size(hidden) > 0, self.hard, 0)
         chosen = self.generator.uniform((count,), 0, tf.maximum(tf.size(hidden), 1), tf.int32)
         which = self.generator.uniform((count,), 0, self.near.shape[1], tf.int32)
@@ -112,14 +112,14 @@ class SampledSoftmax(MaskedSoftmax):
 
 
 def batches(data: PreparedData, options: options_of.SampledSoftmax, parts: list[str]) -> CodeLists:
-    """Every user with two positives or more in the parts."""
+    """Every user with at least two positives in the parts."""
     return batches_of(data, options, data.interactions(*parts))
 
 
 def batches_of(
     data: PreparedData, options: options_of.SampledSoftmax, visible: Interactions
 ) -> CodeLists:
-    """Every user with two positives or more among the interactions."""
+    """Every user with at least two positives among the interactions."""
     return CodeLists(data, visible, options.batch_size, options.seed)
 
 
@@ -138,7 +138,7 @@ def build(
 
 
 def _near_codes(data: PreparedData, visible: Interactions, items: int) -> np.ndarray:
-    """By item code those of the items nearest to it, int64 [items, NEAR]; itself where there are fewer."""
+    """By item code, the codes of its nearest items, int64 [items, NEAR]; padded with the code itself."""
     codes = data.items[data.item_id.name]
     found = item_neighbours(visible, data.user_count, data.item_count, NEAR).rows
     near = np.repeat(_alone(items), found.shape[1], axis=1)

@@ -1,14 +1,14 @@
 """Softmax over in-batch negatives, computed once per item of the batch.
 
-Loss of an interaction: cross-entropy of its item against the other items of the batch, each as often as it is
-in there; logits over temperature, corrected by the log of how often an item is drawn (Yi et al.,
+The loss of an interaction is the cross-entropy of its item against the other items of the batch, each as
+often as it occurs there. Logits are divided by the temperature and get a logQ correction (Yi et al.,
 "Sampling-bias-corrected neural modeling", RecSys 2019). The same item elsewhere in the batch, an accidental
-hit, is no negative. This is the loss of Merlin Models' ``ContrastiveOutput``, and a test holds that; what
-differs is the way to it. Merlin compares every row with every other. Here an item that is in the batch n
-times goes through its tower once and counts as n columns, and a few rows at a time meet all items: what
-they score is used for loss and gradient while it is in the processor's cache, and kept nowhere.
+hit, is not a negative. A test checks that this is the loss of Merlin Models' ``ContrastiveOutput``; only the
+computation differs. Merlin compares every row with every other. Here an item that is in the batch n times
+goes through its tower once and counts as n columns, and a few rows at a time are scored against all items:
+their scores give loss and gradient while they are in the processor's cache, and are not stored.
 
-Of several workers each meets the items of all, as one process would: the vectors are gathered.
+With several workers, each scores the items of all, as a single process would: the vectors are gathered.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from models.training.batches import Batches, read_columns
 from models.training.optimizer import AdamW
 from recipes.schema.retrievers import Softmax
 
-#: Rows of the batch whose scores of all its items are held at once.
+#: Rows of the batch whose scores against all its items are held at once.
 BLOCK_ROWS = 512
 
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -46,15 +46,15 @@ def build(data: PreparedData, options: Softmax, visible: Interactions, steps: in
     """A compiled, untrained two-tower model.
 
     Args:
-        visible: the positives of the training; they say how often an item is drawn.
-        steps: training steps that the learning rate falls over, to zero, linearly.
+        visible: the training positives; they determine how often an item is drawn.
+        steps: training steps over which the learning rate falls linearly to zero.
     """
     tables = EmbeddingTables(options.embedding_dim, options.seed, options.infer_embedding_sizes)
     user, item = data.unknown_user, data.unknown_item
     only_id = {data.user_id.name: user[data.user_id.name]}
     query_tower = tower(data.query_schema, [only_id, user], tables, options)
     candidate_tower = tower(data.candidate_schema, [item], tables, options)
-    # An item that was never drawn is never in a batch; the small count keeps its log finite.
+    # An item without positives is never in a batch; the small count keeps its log finite.
     counts = data.item_counts(visible) + 1e-3
     log_q = np.log(counts / counts.sum()) if options.logq_correction else np.zeros_like(counts)
     items = data.candidate_schema.column_names
@@ -67,13 +67,13 @@ def build(data: PreparedData, options: Softmax, visible: Interactions, steps: in
 
 
 class InBatchSoftmax(tf.keras.Model):
-    """Columns of both sides, a positive a row -> the loss of the batch.
+    """User and item columns, one positive per row -> the loss of the batch.
 
     Args:
-        items: columns of the candidate tower, which follow from the item: rows with the same item have
+        items: columns of the candidate tower, which depend on the item alone: rows with the same item have
             the same values.
-        item: that of its id, int [batch].
-        log_q: float32 [item codes], the log of how often each is drawn.
+        item: the column of the item id, int [batch].
+        log_q: float32 [item codes], log sampling probabilities.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class InBatchSoftmax(tf.keras.Model):
         queries = self.query_tower(columns, training=training) / self.temperature
         vectors = self.candidate_tower(shown, training=training)
         if several():
-            # The items of all workers' rows: of one that several have, the first one's vector counts.
+            # The items of all workers' rows; if several workers have an item, the first one's vector counts.
             of_rows = gathered(tf.gather(vectors, place))
             different, place, count, first = _different(gathered(codes))
             vectors, place = tf.gather(of_rows, first), own_part(place)
@@ -119,7 +119,7 @@ class InBatchSoftmax(tf.keras.Model):
 
 
 def _different(codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The different codes of [rows]; of each row which it is; of each how often, and its first row."""
+    """The distinct codes of [rows], each row's index among them, and each code's count and first row."""
     different, place, count = tf.unique_with_counts(codes)
     row = tf.range(tf.shape(codes)[0])
     return different, place, count, tf.math.unsorted_segment_min(row, place, tf.shape(different)[0])
@@ -131,13 +131,13 @@ def softmax_loss(
     """Mean cross-entropy of each row's own item against all other items, a scalar.
 
     Args:
-        queries: float32 [rows, dim]; vectors: float32 [items, dim], one per different item.
+        queries: float32 [rows, dim]; vectors: float32 [items, dim], one per distinct item.
         bias: float32 [items], added to the logits.
-        place: int32 [rows], which of the items is a row's own.
+        place: int32 [rows], the index of each row's own item.
         count: float32 [items], as how many columns an item counts for the rows of other items.
     """
     several = tf.math.log(count)
-    # One more number in each vector, and the product has the bias in it.
+    # With one more number in each vector, the product includes the bias.
     columns = tf.concat([vectors, (bias + several)[:, None]], axis=1)
 
     @tf.custom_gradient

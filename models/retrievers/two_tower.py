@@ -1,4 +1,4 @@
-"""A two-tower model, whatever head it was trained with: one vector a query, one an item."""
+"""A two-tower model, whatever head it was trained with: one vector per query and one per item."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import tensorflow as tf
 
 from models.prepared import Arrays
 
-#: Values that go through a tower at once when whole tables are embedded: rows times the values of a row, of
-#: which a long history has many, and each is looked up as a vector.
+#: Values that go through a tower at once when whole tables are embedded: rows times values per row. A long
+#: history has many values, and each is looked up as a vector.
 EMBED_VALUES = 1 << 17
 
 
 @dataclass(frozen=True)
 class TwoTower:
-    """A model to train and its two halves, which may share the item embedding table.
+    """A model to train and its two towers, which may share the item embedding table.
 
-    The score of a query and an item is the inner product of their vectors; ``absolute``: its absolute
+    The score of a query and an item is the inner product of their vectors; with ``absolute`` its absolute
     value, and the vectors have length 1.
     """
 
@@ -27,11 +27,11 @@ class TwoTower:
     absolute: bool = False
 
     def embed_queries(self, columns: Arrays) -> np.ndarray:
-        """float32 [n, dim]"""
+        """The vectors of queries, float32 [n, dim]."""
         return _embed(self.query_tower, columns)
 
     def embed_items(self, columns: Arrays) -> np.ndarray:
-        """float32 [n, dim]"""
+        """The vectors of items, float32 [n, dim]."""
         return _embed(self.candidate_tower, columns)
 
 

@@ -1,7 +1,7 @@
 """Training batches from columns in memory.
 
-Merlin's own loader flattens list columns in Python for every epoch, and Merlin's ``fit`` overrides the
-loader's schema with the model's; both are avoided by handing over finished arrays.
+Merlin's own loader flattens list columns in Python in every epoch, and Merlin's ``fit`` overrides the
+loader's schema with the model's. Passing finished arrays avoids both.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from runtime.lists import padded
 from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 
-#: Numbers of rows, int [batch] -> the inputs of these rows by name.
+#: Row numbers, int [batch] -> the inputs of these rows by name.
 Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
@@ -29,8 +29,8 @@ def read_columns(folders: list[Path], schema: Schema, positives_only: bool = Tru
     for folder in folders:
         if not folder.exists():
             raise ShortlistError(
-                f"expected encoded interactions in {folder}, found none: the data were prepared for a recipe "
-                "whose training does not read them. Run `shortlist prepare` again."
+                f"expected encoded interactions in {folder}, found none: the data were prepared for a "
+                "recipe whose training does not need them. Run `shortlist prepare` again."
             )
     files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
     names = list(schema.column_names)
@@ -49,12 +49,12 @@ def read_columns(folders: list[Path], schema: Schema, positives_only: bool = Tru
 
 
 class Batches(tf.keras.utils.Sequence):
-    """Batches in an order drawn anew for every epoch.
+    """Batches in an order that is drawn anew for every epoch.
 
     Args:
         columns: name -> [n] or [n, length].
-        target: float32 [n]; without one (the retriever's targets are the items themselves) zeros.
-        whole_batches: leave out the rows that do not fill a batch.
+        target: float32 [n]; by default zeros, for a retriever, whose targets are the items themselves.
+        whole_batches: drop the rows that do not fill a batch.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Batches(tf.keras.utils.Sequence):
         return -(-self.rows // self.batch_size)
 
     def rows_of(self, batch: int) -> np.ndarray:
-        """Numbers of the batch's rows, of several workers this one's."""
+        """Row numbers of a batch, or of this worker's share of it."""
         return share(self.order[batch * self.batch_size : (batch + 1) * self.batch_size])
 
     def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
@@ -91,23 +91,23 @@ class Batches(tf.keras.utils.Sequence):
         self.order = self.rng.permutation(self.rows)
 
     def numeric_inputs(self) -> Arrays:
-        """The columns that are no codes, float32 [n]."""
+        """The numeric columns, those without codes, float32 [n]."""
         return _numbers(self.columns)
 
     def in_graph(self) -> Gather:
-        """The columns as constants of TensorFlow -> what gathers the inputs of some rows of them."""
+        """Store the columns as TensorFlow constants; return a function that gathers rows of them."""
         columns = _constants(self.columns)
         return lambda rows: {name: tf.gather(column, rows) for name, column in columns.items()}
 
 
 class Pairs(Batches):
-    """Batches of user rows and item rows whose columns stand in two tables, a row per user and per item.
+    """Batches of user rows and item rows; their columns are in two tables, one row per user or item.
 
-    What many interactions have in common is held once.
+    Columns that many interactions share are thus held once.
 
     Args:
         users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
-        of_both: columns that stand in neither, [n].
+        of_both: columns that are in neither table, [n].
         target: float32 [n].
     """
 
@@ -161,5 +161,5 @@ def _constants(columns: Arrays) -> dict[str, tf.Tensor]:
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:
-    """Codes in half the memory; no vocabulary is so large that they need 64 bits."""
+    """Halve the memory of codes; no vocabulary is so large that they need 64 bits."""
     return column.astype(np.int32) if column.dtype == np.int64 else column

@@ -1,7 +1,7 @@
-"""What the ranker is trained on: candidates as the served funnel would retrieve them.
+"""Training rows of the ranker: candidates as the served funnel would retrieve them.
 
-Positives are retrieved items that the user did go on to interact with; negatives are retrieved items
-that the user did not. Candidates and ranker features come from the very code that serves them.
+Positives are retrieved items that the user later interacted with; all other retrieved items are negatives.
+The code that serves candidates and ranker features computes them here too, to avoid training-serving skew.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ran
 from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
 from runtime.lists import padded_lists
 
-#: Users whose candidates are worked on together.
+#: Users whose candidates are processed together.
 USERS_AT_ONCE = 256
 
 
@@ -27,7 +27,7 @@ class CandidateRows:
     """One row per user and candidate.
 
     ``columns``: the ranker's inputs by name, [n] or [n, length]; ``relevant``: float32 [n];
-    ``users``: user row of each row, int64 [n]; ``lists``: int64 [n], the same for the candidates that were
+    ``users``: user row of each row, int64 [n]; ``lists``: int64 [n], equal for candidates that were
     retrieved together.
     """
 
@@ -40,7 +40,7 @@ class CandidateRows:
         return len(self.relevant)
 
     def of_users(self, chosen: np.ndarray) -> "CandidateRows":
-        """The rows of some user rows."""
+        """Select the rows of the ``chosen`` user rows."""
         kept = np.isin(self.users, chosen)
         columns = {name: column[kept] for name, column in self.columns.items()}
         return CandidateRows(columns, self.relevant[kept], self.users[kept], self.lists[kept])
@@ -51,7 +51,7 @@ class CandidateRows:
 
 
 def all_of(parts: list[CandidateRows]) -> CandidateRows:
-    """The rows of all parts, whose lists stay apart."""
+    """Concatenate the rows of all parts; their lists stay separate."""
     ends = np.cumsum([0] + [int(part.lists.max(initial=-1)) + 1 for part in parts])
     return CandidateRows(
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
@@ -63,10 +63,10 @@ def all_of(parts: list[CandidateRows]) -> CandidateRows:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """A retriever's vectors, and what it may see.
+    """A retriever's vectors, and the interactions that it has seen.
 
     ``queries``: float32 [users, dim]; ``items``: float32 [items, dim], both of one retriever that was trained
-    on ``visible`` alone: its scores for what is held out are then what they are in service.
+    on ``visible`` alone, so its scores for held-out items are like those in service.
     ``absolute``: whether a score is the absolute value of the inner product. ``arrays``:
     ``candidate_arrays`` of ``visible``.
     """
@@ -81,7 +81,7 @@ class Retrieval:
 def candidate_rows(
     recipe: Recipe, data: PreparedData, retrieval: Retrieval, relevant: Interactions
 ) -> CandidateRows:
-    """Retrieve candidates for every user with something relevant, and label them."""
+    """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
     past = retrieval.visible.by_user(data.user_count)
     seen = [past[user] for user in users]
@@ -97,11 +97,11 @@ def unknown_user_rows(
     relevant: Interactions,
     users: np.ndarray,
 ) -> CandidateRows:
-    """The rows of some users as if nobody knew them: no features, no past; the labels stay theirs.
+    """The rows of some users treated as unknown: no features, no history; the labels stay theirs.
 
     Args:
-        query: float32 [1, dim], the unknown user's.
-        users: which user rows.
+        query: float32 [1, dim], of the unknown user.
+        users: the user rows.
     """
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
@@ -133,7 +133,7 @@ def _labelled(
     user_rows = np.repeat(users, rows.shape[1])[real]
     columns = of_pairs(user_rows, item_rows)
     columns |= {name: values.ravel()[real] for name, values in features.items()}
-    # Nobody has two lists among these.
+    # Each user has one list here, so the user row identifies it.
     return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)
 
 
@@ -144,7 +144,7 @@ def _candidates(
     retrieval: Retrieval,
     names: list[str],
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Candidates in the order of retrieval, int64 [users, count], -1 pads; their ranker features by name."""
+    """Candidates in retrieval order, int64 [users, count], padded with -1; their ranker features by name."""
     items, array = retrieval.items, retrieval.arrays.__getitem__
     count = min(recipe.serving.candidates, len(items))
     found = CandidateRetrieval(
@@ -158,7 +158,7 @@ def _candidates(
     features = RankerFeatures(names, len(items), array)
     rows = np.empty((len(queries), count), np.int64)
     made = {name: np.empty(rows.shape, np.float32) for name in names}
-    # One user after the other, where BLAS's threads would wait for each other more than they work.
+    # Users are processed one by one: BLAS's threads would wait for each other more than they work.
     with threadpool_limits(1, "blas"):
         for start in range(0, len(queries), USERS_AT_ONCE):
             part = slice(start, start + USERS_AT_ONCE)

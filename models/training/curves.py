@@ -1,13 +1,13 @@
-"""The learning curves of a training as a picture."""
+"""A picture of a training's learning curves."""
 
 from pathlib import Path
 from typing import Any
 
 
 def draw_curves(figures: dict[str, Any], path: Path) -> None:
-    """Write a PNG with a panel per figure of each first training: its value after every epoch.
+    """Write a PNG with one panel per figure of each first training: its value after every epoch.
 
-    ``figures``: the content of ``training.json``; the epoch whose weights were kept is marked.
+    ``figures``: the content of ``training.json``. The epoch whose weights were kept is marked.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def draw_curves(figures: dict[str, Any], path: Path) -> None:
         axes.plot(epochs, values, marker="." if len(values) < 30 else None)
         axes.axvline(kept, linestyle=":", color="grey")
         axes.set(title=f"{model}: {name}", xlabel=f"epoch (kept: {kept})")
-        # Whole epochs, also where there is one; plain numbers, also where they hardly differ.
+        # Integer ticks even for a single epoch; plain numbers even if they hardly differ.
         axes.set_xlim(0.5, len(values) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.ticklabel_format(axis="y", useOffset=False)

@@ -1,4 +1,4 @@
-"""What both trainings share: lines or a progress bar, early stopping, checkpoints, TensorBoard."""
+"""Code that all trainings share: logging, progress bar, early stopping, checkpoints, TensorBoard."""
 
 import math
 import random
@@ -26,10 +26,10 @@ log = logger(__name__)
 Measure = Callable[[], float]
 Watch = Callable[[int, float], None]
 
-# It warns of validation at every few steps, and tells of every file in a notebook.
+# TensorFlow warns about validation every few steps, and logs every file in a notebook.
 tf.get_logger().setLevel("ERROR")
 
-#: The file of a training's last or best weights, arrays in Keras's order.
+#: The file with a training's last or best weights, arrays in Keras's order.
 WEIGHTS = "weights.npz"
 #: The checkpoint of its best epoch so far.
 BEST = Path("checkpoint") / "best"
@@ -37,10 +37,10 @@ BEST = Path("checkpoint") / "best"
 
 @dataclass(frozen=True)
 class Logs:
-    """Where a training leaves its logs, checkpoint and weights; without ``folder`` it leaves nothing.
+    """Where a training writes its logs, checkpoint and weights; without ``folder`` it writes none.
 
-    ``former``: the same of an earlier run, whose weights it begins with. ``progress``: where it writes how
-    far it has come, to go on there after a kill.
+    ``former``: the same folder of an earlier run, for a warm start with its weights. ``progress``: where a
+    training saves its progress, to resume from there after a kill.
     """
 
     folder: Path | None = None
@@ -48,14 +48,14 @@ class Logs:
     progress: Path | None = None
 
     def of(self, training: str) -> "Logs":
-        """The part of one training of a run."""
+        """The folders of one training within a run."""
         former = None if self.former is None else self.former / training
         progress = None if self.progress is None else self.progress / training
         return Logs(None if self.folder is None else self.folder / training, former, progress)
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
-    """Stops a training whose loss is no number any more.
+    """Stops a training whose loss is no longer finite.
 
     Raises:
         ShortlistError: at the end of the epoch.
@@ -71,13 +71,13 @@ class FiniteLoss(tf.keras.callbacks.Callback):
 
 
 class Validation(tf.keras.callbacks.Callback):
-    """After each epoch: measure on the validation part, and log one line.
+    """Measures on the validation part after each epoch, and logs one line.
 
     ``best``: whether the highest (``max``) or the lowest (``min``) figure is the best. ``also``: further
-    figures to write down. ``watch``: is told the epoch and the figure, and may stop it all by raising.
-    ``every``: measure after every so many steps, too (0: not), for ``steps`` and TensorBoard.
+    figures to record. ``watch``: called with the epoch and the figure; may stop the training by raising.
+    ``every``: also measure after every so many steps (0: never), for ``steps`` and TensorBoard.
 
-    The figure is added to the epoch's logs, where early stopping and TensorBoard find it.
+    The figure is added to the epoch's logs, where other callbacks and TensorBoard find it.
     """
 
     def __init__(
@@ -98,14 +98,14 @@ class Validation(tf.keras.callbacks.Callback):
         self.also = also or {}
         self.watch = watch
         self.every = every
-        #: Of each epoch: the loss and every figure; of each measured step: its number and every figure.
+        #: Per epoch: the loss and every figure. Per measured step: its number and every figure.
         self.history: list[dict[str, float]] = []
         self.steps: list[dict[str, float]] = []
         self.step = 0
 
     @property
     def best_epoch(self) -> int:
-        """Number of the epoch with the best figure so far, the first of several; 0 before any."""
+        """Number of the epoch with the best figure so far, the first if several tie; 0 before any."""
         figures = [epoch[self.name] for epoch in self.history]
         if not figures:
             return 0
@@ -113,7 +113,7 @@ class Validation(tf.keras.callbacks.Callback):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """What is written down of the training."""
+        """The figures of the training for ``training.json``."""
         return {"validation": self.history} | ({"steps": self.steps} if self.every else {})
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -136,7 +136,7 @@ class Validation(tf.keras.callbacks.Callback):
         return from_chief(lambda: {name: float(one()) for name, one in figures.items()})
 
     def write_steps(self, folder: Path) -> None:
-        """The figures of the measured steps for TensorBoard."""
+        """Write the figures of the measured steps for TensorBoard."""
         if not self.steps:
             return
         with tf.summary.create_file_writer(str(folder)).as_default():
@@ -156,17 +156,17 @@ def fit(
     patience: int = 0,
     further: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> int:
-    """Train; returns how many epochs gave the weights that the model is left with.
+    """Train; return the number of epochs behind the model's final weights.
 
     With ``validation`` and ``patience`` the best epoch's weights are kept (as a checkpoint below ``logs``
-    and in the model) and training stops after ``patience`` epochs without a better one.
-    ``further``: callbacks that come after the validation. The weights are written below ``logs`` too, for
-    a later run to begin with. With ``logs.progress`` a training that was killed goes on at its last finished
-    epoch, and one that had ended is not done again. Of several workers the chief has the logs, and says
-    what the others begin, go on and end with.
+    and in the model), and training stops after ``patience`` epochs without a better one.
+    ``further``: callbacks that run after the validation. The weights are also written below ``logs``, for
+    the warm start of a later run. With ``logs.progress`` a killed training resumes after its last finished
+    epoch, and a finished one is not repeated. With several workers, rank 0 has the logs, and the others
+    copy its weights at the start, on resuming and at the end.
 
     Raises:
-        ShortlistError: the loss is no number, or the former run's weights do not fit.
+        ShortlistError: the loss is not finite, or the former run's weights do not fit.
     """
     agree(len(batches) if isinstance(batches, tf.keras.utils.Sequence) else 0, "number of batches")
     seed = random.getrandbits(32)
@@ -224,7 +224,7 @@ def _board(folder: Path | None) -> list[tf.keras.callbacks.Callback]:
 
 
 def _begin_with(model: tf.keras.Model, batches: Any, path: Path) -> None:
-    """Give ``model`` the weights of a file; the optimizer begins anew, as its learning rate does."""
+    """Load a file's weights into ``model``; the optimizer and its learning rate start from scratch."""
     model(batches[0][0])  # builds the weights
     if is_chief():
         _set_weights(model, path)
@@ -239,8 +239,8 @@ def _set_weights(model: tf.keras.Model, path: Path) -> None:
         different = [pair for pair in zip(expected, found, strict=False) if pair[0] != pair[1]]
         shape, former = different[0] if different else (len(expected), len(found))
         raise ShortlistError(
-            f"the models that are there cannot be trained on: expected weights of {shape}, theirs are "
-            f"{former}, for they were made of other data or settings. Train without --warm-start."
+            f"expected weights of {shape} for a warm start, got {former}: the current models were trained "
+            "on other data or with other settings. Train without --warm-start."
         )
     model.set_weights(weights)
 

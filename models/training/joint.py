@@ -1,10 +1,9 @@
-"""Retriever and rating model trained together: the towers are shared, each head has its loss.
+"""Joint training of retriever and rating model: shared towers, and a loss for each head.
 
-Retrieval head: softmax over the items of the batch, corrected by how often an item is drawn, for
-positives. Rating head: an MLP over both towers' vectors and their product, squared error of the label,
-for all interactions. Each loss is divided by what it is before anything is learnt (log of the batch
-size; variance of the labels), so that the weights of ``[joint]`` mean what they say. A weight of 0
-leaves a single-task model of the same size.
+Retrieval head: softmax over the items of the batch with logQ correction, for positives. Rating head: an MLP
+over both towers' vectors and their product, squared error of the label, for all interactions. Each loss is
+divided by its value before anything is learnt (log of the batch size; variance of the labels), which makes
+the weights of ``[joint]`` comparable. A weight of 0 leaves a single-task model of the same size.
 """
 
 import math
@@ -37,7 +36,7 @@ LABEL = "label"
 
 
 class RatingHead(tf.keras.Model):
-    """Columns of both sides -> the expected label, [batch, 1]."""
+    """User and item columns -> the expected label, [batch, 1]."""
 
     def __init__(self, towers: tuple[mm.Encoder, mm.Encoder], recipe: Recipe, mean: float) -> None:
         super().__init__()
@@ -52,23 +51,23 @@ class RatingHead(tf.keras.Model):
         return self.of(query, self.candidate_tower(columns, training=training))
 
     def of(self, query: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
-        """The expected label of vectors, [batch, 1]."""
+        """The expected label from the towers' vectors, [batch, 1]."""
         return self.mean + self.last(self.hidden(tf.concat([query, item, query * item], axis=1)))
 
 
 class Joint(tf.keras.Model):
-    """Both heads over one pair of towers. ``log_q`` float32 [item codes]: log of how often each is drawn."""
+    """Both heads over one pair of towers. ``log_q``: log sampling probabilities, float32 [item codes]."""
 
     def __init__(self, rating: RatingHead, recipe: Recipe, item: str, log_q: np.ndarray) -> None:
         super().__init__()
-        assert recipe.joint is not None  # the recipe was checked
+        assert recipe.joint is not None  # the recipe was validated
         self.rating, self.item, self.options = rating, item, recipe.joint
         self.temperature = recipe.retriever.temperature
         self.log_q = tf.constant(log_q, tf.float32)
         self.spread = tf.Variable(1.0, trainable=False)
 
     def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The weighted loss of a batch: its columns, with ``LABEL`` and ``POSITIVE``."""
+        """The weighted loss of a batch; ``columns`` include ``LABEL`` and ``POSITIVE``."""
         query = self.rating.query_tower(columns, training=training)
         item = self.rating.candidate_tower(columns, training=training)
         loss = tf.constant(0.0)
@@ -84,7 +83,7 @@ class Joint(tf.keras.Model):
         logits = tf.matmul(query, item, transpose_b=True) / self.temperature
         logits -= tf.gather(self.log_q, codes)
         rows = tf.shape(codes)[0]
-        # The same item elsewhere in the batch is no negative.
+        # The same item elsewhere in the batch is an accidental hit, not a negative.
         hits = tf.logical_and(codes[:, None] == codes[None, :], ~tf.eye(rows, dtype=tf.bool))
         logits = tf.where(hits, -1e9, logits)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(rows), logits)
@@ -99,7 +98,7 @@ class Joint(tf.keras.Model):
         pairs = zip(
             tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True
         )
-        # A head without weight has no gradient.
+        # A head with weight 0 has no gradient.
         self.optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
         return {"loss": loss}
 
@@ -107,7 +106,7 @@ class Joint(tf.keras.Model):
 def train_joint(
     recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]
 ) -> tuple[TwoTower, RatingHead]:
-    """Train on ``train`` with early stopping on ``valid``; then on both, with the same learning rates.
+    """Train on ``train`` with early stopping on ``valid``, then on both with the same learning rates.
 
     The learning rate is halved after ``joint.plateau`` epochs without a better validation loss.
     """
@@ -128,7 +127,7 @@ def train_joint(
         further=[rates, plateau],
     )
     figures["joint"] = {"epochs": epochs, **validation.figures, "rates": rates.seen}
-    log.info(f"joint: once more on train and valid, {epochs} epochs")
+    log.info(f"joint: training again on train and valid, {epochs} epochs")
     joint = _untrained(recipe, data, ["train", "valid"])
     replayed = tf.keras.callbacks.LearningRateScheduler(lambda epoch: rates.seen[epoch])
     fit(
@@ -142,7 +141,7 @@ def train_joint(
 
 
 class _Rates(tf.keras.callbacks.Callback):
-    """Writes down the learning rate of each epoch."""
+    """Records the learning rate of each epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +152,7 @@ class _Rates(tf.keras.callbacks.Callback):
 
 
 def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
-    """A compiled model that knows how often items are drawn, and the labels' mean and variance."""
+    """A compiled model with the items' sampling probabilities and the labels' mean and variance."""
     assert recipe.joint is not None
     options = recipe.retriever
     tf.keras.utils.set_random_seed(options.seed)
@@ -175,7 +174,7 @@ def _untrained(recipe: Recipe, data: PreparedData, parts: list[str]) -> Joint:
 
 
 def _columns(data: PreparedData, parts: list[str]) -> Arrays:
-    """Columns of both towers, ``LABEL`` and ``POSITIVE`` of all interactions of the parts."""
+    """Columns of both towers, ``LABEL`` and ``POSITIVE`` for all interactions of the parts."""
     schema = Schema([*data.query_schema, *data.candidate_schema])
     folders = [data.files.interactions(part) for part in parts]
     rows = data.labelled(*parts)
@@ -194,7 +193,7 @@ def _two_tower(joint: Joint) -> TwoTower:
 
 
 def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
-    """The weighted loss on ``valid``; beside it RMSE and recall."""
+    """The weighted loss on ``valid``, and also RMSE and recall."""
     assert recipe.joint is not None
     batches = _batches(recipe, data, ["valid"])
     columns = batches.columns

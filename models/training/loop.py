@@ -1,7 +1,7 @@
-"""The loop over an epoch's batches: one compiled step each, the next batch made meanwhile.
+"""The loop over an epoch's batches: one compiled step each, while the next batch is being made.
 
-Keras's own ``fit`` hands every batch through a queue, a generator and an iterator inside TensorFlow.
-Callbacks are called here as it calls them.
+Keras's own ``fit`` passes every batch through a queue, a generator and an iterator inside TensorFlow.
+Callbacks are called here as Keras calls them.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,16 +14,16 @@ from models.distributed.collectives import mean
 from models.distributed.workers import several
 from models.training.batches import Batches
 
-#: A batch as ``ahead`` gives it -> the figures so far of the epoch, the loss among them.
+#: A batch as ``ahead`` yields it -> the epoch's figures so far, including the loss.
 Step = Callable[[Any], dict[str, tf.Tensor]]
 
 
 def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
     """The model's ``train_step`` as a function that is traced once, for any number of rows.
 
-    Of ``Batches`` it is given the numbers of rows, and gathers them itself: to hand over a dozen columns at
-    every step takes longer than to gather them. Whole ones go through XLA where the model was compiled
-    with ``jit_compile``, unless several workers share the training: XLA cannot ask the others.
+    For ``Batches`` the function takes row numbers and gathers the rows itself: passing a dozen columns at
+    every step takes longer than gathering them. Whole batches go through XLA if the model was compiled
+    with ``jit_compile``, unless several workers share the training: XLA cannot communicate with the others.
     """
     if not isinstance(batches, Batches):
         signature = tf.nest.map_structure(_any_rows, first_batch(batches))
@@ -37,7 +37,7 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
     if not model.jit_compile or several():
         return any_rows
     size = batches.batch_size
-    model(inputs(tf.constant([0])))  # XLA cannot make variables
+    model(inputs(tf.constant([0])))  # XLA cannot create variables
     signature = tf.TensorSpec((size,), batches.order.dtype)
 
     @tf.function(input_signature=[signature], jit_compile=True)
@@ -50,7 +50,7 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
 def run_epoch(
     step: Step, batches: Any, callbacks: tf.keras.callbacks.CallbackList
 ) -> dict[str, float]:
-    """Train on every batch; returns the last step's figures, the mean of all workers'."""
+    """Train on every batch; return the last step's figures, averaged over all workers."""
     figures: dict[str, Any] = {}
     for number, batch in enumerate(ahead(batches)):
         callbacks.on_train_batch_begin(number)
@@ -60,7 +60,7 @@ def run_epoch(
 
 
 def ahead(batches: Any) -> Iterator[Any]:
-    """An epoch's batches in their order: of ``Batches`` rows, of others each made while one is in use."""
+    """An epoch's batches in order: row numbers of ``Batches``; other sequences are read one batch ahead."""
     if isinstance(batches, Batches):
         yield from map(batches.rows_of, range(len(batches)))
     elif isinstance(batches, tf.keras.utils.Sequence):
@@ -76,7 +76,7 @@ def ahead(batches: Any) -> Iterator[Any]:
 
 
 def first_batch(batches: Any) -> Any:
-    """A batch to learn the shapes from, as ``ahead`` gives it."""
+    """A batch to infer the shapes from, as ``ahead`` yields it."""
     return next(iter(ahead(batches)))
 
 
@@ -85,14 +85,14 @@ def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
         return step
     compiled = tf.function(step, input_signature=[signature])
     if several():
-        compiled.get_concrete_function()  # makes every variable, which the workers must have alike
+        compiled.get_concrete_function()  # creates every variable, which all workers must share
     return compiled
 
 
 def _plain_step(
     model: tf.keras.Model, inputs: dict[str, tf.Tensor], target: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """What ``train_step`` of Merlin does where there are no metrics; its branches have no shape for XLA."""
+    """Merlin's ``train_step`` without metrics; XLA cannot compile its branches, which lack a static shape."""
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, target, model(inputs, training=True))
     model.optimizer.minimize(loss, model.trainable_variables, tape=tape)

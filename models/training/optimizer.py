@@ -1,10 +1,10 @@
-"""AdamW as every training here uses it: one pass over a small table, and only the rows seen of a large one.
+"""AdamW for all trainings here: one pass over a small table, and only the looked-up rows of a large one.
 
-Keras's own AdamW takes about ten passes over every table at every step, and looks for rows that came
-twice. Here a table's gradient is summed into its own shape and applied by TensorFlow's fused kernel, the same
-maths. A table of ``LARGE_TABLE`` rows or more is updated lazily: moments and weights of the rows that
-the batch looked up, and of no others. What a row keeps of its momentum while it is not looked up is then
-not applied, and its weight decay counts only the steps that looked it up ("lazy Adam").
+Keras's own AdamW makes about ten passes over every table at every step, and searches for repeated rows. Here
+a table's gradient is summed into the table's shape and applied by TensorFlow's fused kernel, with the same
+maths. A table of ``LARGE_TABLE`` rows or more is updated lazily ("lazy Adam"): only the moments and weights
+of the rows that the batch looked up. A row's remaining momentum is then not applied while it is not looked
+up, and its weight decay counts only the steps that looked it up.
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from models.distributed.collectives import averaged
 
-#: Rows from which on a table is updated lazily. With fewer, a pass over all of them should cost no more than
-#: finding out which were looked up: an estimate.
+#: Tables with at least this many rows are updated lazily. With fewer, a pass over all rows should cost no
+#: more than finding out which were looked up: an estimate.
 LARGE_TABLE = 100_000
 
 
@@ -23,8 +23,8 @@ class AdamW(tf.keras.optimizers.AdamW):
 
     Args:
         learning_rate: a number or a schedule.
-        weight_decay: times the learning rate, what a weight loses of itself at each step.
-        large_table: rows from which on a table is updated lazily.
+        weight_decay: times the learning rate, the share that a weight loses at each step.
+        large_table: number of rows from which a table is updated lazily.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AdamW(tf.keras.optimizers.AdamW):
         return averaged(pairs)
 
     def update_step(self, gradient: Any, variable: tf.Variable) -> None:
-        """Apply the gradient of one variable, a tensor or ``IndexedSlices`` of rows, some of them twice."""
+        """Apply the gradient of one variable: a tensor, or ``IndexedSlices`` that may repeat rows."""
         place = self._index_dict[self._var_key(variable)]
         moments = self._momentums[place], self._velocities[place]
         if isinstance(gradient, tf.IndexedSlices):
@@ -84,7 +84,7 @@ class AdamW(tf.keras.optimizers.AdamW):
         return variable.shape.rank == 2 and variable.shape[0] >= self.large_table
 
     def _deduplicate_sparse_grad(self, grads: Any) -> Any:
-        return grads  # ``update_step`` adds them up
+        return grads  # ``update_step`` sums repeated rows
 
     def _apply_weight_decay(self, variables: Any) -> None:
         if self.weight_decay:  # a decay of 0 would still cost a pass over every weight

@@ -1,11 +1,11 @@
-"""The order of the training.
+"""The order of the trainings.
 
-1. On ``train`` alone: the retriever, stopped early on ``valid``. What it retrieves, labelled by ``valid``,
-   is what a ranker of candidates learns from: the retriever has not seen those labels, as in service.
-   With ``ranker.folds`` the same is done again with other shares of both parts held out, so that the ranker
-   has more to learn from.
-2. On ``train`` and ``valid``: the retriever once more, for as many epochs as were best before. This is
-   the one that is served. A ranker of interactions goes through the same two phases on its own.
+1. On ``train`` alone: the retriever, with early stopping on ``valid``. A ranker of candidates learns from
+   what this retriever retrieves, labelled by ``valid``: the retriever has not seen those labels, as in
+   service. With ``ranker.folds`` this is repeated with other shares of both parts held out, to give the
+   ranker more to learn from.
+2. On ``train`` and ``valid``: the retriever again, for the number of epochs that was best in the first
+   phase. This one is served. A ranker of interactions goes through the same two phases on its own.
 
 A recipe with a ``[joint]`` table trains both at once instead (``models.training.joint``).
 """
@@ -42,22 +42,22 @@ log = logger(__name__)
 
 
 def train_all(recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]) -> Trained:
-    """Train what the recipe asks for; ``figures`` are given what is to be known of the training.
+    """Train what the recipe asks for; record the figures of the training in ``figures``.
 
     Raises:
         ShortlistError: there is too little to learn from, or several workers cannot share this training.
     """
     if recipe.joint is not None and several():
         raise ShortlistError(
-            "a recipe with a [joint] table is trained by one process: its loss is no mean over the rows of a "
-            "batch, which several workers could share. Train without --workers and TF_CONFIG."
+            "expected a single process for a recipe with a [joint] table, got several workers, which can "
+            "share only a loss that is a mean over a batch's rows. Train without --workers and TF_CONFIG."
         )
     train, valid = data.interactions("train"), data.interactions("valid")
     visible = data.interactions("train", "valid")
     if len(train) < 2:
         raise ShortlistError(
-            f"expected at least 2 positives in the training part, found {len(train)}: an item is "
-            "learnt against those of other interactions. Give more, or lower split.test and valid."
+            f"expected at least 2 positives in the training part, got {len(train)}: each is learnt against "
+            "the items of the others. Provide more interactions, or lower split.test and split.valid."
         )
     figures["seed"] = (recipe.retriever if recipe.retrieves else recipe.ranker).seed
     if recipe.joint is not None:
@@ -80,7 +80,7 @@ def _separately(
             retriever, epochs = first_retriever(recipe, data, train, valid, logs, figures)
     if recipe.ranks:
         if recipe.ranker.target == "candidates":
-            assert retriever is not None  # the recipe was checked
+            assert retriever is not None  # the recipe was validated
             with timed(figures, "candidates"):
                 parts = candidates_to_learn_from(
                     recipe, data, retriever, train, valid, visible, epochs, logs
@@ -88,11 +88,11 @@ def _separately(
             with timed(figures, "ranker"):
                 ranker = on_candidates(recipe, data, parts, logs, figures)
         else:
-            retriever = None  # its tables would lie in memory beside the ranker's
+            retriever = None  # frees its tables before the ranker's are created
             with timed(figures, "ranker"):
                 ranker = on_interactions(recipe, data, logs, figures)
     if recipe.retrieves:
-        log.info(f"retriever: once more on train and valid, {epochs} epochs")
+        log.info(f"retriever: training again on train and valid, {epochs} epochs")
         with timed(figures, "retriever"):
             retriever = final_retriever(recipe, data, visible, logs, epochs)
     return retriever, ranker
@@ -108,12 +108,13 @@ def candidates_to_learn_from(
     epochs: int,
     logs: Logs,
 ) -> list[tuple[CandidateRows, CandidateRows]]:
-    """What a ranker of candidates learns from: of the valid part and of each further fold, the candidates
-    of known users, and of some as if nobody knew them.
+    """Candidates to train a ranker on: of the valid part, and of each further fold.
+
+    Each entry has the candidates of all its users, and those of some of them treated as unknown.
 
     Args:
         retriever: trained on ``train`` alone, for ``epochs``.
-        visible: ``train`` and ``valid``, in the order of time.
+        visible: ``train`` and ``valid``, in chronological order.
     """
     parts = [_candidates(recipe, data, retriever, train, valid)]
     for fold in range(recipe.ranker.folds):
@@ -129,7 +130,7 @@ def candidates_to_learn_from(
 
 
 def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
-    """The interactions without a share of them, drawn at random, and that share; both in their order."""
+    """Hold out a random share of the interactions: the rest and that share, both in their order."""
     held = np.random.default_rng(seed).random(len(visible)) < share
     return (
         Interactions(visible.users[~held], visible.items[~held]),
@@ -140,7 +141,7 @@ def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactio
 def retrieval_of(
     recipe: Recipe, data: PreparedData, retriever: TwoTower, visible: Interactions
 ) -> Retrieval:
-    """What a retriever that was trained on ``visible`` finds candidates with."""
+    """The vectors and arrays with which a retriever that was trained on ``visible`` finds candidates."""
     return Retrieval(
         retriever.embed_queries(data.queries(visible)),
         retriever.embed_items(data.items),

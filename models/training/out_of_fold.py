@@ -1,4 +1,4 @@
-"""Features that depend on user and item: of a training pair, what the folds that it is not in say."""
+"""Features that depend on user and item: a training pair gets their values from the folds it is not in."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class OutOfFold:
         return cls(*(_by_fold(prepared, side) for side in ("user", "item")))
 
     def of_pairs(self, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
-        """By name, float32 [n], of user rows and item rows, both [n]."""
+        """Values by name, float32 [n], for user rows and item rows, both [n]."""
         return {
             name: rows[own, fold_of(other, rows.shape[1])]
             for features, own, other in ((self.users, users, items), (self.items, items, users))

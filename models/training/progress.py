@@ -1,9 +1,8 @@
-"""How far a training has come, on disk after each epoch, so that it goes on there after a kill.
+"""The progress of a training, saved after each epoch so that a killed training can resume.
 
-Written are the weights, the optimizer's state, the random state of the batches and what callbacks
-remember. Layers draw from generators that are set anew for each epoch
-(``models.training.random_state``), so nothing of them is kept. A training that went on ends with the
-weights of one that nobody disturbed, bit for bit.
+Saved are the weights, the optimizer's state, the random state of the batches and the callbacks' attributes.
+Layers draw from generators that are reset for each epoch (``models.training.random_state``), so their state
+is not saved. A resumed training ends with the weights of an uninterrupted one, bit for bit.
 """
 
 import json
@@ -19,15 +18,15 @@ from models.distributed.collectives import from_chief
 from models.training.loop import Step, first_batch
 from stages.atomic import atomic_file
 
-#: What Keras gives every callback; not its memory.
+#: Attributes that Keras sets on every callback; they are not saved.
 _GIVEN = {"params", "model", "validation_data"}
 
 
 class Progress:
-    """The state of one training in ``folder``; without one nothing is kept, nor read but from the chief.
+    """The state of one training in ``folder``; without one, nothing is saved.
 
-    ``state``: weights and what the optimizer keeps of them. ``remembering``: callbacks whose plain attributes
-    (numbers, texts, lists and dicts of them) go on too.
+    All workers start from what rank 0 finds in its folder. ``state``: the weights and the optimizer's state.
+    ``remembering``: callbacks whose plain attributes (numbers, texts, lists and dicts of them) are saved too.
     """
 
     def __init__(
@@ -48,14 +47,14 @@ class Progress:
 
     @property
     def kept(self) -> int | None:
-        """What ``finish`` was told, where the whole training is done."""
+        """The value given to ``finish`` if the whole training is done, else None."""
         return self.found.get("kept")
 
     def restore(self, step: Step) -> None:
         """Set model, optimizer, batches and callbacks to the end of the last finished epoch."""
         if not self.epochs:
             return
-        # A step makes every variable there is; what it did to them is written over.
+        # A step creates every variable; the values that it sets are overwritten.
         step(first_batch(self.batches))
         for callback, remembered in zip(self.remembering, self.found["callbacks"], strict=True):
             vars(callback).update(remembered)
@@ -69,7 +68,7 @@ class Progress:
             self.batches.on_epoch_end()
 
     def save(self, epochs: int) -> None:
-        """Write down that so many epochs are finished, and draw the next one's order of rows."""
+        """Save the state after so many finished epochs, and draw the next epoch's order of rows."""
         rng = getattr(self.batches, "rng", None)
         state = f"epoch-{epochs}"
         if self.folder is not None:
@@ -87,7 +86,7 @@ class Progress:
             self.batches.on_epoch_end()
 
     def finish(self, kept: int) -> None:
-        """The training is done; the weights stand elsewhere."""
+        """Mark the training as done; its weights are stored elsewhere."""
         if self.folder is None or not self.found:
             return
         self._write(self.found | {"kept": kept, "state": None})
@@ -108,13 +107,13 @@ class Progress:
 
 
 class Running:
-    """The folder of a training that runs: its logs and progress, until it has ended."""
+    """The folder of a running training: its logs and progress, until it ends."""
 
     def __init__(self, folder: Path) -> None:
         self.logs, self.progress = folder / "logs", folder / "progress"
 
     def copy_logs(self, to: Path) -> None:
-        """The logs at another place too, as links where the file system has them."""
+        """Copy the logs to another folder, as hard links if the file system supports them."""
         shutil.copytree(self.logs, to, copy_function=_linked)
 
 

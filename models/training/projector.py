@@ -4,27 +4,27 @@ from pathlib import Path
 
 import numpy as np
 
-#: More make the page slow.
+#: More items make the page slow.
 MOST_ITEMS = 10_000
 
 
 def write_projector(embeddings: np.ndarray, labels: list[str], folder: Path) -> None:
-    """Write vectors and labels into ``folder``, and beside it what makes TensorBoard show them.
+    """Write vectors and labels to ``folder``, and beside it the configuration that TensorBoard reads.
 
-    Of more than ``MOST_ITEMS`` items every so many are shown.
+    If there are more than ``MOST_ITEMS`` items, an evenly spaced selection is shown.
 
     Args:
         embeddings: float32 [items, dim].
-        labels: one a row; line breaks and tabs in them become blanks.
-        folder: a folder in the one that TensorBoard is given as ``--logdir``.
+        labels: one per row; line breaks and tabs in them become blanks.
+        folder: a subfolder of TensorBoard's ``--logdir``.
     """
     shown = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_ITEMS)).astype(int))
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "vectors.tsv", embeddings[shown], fmt="%.5g", delimiter="\t")
-    # TensorBoard passes over an empty line, and all labels after it would belong to the item before.
+    # TensorBoard skips empty lines, which would shift all later labels by one item.
     names = "".join((" ".join(labels[row].split()) or "-") + "\n" for row in shown)
     (folder / "labels.tsv").write_text(names, encoding="utf-8")
-    # It looks for this in folders with logs of a training, and in their root.
+    # TensorBoard looks for this file in the folders of trainings and in their root.
     (folder.parent / "projector_config.pbtxt").write_text(
         f'embeddings {{\n  tensor_name: "items"\n  tensor_path: "{folder.name}/vectors.tsv"\n'
         f'  metadata_path: "{folder.name}/labels.tsv"\n}}\n',

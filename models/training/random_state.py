@@ -1,7 +1,7 @@
-"""Random numbers of layers, from generators that can be set: each epoch has its own, whatever came before.
+"""Random numbers of layers from generators that can be reset: each epoch's are independent of earlier ones.
 
-An operation such as ``tf.random.uniform`` counts inside TensorFlow, where nobody can set it back: a
-training that goes on after a kill would draw other numbers than an undisturbed one.
+An operation such as ``tf.random.uniform`` keeps its counter inside TensorFlow, where it cannot be reset: a
+training that resumes after a kill would draw other numbers than an uninterrupted one.
 """
 
 import random
@@ -11,19 +11,19 @@ import tensorflow as tf
 
 from models.distributed.workers import worker
 
-# Dropout then draws from generators too.
+# Makes Keras's dropout draw from generators too.
 tf.keras.backend.experimental.enable_tf_random_generator()
 
 
 def generator() -> tf.random.Generator:
-    """A new one, seeded by Python's ``random``, which ``tf.keras.utils.set_random_seed`` sets."""
+    """A new generator, seeded from Python's ``random``, which ``tf.keras.utils.set_random_seed`` seeds."""
     return tf.random.Generator.from_seed(random.getrandbits(32))
 
 
 def reseed(model: tf.keras.Model, seed: int, epoch: int) -> None:
-    """Set every generator of a model's layers to where ``epoch`` of a training with ``seed`` begins.
+    """Reset every generator of a model's layers to the start of ``epoch`` in a training with ``seed``.
 
-    Each worker has its own numbers, the chief those of one that is alone.
+    Each worker draws its own numbers; rank 0 draws those of a single process.
     """
     for number, each in enumerate(_generators(model)):
         draws = np.random.SeedSequence([seed, epoch, number, worker().rank]).generate_state(1)
@@ -31,7 +31,7 @@ def reseed(model: tf.keras.Model, seed: int, epoch: int) -> None:
 
 
 def _generators(model: tf.keras.Model) -> list[tf.random.Generator]:
-    """Those of our layers, ``generator``, and of Keras's, which hide theirs from checkpoints."""
+    """The generators of our layers (``generator``), and of Keras's, which hide theirs from checkpoints."""
     found = []
     for layer in [model, *model.submodules]:
         hidden = getattr(getattr(layer, "_random_generator", None), "_generator", None)

@@ -1,4 +1,4 @@
-"""Training of the ranker, whatever its model: on retrieved candidates, or on interactions."""
+"""Training of the ranker, whatever its model: on retrieved candidates or on interactions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ from stages.log import logger
 
 log = logger(__name__)
 
-#: Share of the users with candidates that the ranker is validated on.
+#: Share of the users with candidates on whom the ranker is validated.
 VALIDATION_SHARE = 0.2
-#: Every so many users also train the ranker as if nobody knew them.
+#: One in so many users also trains the ranker as an unknown user.
 UNKNOWN_EVERY = 8
-#: Rows that go through the model at once when it is only asked.
+#: Rows per batch of a prediction.
 PREDICT_ROWS = 8192
-#: What each candidate source says of a candidate beside the user's others.
+#: Each candidate generator's z-score of a candidate within the user's list.
 GENERATOR_Z_SCORES = tuple(f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "als"))
-#: Few rows are cut into at least so many batches, of no fewer than so many rows: in a handful of steps
-#: nothing is learnt.
+#: If there are few rows, make at least so many batches, of at least so many rows each: a model learns
+#: nothing in a handful of steps.
 FEWEST_BATCHES, SMALLEST_BATCH = 32, 32
 
 
 @dataclass(frozen=True)
 class TrainedRanker:
-    """A ranker and some rows that it was trained on, which its export is checked with."""
+    """A ranker and some of its training rows, with which its export is checked."""
 
     model: tf.keras.Model
     sample: Arrays
@@ -54,17 +54,17 @@ def on_candidates(
     logs: Logs,
     figures: dict[str, Any],
 ) -> TrainedRanker:
-    """Train on the candidates of most users; stop early on those of the others.
+    """Train on the candidates of most users, with early stopping on those of the others.
 
-    ``parts``: of each share that was held out, the candidates, and those of some users as if nobody knew
-    them. The first is what the others' are taken from.
+    ``parts``: for each held-out share, the candidates, and those of some users treated as unknown. The
+    validation candidates are those of the first share.
     """
     options = recipe.ranker
     tf.keras.utils.set_random_seed(options.seed)
     rows = parts[0][0]
     users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
     held_out = users[: max(1, int(len(users) * VALIDATION_SHARE))]
-    # A single user is both, for want of another.
+    # A single user serves for both.
     others = users[len(held_out) :] if len(users) > 1 else users
     shown = all_of([each.of_users(others) for part in parts for each in part])
     hidden = rows.of_users(held_out)
@@ -94,10 +94,10 @@ def on_candidates(
 def on_interactions(
     recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]
 ) -> TrainedRanker:
-    """Train on the interactions of ``train``, stop early on ``valid``; then once more on both."""
+    """Train on the interactions of ``train`` with early stopping on ``valid``, then again on both."""
     options = recipe.ranker
     epochs = first_on_interactions(recipe, data, logs, figures)
-    log.info(f"ranker: once more on train and valid, {epochs} epochs")
+    log.info(f"ranker: training again on train and valid, {epochs} epochs")
     tf.keras.utils.set_random_seed(options.seed)
     batches = _pairs(data, options, data.labelled("train", "valid"))
     model = _untrained(data, options, batches)
@@ -112,7 +112,7 @@ def first_on_interactions(
     figures: dict[str, Any],
     watch: Watch | None = None,
 ) -> int:
-    """Train on the interactions of ``train``, stop early on ``valid``; returns the best number of epochs.
+    """Train on ``train`` with early stopping on ``valid``; return the best number of epochs.
 
     ``watch``: as in ``Validation``.
     """
@@ -136,11 +136,11 @@ def first_on_interactions(
 
 
 def scores(model: tf.keras.Model, inputs: Arrays) -> np.ndarray:
-    """What a ranker answers for some rows, float32 [n]."""
+    """A ranker's predictions for some rows, float32 [n]."""
     return model.predict(inputs, PREDICT_ROWS, verbose=0).ravel()
 
 
-#: By ``ranker.target``: what stops the training, and whether the highest or the lowest is best.
+#: By ``ranker.target``: the figure for early stopping, and whether the highest or the lowest is best.
 _MEASURES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float], Any]] = {
     "positives": ("auc", lambda found, relevant: _or_coin(auc(found, relevant)), "max"),
     "label": ("rmse", rmse, "min"),
@@ -148,14 +148,14 @@ _MEASURES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float], Any]]
 
 
 def _or_coin(auc: float) -> float:
-    """Where no relevant row can be told from another, the figure of a coin."""
+    """The AUC, or that of a coin if it is undefined: relevant and other rows are not both present."""
     return 0.5 if np.isnan(auc) else auc
 
 
 def _pairs(data: PreparedData, options: Ranker, rows: Labelled) -> Pairs:
-    """Batches of interactions, those of some users once more as if nobody knew them."""
+    """Batches of interactions; those of some users are repeated with the user unknown."""
     names = _input_names(data, options, [])
-    # After the last user comes the one that nobody knows.
+    # The unknown user is the row after the last user.
     of_user = {
         name: np.concatenate([column, data.unknown_user[name]])
         for name, column in data.users.items()

@@ -1,4 +1,4 @@
-"""Training of the two-tower model, whatever its head: first with early stopping, then once more on all."""
+"""Training of the two-tower model, whatever its head: first with early stopping, then again on all data."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from models.training.fitting import Logs, Validation, Watch, fit
 from recipes.schema.recipe import Recipe
 from runtime.candidates.item_index import exact_search
 
-#: How many answers the validation recall looks at.
+#: The cutoff k of the validation recall.
 VALIDATION_K = 10
-#: For how many users at most, drawn anew for each training with its seed.
+#: The most users that it is measured on, drawn anew for each training with its seed.
 VALIDATION_USERS = 10_000
 
 
@@ -28,7 +28,7 @@ def first_retriever(
     figures: dict[str, Any],
     watch: Watch | None = None,
 ) -> tuple[TwoTower, int]:
-    """Train on ``train`` with early stopping on ``valid``; also returns the best number of epochs.
+    """Train on ``train`` with early stopping on ``valid``; also return the best number of epochs.
 
     ``watch``: as in ``Validation``.
     """
@@ -67,7 +67,7 @@ def first_retriever(
 def final_retriever(
     recipe: Recipe, data: PreparedData, visible: Interactions, logs: Logs, epochs: int
 ) -> TwoTower:
-    """A retriever trained on ``train`` and ``valid``, ``visible``, for a known number of epochs."""
+    """Train a retriever on ``visible``, all of ``train`` and ``valid``, for a given number of epochs."""
     retriever, batches = _untrained(recipe, data, visible, ["train", "valid"])
     fit(retriever.model, batches, epochs=epochs, logs=logs.of("retriever-final"))
     return retriever
@@ -81,14 +81,14 @@ def fold_retriever(
     epochs: int,
     fold: int,
 ) -> TwoTower:
-    """As ``final_retriever``, on any interactions: for a head whose rows are users, not interactions."""
+    """As ``final_retriever``, but on any interactions; for heads whose rows are users, not interactions."""
     retriever, batches = _untrained(recipe, data, visible, None)
     fit(retriever.model, batches, epochs=epochs, logs=logs.of(f"retriever-fold-{fold + 1}"))
     return retriever
 
 
 def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
-    """Rows of users with something relevant, ascending: all of them, or ``VALIDATION_USERS`` drawn ones."""
+    """Rows of users with a relevant item, ascending: all, or ``VALIDATION_USERS`` of them at random."""
     users = np.array([row for row, wanted in enumerate(relevant) if len(wanted)], np.int64)
     if len(users) <= VALIDATION_USERS:
         return users
@@ -98,7 +98,7 @@ def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
 def _untrained(
     recipe: Recipe, data: PreparedData, visible: Interactions, parts: list[str] | None
 ) -> tuple[TwoTower, Any]:
-    """A new model and the batches it is to be trained on; without ``parts`` those of ``visible``."""
+    """A new model and its training batches: of ``parts``, or without them of ``visible``."""
     options = recipe.retriever
     tf.keras.utils.set_random_seed(options.seed)
     module = head(options.kind)

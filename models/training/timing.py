@@ -1,4 +1,4 @@
-"""Seconds by phase of a training, for ``training.json``."""
+"""Seconds per phase of a training, for ``training.json``."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 def timed(figures: dict[str, Any], phase: str) -> Iterator[None]:
     """Add the wall-clock seconds of the block to ``figures["seconds"][phase]``.
 
-    A training that goes on after it was interrupted counts its last run alone.
+    A resumed training counts its last run only.
     """
     began = time.perf_counter()
     try:

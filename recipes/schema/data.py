@@ -1,4 +1,4 @@
-"""What a recipe says of its data: where they come from, what the columns are, how they are split."""
+"""The data tables of a recipe: source, columns, interactions, vocabulary and split."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -14,20 +14,24 @@ class Source(Table):
     kind: Literal[
         "movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "gowalla", "parquet"
     ]
-    """The reader: `parquet` for tables of your own, `listenbrainz` for a dump of it, else a public data set."""
+    """The reader of the raw tables: `parquet` for your own tables, `listenbrainz` for a ListenBrainz dump,
+    otherwise the public data set of that name."""
     interactions: str | None = None
-    """Path of the interactions, relative to the recipe file: a Parquet file or a folder of them, for
-    `listenbrainz` a dump."""
+    """Path of the interactions, relative to the recipe file: a Parquet file or a folder of Parquet files, or
+    for `listenbrainz` a dump."""
     users: str | None = None
-    """Path of the users table. Without it the users are the ids in the interactions."""
+    """Path of the users table, relative to the recipe file: a Parquet file or a folder of Parquet files. By
+    default the users are the user ids in the interactions."""
     items: str | None = None
-    """Path of the items table. Without it the items are the ids in the interactions."""
+    """Path of the items table, relative to the recipe file: a Parquet file or a folder of Parquet files. By
+    default the items are the item ids in the interactions."""
     titles_as_items: bool = False
-    """Films of one title are one item, and the title is its id."""
+    """Whether films with the same title are one item, with the title as its id."""
     rows: Positive = 100_000
-    """How many interactions to make up where the real files are not available."""
+    """Number of synthetic interactions to generate if the real files are not available."""
     catalogue: Annotated[int, Field(ge=0)] = 0
-    """How many items and users to make them up for; 0: as many as Merlin's generator draws, some thousands."""
+    """Number of items and number of users that synthetic interactions are drawn from. The default, 0, keeps
+    the ids that Merlin's generator draws, some thousands."""
 
     READ_WHERE: ClassVar = {
         "interactions": ("kind", ("parquet", "listenbrainz")),
@@ -42,25 +46,29 @@ class Source(Table):
     def _a_reader_of_files_has_them(self) -> "Source":
         if self.kind in ("parquet", "listenbrainz") and self.interactions is None:
             what = "a Parquet file" if self.kind == "parquet" else "a dump"
-            raise ValueError(f"kind '{self.kind}' needs `interactions`, the path of {what}")
+            raise ValueError(
+                f"expected `interactions`, the path of {what}, for kind '{self.kind}', got none"
+            )
         return self
 
 
 class Columns(Table):
-    """Which raw column plays which part."""
+    """The raw columns that are not features, by role."""
 
     user: str
-    """The id of the user, in the interactions and the users table."""
+    """Column with the user id, in both the interactions and the users table."""
     item: str
-    """The id of the item, in the interactions and the items table."""
+    """Column with the item id, in both the interactions and the items table."""
     timestamp: str | None = None
-    """Orders a user's interactions in time: integer seconds or a datetime."""
+    """Column of the interactions with the time of each, as integer seconds or a datetime, which orders a
+    user's interactions. By default they keep the order of the table."""
     label: str | None = None
-    """A number per interaction, such as a rating."""
+    """Column of the interactions with a number for each, such as a rating. By default there are no labels."""
     weight: str | None = None
-    """How much an interaction counts in a loss that weighs its rows (`log-loss`). By default 1."""
+    """Column of the interactions with the weight of each in a weighted loss (`log-loss`). By default every
+    weight is 1."""
     title: str | None = None
-    """A column of the items table to show to people."""
+    """Column of the items table with the title to show to people. By default only ids are shown."""
 
 
 def _readable(text: str) -> str:
@@ -68,55 +76,62 @@ def _readable(text: str) -> str:
     return text
 
 
-#: A condition on the columns of interactions; which columns there are is seen when they are read.
+#: A condition on the columns of interactions; that the columns exist is checked when the table is read.
 Condition = Annotated[str, AfterValidator(_readable)]
 
 
 class Interactions(Table):
-    """Which interactions count, and how much of a user's past the models see."""
+    """Which interactions count, and how much of a user's history the models see."""
 
     filter: Condition | None = None
-    """A condition (docs/requests.md) such as `rating >= 4`; rows for which it is false are left out."""
+    """Condition (docs/requests.md), such as `rating >= 4`, that an interaction must meet; the others are
+    dropped. By default all interactions are used."""
     positive: Condition | None = None
-    """A condition such as `click == 1`: the positives, which are retrieved, remembered as history and asked
-    for in evaluation. The others are what users were shown or tried, and did not take. By default every
-    interaction is a positive."""
+    """Condition, such as `click == 1`, that makes an interaction a positive. Positives are what the models
+    learn to retrieve, what forms the history, and what is relevant in evaluation; the other interactions are
+    items that users were shown or tried but did not take. By default every interaction is a positive."""
     repeats: bool = False
-    """Keep every interaction of a user with an item. By default only the latest of them."""
+    """Whether to keep every interaction of a user with an item. By default only the latest one is kept."""
     history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
-    """How many of a user's most recent interactions the models see; 0: none. Training and requests cost
-    more the longer it is."""
+    """Maximum number of a user's most recent positives that the models see as history; 0 means no history.
+    Training and requests take longer the longer it is."""
 
 
 class Vocabulary(Table):
-    """When an id is too rare to have a code of its own."""
+    """Which user and item ids are too rare to get a code."""
 
     user_frequency_threshold: Positive = 1
-    """User ids seen less often share the out-of-vocabulary code."""
+    """User ids with fewer interactions than this in the training part (train and valid) share the
+    out-of-vocabulary code. The default, 1, keeps every id."""
     item_frequency_threshold: Positive = 1
-    """Item ids seen less often share the out-of-vocabulary code."""
+    """Item ids with fewer interactions than this in the training part (train and valid) share the
+    out-of-vocabulary code. The default, 1, keeps every id."""
     drop_rare: bool = False
-    """Leave out rare users and items with their interactions instead. They are then counted over all
-    interactions, before the split, and an item without interactions is no candidate."""
+    """Whether to drop rare users and items together with their interactions instead. Both thresholds then
+    apply to counts over all interactions, before the split, and items without interactions are not
+    candidates."""
 
 
 class Split(Table):
-    """How interactions are divided into train, valid and test; `valid` is cut from the training part in
-    the same way as `test` from all."""
+    """How the interactions are split into train, valid and test.
+
+    The valid part is split from the training part in the same way as the test part from all interactions.
+    """
 
     kind: Literal["random", "stratified", "temporal", "leave-last-out", "given"]
-    """`random`: rows at random. `stratified`: the same share of each user or item. `temporal`: the latest
-    rows of all. `leave-last-out`: each user's last. `given`: the data say."""
+    """Which interactions form the test part. `random`: interactions at random. `stratified`: the same share
+    of each user or item. `temporal`: the latest of all. `leave-last-out`: the latest of each user. `given`:
+    those that `column` marks; the valid part is then stratified."""
     by: Literal["user", "item"] = "user"
-    """Each of these keeps the same share in every part."""
+    """Whether a stratified split keeps the same share of each `user` or of each `item` in every part."""
     column: str | None = None
-    """The column of the interactions that is true in the test part."""
+    """Column of the interactions that is true (or 1) in the test part."""
     test: Fraction = 0.25
-    """Share of the interactions in the test part; 0: none."""
+    """Share of the interactions in the test part; 0 means no test part."""
     valid: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the training part that is held out for early stopping, and that the ranker learns from."""
+    """Share of the training part that is held out for early stopping, and to train the ranker on."""
     seed: int = 42
-    """Fixes what is drawn."""
+    """Seed of the random split, and of the draw of test users (`evaluation.users`)."""
 
     READ_WHERE: ClassVar = {
         "by": ("kind", ("stratified", "given")),
@@ -129,6 +144,7 @@ class Split(Table):
     def _given_names_its_column(self) -> "Split":
         if self.kind == "given" and self.column is None:
             raise ValueError(
-                "kind 'given' needs `column`, the column of the interactions that is true in the test part"
+                "expected `column`, the column of the interactions that is true in the test part, for kind "
+                "'given', got none"
             )
         return self

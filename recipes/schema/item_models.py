@@ -1,4 +1,4 @@
-"""What a recipe says of the models between items that are candidate generators and ranker features."""
+"""The tables of the collaborative models that serve as candidate generators and ranker features."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -8,37 +8,42 @@ from stages.configuration import Fraction, NonNegative, Positive, PositiveFloat,
 
 
 class Linear(Table):
-    """The linear item-item model: the generator `linear`, and the ranker feature.
+    """The linear item-item model: the candidate generator and the ranker feature `linear`.
 
-    The defaults were chosen on splits inside the training part, of MovieLens-100K and of Gowalla.
+    The defaults were chosen on splits inside the training part of MovieLens-100K and of Gowalla.
     """
 
     kind: Literal["auto", "edlae", "graph-filter", "propagation"] = "auto"
-    """`edlae`: in closed form, up to 20,000 items. `graph-filter`: damped eigenvectors of the links between
-    items, up to 100,000. `propagation`: these links alone, weighed by how many each end has; sparse.
-    `auto`: the first of them that the number of items allows."""
+    """How the weights between items are computed. `edlae`: in closed form, for up to 20,000 items.
+    `graph-filter`: from damped eigenvectors of the item graph, for up to 100,000 items. `propagation`: from
+    the sparse links of that graph alone, weighted by degree, for any number of items. `auto`: the first of
+    these that the number of items allows."""
     neighbours: Positive = 200
-    """How many weights of an item are kept, its largest."""
+    """Number of weights to keep for each item, those of the largest absolute value."""
     dropout: Fraction = 0.5
-    """`edlae`: share of a user's items that is treated as dropped."""
+    """`edlae`: share of a user's items that is treated as dropped out."""
     penalty: PositiveFloat = 200.0
-    """`edlae`: L2 penalty."""
+    """`edlae`: L2 penalty on the weights."""
     dim: Positive = 256
-    """`graph-filter`: how many eigenvectors."""
+    """`graph-filter`: number of eigenvectors, those of the largest eigenvalues."""
     low_pass: NonNegative = 0.15
-    """`graph-filter`: added to each eigenvalue."""
+    """`graph-filter`: number added to each of the `dim` largest eigenvalues before it is damped."""
     sharpening: NonNegative = 2.0
-    """`graph-filter`: how strongly large eigenvalues are damped."""
+    """`graph-filter`: damping strength s; an eigenvalue x is multiplied by exp(-s * x)."""
     rest: NonNegative = 0.75
-    """`graph-filter`: what all other eigenvalues are multiplied by."""
+    """`graph-filter`: factor that all smaller eigenvalues are multiplied by."""
     popularity_power: Annotated[float, Field(ge=0, le=1)] = 0.4
-    """`graph-filter`: the power of an item's users by which its weights grow."""
+    """`graph-filter`: each weight is multiplied by the number of users of the item it leads to, raised to
+    this power."""
     user_power: Annotated[float, Field(ge=0, le=2)] = 0.6
-    """`propagation`: a link is divided by the number of the user's items to this power."""
+    """`propagation`: each link through a user is divided by the number of the user's items, raised to this
+    power."""
     from_power: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """`propagation`: and by the users of the item that it leads from to this power."""
+    """`propagation`: each weight is divided by the number of users of the item it leads from, raised to this
+    power."""
     to_power: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """`propagation`: and by the users of the item that it leads to to this power."""
+    """`propagation`: each weight is divided by the number of users of the item it leads to, raised to this
+    power."""
 
     READ_WHERE: ClassVar = {
         **dict.fromkeys(("dropout", "penalty"), ("kind", ("auto", "edlae"))),
@@ -53,16 +58,16 @@ class Linear(Table):
 
 
 class Als(Table):
-    """Alternating least squares: the generator `als`, and the ranker feature.
+    """Alternating least squares (iALS): the candidate generator and the ranker feature `als`.
 
     The defaults are the best of ``python -m benchmarks.tune_baselines`` on MovieLens-100K.
     """
 
     dim: Positive = 128
-    """Factors of a user and an item."""
+    """Number of factors of each user and item."""
     penalty: PositiveFloat = 40.0
-    """L2 on the factors."""
+    """L2 penalty on the factors."""
     confidence: Annotated[float, Field(gt=1)] = 6.0
-    """Weight of an observed pair, where another has 1."""
+    """Weight of an observed pair of user and item; an unobserved pair has weight 1."""
     iterations: Positive = 20
-    """Passes over users and items."""
+    """Number of passes over users and items."""

@@ -1,4 +1,4 @@
-"""What a recipe says of its ranker: one table a kind, each with the keys that this kind reads."""
+"""The ranker table of a recipe: one class per kind, each with the keys that the kind reads."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -18,14 +18,14 @@ class NoRanker(Table):
     """Candidates keep the order of retrieval."""
 
     kind: Literal["none"] = "none"
-    """No ranker."""
+    """No ranker: candidates keep the order of retrieval."""
 
 
 class _Trained(Table):
     target: Literal["candidates", "positives", "label"] = "candidates"
-    """What a row of the training is, and what the score means. `candidates`: a retrieved candidate, and the
-    probability that it is relevant. `positives`: an interaction, and the probability that it is a positive.
-    `label`: an interaction, and its label, by squared error."""
+    """What a training row is, and what the score predicts. `candidates`: a retrieved candidate; the
+    probability that it is relevant. `positives`: an interaction; the probability that it is a positive.
+    `label`: an interaction; its label, trained on the squared error."""
     features: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "retrieval_score",
         "popularity",
@@ -33,29 +33,31 @@ class _Trained(Table):
         "cooccurrence",
         "linear",
     )
-    """The ranker features, numbers about user and candidate: `retrieval_score`, `popularity`, `activity`,
-    `cooccurrence`, `linear`, `als`; with the ending `_zscore`, the z-score within the user's candidates.
-    `linear` and `als` train an item-item model and a factorisation."""
+    """The ranker features, numbers computed from user and candidate: `retrieval_score`, `popularity`,
+    `activity`, `cooccurrence`, `linear` and `als`. The ending `_zscore` gives the z-score within the user's
+    candidates. `linear` and `als` require training an item-item model and a factorisation."""
     embedding_dim: Positive = 16
     """Width of every embedding."""
     top_layers: tuple[Positive, ...] = (64, 32)
-    """Hidden layers of the MLP over everything."""
+    """Widths of the hidden layers of the MLP over all inputs."""
     batch_size: Positive = 1024
-    """Rows of a training step; with `loss = "listwise"` users."""
+    """Number of rows per training step; with `loss = "listwise"`, number of users."""
     learning_rate: PositiveFloat = 0.001
-    """Falls to zero over `max_epochs`, linearly."""
+    """Initial learning rate, which falls linearly to zero over `max_epochs`."""
     weight_decay: NonNegative = 0.0
-    """Decoupled (AdamW)."""
+    """Decoupled weight decay (AdamW); 0 means none."""
     dropout: Fraction = 0.0
-    """Share of the units left out in each training step."""
+    """Share of the units that are dropped in each training step."""
     max_epochs: Positive = 8
-    """Epochs at most."""
+    """Maximum number of epochs."""
     patience: Annotated[int, Field(ge=0)] = 3
-    """Stop after this many epochs without a better figure on the validation rows. 0: never."""
+    """Number of epochs without a better metric on the validation rows after which training stops; 0 means
+    never."""
     log_every: Annotated[int, Field(ge=0)] = 0
-    """Measure after every so many steps, too. 0: after each epoch only."""
+    """Number of training steps between further measurements on the validation rows. The default, 0, measures
+    after each epoch only."""
     seed: int = 42
-    """Fixes the initial weights and what is drawn in training."""
+    """Seed of the initial weights and of all random draws in training."""
 
     @field_validator("features")
     @classmethod
@@ -77,23 +79,23 @@ class Dlrm(_Trained):
     """DLRM (Naumov et al., arXiv 1906.00091), through Merlin Models."""
 
     kind: Literal["dlrm"] = "dlrm"
-    """Embeddings of the categories, an MLP of the numbers, inner products of all pairs."""
+    """DLRM: embeddings of the categories, an MLP over the numbers, and inner products of all pairs."""
     ids: bool = True
-    """Whether user and item ids are among its inputs. Where an id has few interactions, the ranker overfits
-    through it."""
+    """Whether user and item ids are inputs. The ranker overfits to ids that have few interactions each."""
     bottom_layers: tuple[Positive, ...] = (64,)
-    """The MLP of the numbers."""
+    """Widths of the layers of the MLP over the numbers."""
     loss: Literal["pointwise", "listwise"] = "pointwise"
-    """The loss that is minimised. `pointwise`: the log loss of each candidate. `listwise`: the log loss of
-    the relevant ones among all candidates of their user (ListNet, Cao et al., ICML 2007); the scores are
-    calibrated to probabilities afterwards."""
+    """The loss to minimise. `pointwise`: the log loss of each candidate. `listwise`: the log loss of the
+    relevant candidates among all candidates of their user (ListNet, Cao et al., ICML 2007); the scores are
+    calibrated to probabilities after training."""
     blend: NonNegative = 0.0
-    """How much of the unranked blend, the sum of the z-scores of the generators' scores, is added to the
-    logit once the ranker is trained, which reduces the variance of what few interactions taught."""
+    """Weight of the unranked blend (the sum of the z-scores of the generators' scores) that is added to the
+    logit of the trained ranker. This reduces the variance of a ranker trained on few interactions. 0 adds
+    nothing."""
     folds: Annotated[int, Field(ge=0, le=20)] = 0
-    """How often a share of the training part as large as `split.valid` is held out again, a retriever trained
-    on the rest, and its candidates added to those of the valid part. Each costs a training of the
-    retriever."""
+    """Number of further hold-outs, each a share of the training part as large as `split.valid`. For each of
+    them a retriever is trained on the rest, and its candidates are added to the ranker's training rows, which
+    costs one more training of the retriever. By default only the valid part is used."""
 
     READ_WHERE: ClassVar = {
         "features": ("target", ("candidates",)),
@@ -107,25 +109,26 @@ class WideAndDeep(_Trained):
     """Wide & deep (Cheng et al., arXiv 1606.07792)."""
 
     kind: Literal["wide-and-deep"] = "wide-and-deep"
-    """A linear model of ids and crossed features beside an MLP of embeddings."""
+    """Wide & deep: a linear model of ids and crossed features beside an MLP over embeddings."""
     crossed_features: tuple[tuple[str, str], ...] = ()
-    """Pairs of categorical columns whose values together have a weight on the wide side, such as
-    `["occupation", "genres"]`."""
+    """Pairs of categorical columns, such as `["occupation", "genres"]`: each combination of their values has
+    a weight on the wide side."""
     crossed_bins: Positive = 10_000
-    """How many bins the values of all crossed features are hashed into."""
+    """Number of hash bins that the values of all crossed features share."""
     wide_learning_rate: PositiveFloat = 0.1
-    """FTRL's learning rate."""
+    """Learning rate of FTRL, which trains the wide side."""
     wide_l2: NonNegative = 0.0
-    """FTRL's L2 penalty."""
+    """L2 penalty of FTRL, which trains the wide side."""
     dot_product: bool = False
-    """Add the inner product of the user's and the item's embedding."""
+    """Whether to add the inner product of the user's and the item's embeddings to the score."""
     members: Annotated[int, Field(ge=1, le=16)] = 1
-    """Ensemble members: deep sides, each trained for itself, whose mean is the answer."""
+    """Number of ensemble members: deep sides that are trained separately and whose predictions are
+    averaged."""
     optimizer: Literal["adamw", "adagrad"] = "adamw"
-    """Of the deep side."""
-    #: The wide side crosses the ids, so they are always among the inputs.
+    """Optimizer of the deep side."""
+    #: The wide side has a weight for every id, so ids are always inputs.
     ids: ClassVar[bool] = True
-    #: Only DLRM is trained on lists or further folds.
+    #: Only DLRM supports the listwise loss and further folds.
     loss: ClassVar[str] = "pointwise"
     folds: ClassVar[int] = 0
 
@@ -138,7 +141,7 @@ class WideAndDeep(_Trained):
     def _crossed_bins_have_something_to_hold(self) -> "WideAndDeep":
         if "crossed_bins" in self.model_fields_set and not self.crossed_features:
             raise ValueError(
-                "`crossed_bins` is read where there are `crossed_features`: leave it out"
+                "expected `crossed_features` beside `crossed_bins`, got none; leave `crossed_bins` out"
             )
         return self
 

@@ -1,6 +1,6 @@
-"""What a recipe may say: frozen, validated configuration, one class per TOML table.
+"""The recipe: frozen, validated configuration, one class per TOML table.
 
-A recipe is the only place where a data set's columns are named. Everything here is checked before
+A recipe is the only place that names the columns of a data set. Everything here is validated before
 any work starts; an unknown key, an impossible value or a key that nothing would read fails (see
 ``recipes.load`` for the message).
 """
@@ -21,7 +21,7 @@ from recipes.schema.tuning import Tune
 from stages.columns import PLACE, POSITIVE
 from stages.configuration import Positive, Table
 
-#: Of the tables of a retriever and a ranker that are trained together, the keys that are read.
+#: The keys of the retriever's and the ranker's tables that joint training reads.
 _JOINT_READS = {
     "retriever": {
         *(
@@ -40,25 +40,25 @@ _JOINT_READS = {
 
 
 class Evaluation(Table):
-    """What the report holds."""
+    """What the evaluation report contains."""
 
     k: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10,)
-    """The depths of the ranking metrics; the first one is the main figure's."""
+    """The depths k of the ranking metrics; the first one is the depth of the main figure."""
     users: Positive | None = None
-    """At most this many test users are asked for, drawn with the split's seed. By default all."""
+    """Maximum number of test users to evaluate, drawn with `split.seed`. By default all are evaluated."""
     protocols: tuple[
         Literal["sampled-negatives", "top-k-accuracy", "rating-error", "click-prediction"], ...
     ] = ()
-    """Further protocols of `evaluation/protocols/`."""
+    """Further evaluation protocols to report, each a module in `evaluation/protocols/`."""
 
 
 class Recipe(Table):
     """One recommender: its data, features, models and serving."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    """Names the folder of the artifacts."""
+    """Name of the recommender, which is also the name of its folder of artifacts."""
     title: str = ""
-    """What it recommends, for people."""
+    """Description of what it recommends, to show to people."""
     source: Source
     columns: Columns
     interactions: Interactions = Interactions()
@@ -77,7 +77,7 @@ class Recipe(Table):
 
     @property
     def given_as(self) -> str:
-        """What a person types for this recipe: its name, or the path of its TOML file."""
+        """The recipe as typed on the command line: its name, or the path of its TOML file."""
         return self._file or self.name
 
     @model_validator(mode="after")
@@ -85,7 +85,8 @@ class Recipe(Table):
         deepest = max(self.evaluation.k)
         if deepest > self.serving.candidates:
             raise ValueError(
-                f"evaluation.k ({deepest}) must be at most serving.candidates ({self.serving.candidates})"
+                f"expected evaluation.k of at most serving.candidates ({self.serving.candidates}), got "
+                f"{deepest}"
             )
         return self
 
@@ -106,8 +107,10 @@ class Recipe(Table):
 
     @property
     def encoded_parts(self) -> tuple[str, ...]:
-        """The parts whose encoded rows are trained on. Other training gathers rows out of the encoded users
-        and items."""
+        """The parts whose encoded rows are trained on.
+
+        Other training gathers rows from the encoded users and items.
+        """
         in_batches = isinstance(self.retriever, Softmax) or self.joint is not None
         return ("train", "valid") if in_batches else ()
 
@@ -117,8 +120,8 @@ class Recipe(Table):
             return self
         if all(feature.is_number for feature in self.features.both.values()):
             raise ValueError(
-                "ranker.ids = false leaves the ranker without a category: give a feature of kind "
-                "'categorical' or 'bucket', or set ranker.ids = true"
+                "expected a category among the ranker's inputs, got ranker.ids = false and only numbers; add "
+                "a feature of kind 'categorical' or 'bucket', or set ranker.ids = true"
             )
         return self
 
@@ -127,28 +130,34 @@ class Recipe(Table):
         if not self.retrieves:
             if not self.ranks or self.ranks_candidates:
                 raise ValueError(
-                    "retriever.kind 'none' leaves the work to the ranker, which must then learn from "
-                    "interactions: set ranker.target = 'positives' or 'label'"
+                    "expected ranker.target = 'positives' or 'label' with retriever.kind 'none', which "
+                    "leaves the work to the ranker, got "
+                    f"{'ranker.target = candidates' if self.ranks else 'no ranker'}"
                 )
             if len(self.serving.generators) > 1:
                 raise ValueError(
-                    "retriever.kind 'none' makes every item a candidate: leave serving.generators out"
+                    "expected no serving.generators with retriever.kind 'none', which makes every item a "
+                    f"candidate, got {list(self.serving.generators)}; leave them out"
                 )
         if self.retriever.masks_history and not self.interactions.history_length:
             raise ValueError(
-                f"retriever.kind '{self.retriever.kind}' needs interactions.history_length > 0"
+                "expected interactions.history_length above 0 for retriever.kind "
+                f"'{self.retriever.kind}', got 0"
             )
         if isinstance(self.ranker, NoRanker):
             return self
         if self.ranker.folds and not self.retriever.masks_history:
             raise ValueError(
-                "ranker.folds trains retrievers on other shares of the interactions: it needs "
-                "retriever.kind 'masked-softmax' or 'sampled-softmax'"
+                "expected retriever.kind 'masked-softmax' or 'sampled-softmax' with ranker.folds, which "
+                "trains retrievers on other shares of the interactions, got "
+                f"'{self.retriever.kind}'"
             )
         if self.ranker.target == "label" and self.columns.label is None:
-            raise ValueError("ranker.target 'label' needs columns.label")
+            raise ValueError("expected columns.label for ranker.target 'label', got none")
         if self.ranker.target == "positives" and self.interactions.positive is None:
-            raise ValueError("ranker.target 'positives' needs interactions.positive")
+            raise ValueError(
+                "expected interactions.positive for ranker.target 'positives', got none"
+            )
         return self
 
     @model_validator(mode="after")
@@ -161,13 +170,16 @@ class Recipe(Table):
             or self.ranker.target != "label"
         ):
             raise ValueError(
-                "[joint] needs retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label'"
+                "expected retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label' with "
+                f"[joint], got '{self.retriever.kind}', '{self.ranker.kind}' and "
+                f"'{getattr(self.ranker, 'target', 'none')}'"
             )
         for name, read in _JOINT_READS.items():
             for key in sorted({*getattr(self, name).changed} - read):
-                instead = f": set joint.{key}" if key in Joint.model_fields else ""
+                instead = f"set joint.{key}" if key in Joint.model_fields else ""
                 raise ValueError(
-                    f"[joint] trains both models and does not read {name}.{key}{instead or ': leave it out'}"
+                    f"expected only keys that [joint] reads, got {name}.{key}; "
+                    f"{instead or 'leave it out'}"
                 )
         return self
 
@@ -177,7 +189,8 @@ class Recipe(Table):
             for key in self.retriever.changed:
                 if key.startswith("history_"):
                     raise ValueError(
-                        f"retriever.{key} is read where interactions.history_length is above 0: leave it out"
+                        f"expected interactions.history_length above 0 for retriever.{key}, got 0; leave "
+                        f"retriever.{key} out"
                     )
         return self
 
@@ -190,8 +203,8 @@ class Recipe(Table):
             )
             if getattr(self, name).changed and not read:
                 raise ValueError(
-                    f"[{name}] is read where '{name}' is among serving.generators, or a ranker feature of "
-                    "a ranker of candidates: add it there, or leave the table out"
+                    f"expected '{name}' in serving.generators, or in ranker.features of a ranker of "
+                    f"candidates, for the table [{name}], got neither; add it there, or leave the table out"
                 )
         return self
 
@@ -204,7 +217,8 @@ class Recipe(Table):
         for name in _flat(self.ranker.crossed_features):
             if name not in known:
                 raise ValueError(
-                    f"ranker.crossed_features names '{name}', and categories are: {', '.join(known)}"
+                    f"expected categories in ranker.crossed_features, out of: {', '.join(known)}; got "
+                    f"'{name}'"
                 )
         return self
 
@@ -214,15 +228,18 @@ class Recipe(Table):
             what = f"kind '{feature.kind}' of feature '{name}'"
             if feature.needs_timestamp and self.columns.timestamp is None:
                 raise ValueError(
-                    f"{feature.needs_timestamp} of feature '{name}' needs columns.timestamp"
+                    f"expected columns.timestamp for {feature.needs_timestamp} of feature '{name}', got none"
                 )
             has_outcome = self.columns.label is not None or self.interactions.positive is not None
             if feature.needs_outcome and not has_outcome:
-                raise ValueError(f"{what} needs columns.label or interactions.positive")
+                raise ValueError(
+                    f"expected columns.label or interactions.positive for {what}, got neither"
+                )
             if feature.for_ranker and (not self.ranks or self.joint is not None):
                 raise ValueError(
-                    f"{what} is for a ranker of its own: give a [ranker] that is not 'none', without "
-                    "[joint], or leave the feature out"
+                    f"expected a ranker that is trained separately for {what}, got "
+                    f"{'[joint]' if self.ranks else 'none'}; set a ranker.kind and no [joint], or leave the "
+                    "feature out"
                 )
         return self
 
@@ -244,8 +261,8 @@ class Recipe(Table):
         for part, name in parts:
             if name in taken:
                 raise ValueError(
-                    f"'{name}' is both {taken[name]} and {part}; the models see one table with "
-                    "all columns, so rename one of them"
+                    f"expected one role for '{name}', got both {taken[name]} and {part}; the models see one "
+                    "table with all columns, so rename one of them"
                 )
             taken[name] = part
         return self

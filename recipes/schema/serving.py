@@ -1,4 +1,4 @@
-"""What a recipe says of serving: how a request is answered, and where users' features lie."""
+"""The serving table of a recipe: how requests are answered, and where user features are stored."""
 
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -9,40 +9,45 @@ from runtime.candidates.generators import GENERATORS, TWO_TOWER
 from runtime.did_you_mean import did_you_mean
 from stages.configuration import NonNegative, Positive, Table
 
-#: A feature store in Redis is named by a URL that begins with one of these.
+#: The URL schemes of a feature store in Redis.
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 class Serving(Table):
-    """What the served ensemble does with a request."""
+    """How the served ensemble answers a request."""
 
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """How many candidates of a user are ranked: a request's time grows with it."""
+    """Number of candidates to rank for each user; a request takes longer the more there are."""
     generators: tuple[str, ...] = (TWO_TOWER,)
-    """The candidate generators, which take turns, each with its best that is not there yet. `two-tower`: the
-    retriever. `linear`: what the user's items lead to, by a linear item-item model (EDLAE). `als`: by factors
-    of alternating least squares (iALS). `popularity`: what most users took, for those without a past."""
+    """The candidate generators, which take turns, each adding its best candidate that is not in the list yet.
+    `two-tower`: the retriever. `linear`: items that the user's items lead to, by the linear item-item model.
+    `als`: items by the factors of alternating least squares (iALS). `popularity`: the most popular items, for
+    users without a history."""
     top_k: Positive = 10
-    """Answers per user where the request does not say."""
+    """Number of items to return for each user if the request does not set it."""
     max_batch_size: Positive = 256
-    """Users that Triton answers in one batch, at most."""
+    """Maximum number of users that Triton answers in one batch."""
     index: Literal["auto", "exact", "approximate"] = "auto"
-    """`auto`: exact up to 50,000 items, approximate above."""
+    """Kind of item index: `exact`, `approximate`, or `auto`, which is exact for up to 50,000 items and
+    approximate for more."""
     publish_margin: NonNegative = 0.02
-    """By what share the main figure of a release may be worse than the served one's."""
+    """Largest share by which a release's main figure may be worse than that of the served release for
+    `shortlist publish` to accept it."""
     keep_releases: Positive = 5
-    """How many of the last releases `shortlist publish` keeps."""
+    """Number of latest releases that `shortlist publish` keeps."""
     store: str = "sqlite"
-    """The feature store: `sqlite` (a file in the artifacts), or the URL of a Redis."""
+    """The feature store: `sqlite`, which is a file in the artifacts, or the URL of a Redis server."""
     store_deadline_ms: Positive = 20
-    """Milliseconds after which the server goes on without the store."""
+    """Time in milliseconds after which the server answers without the feature store."""
     interactions_kept: Positive = 1000
-    """How many recorded events of a user are kept: the newest."""
+    """Number of recorded events to keep for each user, the newest ones."""
 
     @model_validator(mode="after")
     def _answers_come_from_candidates(self) -> "Serving":
         if self.top_k > self.candidates:
-            raise ValueError(f"top_k ({self.top_k}) must be at most candidates ({self.candidates})")
+            raise ValueError(
+                f"expected top_k of at most candidates ({self.candidates}), got {self.top_k}"
+            )
         return self
 
     @field_validator("generators")
@@ -56,7 +61,7 @@ class Serving(Table):
                 )
         if TWO_TOWER not in generators or len(set(generators)) < len(generators):
             raise ValueError(
-                f"expected '{TWO_TOWER}' and every generator once, got {list(generators)}"
+                f"expected '{TWO_TOWER}' and no generator twice, got {list(generators)}"
             )
         return generators
 
@@ -69,12 +74,12 @@ class Serving(Table):
         place = url.path if url.scheme == "unix" else url.hostname
         if url.scheme not in REDIS_SCHEMES or not place:
             raise ValueError(
-                "expected 'sqlite' or the URL of a Redis, such as redis://localhost:6379/0, "
+                "expected 'sqlite' or the URL of a Redis server, such as redis://localhost:6379/0, "
                 f"rediss://… or unix:///run/redis.sock, got '{store}'"
             )
         if url.password or "password" in parse_qs(url.query):
             raise ValueError(
-                "a recipe holds no secret: give the URL with its password in the environment "
-                "variable SHORTLIST_FEATURE_STORE"
+                "expected a URL without a password, because a recipe holds no secrets, got one with a "
+                "password; set it in the environment variable SHORTLIST_FEATURE_STORE instead"
             )
         return store

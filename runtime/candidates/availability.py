@@ -1,4 +1,4 @@
-"""Items that are switched off in the feature store: they are in no answer."""
+"""Items that are switched off in the feature store; no answer contains them."""
 
 import time
 
@@ -8,12 +8,12 @@ from ..errors import StoreError
 from ..stores.feature_store import FeatureStore
 from .catalogue import Catalogue
 
-#: The store is asked again after this long: an item disappears well within a second.
+#: The store is asked again after this time, so an item disappears well within a second.
 SECONDS = 0.25
 
 
 class Availability:
-    """Which items may be shown now. Where the store cannot be asked, what it last said holds."""
+    """The items that may be shown now. If the store fails, its last answer still holds."""
 
     def __init__(self, store: FeatureStore, catalogue: Catalogue) -> None:
         self._store, self._catalogue = store, catalogue
@@ -22,7 +22,7 @@ class Availability:
         self._mask: np.ndarray | None = None
 
     def mask(self) -> np.ndarray | None:
-        """bool [items], the same array as long as nothing changes; None where all may be shown."""
+        """bool [items], the same array as long as nothing changes; None if all may be shown."""
         if time.monotonic() - self._asked >= SECONDS:
             self._ask()
         return self._mask

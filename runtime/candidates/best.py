@@ -1,4 +1,4 @@
-"""The best of many scores: highest first, equal ones in the order of their rows."""
+"""The best of many scores: highest first, ties by row."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from .catalogue import NO_ROW
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Places int64 [at most ``count``] of the highest of float [n]; -inf is no score."""
+    """Positions int64 [at most ``count``] of the highest of float [n]; -inf is not a score."""
     if count < len(scores):
-        # A partition first; what ties with the last place is sorted with the rest.
+        # Partition first; everything that ties with the last position is sorted too.
         worst = np.partition(scores, len(scores) - count)[len(scores) - count]
         places = np.flatnonzero(scores >= worst)
     else:
@@ -21,7 +21,7 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def best_of_each(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns int64 and scores, both [n, count], of each row of float [n, items]; -1 and -inf pad."""
+    """The best columns int64 and scores [n, count] of each row of float [n, items]; -1 and -inf pad."""
     rows = np.full((len(scores), count), NO_ROW, np.int64)
     found = np.full((len(scores), count), -np.inf, scores.dtype)
     for place, row in enumerate(scores):

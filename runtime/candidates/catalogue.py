@@ -1,4 +1,4 @@
-"""The items of a release: an item is known inside by its row, outside by its raw id."""
+"""The items of a release: the runtime uses their rows, clients their raw ids."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,16 +9,16 @@ from ..arrays import save
 from ..errors import ReleaseError
 
 NO_ROW = -1
-#: Raw ids in UTF-8, by row; and the rows in the order of those bytes, which a search needs.
+#: Raw ids in UTF-8, by row; and the rows sorted by those bytes, for binary search.
 IDS, ORDER = "item_ids.npy", "item_order.npy"
-#: Rows that were found are remembered for this many ids.
+#: The rows of up to this many ids are cached.
 REMEMBERED = 200_000
 
 
 class Catalogue:
     """Row <-> raw id. Ties are broken by row: rows follow the order of the items table's ids.
 
-    Both arrays are mapped into memory read-only: however many items, loading costs nothing, and
+    Both arrays are mapped into memory read-only: loading costs nothing for any number of items, and
     instances share the pages.
     """
 
@@ -32,13 +32,16 @@ class Catalogue:
         """Read the catalogue of a release.
 
         Raises:
-            ReleaseError: the release has none, or one of an older form.
+            ReleaseError: the release has none, or one in an older format.
         """
         try:
             arrays = (np.load(directory / name, mmap_mode="r") for name in (IDS, ORDER))
             return cls(*(array.view(np.ndarray) for array in arrays))
         except (OSError, ValueError) as error:
-            raise ReleaseError(f"the catalogue in {directory} cannot be read: {error}") from error
+            raise ReleaseError(
+                f"expected a readable item catalogue in {directory}, got: {error}; "
+                "export the release again"
+            ) from error
 
     @staticmethod
     def write(directory: Path, raw_ids: Sequence[str]) -> None:
@@ -69,13 +72,13 @@ class Catalogue:
         ]
 
     def row(self, raw_id: str) -> int:
-        """Row of one raw id, -1 where there is none."""
+        """Row of one raw id, or -1."""
         row = self._known.get(raw_id)
         return self.rows([raw_id])[0] if row is None else row
 
     def _found(self, raw_ids: Sequence[str]) -> dict[str, int]:
-        """Rows of those ids that are in the catalogue."""
-        # NumPy's bytes end where zeros begin, and a longer key would be cut: neither is an id here.
+        """Rows of the ids that are in the catalogue."""
+        # NumPy strips trailing zero bytes and cuts longer keys; neither is an id here.
         keys = [_bytes(raw_id) for raw_id in raw_ids]
         width = self._ids.itemsize
         keys = [key if len(key) <= width and not key.endswith(b"\0") else b"" for key in keys]
@@ -87,7 +90,7 @@ class Catalogue:
 
 
 class ItemCodes(Mapping[str, int]):
-    """The item vocabulary, looked up by way of the catalogue: no dictionary of all items.
+    """The item vocabulary, looked up in the catalogue instead of a dictionary of all items.
 
     ``codes``: the encoded id of each row.
     """

@@ -6,28 +6,28 @@ import numpy as np
 def diversified(
     preference: np.ndarray, embeddings: np.ndarray, weight: float, count: int
 ) -> np.ndarray:
-    """Places of at most ``count`` items, chosen one after another.
+    """Positions of at most ``count`` items, chosen one after another.
 
     The next item is the one with the largest (1 - weight) * preference - weight * its largest cosine with
-    those chosen before; preferences are scaled to 0..1 first. Ties go to the earlier item.
+    the items chosen before; preferences are scaled to 0..1 first. Ties go to the earlier item.
     J. Carbonell and J. Goldstein, "The use of MMR", SIGIR 1998.
 
     Args:
         preference: [C], finite or infinite.
         embeddings: float32 [C, d].
-        weight: from 0, the order of preference, to 1, unlikeness alone (after the first item).
+        weight: from 0 (order of preference) to 1 (dissimilarity alone, after the first item).
     """
     count = min(count, len(preference))
     finite = np.isfinite(preference)
     low = preference[finite].min(initial=np.inf)
     span = preference[finite].max(initial=-np.inf) - low
-    worth = np.where(preference > 0, 1.0, -1.0)  # of what is infinite
+    worth = np.where(preference > 0, 1.0, -1.0)  # for infinite preferences
     worth[finite] = (preference[finite] - low) / span if span > 0 else 0.0
     units = unit(embeddings)
     likeness = np.full(len(preference), -1.0)
     left, chosen = np.ones(len(preference), dtype=bool), []
     for turn in range(count):
-        # The first has nothing to be unlike.
+        # The first item has none to differ from.
         gain = (1 - weight) * worth - weight * likeness if turn else worth
         place = int(np.argmax(np.where(left, gain, -np.inf)))
         left[place] = False
@@ -37,6 +37,6 @@ def diversified(
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; a row of zeros stays."""
+    """The rows scaled to length 1; a row of zeros stays."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.where(norms > 0, norms, 1)

@@ -1,4 +1,4 @@
-"""The candidate generators beside the two-tower model."""
+"""The candidate generators other than the two-tower model."""
 
 from collections.abc import Callable
 
@@ -7,20 +7,20 @@ import numpy as np
 from .best import best
 from .inner_products import inner_products
 
-#: Array files: what each item leads to most strongly, [items, n], row -1 and weight 0 where there is less.
+#: Array files: each item's largest weights and the items they lead to, [items, n]; row -1 and weight 0 pad.
 LINEAR_ROWS, LINEAR_WEIGHTS = "linear_rows.npy", "linear_weights.npy"
-#: Factors of alternating least squares, float32 [items, dim], and what folds a user in, [dim, dim].
+#: Factors of alternating least squares, float32 [items, dim], and the matrix to fold a user in, [dim, dim].
 ALS_FACTORS, ALS_FOLDING = "als_factors.npy", "als_folding.npy"
-#: Interactions of each item in the training part, float32 [items].
+#: Number of interactions of each item in the training part, float32 [items].
 POPULARITY = "popularity.npy"
 
 Array = Callable[[str], np.ndarray]
 
 
 class Linear:
-    """What a user's items lead to, by the linear item-item model: the sum of their weights.
+    """The linear item-item model: an item's score is the sum of the weights from the user's items.
 
-    Brings no item that nothing leads to, so nothing for a user without a past.
+    Returns only items with a positive score, so none for a user without a history.
     """
 
     arrays = (LINEAR_ROWS, LINEAR_WEIGHTS)
@@ -32,14 +32,14 @@ class Linear:
     def best(
         self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows int64 and scores float32 of the ``width`` best at most, best first, ties by row.
+        """Rows int64 and scores float32 of at most the ``width`` best, best first, ties by row.
 
         Args:
             seen: int64 [S], rows of the user's items.
-            allowed: bool [items]; by default every item is.
+            allowed: bool [items]; by default every item is allowed.
         """
         scores = np.bincount(
-            self._rows[seen].ravel() + 1,  # row -1 to the place before all
+            self._rows[seen].ravel() + 1,  # row -1 gets position 0, which is dropped
             weights=self._weights[seen].ravel(),
             minlength=self._items + 1,
         )[1:].astype(np.float32)
@@ -48,10 +48,9 @@ class Linear:
 
 
 class AlternatingLeastSquares:
-    """The inner product of an item's factors with those that a user's items ask for (als.py in
-    models/item_models).
+    """Alternating least squares: inner products of item factors with the user's, folded in.
 
-    Brings nothing for a user without a past.
+    Fitted by models/item_models/als.py. Returns no item for a user without a history.
     """
 
     arrays = (ALS_FACTORS, ALS_FOLDING)
@@ -62,7 +61,7 @@ class AlternatingLeastSquares:
     def best(
         self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As ``Linear.best``."""
+        """See ``Linear.best``."""
         if not len(seen):
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         scores = inner_products(self._factors, fold_in(self._factors, self._folding, seen))
@@ -71,10 +70,10 @@ class AlternatingLeastSquares:
 
 
 def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """The factors of a user, float32 [dim]: the least squares solution for these items.
+    """The factors of a user, float32 [dim]: the least squares solution for the user's items.
 
     Args:
-        factors: float32 [items, dim]; ``folding``: float32 [dim, dim], of all items alike.
+        factors: float32 [items, dim]; ``folding``: float32 [dim, dim], the same for every user.
         seen: int64 [S], rows of the user's items.
     """
     own = factors[seen].astype(np.float64)
@@ -82,7 +81,7 @@ def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.nd
 
 
 class Popularity:
-    """What most users took, for a user without a past; another has better generators."""
+    """The most popular items for a user without a history; other users have better generators."""
 
     arrays = (POPULARITY,)
 
@@ -93,7 +92,7 @@ class Popularity:
     def best(
         self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As ``Linear.best``."""
+        """See ``Linear.best``."""
         if len(seen):
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         order = self._order if allowed is None else self._order[allowed[self._order]]
@@ -102,7 +101,7 @@ class Popularity:
 
 
 TWO_TOWER = "two-tower"
-#: By their names in recipes. To add one: a class and a line.
+#: Generators by their names in recipes. To add one, add a class and a line here.
 GENERATORS: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity]] = {
     "linear": Linear,
     "als": AlternatingLeastSquares,
@@ -111,6 +110,6 @@ GENERATORS: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popula
 
 
 def _best(rows: np.ndarray, scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of some rows, ascending, the ``width`` of the highest scores, and those."""
+    """The ``width`` of ``rows`` (ascending) with the highest scores, and these scores."""
     chosen = rows[best(scores[rows], width)]
     return chosen, scores[chosen]

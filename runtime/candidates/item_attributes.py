@@ -1,8 +1,8 @@
-"""What is known of items by name, for filters: raw values in row order.
+"""Item attributes by name, for filters: raw values in row order.
 
-``attributes.json`` describes each; the values lie in ``attributes/`` as arrays that are mapped into
-memory. Strings are stored as numbers into a list of the distinct ones, lists as their elements in a row
-with the place where each item's begin.
+``attributes.json`` describes them; ``attributes/`` holds their values as arrays that are mapped into
+memory. Strings are stored as indices into a list of the distinct ones, lists as their concatenated
+elements with the offset of each item's first one.
 """
 
 import json
@@ -23,8 +23,8 @@ FOLDER, DESCRIPTION = "attributes", "attributes.json"
 class Attribute:
     """One attribute of all items.
 
-    ``values``: float64, NaN where it is missing; or int32 numbers into ``words``, -1 where missing.
-    One value an item, or with ``offsets`` (int64 [items + 1]) any number of them.
+    ``values``: float64, NaN if missing; or int32 indices into ``words``, -1 if missing. One value per
+    item, or with ``offsets`` (int64 [items + 1]) any number of them.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Attribute:
 
     @property
     def kind(self) -> str:
-        """As an error message says it."""
+        """The type of its values, for error messages."""
         what = "numbers" if self.words is None else "strings"
         return f"lists of {what}" if self.offsets is not None else what
 
     def any_of(self, holds: np.ndarray) -> np.ndarray:
-        """bool [items]: whether one of an item's values is among those for which ``holds``."""
+        """bool [items]: whether ``holds`` (bool [values]) is true for any of an item's values."""
         if self.offsets is None:
             return holds
         before = np.concatenate([[0], np.cumsum(holds)])
@@ -47,7 +47,7 @@ class Attribute:
 
 
 def write(directory: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write attributes of a release: by name a value (or a list, or None) for each item row."""
+    """Write the attributes of a release: by name, a value (or a list, or None) per item row."""
     (directory / FOLDER).mkdir()
     described = []
     for name, rows in columns.items():
@@ -71,7 +71,7 @@ def write(directory: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def read(directory: Path, array: Callable[[str], np.ndarray]) -> dict[str, Attribute]:
-    """The attributes of a release by name; ``array`` maps a file of it into memory."""
+    """The attributes of a release by name; ``array`` maps a file of the release into memory."""
     described = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
     return {
         each["name"]: Attribute(

@@ -1,4 +1,4 @@
-"""Conditions on item attributes, worked out with NumPy for all items at once."""
+"""Conditions on item attributes, evaluated with NumPy for all items at once."""
 
 from collections.abc import Mapping
 
@@ -22,18 +22,16 @@ from .item_attributes import Attribute
 
 
 def matching(text: str, attributes: Mapping[str, Attribute]) -> np.ndarray:
-    """bool [items]: which items fulfil the condition (``runtime.conditions``).
+    """bool [items]: whether each item satisfies the condition (``runtime.conditions``).
 
     Raises:
-        RequestError: it is no condition, names an unknown attribute or compares unlike things.
+        RequestError: it is not a condition, names an unknown attribute or compares different types.
     """
     try:
         condition = parse(text)
         check(condition, {name: _type(each) for name, each in attributes.items()})
     except ConditionError as error:
-        raise RequestError(
-            f"the filter {text[:200]!r} cannot be used: {error}; {EXAMPLE}"
-        ) from error
+        raise RequestError(f"filter {text[:200]!r}: {error}; {EXAMPLE}") from error
 
     def compare(part: Comparison) -> np.ndarray:
         attribute = attributes[part.column.name]
@@ -56,17 +54,17 @@ def _type(attribute: Attribute) -> ColumnType:
 
 
 def _compared(attribute: Attribute, sign: str, value: Value) -> np.ndarray:
-    """bool [values]: whether each value of an attribute compares so; a missing one does not."""
+    """bool [values]: whether the comparison holds for each value; for a missing one it does not."""
     compare = SIGNS[sign]
     if attribute.words is None:
         return np.asarray(compare(attribute.values, value)) & ~np.isnan(attribute.values)
-    # Once for every distinct string, with one more at the end for a missing value (-1).
+    # Once per distinct string, with one more at the end for a missing value (-1).
     holds = np.array([compare(word, value) for word in attribute.words] + [False])
     return holds[attribute.values]
 
 
 def _compared_rows(one: Attribute, sign: str, other: Attribute) -> np.ndarray:
-    """bool [items]: how two attributes with one value an item compare."""
+    """bool [items]: whether the comparison of two attributes with one value per item holds."""
     known = _known(one) & _known(other)
     holds = np.zeros(len(known), bool)
     holds[known] = SIGNS[sign](_values(one)[known], _values(other)[known])

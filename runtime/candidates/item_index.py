@@ -1,6 +1,6 @@
 """The FAISS index over item embeddings: built at export, searched by the server.
 
-Why it is one of these two: docs/decisions/0006-item-index.md.
+Why there are these two kinds: docs/decisions/0006-item-index.md.
 """
 
 import math
@@ -18,17 +18,17 @@ from .inner_products import inner_products
 
 Kind = Literal["exact", "approximate"]
 
-#: Up to here ``auto`` compares every item, in a third of a millisecond.
+#: Up to this many items, ``auto`` searches exactly, in a third of a millisecond.
 EXACT_UP_TO = 50_000
-#: Fewer items are always compared one by one: there is nothing to learn clusters from.
+#: Up to this many items, the search is always exact: they are too few to learn clusters from.
 FEWEST = 256
-#: Clusters per square root of the items; a search looks into a share of them, at least so many.
+#: Clusters per square root of the number of items; a search probes this share, and at least so many.
 CLUSTERS, SHARE, FEWEST_LOOKED_INTO = 2, 1 / 18, 64
-#: What a cluster's centre is learnt from.
+#: Items per cluster to learn the centres from.
 ITEMS_PER_CLUSTER = 64
-#: An approximate index names so many times the items that are wanted; their embeddings decide.
+#: An approximate index names this many times the wanted items; exact inner products choose among them.
 NAMED_PER_WANTED = 5
-#: Where items are left out, the search looks into as many times more clusters, up to this.
+#: If a filter leaves items out, the search probes proportionally more clusters, up to this factor.
 GREATEST_EFFORT = 16
 #: Scores that an exact search holds at once: queries times items.
 CELLS_AT_ONCE = 10_000_000
@@ -36,7 +36,7 @@ CELLS_AT_ONCE = 10_000_000
 
 @dataclass(frozen=True)
 class ItemIndex:
-    """An index by inner product; row numbers are item rows."""
+    """An inner-product index; its row numbers are item rows."""
 
     kind: Kind
     faiss_index: faiss.Index
@@ -46,7 +46,7 @@ def build_index(
     embeddings: np.ndarray, wanted: Literal["auto", "exact", "approximate"]
 ) -> ItemIndex:
     """Index float32 [n, d] embeddings."""
-    faiss.omp_set_num_threads(os.cpu_count() or 1)  # a release that was loaded has set it to one
+    faiss.omp_set_num_threads(os.cpu_count() or 1)  # loading a release sets it to one
     limit = {"auto": EXACT_UP_TO, "approximate": FEWEST}.get(wanted, math.inf)
     if len(embeddings) <= limit:
         index = faiss.IndexFlatIP(embeddings.shape[1])
@@ -56,18 +56,18 @@ def build_index(
 
 
 def _clustered(embeddings: np.ndarray) -> faiss.IndexIVFPQFastScan:
-    """Items by cluster, each as a code of four bits for every two of its numbers.
+    """Items by cluster, each as a product-quantisation code of four bits per two dimensions.
 
-    An item's code describes how it differs from the centre of its cluster (Jégou et al., "Product
-    quantization for nearest neighbor search", 2011), and is read with the processor's wide registers
-    (André et al., "Cache locality is not enough", 2015).
+    The code encodes an item's difference from its cluster's centre (Jégou et al., "Product quantization
+    for nearest neighbor search", 2011), and is read with SIMD registers (André et al., "Cache locality is
+    not enough", 2015).
     """
     count, width = embeddings.shape
     clusters = int(CLUSTERS * math.sqrt(count))
     pieces = width // 2 if width % 2 == 0 else width
     description = f"IVF{clusters},PQ{pieces}x4fsr"
     index = faiss.index_factory(width, description, faiss.METRIC_INNER_PRODUCT)
-    index.cp.min_points_per_centroid = 1  # a small catalogue is no mistake
+    index.cp.min_points_per_centroid = 1  # no warning for a small catalogue
     index.nprobe = min(clusters, max(FEWEST_LOOKED_INTO, int(SHARE * clusters)))
     sample = embeddings
     if count > ITEMS_PER_CLUSTER * clusters:
@@ -89,10 +89,10 @@ def search(
     """Rows int64 and inner products float32, both [B, width], best first; -1 and -inf pad.
 
     Args:
-        embeddings: float32 [items, d], by row, what the index was built of.
+        embeddings: float32 [items, d], by row, from which the index was built.
         queries: float32 [B, d].
-        selector: FAISS's; only rows that it lets through are found.
-        effort: how many times more than usual to look at, where the index is approximate.
+        selector: a FAISS selector; only rows that it admits are found.
+        effort: factor on the number of clusters to probe, if the index is approximate.
     """
     if not isinstance(index, faiss.IndexIVF):
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)
@@ -102,7 +102,7 @@ def search(
     parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
     rows = np.full((len(queries), width), NO_ROW, dtype=np.int64)
     scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
-    # One query at a time, so that its answer does not depend on the others.
+    # One query at a time: its result must not depend on the other queries.
     for place, query in enumerate(queries):
         _, [named] = index.search(query[None], NAMED_PER_WANTED * width, params=parameters)
         named = np.sort(named[named >= 0])
@@ -121,11 +121,11 @@ def exact_search(
     *,
     absolute: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As ``search``, over all items; for many queries at once, where each may leave out rows.
+    """Like ``search``, over all items, for many queries at once; each may leave out rows.
 
     Args:
-        left_out: rows int64 of each query that are not to be found.
-        absolute: by the absolute value of the inner product.
+        left_out: for each query, the rows int64 to leave out.
+        absolute: rank by the absolute value of the inner product.
     """
     width = min(width, len(embeddings))
     rows = np.empty((len(queries), width), np.int64)

@@ -1,6 +1,6 @@
-"""Ranker features: numbers about a candidate and the user together, which no single table holds.
+"""Ranker features: numbers that depend on both the candidate and the user.
 
-The training of the ranker and the server compute them here.
+Ranker training and the server both compute them here.
 """
 
 import threading
@@ -22,39 +22,39 @@ from .z_scores import Z_SCORE, z_scores
 
 #: The inner product of query and item, which retrieval computes; every other ranker feature is computed here.
 RETRIEVAL_SCORE = "retrieval_score"
-#: Array files: the nearest items of each item and their similarities, [items, n], -1 and 0 where fewer.
+#: Array files: the nearest items of each item and their similarities, [items, n]; -1 and 0 pad.
 NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES = "neighbour_rows.npy", "neighbour_similarities.npy"
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """One user's candidates beside what this user has seen. Rows are -1 where there is none."""
+    """One user's candidates and seen items. A candidate row of -1 is padding."""
 
     candidate_rows: np.ndarray  # int64 [C]
-    #: Rows of the items that were seen, int64 [S], all of them real.
+    #: Rows of the seen items, int64 [S], without padding.
     seen: np.ndarray
-    #: int32 [items]: 1 + a candidate's place among ``candidate_rows``, 0 for every other item.
+    #: int32 [items + 1]: 1 + a candidate's position in ``candidate_rows``, 0 for every other item.
     place: np.ndarray
     array: Callable[[str], np.ndarray]
 
 
 class Places(threading.local):
-    """Finds the pairs of one user after another; scratch space of an int32 for every item.
+    """Makes the pairs of one user after another in scratch space of one int32 per item.
 
     Each thread has its own.
     """
 
     def __init__(self, items: int, array: Callable[[str], np.ndarray]) -> None:
-        # One more at the end for row -1, no item.
+        # One more at the end for row -1, padding.
         self._place = np.zeros(items + 1, dtype=np.int32)
         self._rows = np.zeros(0, dtype=np.int64)
         self._array = array
 
     def pairs(self, candidate_rows: np.ndarray, seen_rows: np.ndarray) -> Pairs:
-        """The pairs of a user; they hold until the next call. Rows int64 [C] and [S]."""
+        """The pairs of a user, valid until the next call. Rows int64 [C] and [S]."""
         self._place[self._rows] = 0
         self._rows = candidate_rows
-        # From the last to the first: an item that is named twice has its first place.
+        # Last to first: an item that is named twice keeps its first position.
         self._place[candidate_rows[::-1]] = np.arange(len(candidate_rows), 0, -1, dtype=np.int32)
         self._place[-1] = 0
         return Pairs(candidate_rows, seen_rows[seen_rows >= 0], self._place, self._array)
@@ -66,31 +66,30 @@ def popularity(pairs: Pairs) -> np.ndarray:
 
 
 def activity(pairs: Pairs) -> np.ndarray:
-    """log(1 + items that the user has seen), the same for every candidate."""
+    """log(1 + number of items that the user has seen), the same for every candidate."""
     return np.full(len(pairs.candidate_rows), np.log1p(len(pairs.seen)))
 
 
 def cooccurrence(pairs: Pairs) -> np.ndarray:
-    """How much the candidate goes with what was seen: sum of similarities / sqrt(items seen).
+    """Similarity of the candidate to the seen items: sum of similarities / sqrt(items seen).
 
     The similarity of two items is the cosine over users (item-based collaborative filtering, Sarwar
-    et al., WWW 2001), kept for each item's nearest neighbours. 0 for a user who has seen nothing.
+    et al., WWW 2001), stored for each item's nearest neighbours. 0 for a user who has seen nothing.
     """
     sums = _summed(pairs, NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES)
     return sums / np.sqrt(max(len(pairs.seen), 1))
 
 
 def linear(pairs: Pairs) -> np.ndarray:
-    """What was seen leads to the candidate, by the linear item-item model: the sum of its weights.
+    """Sum of the linear item-item model's weights from the seen items to the candidate.
 
-    EDLAE (H. Steck, NeurIPS 2020), kept for what each item leads to most strongly.
+    EDLAE (H. Steck, NeurIPS 2020); only each item's largest weights are stored.
     """
     return _summed(pairs, LINEAR_ROWS, LINEAR_WEIGHTS)
 
 
 def als(pairs: Pairs) -> np.ndarray:
-    """The score by alternating least squares (``models.item_models.als``), 0 for a user who has seen
-    nothing."""
+    """The alternating least squares score (``models.item_models.als``); 0 if the user has seen nothing."""
     factors = pairs.array(ALS_FACTORS)
     if not len(pairs.seen):
         return np.zeros(len(pairs.candidate_rows))
@@ -99,7 +98,7 @@ def als(pairs: Pairs) -> np.ndarray:
 
 
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
-    """Of each candidate [C]: the sum of ``values`` over all places in ``rows`` of seen items that name it."""
+    """For each candidate [C], the sum of ``values`` where the ``rows`` of seen items name it."""
     related, weights = pairs.array(rows), pairs.array(values)
     places = pairs.place[related[pairs.seen].ravel()]
     hit = np.flatnonzero(places)
@@ -109,19 +108,19 @@ def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
         weights=weights[pairs.seen[by], column],
         minlength=len(pairs.candidate_rows) + 1,
     )
-    sums[0] = 0  # of what is no candidate
+    sums[0] = 0  # for items that are not candidates
     return sums[pairs.place[pairs.candidate_rows]]
 
 
 @dataclass(frozen=True)
 class RankerFeature:
-    """How to compute a ranker feature [C], and the arrays of the release that it reads."""
+    """How to compute a ranker feature [C], and the release arrays that it reads."""
 
     compute: Callable[[Pairs], np.ndarray]
     arrays: tuple[str, ...]
 
 
-#: A ranker input of one of these names is computed here. To add one: a function and a line.
+#: Ranker inputs that are computed here, by name. To add one, add a function and a line here.
 RANKER_FEATURES = {
     "popularity": RankerFeature(popularity, (POPULARITY,)),
     "activity": RankerFeature(activity, ()),
@@ -132,22 +131,22 @@ RANKER_FEATURES = {
 
 
 def is_ranker_feature(name: str) -> bool:
-    """Whether a ranker input of this name is the retrieval score, a ranker feature or the z-score of one."""
+    """Whether a ranker input with this name is the retrieval score, a ranker feature or a z-score of one."""
     return _base(name) in (RETRIEVAL_SCORE, *RANKER_FEATURES)
 
 
 def arrays_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The arrays of the release that the ranker features of these names read, sorted."""
+    """The release arrays that the ranker features with these names read, sorted."""
     bases = {_base(name) for name in names} & RANKER_FEATURES.keys()
     return tuple(sorted({array for base in bases for array in RANKER_FEATURES[base].arrays}))
 
 
 class RankerFeatures:
-    """Computes the ranker features of these names; see ``is_ranker_feature``.
+    """Computes the ranker features with these names; see ``is_ranker_feature``.
 
     Args:
-        items: how many there are.
-        array: an array of the release by its file name.
+        items: the number of items.
+        array: returns an array of the release by its file name.
     """
 
     def __init__(
@@ -159,7 +158,7 @@ class RankerFeatures:
     def compute(
         self, candidate_rows: np.ndarray, seen_rows: np.ndarray, retrieval_scores: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """By name, float32 [B, C] for each user's candidates; 0 where there is none.
+        """By name, float32 [B, C] for each user's candidates.
 
         Args:
             candidate_rows: int64 [B, C]; seen_rows: int64 [B, S]; -1 pads both.
@@ -180,5 +179,5 @@ class RankerFeatures:
 
 
 def _base(name: str) -> str:
-    """The feature whose z-score an input of this name is, or which it is itself."""
+    """The name without the z-score ending."""
     return name.removesuffix(Z_SCORE)

@@ -1,6 +1,6 @@
-"""The candidates of users: what each candidate generator brings, merged in turns.
+"""Retrieval: the candidates of each candidate generator, merged in turns.
 
-The trained ranker's rows, the evaluated funnel and the server all come through here.
+The ranker's training rows, the evaluated funnel and the server all use this code.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +16,18 @@ from .generators import GENERATORS, TWO_TOWER
 from .inner_products import inner_products
 from .item_index import search
 
-#: Where a condition leaves no more items than this, all of them are compared.
+#: If a condition leaves no more items than this, all of them are compared.
 COMPARED = 50_000
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What B users may be shown.
+    """The items that B users may be shown.
 
-    ``seen_rows`` int64 [B, S] and ``excluded_rows`` int64 [B, E]: item rows that are filtered away
-    afterwards, -1 pads. ``allowed`` object [B]: a bool [items], or None where all items are.
+    ``seen_rows`` int64 [B, S] and ``excluded_rows`` int64 [B, E]: item rows that are filtered out
+    afterwards; -1 pads. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
     ``requested`` bool [B]: whether the request names the candidates, ``requested_rows`` int64 [B, G];
-    nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators have nothing to say.
+    nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators are not used.
     """
 
     seen_rows: np.ndarray
@@ -50,9 +50,9 @@ class Wanted:
 class Retrieved:
     """``rows`` int64 and ``scores`` float32 (inner products), both [B, R]; -1 and -inf pad.
 
-    With several generators ``generator_ranks`` int64 and ``generator_scores`` float32 [B, R, generators]
-    say at which place of its own list, from 1, each generator had the item, and its score there; 0 where
-    it had not.
+    With several generators, ``generator_ranks`` int64 and ``generator_scores`` float32 [B, R, generators]
+    are the item's rank, from 1, in each generator's own list and its score there; 0 if the list does not
+    contain it.
     """
 
     rows: np.ndarray
@@ -62,16 +62,16 @@ class Retrieved:
 
 
 class CandidateRetrieval:
-    """Finds candidates in the item index and by further generators.
+    """Retrieves candidates from the item index and from further generators.
 
-    A user's search fetches as many items more as could be filtered away for this user, so that
-    ``candidates`` remain. How many depends on the user alone, never on the rest of the batch.
+    A user's search fetches as many extra items as could be filtered out for this user: ``candidates``
+    must remain. Their number depends on the user alone, never on the rest of the batch.
 
     Args:
-        index: FAISS's, over ``embeddings``, float32 [items, d].
-        array: an array of the release by its file name, for the generators.
-        candidates: how many must remain after filtering, where the catalogue has as many.
-        absolute: whether the absolute value of the inner product counts.
+        index: the FAISS index over ``embeddings``, float32 [items, d].
+        array: returns an array of the release by its file name, for the generators.
+        candidates: how many must remain after filtering, if the catalogue has that many.
+        absolute: whether to rank by the absolute value of the inner product.
         generators: by name, in the order of their turns; the two-tower model is one.
     """
 
@@ -92,9 +92,9 @@ class CandidateRetrieval:
         }
 
     def retrieve(self, queries: np.ndarray, wanted: Wanted) -> Retrieved:
-        """The items of the largest inner product with float32 [B, d], and what further generators bring.
+        """The items with the largest inner product with float32 [B, d], and those of further generators.
 
-        With several generators they take turns, each with its best that may be shown and is not there yet.
+        Several generators take turns; each adds its best item that may be shown and is not listed yet.
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         widths = self._widths(wanted)
@@ -122,7 +122,7 @@ class CandidateRetrieval:
     def _widths(self, wanted: Wanted) -> np.ndarray:
         """How many items each user's search fetches, int64 [B]."""
         blocked = (wanted.seen_rows >= 0).sum(axis=1) + (wanted.excluded_rows >= 0).sum(axis=1)
-        # Rounded up to a power of two, so that users of a batch share a search.
+        # Rounded up to a power of two, which lets users of a batch share a search.
         powers = 1 << np.ceil(np.log2(np.maximum(blocked, 1))).astype(np.int64)
         widths = np.minimum(self._candidates + np.where(blocked > 0, powers, 0), self._size)
         widths[wanted.requested] = wanted.requested_rows.shape[1]
@@ -136,7 +136,7 @@ class CandidateRetrieval:
         widths: np.ndarray,
         wanted: Wanted,
     ) -> Retrieved:
-        """What all generators bring, given what the two-tower model brought."""
+        """Merge the two-tower model's items with those of the other generators."""
         rows, scores = np.full_like(nearest, NO_ROW), np.full_like(products, -np.inf)
         ranks = np.zeros((*rows.shape, len(self._names)), np.int64)
         own_scores = np.zeros(ranks.shape, np.float32)
@@ -148,7 +148,7 @@ class CandidateRetrieval:
                 lists = self._lists(user, *lists[TWO_TOWER], wanted)
                 merged = interleave([lists[name][0] for name in self._names], width)
             rows[user, : len(merged)] = merged
-            # All by the same arithmetic, whichever generator brought the item.
+            # All with the same arithmetic, whichever generator an item is from.
             scores[user, : len(merged)] = self._products(queries[user], merged)
             for column, name in enumerate(self._names):
                 if name in lists:
@@ -160,7 +160,7 @@ class CandidateRetrieval:
     def _lists(
         self, user: int, nearest: np.ndarray, products: np.ndarray, wanted: Wanted
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Rows and scores of each generator's best that may be shown: no turn is lost to another item."""
+        """Rows and scores of each generator's best items that may be shown; others would waste its turns."""
         seen, excluded = wanted.seen_rows[user], wanted.excluded_rows[user]
         seen = seen[seen >= 0]
         shown = np.ones(self._size, dtype=bool)
@@ -174,7 +174,7 @@ class CandidateRetrieval:
         return lists
 
     def _products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """float32 [G]; -inf where there is no item."""
+        """float32 [G]; -inf for padding."""
         real = rows >= 0
         products = np.full(len(rows), -np.inf, dtype=np.float32)
         if real.any():
@@ -188,7 +188,7 @@ class CandidateRetrieval:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and scores [1, width] of the best allowed items, padded with -1 and -inf."""
         count = int(np.count_nonzero(allowed))
-        # Nearly all of them: the search that skips the few. Few of them: no search is as fast.
+        # Few allowed items are compared faster than searched; if most are allowed, the search skips the rest.
         if count <= COMPARED and 2 * count < self._size:
             rows = np.flatnonzero(allowed)
             products = self._products(query[0], rows)
@@ -198,7 +198,7 @@ class CandidateRetrieval:
                 np.pad(rows[chosen], pad, constant_values=NO_ROW)[None],
                 np.pad(products[chosen], pad, constant_values=-np.inf)[None],
             )
-        # Where it leaves more, the search looks at as many times more as the condition leaves out.
+        # The effort grows with the share of items that the condition leaves out.
         bits = np.packbits(allowed, bitorder="little")
         return self._search(query, width, faiss.IDSelectorBitmap(bits), self._size / count)
 
@@ -208,8 +208,8 @@ class CandidateRetrieval:
         """Rows and scores [B, width]."""
         if not self._absolute:
             return search(self._index, self._embeddings, queries, width, selector, effort)
-        # The largest absolute products are the largest ones of the query and of its opposite. An item
-        # is found by the one with which its product is positive.
+        # The largest absolute products are the largest products of the query and of its negative. An item
+        # counts for the one with which its product is positive.
         ahead, behind = (
             search(self._index, self._embeddings, each, width, selector, effort)
             for each in (queries, -queries)
@@ -227,7 +227,7 @@ class CandidateRetrieval:
 def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
     """The first of every list, then the second of every list, and so on: each row once.
 
-    Returns int64 [at most ``width``]. A row below 0 is none.
+    Returns int64 [at most ``width``]. A row below 0 is padding.
     """
     longest = max((len(each) for each in lists), default=0)
     places = np.full((longest, len(lists)), NO_ROW, np.int64)
@@ -247,11 +247,11 @@ def kept_candidates(
     items: int,
     count: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of retrieved rows and scores [B, R] the first ``count`` that may be shown; -1 and -inf pad.
+    """The first ``count`` of retrieved rows and scores [B, R] that may be shown; -1 and -inf pad.
 
     Args:
-        blocked_rows: int64 [B, X], what each user may not be shown; -1 pads.
-        allowed: as in ``Wanted``. ``items``: how many there are.
+        blocked_rows: int64 [B, X], the items that each user may not be shown; -1 pads.
+        allowed: as in ``Wanted``. ``items``: the number of items.
     """
     # One number per (user, item): a single membership test serves the whole batch.
     user = np.arange(len(rows), dtype=np.int64)[:, None] * items
@@ -259,12 +259,12 @@ def kept_candidates(
     for place, mask in enumerate(allowed):
         if mask is not None:
             keep[place] &= mask[rows[place]]
-    # The kept ones to the front, in their order.
+    # Move the kept ones to the front, in order.
     order = np.argsort(~keep, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(keep, order, axis=1)
     kept_rows = np.full((len(rows), count), NO_ROW, dtype=np.int64)
     kept_scores = np.full((len(rows), count), -np.inf, dtype=np.float32)
-    # Fewer may have been retrieved than there is room for.
+    # Fewer than ``count`` may have been retrieved.
     for filled, found in ((kept_rows, rows), (kept_scores, scores)):
         part = filled[:, : order.shape[1]]
         part[kept] = np.take_along_axis(found, order, axis=1)[kept]
@@ -272,7 +272,7 @@ def kept_candidates(
 
 
 def _places(rows: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where those of ``rows`` that are listed stand in ``listed``, and which of ``rows`` they are (bool)."""
+    """Positions in ``listed`` of those ``rows`` that it contains, and which of ``rows`` they are (bool)."""
     order = np.argsort(listed, kind="stable")
     spot = np.minimum(np.searchsorted(listed, rows, sorter=order), len(listed) - 1)
     place = order[spot] if len(listed) else spot

@@ -1,6 +1,6 @@
 """Raw values -> the codes that the models were trained on.
 
-They follow NVTabular's Categorify: 0 padding, 1 null, 2 out-of-vocabulary, 3 and up the known values.
+They follow NVTabular's Categorify: 0 is padding, 1 null, 2 out-of-vocabulary, 3 and up the known values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ from .words import words
 
 @dataclass(frozen=True)
 class Categorical(OfOneColumn):
-    """A code per distinct value; ``max_length`` codes a row for a list, or for a ``text``'s words.
+    """A code per distinct value; for a list, or the words of a ``text``, ``max_length`` codes per row.
 
-    ``hash_bins``: how many codes values are hashed to, in the place of ``codes``.
-    ``keep_last``: of a longer list the last values count, not the first ones.
+    ``hash_bins``: the number of codes that values are hashed to, instead of looking them up in ``codes``.
+    ``keep_last``: a longer list keeps its last values, not its first.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Categorical(OfOneColumn):
     array_dtype = "int64"
 
     def code(self, key: str) -> int:
-        """The code of a value that is spelled already."""
+        """The code of a spelled value."""
         if self.hash_bins is not None:
             return hashed_code(key, self.hash_bins)
         return self.codes.get(key, OUT_OF_VOCABULARY)
@@ -56,7 +56,7 @@ class Categorical(OfOneColumn):
         return padded_lists(codes, np.int64, self.max_length, PADDING)
 
     def _elements(self, value: Any) -> list[Any]:
-        """The elements of a list, or the words of a text; one null for a missing one."""
+        """The elements of a list, or the words of a text; one null for a missing value."""
         if value is None or isinstance(value, float):
             return [None]
         return words(str(value)) if self.text else list(value)
@@ -67,7 +67,7 @@ class Categorical(OfOneColumn):
 
 @dataclass(frozen=True)
 class Combined:
-    """A code per combination of the codes of ``parts``, which ``category`` knows by their spelling."""
+    """A crossed feature: a code per combination of the codes of ``parts``, spelled for ``category``."""
 
     parts: tuple[Categorical | Bucket, ...]
     category: Categorical

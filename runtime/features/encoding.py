@@ -23,7 +23,7 @@ Encoder = Categorical | Bucket | Combined | Numeric | Age | Target
 
 @dataclass(frozen=True)
 class Encoding:
-    """Every encoder of a recipe. ``history_name`` is None where the recipe has no history."""
+    """Every encoder of a recipe. ``history_name`` is None if the recipe has no history."""
 
     user: Categorical
     item: Categorical
@@ -38,7 +38,7 @@ class Encoding:
         content = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         if content["format"] != 1:
             raise ValueError(
-                f"encoding.json has format {content['format']}; this code reads format 1"
+                f"expected format 1 in {folder / 'encoding.json'}, got {content['format']}"
             )
         history = content["history"]
         read = _Reader(folder)
@@ -53,7 +53,7 @@ class Encoding:
 
     @property
     def user_columns(self) -> tuple[str, ...]:
-        """The raw columns that the user's features are encoded from, each once."""
+        """The raw columns that user features are encoded from, each once."""
         return tuple(dict.fromkeys(name for each in self.user_features for name in each.columns))
 
     def encode_history(self, interactions: Iterable[Sequence[str]]) -> np.ndarray:
@@ -67,14 +67,14 @@ class Encoding:
 
 
 class _Reader:
-    """Entries of ``encoding.json`` -> encoders, which find what they look up in its folder."""
+    """Makes encoders from the entries of ``encoding.json``, with the look-up files of its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._vocabularies: dict[str, Vocabulary] = {}  # features may share one
 
     def encoders(self, entries: list[dict[str, Any]]) -> tuple[Encoder, ...]:
-        """Those of a side, in their order; a combination finds its parts among the others."""
+        """The encoders of one side, in order; the parts of a crossed feature are among the others."""
         found: dict[str, Any] = {
             entry["name"]: self._encoder(entry) for entry in entries if entry["kind"] != "combined"
         }
@@ -118,7 +118,9 @@ class _Reader:
                     _numeric(entry),
                 )
             case kind:
-                raise ValueError(f"encoding.json: unknown kind {kind!r} of {entry['name']!r}")
+                raise ValueError(
+                    f"expected a known kind for {entry['name']!r} in encoding.json, got {kind!r}"
+                )
 
 
 def _numeric(entry: dict[str, Any]) -> Numeric:

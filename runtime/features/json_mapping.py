@@ -12,14 +12,14 @@ Value = TypeVar("Value")
 
 
 class JsonMapping(Mapping[Key, Value]):
-    """A mapping out of a JSON file, which is read at the first look-up."""
+    """A mapping from a JSON file, which is read at the first look-up."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @abstractmethod
     def _of(self, content: Any) -> dict[Key, Value]:
-        """What the file's content says."""
+        """The dictionary for the file's content."""
 
     @cached_property
     def _found(self) -> dict[Key, Value]:

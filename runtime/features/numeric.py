@@ -1,4 +1,4 @@
-"""Raw numbers and times -> what the models get of them."""
+"""Raw numbers and times -> model inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class OfOneColumn:
 
 @dataclass(frozen=True)
 class Bucket(OfOneColumn):
-    """The number of the interval that ``boundaries`` cut, as a category."""
+    """The index of the interval between ``boundaries``, as a category."""
 
     name: str
     boundaries: np.ndarray
@@ -38,10 +38,10 @@ class Bucket(OfOneColumn):
 
 @dataclass(frozen=True)
 class Numeric(OfOneColumn):
-    """Missing values filled, then clipped, logarithms taken, and scaled.
+    """A number: missing values are filled, then it is clipped, log-transformed and scaled.
 
-    ``mean`` and ``std``: what is subtracted and divided by, for the scale min-max the least number
-    of the training part and its distance from the greatest.
+    ``mean`` is subtracted, then ``std`` divides; for the scale min-max they are the minimum of the
+    training part and its distance from the maximum.
     """
 
     name: str
@@ -59,13 +59,13 @@ class Numeric(OfOneColumn):
         return self.of_numbers(_numbers(values))
 
     def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
-        """float32 [N] of float64 [N], NaN where one is missing."""
+        """float32 [N] of float64 [N], NaN if missing."""
         filled = np.where(np.isnan(numbers), self.fill, numbers)
         return scaled(shaped(filled, self.clip, self.log), self.mean, self.std)
 
 
 class AsNumber:
-    """An encoder that finds a number, with which ``number`` goes on."""
+    """An encoder that computes a number, which ``number`` then encodes."""
 
     number: Numeric
 
@@ -79,7 +79,7 @@ class AsNumber:
 
 @dataclass(frozen=True)
 class Age(AsNumber):
-    """Days from a time to ``reference``, seconds since 1970 (UTC), as ``number`` goes on with them."""
+    """Days from a time to ``reference`` (seconds since 1970, UTC), encoded by ``number``."""
 
     column: str
     reference: float
@@ -90,33 +90,33 @@ class Age(AsNumber):
         return (self.column,)
 
     def encode(self, times: Sequence[Any]) -> np.ndarray:
-        """float32 [N] of what ``seconds_of`` takes."""
+        """float32 [N] of values that ``seconds_of`` accepts."""
         seconds = np.array([seconds_of(time) for time in times], np.float64).reshape(len(times))
         return self.number.of_numbers((self.reference - seconds) / SECONDS_A_DAY)
 
 
 def bucket_codes(numbers: np.ndarray, boundaries: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Codes int64 [N] of float64 [N], when trained and when served; NaN is null."""
+    """Codes int64 [N] of float64 [N], in training and serving alike; NaN is null."""
     codes = FIRST_KNOWN + np.searchsorted(boundaries, numbers, side="right")
     return np.where(np.isnan(numbers), NULL, codes).astype(np.int64)
 
 
 def shaped(values: np.ndarray, clip: tuple[float, float] | None, log: bool) -> np.ndarray:
-    """float64 [N] before it is scaled, when trained and when served."""
+    """float64 [N], clipped and log-transformed, in training and serving alike."""
     if clip is not None:
         values = np.clip(values, *clip)
     return np.copysign(np.log1p(np.abs(values)), values) if log else values
 
 
 def scaled(values: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """float32 [N] of float64 [N], when trained and when served."""
+    """float32 [N] of float64 [N], scaled, in training and serving alike."""
     centred = values - mean
-    # NVTabular leaves a column that never varies undivided.
+    # NVTabular does not divide a constant column.
     return (centred / std if std > 0 else centred).astype(np.float32)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:
-    """float64 [N], NaN where a value is missing or no number."""
+    """float64 [N], NaN if a value is missing or not a number."""
 
     def number(value: Any) -> float:
         try:

@@ -1,4 +1,4 @@
-"""Raw values as the vocabularies and statistics of a release know them."""
+"""Raw values as the vocabularies and statistics of a release spell them."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ def is_null(value: Any) -> bool:
 
 
 def spell(value: Any, dtype: str) -> str:
-    """A raw value as the vocabularies spell it; a value of another type is spelled as it comes."""
-    if type(value) is int and dtype != "float":  # nearly all that come; bools are no such ints
+    """A raw value as the vocabularies spell it; a value of another type is spelled by ``str``."""
+    if type(value) is int and dtype != "float":  # nearly all values; bools are excluded
         return str(value)
     if dtype == "boolean" and isinstance(value, bool | np.bool_):
         return "true" if value else "false"
@@ -25,7 +25,7 @@ def spell(value: Any, dtype: str) -> str:
 
 
 def parsed(spelling: str, dtype: str) -> Any:
-    """The value that ``spell`` spelled so."""
+    """The inverse of ``spell``."""
     if dtype == "integer":
         return int(spelling)
     if dtype == "float":

@@ -1,4 +1,4 @@
-"""Values -> the mean that a feature of kind ``target`` has for them."""
+"""Values -> the mean that a feature of kind ``target`` assigns to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from .json_mapping import JsonMapping
 from .numeric import AsNumber, Numeric
 from .spelling import is_null, spell
 
-#: Values of several columns as they are spelled, None for a null.
+#: Spelled values of several columns; None for a null.
 Values = tuple[str | None, ...]
 
 
 class Statistics(JsonMapping[Values, float]):
-    """A number by values, out of a JSON list of both."""
+    """A number by values, from a JSON list of pairs."""
 
     def _of(self, content: Any) -> dict[Values, float]:
         return {tuple(values): number for values, number in content}
@@ -23,9 +23,9 @@ class Statistics(JsonMapping[Values, float]):
 
 @dataclass(frozen=True)
 class Target(AsNumber):
-    """The statistic of the values of ``columns`` together, as ``number`` goes on with it.
+    """The statistic of the combined values of ``columns``, encoded by ``number``.
 
-    ``otherwise``: of the values that no interaction of the training part had.
+    ``otherwise``: the statistic of values that no interaction of the training part has.
     """
 
     columns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Moments as numbers: one reading of them, when trained and when served."""
+"""Times as numbers, read the same way in training and serving."""
 
 from calendar import timegm
 from datetime import date, datetime
@@ -10,7 +10,7 @@ SECONDS_A_DAY = 86_400
 def seconds_of(value: Any) -> float:
     """Whole seconds since 1970 (UTC) of a datetime, a date, the ISO text of one, or a number of seconds.
 
-    What names no zone is UTC. NaN for what is missing or no time.
+    A time without a zone is UTC. NaN if the value is missing or not a time.
     """
     try:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A text as the words that are its categories."""
+"""Split a text into words, which are its categories."""
 
 import re
 
@@ -6,5 +6,5 @@ _WORD = re.compile(r"\w+")
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters, digits and underscores of any script, in lower case, in their order."""
+    """Runs of letters, digits and underscores of any script, in lower case, in order."""
     return _WORD.findall(text.lower())

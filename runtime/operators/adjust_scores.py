@@ -1,4 +1,4 @@
-"""The scores of an answer, and those by which it is ordered."""
+"""The scores of an answer, and the scores that order it."""
 
 import zlib
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from .operator import Column, Columns, Config, Operator
 
 @dataclass(frozen=True)
 class AdjustScoresConfig(Config):
-    #: Whether there are item embeddings, by which items can be compared.
+    #: Whether there are item embeddings to compare items with.
     retrieves: bool
 
 
 class AdjustScores(Operator):
     """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering_scores`` [B, C].
 
-    The final score is the ranker's; where the request names an item, the cosine with that item. The
-    ordering score is the final score; at a temperature above 0, score / temperature plus standard Gumbel noise:
+    The final score is the ranker's; for a similar-item query, it is the cosine with that item. The ordering
+    score is the final score; at a temperature above 0, it is score / temperature plus standard Gumbel noise:
     the order is then a draw without replacement with probabilities ~ exp(score / temperature)
     (W. Kool et al., "Stochastic Beams and Where to Find Them", ICML 2019).
     """
@@ -56,7 +56,7 @@ class AdjustScores(Operator):
             ordering = scores.copy()
         for user in drawn:
             noise = _generator(columns, user).gumbel(size=scores.shape[1])
-            # All of it times the temperature, which has the same order and no overflow.
+            # Everything times the temperature: the same order, without overflow.
             ordering[user] = scores[user] + float(columns["temperature"][user]) * noise
         return {"final_scores": scores, "ordering_scores": ordering}
 
@@ -72,7 +72,7 @@ class AdjustScores(Operator):
 
 
 def _generator(columns: Columns, user: int) -> np.random.Generator:
-    """Of the seed and the user, so that a draw is the same alone and in any batch."""
+    """Seeded by the request's seed and the user: a draw is the same alone and in any batch."""
     seed = columns["seed"][user]
     if seed is None:
         return np.random.default_rng()

@@ -8,14 +8,14 @@ from ..candidates.item_filter import matching
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
-#: Masks of this many conditions are kept: people ask for the same few again and again.
+#: The masks of this many conditions are cached: clients repeat the same few.
 REMEMBERED = 64
 
 
 class AllowItems(Operator):
-    """``filter`` [B] -> ``allowed`` [B]: for each user a bool [items], or None where all items are.
+    """``filter`` [B] -> ``allowed`` [B]: for each user a bool [items], or None if all items are allowed.
 
-    What is switched off in the feature store is allowed to nobody.
+    Items that are switched off in the feature store are allowed for no user.
     """
 
     name = "allow_items"

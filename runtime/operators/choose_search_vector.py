@@ -1,4 +1,4 @@
-"""Which vector to search with: the user's, or that of an item."""
+"""The vector to search with: the user's query or an item's embedding."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from .operator import Column, Columns, Config, Operator
 class ChooseSearchVector(Operator):
     """``query`` [B, d], ``similar_to`` [B] -> ``search_vector`` [B, d] and ``similar_rows`` [B].
 
-    For a request that names an item, ``search_vector`` is that item's embedding, and ``similar_rows`` its row;
-    otherwise the query and -1.
+    For a similar-item query, ``search_vector`` is that item's embedding and ``similar_rows`` its row;
+    otherwise they are the query and -1.
     """
 
     name = "choose_search_vector"
@@ -41,7 +41,9 @@ class ChooseSearchVector(Operator):
             if item:
                 rows[user] = self._catalogue.row(item)
                 if rows[user] < 0:
-                    raise RequestError(f"similar_to names {item[:200]!r}, which is no item here")
+                    raise RequestError(
+                        f"expected similar_to to be an item of this release, got {item[:200]!r}"
+                    )
         asked = np.flatnonzero(rows >= 0)
         if len(asked):
             search_vector = search_vector.copy()

@@ -9,7 +9,7 @@ from .operator import Column, Columns, Config, Operator
 class EncodeExclusions(Operator):
     """``exclude_item_ids`` [B, E], ``similar_to`` [B] -> ``excluded_rows`` [B, E + 1].
 
-    -1 for an id that is no item. An item is not shown among those that are like it.
+    -1 for an unknown id. A similar-item query excludes its own item.
     """
 
     name = "encode_exclusions"
@@ -34,10 +34,10 @@ class EncodeExclusions(Operator):
 
 
 class EncodeCandidates(Operator):
-    """``candidate_item_ids`` [B, G] -> ``requested_rows`` [B, G], -1 for an id that is no item.
+    """``candidate_item_ids`` [B, G] -> ``requested_rows`` [B, G], -1 for an unknown id.
 
-    ``candidates_requested`` bool [B]: whether the request names this user's candidates, known items or not. Nothing is
-    retrieved for such a user.
+    ``candidates_requested`` bool [B]: whether the request names this user's candidates, known items or not.
+    Nothing is retrieved for such a user.
     """
 
     name = "encode_candidates"

@@ -12,8 +12,8 @@ from .operator import Column, Columns, Config, Operator
 class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
-    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B, S], the
-    item row of every interaction, -1 where there is none or the item is not in the catalogue.
+    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B, S], the item row of every
+    interaction, -1 for padding and for items that are not in the catalogue.
     """
 
     name = "encode_user"
@@ -52,7 +52,7 @@ class EncodeUser(Operator):
         known = columns["known_user"]
         codes = [encoding.user.code(user_id) for user_id in columns["user_id"]]
         encoded = {
-            # A user that the store does not know is the unknown user, whatever the id.
+            # A user who is not in the store is the unknown user, whatever the id.
             f"user.{encoding.user.name}": np.where(known, codes, OUT_OF_VOCABULARY).astype(np.int64)
         }
         for each in encoding.user_features:

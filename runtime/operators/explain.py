@@ -1,4 +1,4 @@
-"""How an answer came about, and why an item is not in it."""
+"""Explain how an answer was made, and why an item is not in it."""
 
 import json
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class ExplainConfig(Config):
 
 
 class Explain(Operator):
-    """``explanation`` [B]: JSON for those users whose request asks, else the empty string.
+    """``explanation`` [B]: JSON for users whose request asks for it, else the empty string.
 
-    ``{"items": [...], "named": [...]}``. ``items`` tells of each answer, best first: ``item_id``,
-    ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``, ``score``; ranks
-    count from 1; and, where there are several generators, ``generators``: for each that brought it, ``rank``
-    and ``score`` there. ``named`` tells of each of ``explain_item_ids``: ``item_id``, ``shown``, what of the
-    above is known of it, and ``reason``, with ``detail`` in words: shown, unknown_item, seen, excluded,
-    switched_off, filtered, not_retrieved, not_ranked, ranked_below.
+    ``{"items": [...], "named": [...]}``. ``items`` describes each item of the answer, best first:
+    ``item_id``, ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``,
+    ``score``; ranks count from 1; and, with several generators, ``generators``: ``rank`` and ``score`` in
+    each one that returned the item. ``named`` describes each of ``explain_item_ids``: ``item_id``,
+    ``shown``, those of the above that are known, and ``reason``, with ``detail`` in words: shown,
+    unknown_item, seen, excluded, switched_off, filtered, not_retrieved, not_ranked, ranked_below.
     """
 
     name = "explain"
@@ -106,7 +106,7 @@ class _Story:
     def of(self, item: str) -> dict[str, Any]:
         row = self._explain.row(item)
         if row < 0:
-            reason, detail = "unknown_item", "the release has no item of this id"
+            reason, detail = "unknown_item", "the release has no item with this id"
             return {"item_id": item, "shown": False, "reason": reason, "detail": detail}
         facts = self._facts(row)
         reason, detail = self._reason(row, facts)
@@ -133,7 +133,7 @@ class _Story:
         return {name: value for name, value in facts.items() if value is not None}
 
     def _generators(self, place: int) -> dict[str, Any] | None:
-        """By the name of each generator that brought the item; None where there is only one."""
+        """By name, each generator that returned the item; None if there is only one generator."""
         if "generator_ranks" not in self._user:
             return None
         ranks, scores = self._user["generator_ranks"][place], self._user["generator_scores"][place]
@@ -148,23 +148,23 @@ class _Story:
     def _reason(self, row: int, facts: dict[str, Any]) -> tuple[str, str]:
         user = self._user
         if "rank" in facts:
-            return "shown", f"it is answer {facts['rank']}"
+            return "shown", f"it is item {facts['rank']} of the answer"
         if row in user["excluded_rows"]:
             return "excluded", "the request excludes it"
         if not user["candidates_requested"] and row in user["seen_rows"]:
-            return "seen", "the user has it already"
+            return "seen", "the user has already seen it"
         if not self._explain.is_on(row):
             return "switched_off", "it is switched off in the feature store"
         if user["allowed"] is not None and not user["allowed"][row]:
-            return "filtered", f"it does not fulfil the filter {user['filter']}"
+            return "filtered", f"it does not satisfy the filter {user['filter']}"
         if "retrieval_rank" not in facts:
             return "not_retrieved", self._distance(row)
         if "ranker_rank" not in facts:
             ranked = int((user["candidate_rows"] >= 0).sum())
             place = facts["retrieval_rank"]
-            return "not_ranked", f"retrieved in place {place}; the best {ranked} left are ranked"
+            return "not_ranked", f"its retrieval rank is {place}; only {ranked} are ranked"
         ranked = int((user["candidate_rows"] >= 0).sum())
-        return "ranked_below", f"the ranker puts it in place {facts['ranker_rank']} of {ranked}"
+        return "ranked_below", f"its ranker rank is {facts['ranker_rank']} of {ranked}"
 
     def _distance(self, row: int) -> str:
         if "search_vector" not in self._user or self._user["candidates_requested"]:
@@ -173,16 +173,16 @@ class _Story:
         scores = self._user["retrieval_scores"]
         lowest = scores[np.isfinite(scores)].min(initial=np.inf)
         if len(self._explain.config.generators) > 1:
-            return f"no generator brought it; its retrieval score is {score:.4f}"
+            return f"no generator returned it; its retrieval score is {score:.4f}"
         return f"its retrieval score is {score:.4f}, and the lowest retrieved is {lowest:.4f}"
 
 
 def _place(rows: np.ndarray, row: int) -> int | None:
-    """Where the row stands, counted from 1."""
+    """The position of the row, from 1; None if it is not there."""
     found = np.flatnonzero(rows == row)
     return int(found[0]) + 1 if len(found) else None
 
 
 def _number(value: np.floating[Any]) -> float | None:
-    """JSON knows no infinities."""
+    """None for an infinity, which JSON cannot express."""
     return float(value) if np.isfinite(value) else None

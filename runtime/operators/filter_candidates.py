@@ -17,12 +17,11 @@ class FilterCandidatesConfig(Config):
 
 
 class FilterCandidates(Operator):
-    """Leave out what the user has seen, what the request excludes and what is not ``allowed``, and keep
-    the best of the rest.
+    """Drop items that are seen, excluded or not ``allowed``, and keep the best of the rest.
 
-    Of candidates that the request names itself, seen ones stay.
+    Candidates that the request names stay even if the user has seen them.
 
-    Makes ``candidate_rows`` [B, C], best retrieval score first, -1 where fewer remain, and
+    Makes ``candidate_rows`` [B, C], best retrieval score first, padded with -1, and
     ``candidate.retrieval_score`` [B, C].
     """
 

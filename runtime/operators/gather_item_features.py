@@ -17,7 +17,7 @@ class GatherItemFeaturesConfig(Config):
 class GatherItemFeatures(Operator):
     """``candidate_rows`` [B, C] -> ``item.NAME`` [B, C] or [B, C, L].
 
-    Row 0 stands in where there is no candidate.
+    Padding gets the features of row 0.
     """
 
     name = "gather_item_features"

@@ -1,4 +1,4 @@
-"""User id -> what the feature store knows."""
+"""User id -> the user's record in the feature store."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ class LookUpUser(Operator):
     """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
     ``raw.interactions`` [B, S].
 
-    Interactions stand oldest first, padded with None. Features that the request brings go before those
-    of the store. A user that the store does not know has nulls for the other features and no
-    interactions; so has everybody while the store cannot be asked, and is marked as ``degraded``.
+    Interactions are oldest first, padded with None. The request's features override those of the store. An
+    unknown user has nulls for the other features and no interactions. If the store fails, every user is
+    treated as unknown and marked as ``degraded``.
     """
 
     name = "look_up_user"

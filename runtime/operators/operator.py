@@ -1,9 +1,8 @@
-"""What every operator of the served graph is: named columns in, new named columns out.
+"""The base class of the served graph's operators: named columns in, new named columns out.
 
-Columns are NumPy arrays whose first dimension is the batch of users. Their names say what they
-hold: ``raw.NAME`` a raw value, ``user.NAME`` and ``item.NAME`` a model input, ``candidate.NAME`` a
-number per candidate. Strings are object arrays; matrices are padded, two users are never flattened
-together.
+Columns are NumPy arrays whose first dimension is the batch of users. ``raw.NAME`` is a raw value,
+``user.NAME`` and ``item.NAME`` are model inputs, ``candidate.NAME`` is a number per candidate. Strings
+are object arrays; matrices are padded, and users are never flattened together.
 """
 
 from abc import ABC, abstractmethod
@@ -32,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Config:
-    """An operator's settings: values that JSON can spell."""
+    """An operator's settings: values that JSON can express."""
 
 
 class Operator(ABC):
@@ -40,7 +39,7 @@ class Operator(ABC):
 
     #: The name in ``plan.json``.
     name: ClassVar[str]
-    #: One of ``meters.STAGES``: whose time it takes.
+    #: The one of ``meters.STAGES`` that its time counts towards.
     stage: ClassVar[str]
     config_type: ClassVar[type[Config]] = Config
 

@@ -12,12 +12,12 @@ from .operator import Column, Columns, Config, Operator
 
 @dataclass(frozen=True)
 class OrderConfig(Config):
-    #: Whether there are item embeddings, by which answers can be made diverse.
+    #: Whether there are item embeddings to diversify answers with.
     retrieves: bool
 
 
 class Order(Operator):
-    """The ``top_k`` candidates of the highest ``ordering``, ties by item row; or a diverse choice of them.
+    """The ``top_k`` candidates with the highest ``ordering_scores``, ties by row; or a diverse choice.
 
     Makes ``item_rows``, ``item_ids`` and ``scores`` [B, K], K the largest ``top_k`` of the batch;
     past a user's own ``top_k`` or last candidate they hold -1, the empty string and -inf.
@@ -76,7 +76,7 @@ class Order(Operator):
         columns: Columns,
         user: int,
     ) -> np.ndarray:
-        """The places ``best`` [C], those that were chosen for diversity first."""
+        """The positions ``best`` [C], those chosen for diversity first."""
         assert self._embeddings is not None  # the request was checked
         real = best[rows[best] >= 0]
         chosen = diversified(

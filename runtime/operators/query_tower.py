@@ -14,7 +14,7 @@ class QueryTowerConfig(Config):
 
 
 class QueryTower(Operator):
-    """Every model input NAME is fed from ``user.NAME``; makes ``query`` [B, d] float32."""
+    """Compute ``query`` [B, d] float32; every model input NAME is fed from ``user.NAME``."""
 
     name = "query_tower"
     stage = "query"

@@ -13,15 +13,15 @@ class RankConfig(Config):
     #: The column that feeds each of the model's inputs.
     feeds: dict[str, str]
     model: str = "ranker.onnx"
-    #: At most this many rows a call keep the model's intermediate arrays small.
+    #: At most this many rows per call, which keeps the model's intermediate arrays small.
     rows_per_call: int = 8192
 
 
 class Rank(Operator):
-    """Score the candidates, padding left out: ``ranker_scores`` [B, C], -inf where none is.
+    """Score the candidates: ``ranker_scores`` [B, C], -inf for padding.
 
-    ``user.`` columns are repeated for every candidate, ``item.`` and ``candidate.`` columns have a
-    value for each.
+    ``user.`` columns are repeated for every candidate; ``item.`` and ``candidate.`` columns have a value
+    per candidate.
     """
 
     name = "rank"
@@ -60,7 +60,7 @@ class Rank(Operator):
 
 
 class KeepRetrievalScores(Operator):
-    """``candidate.retrieval_score`` [B, C] -> ``ranker_scores`` [B, C]. Stands in the place of ``Rank``."""
+    """``candidate.retrieval_score`` [B, C] -> ``ranker_scores`` [B, C]. Used instead of ``Rank``."""
 
     name = "keep_retrieval_scores"
     stage = "rank"

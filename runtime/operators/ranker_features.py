@@ -1,4 +1,4 @@
-"""Candidates, what the user has seen and retrieval scores -> ranker features."""
+"""Candidates, seen items and retrieval scores -> ranker features."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Search vector -> candidates, by the item index and further generators; or all items."""
+"""Search vector -> candidates from the item index and further generators; or all items."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from .operator import Column, Columns, Config, Operator
 
 @dataclass(frozen=True)
 class RetrieveConfig(Config):
-    #: How many candidates must remain after filtering, where the catalogue has as many.
+    #: How many candidates must remain after filtering, if the catalogue has that many.
     candidates: int
-    #: Whether the absolute value of the inner product counts.
+    #: Whether to rank by the absolute value of the inner product.
     absolute: bool = False
     #: The candidate generators, in the order of their turns.
     generators: tuple[str, ...] = (TWO_TOWER,)
@@ -24,9 +24,9 @@ class RetrieveConfig(Config):
 class Retrieve(Operator):
     """``retrieved_rows`` and ``retrieval_scores`` [B, R] (see ``candidates.retrieval``).
 
-    For a user whose candidates the request names, those and their inner products instead. A similar-item
-    query (``similar_to``) is answered by the two-tower model alone. With several generators there are
-    ``generator_ranks`` and ``generator_scores`` [B, R, generators], too.
+    If the request names a user's candidates, they are those and their inner products. The two-tower model
+    alone answers a similar-item query (``similar_to``). With several generators there are also
+    ``generator_ranks`` and ``generator_scores`` [B, R, generators].
     """
 
     name = "retrieve"
@@ -87,7 +87,7 @@ class Retrieve(Operator):
 class TakeCatalogue(Operator):
     """``retrieved_rows`` and ``retrieval_scores`` [B, R]: all items, or those that the request names.
 
-    Stands in the place of ``Retrieve`` for a small catalogue without a retriever; every score is 0.
+    Used instead of ``Retrieve`` for a small catalogue without a retriever; every score is 0.
     """
 
     name = "take_catalogue"

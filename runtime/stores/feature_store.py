@@ -1,4 +1,4 @@
-"""What is known about users at request time: raw features and their interactions, old and new."""
+"""The feature store: users' raw features and interactions, old and new, at request time."""
 
 import hashlib
 import time as clock
@@ -13,12 +13,12 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class UserRecord:
-    """One user as the store knows them.
+    """A user's record in the store.
 
-    ``features``: raw values by column name, as JSON knows them (None where missing).
-    ``interactions``: raw item ids as strings, oldest first: those that were loaded, then those of
-    the newest recorded events, by time.
-    ``recorded``: how many of them, at the end, are of recorded events.
+    ``features``: raw JSON values by column name (None if missing).
+    ``interactions``: raw item ids as strings, oldest first: the loaded ones, then those of the newest
+    recorded events, by time.
+    ``recorded``: how many of them, at the end, are from recorded events.
     """
 
     features: Mapping[str, Any]
@@ -35,7 +35,7 @@ class UserRecord:
 class Event:
     """One interaction, recorded as it happens. ``time``: Unix seconds.
 
-    An id names one event of a user: whatever is recorded under it again counts once.
+    ``event_id`` identifies one event of a user; recorded again, it still counts once.
     """
 
     event_id: str
@@ -53,16 +53,16 @@ class Event:
         event_id: str | None = None,
         time: float | None = None,
     ) -> "Event":
-        """An event with an id of its own where none is given.
+        """An event, with a generated id if none is given.
 
-        With a ``time`` the id comes from all that is known, so that the same event counts once
-        however often it is sent. Without one it is now, and a new event each time.
+        With a ``time``, the id is a hash of all fields: the same event counts once, however often it is
+        sent. Without one, the time is now, and each call makes a new event.
         """
         if event_id is None:
             if time is None:
                 event_id = uuid.uuid4().hex
             else:
-                # Lengths, so that no two events run together to the same text.
+                # The lengths keep two events from joining to the same text.
                 text = f"{len(user_id)} {len(item_id)} {float(time)!r} {user_id}{item_id}{event}"
                 written = text.encode("utf-8", "surrogatepass")
                 event_id = hashlib.blake2b(written, digest_size=12).hexdigest()
@@ -72,29 +72,29 @@ class Event:
 class FeatureStore(Protocol):
     """Raw user features and interactions by raw user id, and the items that are switched off.
 
-    Every method raises ``StoreError``, naming the store and the cause, where the store is down,
-    too slow, full or damaged; the next call tries again.
+    Every method raises ``StoreError``, naming the store and the cause, if the store is down, too slow,
+    full or damaged; the next call tries again.
     """
 
     def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
-        """The records in the order of ``user_ids``; None for a user not known.
+        """The records in the order of ``user_ids``; None for an unknown user.
 
-        A user whom only events know has no features.
+        A user who only has events has no features.
         """
         ...
 
     def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
-        """Write records, all or none, over those of the same users.
+        """Write records, all or none, replacing those of the same users.
 
-        Their ``recorded`` interactions are not written: what ``get_many`` gave can be put back.
+        ``recorded`` interactions are not written: a record from ``get_many`` can be put back.
         """
         ...
 
     def record(self, events: Iterable[Event]) -> int:
-        """Add events; returns how many were new. Readers see them at once.
+        """Add events and return how many were new. Readers see them at once.
 
-        The newest by time are kept, so many a user as the store was opened for. After an error some
-        may have been added: recorded again, each still counts once.
+        Each user keeps the newest by time, as many as the store was opened with. After an error, some may
+        have been added; recorded again, each still counts once.
         """
         ...
 
@@ -103,20 +103,20 @@ class FeatureStore(Protocol):
         ...
 
     def switch(self, item_ids: Iterable[str], on: bool) -> None:
-        """Let items be shown, or keep them from it, until they are switched again."""
+        """Show or hide items, until they are switched again."""
         ...
 
     def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
-        """Exchange all records at once: readers see the old or the new.
+        """Replace all records at once: readers see the old or the new.
 
-        Recorded events and switched-off items stay. ``source`` is remembered as the records' origin.
+        Recorded events and switched-off items stay. ``source`` is stored as the records' origin.
         """
         ...
 
     def source(self) -> str | None:
-        """What ``replace_all`` was last told."""
+        """The ``source`` of the last ``replace_all``."""
         ...
 
     def close(self) -> None:
-        """Let go of the store; a later call opens it again."""
+        """Close the store; a later call opens it again."""
         ...

@@ -1,7 +1,7 @@
-"""The feature store of a fleet: a Redis that all servers reach.
+"""The feature store for several servers: a Redis that all of them reach.
 
-Keys, after a prefix of the recipe's own: ``users`` (hash: user id -> JSON of features and
-interactions), ``events:USER`` (set sorted by time: JSON of event id, item id and event),
+Keys, after a prefix per recipe: ``users`` (hash: user id -> JSON of features and interactions),
+``events:USER`` (set sorted by time: JSON of event id, item id and event),
 ``switched_off`` (set of item ids), ``source``.
 """
 
@@ -23,25 +23,25 @@ from .feature_store import PATIENCE_SECONDS, Event, UserRecord
 from .urls import without_secrets
 
 T = TypeVar("T")
-#: Records or events that are sent at once: Redis answers others in between.
+#: Records or events that are sent at once; Redis serves other clients in between.
 _CHUNK = 1000
-#: Half-written records of a command that was killed are gone after a day.
+#: The half-written records of a killed command expire after a day.
 _LEFT_FOR_SECONDS = 86_400
 
 
 class RedisFeatureStore:
-    """A ``FeatureStore`` in Redis; connected when it is first needed, and again after a failure.
+    """A ``FeatureStore`` in Redis; it connects when first needed, and again after a failure.
 
     Args:
-        url: where it is: redis://, rediss:// or unix://.
-        recipe: names the keys, so that recipes may share a server.
+        url: redis://, rediss:// or unix://.
+        recipe: part of the keys, because recipes may share a server.
         read_only: refuse to write, as the server does.
-        deadline_s: seconds that connecting, and each answer, may take; a server that is up and
-            connected gives one answer a call. None: a minute.
-        kept: how many events of a user are kept.
+        deadline_s: seconds that connecting, and each reply, may take; a call to a connected server waits
+            for one reply. None: a minute.
+        kept: how many events to keep per user.
 
     Raises:
-        StoreError: the URL is no such URL.
+        StoreError: ``url`` is not the URL of a Redis.
     """
 
     def __init__(
@@ -60,10 +60,12 @@ class RedisFeatureStore:
         try:
             options = dict(parse_url(url))
         except ValueError as error:
-            raise StoreError(f"{self._shown} is no URL of a Redis: {error}") from error
+            raise StoreError(
+                f"expected the URL of a Redis (redis://, rediss:// or unix://), got {self._shown}: {error}"
+            ) from error
         if "path" not in options:
             options["socket_connect_timeout"] = self._seconds
-        # No greeting and no second try: each would wait as long again.
+        # No handshake and no retry: each would wait as long again.
         pool = ConnectionPool(
             **options
             | {
@@ -93,7 +95,7 @@ class RedisFeatureStore:
         return [found[user_id] for user_id in user_ids]
 
     def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
-        with self._asked("written"):
+        with self._asked("write to"):
             pipeline = self._redis.pipeline(transaction=True)
             for chunk in _chunks(records):
                 pipeline.hset(self._key("users"), mapping=_texts(chunk))
@@ -101,7 +103,7 @@ class RedisFeatureStore:
 
     def record(self, events: Iterable[Event]) -> int:
         new = 0
-        with self._asked("written"):
+        with self._asked("write to"):
             for chunk in _chunks(events):
                 by_user: dict[str, dict[str, float]] = {}
                 for each in chunk:
@@ -120,14 +122,14 @@ class RedisFeatureStore:
             return frozenset(map(str, self._redis.smembers(self._key("switched_off"))))
 
     def switch(self, item_ids: Iterable[str], on: bool) -> None:
-        with self._asked("written"):
+        with self._asked("write to"):
             for chunk in _chunks(item_ids):
                 change = self._redis.srem if on else self._redis.sadd
                 change(self._key("switched_off"), *chunk)
 
     def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
         users, new = self._key("users"), self._key(f"users:{uuid.uuid4().hex}")
-        with self._asked("written"):
+        with self._asked("write to"):
             written = False
             try:
                 for chunk in _chunks(records):
@@ -162,18 +164,20 @@ class RedisFeatureStore:
 
     @contextmanager
     def _asked(self, doing: str) -> Iterator[None]:
-        if doing == "written" and self._read_only:
-            raise StoreError(f"the feature store {self._shown} was opened to be read alone")
+        if doing == "write to" and self._read_only:
+            raise StoreError(
+                f"expected a writable feature store, got {self._shown} opened read-only"
+            )
         try:
             yield
         except NoAnswerError as error:
             raise StoreError(
-                f"the feature store {self._shown} cannot be {doing}: no answer within "
+                f"expected to {doing} the feature store {self._shown}, got no reply within "
                 f"{1000 * self._seconds:.0f} ms"
             ) from error
         except (RedisError, json.JSONDecodeError, UnicodeError) as error:
             raise StoreError(
-                f"the feature store {self._shown} cannot be {doing}: {error}"
+                f"expected to {doing} the feature store {self._shown}, got: {error}"
             ) from error
 
 
@@ -194,7 +198,7 @@ def _record(text: str | None, members: Sequence[str]) -> UserRecord | None:
     if text is None and not members:
         return None
     features, interactions = ({}, []) if text is None else json.loads(text)
-    # One text for all is read faster than each alone.
+    # Parsing them joined is faster than one by one.
     recorded = [item_id for _, item_id, _ in json.loads(f"[{','.join(members)}]")]
     return UserRecord(features, interactions + recorded, len(recorded))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import StoreError
 from .feature_store import PATIENCE_SECONDS, Event, UserRecord
 
-#: ``event_counts``: at least as many as a user has events; exact after these were cut.
+#: ``event_counts``: an upper bound of a user's events, exact after they are cut.
 _SCHEMA = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, features TEXT NOT NULL, interactions
@@ -27,31 +27,30 @@ WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switched_off (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
 COMMIT;
 """
-#: SQLite's default limit of variables in a statement was 999 for most of its life.
+#: Below 999, which was SQLite's default limit of variables per statement until version 3.32.
 _VARIABLES = 900
-#: So many users get the deadline once, twice as many twice: a large batch is no hanging store.
+#: The deadline is granted once per this many users: a large batch is not a hanging store.
 _USERS_A_DEADLINE = 100
-#: Virtual-machine steps between two looks at the clock: some ten microseconds.
+#: Virtual-machine steps between two checks of the clock: about ten microseconds.
 _STEPS = 1000
-#: A user's events are cut when there are this many times as many as are kept.
+#: A user's events are cut when there are this many times ``kept``.
 _SLACK = 1.25
-#: Events come by time and go to their user's place: a writer needs many pages at hand. KiB.
+#: KiB. Events arrive by time but are stored by user, so a writer needs many pages in its cache.
 _WRITER_CACHE = 64 * 1024
 
 
 class SqliteFeatureStore:
-    """A ``FeatureStore`` in one file, which is opened when it is first needed.
+    """A ``FeatureStore`` in one file, opened when first needed.
 
-    A file that is missing or damaged now may be there and whole at the next call; one that was
-    replaced is let go. Threads may share a store: one of them is served at a time.
+    If the file is missing or damaged, the next call tries again; a file that was replaced is opened anew.
+    Threads may share a store, which serves one at a time.
 
     Args:
-        path: the file; it is made where it is missing, unless ``read_only``. A file that an older
-            version has written gets the tables that it lacks, unless ``read_only``.
-        read_only: open without the right to write, as the server does.
-        deadline_s: seconds after which a call fails, for every hundred users of it; None: it waits
-            for other writers.
-        kept: how many events of a user are kept.
+        path: the file; it is created if missing, unless ``read_only``. A file from an older version gets
+            its missing tables, unless ``read_only``.
+        read_only: open the file for reading only, as the server does.
+        deadline_s: seconds per hundred users after which a call fails; None: it waits for other writers.
+        kept: how many events to keep per user.
     """
 
     def __init__(
@@ -78,14 +77,14 @@ class SqliteFeatureStore:
         return [found.get(user_id) for user_id in user_ids]
 
     def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
-        with self._open("written") as connection:
+        with self._open("write to") as connection:
             _put(connection, records)
 
     def record(self, events: Iterable[Event]) -> int:
-        # In the order of the table, each page is visited once.
+        # In the order of the table, which visits each page once.
         rows = sorted((e.user_id, e.event_id, e.item_id, e.event, e.time) for e in events)
         counts = Counter(row[0] for row in rows)
-        with self._open("written") as connection:
+        with self._open("write to") as connection:
             new = connection.executemany(
                 "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)", rows
             )
@@ -107,11 +106,11 @@ class SqliteFeatureStore:
             if on
             else "INSERT OR IGNORE INTO switched_off VALUES (?)"
         )
-        with self._open("written") as connection:
+        with self._open("write to") as connection:
             connection.executemany(statement, ((item_id,) for item_id in item_ids))
 
     def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
-        with self._open("written") as connection:
+        with self._open("write to") as connection:
             connection.execute("DELETE FROM users")
             connection.execute("INSERT OR REPLACE INTO facts VALUES ('source', ?)", (source,))
             _put(connection, records)
@@ -150,7 +149,7 @@ class SqliteFeatureStore:
         return found
 
     def _cut(self, connection: sqlite3.Connection, user_ids: Sequence[str]) -> None:
-        """Delete the oldest events of those users who have by far too many."""
+        """Delete the oldest events of the users who have far too many."""
         for start in range(0, len(user_ids), _VARIABLES):
             chunk = user_ids[start : start + _VARIABLES]
             full = connection.execute(
@@ -171,11 +170,11 @@ class SqliteFeatureStore:
 
     @contextmanager
     def _open(self, purpose: str, users: int = 1) -> Iterator[sqlite3.Connection]:
-        """The connection, in a transaction that ends with the block, all or none."""
+        """The connection, in a transaction that ends with the block: all or nothing."""
         with self._lock:
             allowed = (self._deadline or 0.0) * max(1, math.ceil(users / _USERS_A_DEADLINE))
             self._until = time.monotonic() + allowed
-            doing = "opened"
+            doing = "open"
             try:
                 connection = self._connected()
                 doing = purpose
@@ -184,7 +183,7 @@ class SqliteFeatureStore:
             except (sqlite3.Error, json.JSONDecodeError, UnicodeError) as error:
                 self.close()
                 raise StoreError(
-                    f"the feature store {self.path} cannot be {doing}: {_cause(error, allowed)}"
+                    f"expected to {doing} the feature store {self.path}, got: {_cause(error, allowed)}"
                 ) from error
 
     def _connected(self) -> sqlite3.Connection:
@@ -194,11 +193,11 @@ class SqliteFeatureStore:
         if self._connection is not None:
             return self._connection
         if file is None and self._read_only:
-            raise StoreError(f"the feature store {self.path} does not exist")
+            raise StoreError(f"expected a feature store at {self.path}, found none")
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
             uri=True,
-            # Triton loads a model in one thread and runs it in another; a lock keeps them apart.
+            # Triton loads a model in one thread and runs it in another; a lock separates them.
             check_same_thread=False,
             timeout=PATIENCE_SECONDS if self._deadline is None else self._deadline,
             isolation_level="IMMEDIATE",
@@ -218,7 +217,7 @@ class SqliteFeatureStore:
         return connection
 
     def _on_disk(self) -> tuple[int, int] | None:
-        """Which file is there now; None where there is none."""
+        """The identity of the file that is there now; None if there is none."""
         try:
             status = os.stat(self.path)
         except OSError:
@@ -227,9 +226,9 @@ class SqliteFeatureStore:
 
 
 def _cause(error: Exception, allowed: float) -> str:
-    """What went wrong in a call that had ``allowed`` seconds."""
+    """The cause of an error in a call with a limit of ``allowed`` seconds."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-        return f"it took longer than {1000 * allowed:.0f} ms"
+        return f"no result within {1000 * allowed:.0f} ms"
     return str(error)
 
 

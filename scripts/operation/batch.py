@@ -1,6 +1,6 @@
-"""Recommendations for a file of users, out of the latest release and without a server.
+"""Recommend for a file of users, from the latest release and without a server.
 
-A run that was broken off goes on where it was; the finished file appears under its name at the end.
+An interrupted run resumes where it stopped; the output file appears once it is complete.
 
 Examples:
   shortlist batch songs --users users.txt --out recommendations.jsonl
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.arguments import add_recipe, opened, whole_number
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two progress lines without a terminal.
 EVERY = 10.0
 
 
@@ -25,23 +25,27 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="a raw user id a line, or .parquet with the recipe's user column",
+        help="one raw user id per line, or .parquet with the recipe's user column",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="ends in .jsonl or .parquet"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the output file, .jsonl or .parquet",
     )
     parser.add_argument(
         "--top",
         type=whole_number(1),
         metavar="N",
-        help="items for each user (default: the recipe's)",
+        help="items per user (default: the recipe's)",
     )
     parser.add_argument(
         "--workers",
         type=whole_number(1),
         default=len(os.sched_getaffinity(0)),
         metavar="N",
-        help="processes (default: one a core)",
+        help="processes (default: one per core)",
     )
 
 
@@ -78,4 +82,4 @@ def run(arguments: Namespace) -> None:
             progress,
         )
     seconds = time.monotonic() - began
-    say(f"{total:,} users in {seconds:.1f} s ({total / seconds:,.0f} a second): {arguments.out}")
+    say(f"{total:,} users in {seconds:.1f} s ({total / seconds:,.0f} per second): {arguments.out}")

@@ -1,7 +1,7 @@
-"""The feature store: what is known of users when they ask.
+"""The feature store: what the server knows about users at request time.
 
 `load` fills it from the recipe's data, as `shortlist export` does; with --file or --feast it changes
-the features given there and keeps all else. `set` does so for one user. `get` shows one.
+only the features given there. `set` changes features of one user, `get` shows one user.
 
 Examples:
   shortlist features load movielens-100k
@@ -42,18 +42,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     given.add_argument(
         "--feast", type=Path, metavar="FOLDER", help="a Feast repository (needs the extra feast)"
     )
-    load.add_argument("--view", metavar="NAME", help="its feature view of users")
+    load.add_argument("--view", metavar="NAME", help="the repository's feature view of users")
     load.add_argument(
-        "--offline", action="store_true", help="ask Feast's offline store, not the online one"
+        "--offline",
+        action="store_true",
+        help="read Feast's offline store instead of the online one",
     )
     for action in (get, put):
-        action.add_argument("--user", required=True, metavar="ID", help="as it is in the data")
+        action.add_argument("--user", required=True, metavar="ID", help="the id as in the data")
     get.add_argument("--json", action="store_true", help="print JSON instead of a table")
     put.add_argument(
         "values",
         nargs="+",
         metavar="NAME=VALUE",
-        help="a value as JSON spells it (31, null, [1, 2]); anything else is a text",
+        help="a value in JSON (31, null, [1, 2]); anything else is text",
     )
 
 
@@ -78,19 +80,19 @@ def _load(
 
     place = store_of(recipe, artifacts)
     if (arguments.feast is None) != (arguments.view is None):
-        raise ShortlistError("expected --feast FOLDER and --view NAME together.")
+        raise ShortlistError("expected --feast FOLDER and --view NAME together, got only one.")
     if arguments.feast is not None:
         from ensemble.feature_store.feast import feast_features
 
         users = feast_features(
             recipe, artifacts, arguments.feast, arguments.view, offline=arguments.offline
         )
-        say(f"features of {put_features(store, users):,} users: {place}")
+        say(f"stored features of {put_features(store, users):,} users in {place}")
     elif arguments.file is not None:
         for _ in read_features(recipe, arguments.file):
-            pass  # a wrong line is found before anything is written
+            pass  # find an invalid line before writing anything
         users = read_features(recipe, arguments.file)
-        say(f"features of {put_features(store, users):,} users: {place}")
+        say(f"stored features of {put_features(store, users):,} users in {place}")
     else:
         filled = fill_feature_store(recipe, artifacts, store)
         say(f"feature store {'filled' if filled else 'up to date'}: {place}")
@@ -99,7 +101,7 @@ def _load(
 def _show(arguments: Namespace, store: "FeatureStore") -> None:
     (record,) = store.get_many([arguments.user])
     if record is None:
-        raise ShortlistError(f"the feature store knows no user '{arguments.user}'.")
+        raise ShortlistError(f"expected a user in the feature store, got '{arguments.user}'.")
     if arguments.json:
         shown = {
             "user_id": arguments.user,
@@ -117,7 +119,7 @@ def _show(arguments: Namespace, store: "FeatureStore") -> None:
     for name, value in record.features.items():
         table.add_row(name, json.dumps(value, ensure_ascii=False))
     table.add_row("interactions", f"{len(record.interactions):,}, {record.recorded:,} recorded")
-    table.add_row("the newest last", " ".join(record.interactions[-10:]))
+    table.add_row("last 10, oldest first", " ".join(record.interactions[-10:]))
     show(table)
 
 
@@ -130,4 +132,4 @@ def _set(arguments: Namespace, recipe: "Recipe", store: "FeatureStore") -> None:
     except ValueError as error:
         raise ShortlistError(f"{error}.") from error
     put_features(store, [(arguments.user, features)])
-    say(f"set of user {arguments.user}: {', '.join(features)}")
+    say(f"user {arguments.user}: set {', '.join(features)}")

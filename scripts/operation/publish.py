@@ -1,8 +1,8 @@
-"""Serve another release: the newest, unless one is named.
+"""Serve another release: the newest, unless --release names one.
 
-The release is checked first: its files, its evaluation figures beside those of the served one, and
-its answers. A server that runs here loads it beside the old one and then moves to it, so no request
-is lost. Whatever goes wrong, the old one is served as before.
+The release is checked first: its files, its evaluation metrics against those of the served release, and
+its answers. A server running on this machine loads it alongside the old one and then switches to it,
+so no request is lost. If anything fails, the old release stays in service.
 
 Examples:
   shortlist publish movielens-100k
@@ -21,19 +21,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--margin",
         type=number(0),
         metavar="SHARE",
-        help="by what share the figure may be worse, 0.02 for 2%% (default: the recipe's)",
+        help="by what share the metric may be worse, 0.02 for 2%% (default: the recipe's)",
     )
     parser.add_argument(
-        "--metric", metavar="NAME", help="the figure to compare (default: the recipe's main one)"
+        "--metric", metavar="NAME", help="the metric to compare (default: the recipe's main one)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="publish it though its figures are worse, or missing"
+        "--force", action="store_true", help="publish it even if its metrics are worse or missing"
     )
 
 
 def add_release(parser: ArgumentParser, default: str) -> None:
     parser.add_argument(
-        "--release", type=whole_number(1), metavar="N", help=f"which release (default: {default})"
+        "--release", type=whole_number(1), metavar="N", help=f"release number (default: {default})"
     )
 
 

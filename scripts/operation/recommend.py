@@ -1,9 +1,9 @@
-"""Ask a running server (see `shortlist serve`) for users' recommendations.
+"""Ask a running server (see `shortlist serve`) for recommendations.
 
 Examples:
   shortlist recommend movielens-100k --user 196
   shortlist recommend movielens-100k --user 196 --user 22 --top 5 --protocol http --json
-  shortlist recommend ratings --user 196 --item 50 --item 313     (scores of these items alone)
+  shortlist recommend ratings --user 196 --item 50 --item 313     (scores of these items only)
   shortlist recommend movielens-100k --user 196 --filter 'genres has "Drama" and year >= 1990'
   shortlist recommend movielens-100k --user new --feature age=31 --feature occupation=artist
   shortlist recommend movielens-100k --user 196 --why 50 --why 181
@@ -21,7 +21,7 @@ from stages.errors import ShortlistError
 if TYPE_CHECKING:
     from shortlist import Recipe
 
-#: What an explanation tells of an answer, beside its rank and score.
+#: What an explanation adds to the rank and score of an item.
 FACTS = ("retrieval_rank", "retrieval_score", "ranker_rank", "ranker_score")
 
 
@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--url",
         metavar="HOST:PORT",
-        help="the server's address for that protocol (default: the one `shortlist serve` started)",
+        help="the server's address for this protocol (default: the one started by `shortlist serve`)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -58,7 +58,7 @@ def _add_option(parser: ArgumentParser, option: Option) -> None:
 
 
 def _asked(arguments: Namespace, users: list[str]) -> dict[str, Any]:
-    """The options that were given, as ``Client.recommend`` takes them."""
+    """The given options, as ``Client.recommend`` takes them."""
     asked: dict[str, Any] = {}
     for option in OPTIONS:
         value = getattr(arguments, option.name)
@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> None:
     from ensemble.triton.client import Client
 
     if not arguments.user_id and not arguments.similar_to:
-        raise ShortlistError("expected --user ID, or --similar-to ID of an item; got neither.")
+        raise ShortlistError("expected --user ID, or --similar-to ID of an item, got neither.")
     users = arguments.user_id or [""]
     url = arguments.url or _running(recipe, arguments.protocol)
     with Client(url, arguments.protocol) as client:
@@ -95,7 +95,7 @@ def run(arguments: Namespace) -> None:
             "user_id": user,
             "known_user": known,
             "degraded": degraded,
-            # Where fewer items remain than were asked for, the tail is empty.
+            # If fewer items remain than requested, the tail is empty.
             "recommendations": [
                 {"item_id": item, "title": title_of.get(item), "score": score}
                 for item, score in zip(items, scores, strict=True)
@@ -115,8 +115,9 @@ def _running(recipe: "Recipe", protocol: str) -> str:
     address = recipe.server()
     if address is None:
         raise ShortlistError(
-            f"No server of this recipe runs here. Start one in another terminal with: "
-            f"shortlist serve {recipe.settings.given_as} (or name one elsewhere with --url)."
+            "expected a running server of this recipe on this machine, found none. Start one in "
+            f"another terminal with: shortlist serve {recipe.settings.given_as} (or name one "
+            "elsewhere with --url)."
         )
     return address.grpc if protocol == "grpc" else address.http
 
@@ -128,28 +129,28 @@ def _print_tables(answers: list[dict[str, Any]]) -> None:
 
     for answer in answers:
         table = Table(title=_title(answer), title_justify="left")
-        story = answer.get("explanation", {"items": [], "named": []})
-        told = [name for name in FACTS if any(name in each for each in story["items"])]
+        explanation = answer.get("explanation", {"items": [], "named": []})
+        known = [name for name in FACTS if any(name in each for each in explanation["items"])]
         table.add_column("#", justify="right")
         table.add_column("item")
         table.add_column("title")
         table.add_column("score", justify="right")
-        for name in told:
+        for name in known:
             table.add_column(name.replace("_", " "), justify="right")
-        facts = {each["item_id"]: each for each in story["items"]}
+        facts = {each["item_id"]: each for each in explanation["items"]}
         for place, item in enumerate(answer["recommendations"], start=1):
-            more = [_shown(facts[item["item_id"]].get(name)) for name in told]
+            more = [_shown(facts[item["item_id"]].get(name)) for name in known]
             shown = (item["item_id"], item["title"] or "", f"{item['score']:.4f}")
             table.add_row(str(place), *shown, *more)
         show(table)
-        for each in story["named"]:
+        for each in explanation["named"]:
             say(f"{each['item_id']}: {each['reason'].replace('_', ' ')}, {each['detail']}")
 
 
 def _title(answer: dict[str, Any]) -> str:
     if answer["degraded"]:
-        return f"User {answer['user_id']} (the feature store cannot be reached)"
-    unknown = "" if answer["known_user"] else " (an unknown user)"
+        return f"User {answer['user_id']} (feature store unreachable)"
+    unknown = "" if answer["known_user"] else " (unknown user)"
     return f"User {answer['user_id']}{unknown}" if answer["user_id"] else "Similar items"
 
 

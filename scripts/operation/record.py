@@ -1,6 +1,6 @@
-"""Record interactions as they happen: they count in the next answer.
+"""Record interactions as they happen; they take effect in the next answer.
 
-An event with an id, or with a time, counts once, however often it is recorded.
+An event with an id or a time counts once, however often it is recorded.
 
 Examples:
   shortlist record movielens-100k --user 196 --item 50
@@ -23,26 +23,32 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_recipe(parser)
-    parser.add_argument("--user", metavar="ID", help="as it is in the data")
-    parser.add_argument("--item", metavar="ID", help="as it is in the data")
+    parser.add_argument("--user", metavar="ID", help="the id as in the data")
+    parser.add_argument("--item", metavar="ID", help="the id as in the data")
     parser.add_argument(
         "--event",
         default="interaction",
         metavar="NAME",
         help="what happened (default: %(default)s)",
     )
-    parser.add_argument("--event-id", metavar="ID", help="one event has one id (default: made up)")
+    parser.add_argument(
+        "--event-id", metavar="ID", help="unique id of the event (default: generated)"
+    )
     parser.add_argument(
         "--time", type=number(), metavar="SECONDS", help="Unix time of the event (default: now)"
     )
-    parser.add_argument("--file", metavar="FILE", help="JSON, an event a line; - reads the input")
+    parser.add_argument(
+        "--file", metavar="FILE", help="JSON, one event per line; - reads standard input"
+    )
 
 
 def run(arguments: Namespace) -> None:
     recipe = opened(arguments)
     given = (arguments.user is not None, arguments.item is not None, arguments.file is not None)
     if given not in ((True, True, False), (False, False, True)):
-        raise ShortlistError("expected --user ID and --item ID, or --file FILE.")
+        raise ShortlistError(
+            "expected --user ID and --item ID, or --file FILE, got another combination."
+        )
     from runtime.stores.feature_store import Event
     from scripts.console import say
 
@@ -54,7 +60,7 @@ def run(arguments: Namespace) -> None:
             arguments.user, arguments.item, arguments.event, arguments.event_id, arguments.time
         )
         new = store.record([event])
-        say("recorded" if new else "recorded before: it counts once")
+        say("recorded" if new else "already recorded: it counts once")
 
 
 def _record_file(file: str, store: "FeatureStore") -> None:
@@ -74,11 +80,11 @@ def _record_file(file: str, store: "FeatureStore") -> None:
             with open(file, "rb") as stream:
                 record_lines(store, stream, count)
     except FileNotFoundError:
-        raise ShortlistError(f"There is no file {file}.") from None
+        raise ShortlistError(f"expected a file at {file}, found none.") from None
     finally:
         seconds = max(time.monotonic() - began, 1e-3)
         if total:
             say(
                 f"{total:,} events, {new:,} of them new, in {seconds:.1f} s "
-                f"({total / seconds:,.0f} a second)"
+                f"({total / seconds:,.0f} per second)"
             )

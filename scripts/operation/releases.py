@@ -38,10 +38,10 @@ def _print_table(listed: "Sequence[Listed]", checked: bool) -> None:
     from scripts.console import show
 
     table = Table()
-    for heading in ("release", "created", "served", "items", "MB", "figure"):
+    for heading in ("release", "created", "served", "items", "MB", "metric"):
         table.add_column(heading, justify="right" if heading in ("items", "MB") else "left")
     if checked:
-        table.add_column("whole")
+        table.add_column("intact")
     for each in listed:
         figure = ", ".join(f"{name} {value:.4f}" for name, value in each.figures.items())
         table.add_row(

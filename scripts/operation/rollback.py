@@ -1,7 +1,7 @@
-"""Serve the release before this one again; given again, the one before that.
+"""Serve the previous release again; repeated, the one before that.
 
-Its files and answers are checked, its figures are not. A server that runs here moves to it with no
-request lost.
+Its files and answers are checked, but not its metrics. A server running on this machine switches to it
+without losing a request.
 
 Example:
   shortlist rollback movielens-100k
@@ -15,7 +15,7 @@ from scripts.operation.publish import add_release
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_recipe(parser)
-    add_release(parser, "the one that was served before")
+    add_release(parser, "the one served before")
 
 
 def run(arguments: Namespace) -> None:

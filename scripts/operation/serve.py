@@ -1,8 +1,8 @@
-"""Start Triton on a recipe's release, and stop it on Ctrl-C.
+"""Start Triton on a recipe's release; Ctrl-C stops it.
 
-It serves the release that was published last, or the newest where none was (`shortlist publish`).
-Ports that are not given are Triton's usual ones, or free ones where those are busy. The log of the
-server goes to a file in the recipe's artifacts.
+It serves the last published release, or the newest if none was published (`shortlist publish`).
+Ports default to Triton's usual ones, or to free ones if those are taken. The server's log goes to a
+file in the recipe's artifacts.
 
 Examples:
   shortlist serve movielens-100k

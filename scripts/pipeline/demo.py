@@ -1,6 +1,6 @@
-"""All of it once: data, workflow, two models, evaluation, a release, a real Triton, and its answers.
+"""Run everything once: data, workflow, two models, evaluation, a release, a real Triton and its answers.
 
-What is up to date from an earlier run is kept, and said so.
+Work that is up to date from an earlier run is kept, and logged as such.
 
 Examples:
   shortlist demo
@@ -72,7 +72,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _some_users(recipe: "Recipe") -> list[str]:
-    """Raw ids of users of little, usual and much activity in the training part."""
+    """Raw ids of users with little, median and much activity in the training part."""
     users = _training_rows(recipe)[recipe.settings.columns.user]
     counts = users.value_counts(sort=False)
     by_activity = counts.sort_index().sort_values(kind="stable").index
@@ -82,7 +82,7 @@ def _some_users(recipe: "Recipe") -> list[str]:
 
 
 def _asked_twice(server: "Server", users: list[str]) -> "Recommendations":
-    """The server's answer over gRPC, having checked that HTTP gives the same."""
+    """The server's answer over gRPC, after checking that HTTP gives the same."""
     import numpy as np
 
     answer = server.recommend(users, top_k=TOP)
@@ -90,8 +90,8 @@ def _asked_twice(server: "Server", users: list[str]) -> "Recommendations":
         other = client.recommend(users, top_k=TOP)
     same = np.array_equal(answer.item_ids, other.item_ids)
     if not (same and np.array_equal(answer.scores, other.scores)):
-        raise ShortlistError("expected gRPC and HTTP to give the same answer; they differ")
-    log.info(f"asked for {len(users)} users over gRPC and over HTTP: the answers are equal")
+        raise ShortlistError("expected the same answer over gRPC and HTTP, got different ones.")
+    log.info(f"queried {len(users)} users over gRPC and over HTTP: the answers are equal")
     return answer
 
 
@@ -105,7 +105,7 @@ def _show_answers(recipe: "Recipe", users: list[str], answer: "Recommendations")
     for user, items, scores in zip(users, answer.item_ids, answer.scores, strict=True):
         liked = [title_of.get(item, item) for item in _favourites(recipe, rows, user)]
         table = Table(
-            title=f"User {user}, who lately liked: {'; '.join(liked)}", title_justify="left"
+            title=f"User {user}, who recently liked: {'; '.join(liked)}", title_justify="left"
         )
         table.add_column("#", justify="right")
         table.add_column("recommended")
@@ -126,7 +126,7 @@ def _training_rows(recipe: "Recipe"):  # type: ignore[no-untyped-def]
 
 
 def _favourites(recipe: "Recipe", rows, user: str) -> list[str]:  # type: ignore[no-untyped-def]
-    """Raw ids of what a user liked best, the latest of it first."""
+    """Raw ids of a user's best-rated items, most recent first; without ratings, of all items."""
     columns = recipe.settings.columns
     own = rows[rows[columns.user].astype(str) == user]
     if columns.label is not None:

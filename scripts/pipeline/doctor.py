@@ -1,6 +1,6 @@
-"""Check what the commands need of this machine. Every line is ok or a problem with its remedy.
+"""Check what the commands need from this machine. Each line is ok, or a problem with its remedy.
 
-Ends with status 1 where there is a problem.
+Exits with status 1 if there is a problem.
 
 Example:
   shortlist doctor
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-#: The environment's own list of what it needs, by extra (pyproject.toml).
+#: The distribution whose metadata list the required packages, by extra (pyproject.toml).
 PROJECT = "shortlist"
 GIGABYTES_OF_MEMORY = 4
 GIGABYTES_OF_DISK = 2
@@ -30,7 +30,7 @@ _INSTALL = "make install"
 
 @dataclass(frozen=True)
 class Finding:
-    """One checked thing; ``remedy`` is empty where it is as it should be."""
+    """The result of one check; ``remedy`` is empty if it passed."""
 
     what: str
     found: str
@@ -39,7 +39,7 @@ class Finding:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--offline", action="store_true", help="leave out whether data can be downloaded"
+        "--offline", action="store_true", help="do not check whether data can be downloaded"
     )
 
 
@@ -72,7 +72,7 @@ def _findings(offline: bool) -> Iterator[Finding]:
 
 def _machine() -> Finding:
     found = f"{platform.system()} {platform.machine()}"
-    wrong = "Triton's binaries are for Linux on x86_64: use such a machine"
+    wrong = "Triton's binaries are for Linux on x86_64 only: use such a machine"
     return Finding("machine", found, "" if found == "Linux x86_64" else wrong)
 
 
@@ -83,7 +83,7 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    """What the project declares, beside what is installed; read from metadata, which imports nothing."""
+    """Compare the declared packages with the installed ones, by metadata, without importing any."""
     try:
         declared = [Requirement(text) for text in requires(PROJECT) or ()]
     except PackageNotFoundError:
@@ -130,22 +130,22 @@ def _triton() -> Finding:
         return Finding("tritonserver", "not found", f"{_INSTALL} (package nvidia-pytriton)")
     binary = Path(str(wheel.locate_file("pytriton/tritonserver/bin/tritonserver")))
     if not binary.exists():
-        remedy = "the package nvidia-pytriton is incomplete: rm -r .venv and then make install"
+        remedy = "the package nvidia-pytriton is incomplete: rm -r .venv, then make install"
         return Finding("tritonserver", f"{binary} is missing", remedy)
-    return Finding("tritonserver", f"of nvidia-pytriton {wheel.version}")
+    return Finding("tritonserver", f"from nvidia-pytriton {wheel.version}")
 
 
 def _gpu() -> Finding:
-    """No GPU is no problem: everything runs without one."""
+    """A missing GPU is not a problem: everything runs without one."""
     try:
         ended = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Finding("gpu", "none: the CPU is used")
+        return Finding("gpu", "none, using the CPU")
     seen = [line for line in ended.stdout.splitlines() if line.startswith("GPU ")]
     if ended.returncode != 0 or not seen:
-        return Finding("gpu", "none: the CPU is used")
+        return Finding("gpu", "none, using the CPU")
     if not _installed("cudf-cu12"):
         return Finding("gpu", f"{len(seen)}, not used", f"SHORTLIST_EXTRA=gpu {_INSTALL}")
     return Finding("gpu", f"{len(seen)}: {seen[0].split(' (UUID')[0]}")
@@ -155,7 +155,9 @@ def _memory() -> Finding:
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) / 1e6
     enough = free >= GIGABYTES_OF_MEMORY
-    remedy = "" if enough else f"training takes up to {GIGABYTES_OF_MEMORY} GB: end other programs"
+    remedy = (
+        "" if enough else f"training needs up to {GIGABYTES_OF_MEMORY} GB: close other programs"
+    )
     return Finding("free memory", f"{free:.1f} GB", remedy)
 
 
@@ -166,7 +168,7 @@ def _disk() -> Finding:
     place = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(place).free / 1e9
     enough = free >= GIGABYTES_OF_DISK
-    remedy = "" if enough else "free some, or set SHORTLIST_ARTIFACTS to a folder elsewhere"
+    remedy = "" if enough else "free some space, or set SHORTLIST_ARTIFACTS to a folder elsewhere"
     return Finding("free disk", f"{free:.1f} GB for {root}", remedy)
 
 

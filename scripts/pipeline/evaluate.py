@@ -1,4 +1,4 @@
-"""Measure the retriever, the ranker and the whole funnel on the test part, beside popularity.
+"""Measure the retriever, the ranker and the whole funnel on the test part, against popularity.
 
 Writes report.json and prints it as a table.
 

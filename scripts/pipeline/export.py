@@ -1,7 +1,7 @@
-"""Put the trained parts together into a release: what Triton serves, complete in one folder.
+"""Assemble the trained parts into a release: one folder with everything that Triton serves.
 
-A release is written beside older ones and appears when it is complete. A server that runs goes on
-with its own until another is published (`shortlist publish`).
+A release is added to the older ones and appears once it is complete. A running server keeps serving
+its own until another is published (`shortlist publish`).
 
 Example:
   shortlist export movielens-100k

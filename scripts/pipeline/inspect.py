@@ -1,7 +1,7 @@
-"""Look at a recipe's raw data before anything is fitted, and refuse what would train to nonsense.
+"""Profile a recipe's raw data before training, and reject data that cannot train a useful model.
 
-Shows rows, nulls, distinct values, repeated pairs, the time span, how outcomes are balanced, users and
-items that only the test part has, and drift from train to test; the same as a page with pictures.
+Shows rows, nulls, distinct values, repeated pairs, the time span, the balance of outcomes, users and
+items that occur only in the test part, and drift from train to test; also as a page with charts.
 
 Examples:
   shortlist inspect movielens-100k
@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> None:
     from workflows.inspection.tables import tables
 
     show(tables(found))
-    say(f"the same with pictures: {recipe.artifacts.inspection}")
+    say(f"the same with charts: {recipe.artifacts.inspection}")
     if found.refusals:
         reasons = "\n".join(f"  - {reason}" for reason in found.refusals)
-        raise ShortlistError(f"these data would train to nonsense:\n{reasons}")
+        raise ShortlistError(f"expected data that can train a useful model, got:\n{reasons}")

@@ -1,6 +1,6 @@
-"""Read a recipe's data, check it, encode it and split it into train, valid and test.
+"""Read, check and encode a recipe's data, and split it into train, valid and test.
 
-What is up to date is kept. The data set movielens-100k is downloaded unless a local folder has it.
+Work that is up to date is kept. The data set movielens-100k is downloaded unless a local folder has it.
 
 Examples:
   shortlist prepare movielens-100k
@@ -22,14 +22,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="what does the work; the output is the same (default: cudf where there is a GPU, "
-        "dask with --workers or --scheduler, else polars)",
+        help="all engines write the same output (default: cudf with a GPU, dask with --workers or "
+        "--scheduler, otherwise polars)",
     )
     parser.add_argument(
         "--encoded-rows",
         action="store_true",
-        help="write the encoded interactions of all parts, for other trainers (default: what the "
-        "recipe's own training reads)",
+        help="write the encoded interactions of all parts, for other trainers (default: only those "
+        "that the recipe's training reads)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -37,18 +37,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=whole_number(1),
         default=1,
         metavar="N",
-        help="processes of a Dask cluster on this machine (default: 1, no cluster)",
+        help="processes of a local Dask cluster (default: 1, no cluster)",
     )
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="a running Dask scheduler, such as tcp://10.0.0.5:8786",
+        help="address of a running Dask scheduler, such as tcp://10.0.0.5:8786",
     )
 
 
 def run(arguments: Namespace) -> None:
     if arguments.own_process:
-        import shims.without_tensorflow  # noqa: F401  seconds of importing less
+        import shims.without_tensorflow  # noqa: F401  saves seconds of import time
     from scripts.console import rows_bar
 
     with rows_bar() as progress:

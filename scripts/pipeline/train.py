@@ -1,10 +1,10 @@
-"""Train the retriever and the ranker on what `shortlist prepare` made.
+"""Train the retriever and the ranker on the output of `shortlist prepare`.
 
-Both stop early on a validation metric; TensorBoard logs lie beside the models. Models that
+Both stop early on a validation metric; TensorBoard logs are next to the models. Models that
 are up to date are kept.
 
-Several workers share each batch and average their gradients. On several machines, start the command on each
-with TensorFlow's variable TF_CONFIG set, and without --workers.
+Several workers share each batch and average their gradients. For several machines, start the command on
+each with TensorFlow's variable TF_CONFIG set, and without --workers.
 
 Examples:
   shortlist train movielens-100k
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--warm-start",
         action="store_true",
-        help="begin with the weights of the models that are there, instead of drawn ones",
+        help="start from the weights of the existing models instead of random ones",
     )
     parser.add_argument(
         "--workers",

@@ -1,7 +1,7 @@
-"""Search for the best settings of a stage, on the training part alone (Optuna).
+"""Search for a stage's best settings with Optuna, without reading the test part.
 
-The recipe says in its [tune] table what to search through. A search that was stopped goes on where it was;
-at its end the best settings are printed as lines for the recipe.
+The recipe's [tune] table defines the search space. A stopped search resumes where it was; at the end, the
+best settings are printed as lines for the recipe.
 
 Example:
   shortlist tune songs --trials 30
@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--trials",
         type=whole_number(1),
         metavar="N",
-        help="how many in all, earlier runs counted (default: the recipe's)",
+        help="total number of trials, including earlier runs (default: the recipe's)",
     )
 
 

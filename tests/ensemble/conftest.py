@@ -1,4 +1,4 @@
-"""One made-up recommender, exported once, and one Triton for all the tests of a session."""
+"""One made-up recommender, exported once, and one Triton for all tests of a session."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ def release(artifacts: Artifacts) -> Path:
 
 @pytest.fixture(scope="session")
 def three_releases(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """Three releases that answer differently, not to be changed."""
+    """Three releases that answer differently; tests must not change them."""
     return write_three_releases(tmp_path_factory.mktemp("three") / "made-up")
 
 
 @pytest.fixture
 def three(three_releases: Artifacts, tmp_path: Path) -> Artifacts:
-    """Three releases with an NDCG@10 of 0.50, 0.51 and 0.40, to change at will; 1 is served."""
+    """A copy that tests may change: releases with NDCG@10 of 0.50, 0.51 and 0.40; 1 is served."""
     return Artifacts(Path(shutil.copytree(three_releases.root, tmp_path / "made-up")))
 
 
@@ -58,14 +58,14 @@ def served(release: Path, store: SqliteFeatureStore) -> plan.Plan:
 
 @pytest.fixture(scope="session")
 def server(artifacts: Artifacts, release: Path) -> Iterator[Server]:
-    """A real Triton that serves the release, on free ports."""
+    """A real Triton that serves the release on free ports."""
     with running_server(artifacts, RECIPE.name) as server:
         yield server
 
 
 @pytest.fixture(params=["grpc", "http"])
 def protocol(request: pytest.FixtureRequest) -> Protocol:
-    """Each test that takes it runs over both."""
+    """Each test that uses it runs over both protocols."""
     protocol: Protocol = request.param
     return protocol
 
@@ -79,7 +79,7 @@ def client(server: Server, protocol: Protocol) -> Iterator[Client]:
 
 @pytest.fixture
 def in_parallel() -> Callable[..., list[Any]]:
-    """Calls ``work(number)`` in so many threads at once, and returns what they return, in order."""
+    """Calls ``work(number)`` in ``threads`` threads at once and returns the results in order."""
 
     def run(work: Callable[[int], Any], threads: int) -> list[Any]:
         with ThreadPoolExecutor(threads) as pool:

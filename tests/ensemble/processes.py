@@ -1,4 +1,4 @@
-"""What a server's processes are, and what memory they take."""
+"""The processes of a server, and their memory."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def processes_of(group: int) -> list[int]:
 
 
 def resident_kilobytes(group: int) -> int:
-    """Resident memory of a process group; shared pages are counted for each process."""
+    """Resident memory of a process group; shared pages count once per process."""
     return sum(
         int(Path(f"/proc/{process}/status").read_text().split("VmRSS:")[1].split()[0])
         for process in processes_of(group)

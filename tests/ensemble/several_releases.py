@@ -1,4 +1,4 @@
-"""Releases of the made-up recommender that answer differently, and what is done with them."""
+"""Releases of the made-up recommender that answer differently, and helpers to change them."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from tests.heard import heard
 
 
 def export_another(artifacts: Artifacts, seed: int, ndcg: float | None = None) -> Path:
-    """The next release, of models that are drawn with ``seed``; ``ndcg`` is its NDCG@10."""
+    """Export the next release, with models drawn with ``seed``; ``ndcg`` is its NDCG@10."""
     artifacts.report.unlink(missing_ok=True)
     if ndcg is not None:
         figures = {"systems": {"funnel": {"ndcg@10": ndcg}}, "protocols": []}
@@ -29,7 +29,7 @@ def export_another(artifacts: Artifacts, seed: int, ndcg: float | None = None) -
 
 
 def write_three_releases(root: Path) -> Artifacts:
-    """Trained parts, and the releases 1, 2 and 3 of them, with an NDCG@10 of 0.50, 0.51 and 0.40."""
+    """Write trained parts and their releases 1, 2 and 3, with NDCG@10 of 0.50, 0.51 and 0.40."""
     artifacts = write_artifacts(root)
     for seed, ndcg in ((7, 0.50), (8, 0.51), (9, 0.40)):
         export_another(artifacts, seed, ndcg)
@@ -37,7 +37,7 @@ def write_three_releases(root: Path) -> Artifacts:
 
 
 def change(release: Path, name: str, old: str, new: str) -> None:
-    """Change a line in one file of a release, and seal it as if it had been exported so."""
+    """Change a line in one file of a release, and seal it as if it had been exported like that."""
     path = release / name
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1
@@ -54,25 +54,25 @@ def damage(release: Path) -> None:
 
 
 def names(artifacts: Artifacts) -> list[str]:
-    """The releases that there are."""
+    """The names of the existing releases."""
     return [path.name for path in releases(artifacts)]
 
 
 def published(
     artifacts: Artifacts, version: int | None = None, gate: Gate | None = None, **serving: int
 ) -> list[str]:
-    """Publish, whatever the figures; returns what was said. ``serving``: settings of the recipe."""
+    """Publish, whatever the figures; returns the log lines. ``serving``: settings of the recipe."""
     recipe = RECIPE.model_copy(update={"serving": RECIPE.serving.model_copy(update=serving)})
-    with heard() as said:
+    with heard() as lines:
         publish(recipe, artifacts, version, gate or Gate(force=True))
-    return said
+    return lines
 
 
 def rolled_back(artifacts: Artifacts, version: int | None = None) -> None:
-    """Roll back, and say nothing."""
+    """Roll back."""
     rollback(RECIPE, artifacts, version)
 
 
 def temporary_files(artifacts: Artifacts) -> list[Path]:
-    """What no command should leave behind."""
+    """Temporary files, which no command should leave behind."""
     return list(artifacts.root.rglob("*.tmp"))

@@ -40,7 +40,7 @@ RECIPE = Recipe.model_validate(
 )
 
 
-#: As much of the recipe as commands ask for, in a file.
+#: The part of the recipe that commands need, as a file.
 TOML = """
 name = "made-up"
 source = { kind = "parquet", interactions = "interactions.parquet" }
@@ -80,7 +80,7 @@ def _write_raw(artifacts: Artifacts, random: np.random.Generator) -> pa.Table:
     for user in user_ids[:-2]:  # two users have no interaction
         seen = random.choice(ITEMS, size=int(random.integers(1, 30)), replace=False)
         rows += [(user, int(item) + 1, int(random.integers(0, 1000))) for item in seen]
-    # One user has seen almost everything: fewer than k remain.
+    # One user has seen almost everything: fewer than k items remain.
     rows += [(USERS, item, item) for item in range(1, ITEMS - 2)]
     columns = dict(
         zip(("user_id", "item_id", "time"), map(list, zip(*rows, strict=True)), strict=True)

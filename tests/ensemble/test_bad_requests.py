@@ -1,4 +1,4 @@
-"""Requests that the client would never send: a clear error, and the server lives on."""
+"""Requests that the client would never send: the server returns a clear error and keeps running."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ LIBRARIES: dict[str, Any] = {"grpc": tritonclient.grpc, "http": tritonclient.htt
 
 @pytest.fixture(autouse=True)
 def _alive(server: Server) -> Iterator[None]:
-    """After every bad request, good ones are answered, by both instances."""
+    """After every bad request, both instances answer good ones."""
     yield
     with Client(server.address.grpc) as client:
         for _ in range(4):
@@ -76,7 +76,7 @@ def test_a_wrong_tensor_is_refused(
 
 
 def test_an_empty_batch_of_tensors_is_refused(server: Server, protocol: Protocol) -> None:
-    """A first dimension of 0 is no request."""
+    """A first dimension of 0 is not a request."""
     with pytest.raises(InferenceServerException):
         _send(server, protocol, user_id=np.empty((0, 1), dtype=object))
 
@@ -90,10 +90,10 @@ def test_no_items_to_exclude_is_no_error(server: Server, protocol: Protocol) -> 
 @pytest.mark.parametrize(
     "content",
     [
-        b"\xff\xff\xff\xff1",  # says four gigabytes follow
-        b"\x02\x00\x00\x001",  # says two bytes follow, one does
-        b"\x01\x00\x00\x0012345",  # more than it says
-        b"\x01\x00",  # not even a length
+        b"\xff\xff\xff\xff1",  # claims that four gigabytes follow
+        b"\x02\x00\x00\x001",  # claims that two bytes follow; one does
+        b"\x01\x00\x00\x0012345",  # more than it claims
+        b"\x01\x00",  # not even a complete length
         b"",
     ],
 )
@@ -139,7 +139,7 @@ def test_a_body_that_is_no_request_is_refused(server: Server, body: bytes) -> No
 
 
 def test_plain_json_is_answered(server: Server) -> None:
-    """No client library is needed: a JSON body brings a JSON answer."""
+    """No client library is needed: a JSON body gets a JSON answer."""
     body = {
         "inputs": [
             {"name": "user_id", "shape": [2, 1], "datatype": "BYTES", "data": ["1", "nobody"]},

@@ -1,4 +1,4 @@
-"""Recommendations for a file of users: the answers, their files, and what user files may be."""
+"""Recommendations for a file of users: the answers, their files, and valid user files."""
 
 import json
 import multiprocessing
@@ -19,9 +19,9 @@ from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS
 
-#: Out of order, one of them twice, strangers, and at the third place one who has seen nearly everything.
+#: Unordered, one of them twice, some unknown; the third one has seen nearly everything.
 ASKED = ["7", "1", str(USERS), "nobody", "2", "7", "日本", "3"]
-STRANGERS = {"nobody", "日本"}
+UNKNOWN = {"nobody", "日本"}
 
 
 def recommend(
@@ -44,7 +44,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three users a part file."""
+    """Three users per part file."""
     monkeypatch.setattr(batch, "CHUNK", 3)
 
 
@@ -53,7 +53,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_user_gets_what_the_server_would_answer(
     artifacts: Artifacts, served: Plan, tmp_path: Path, top: int | None
 ) -> None:
-    """In the order of the file and to the bit, whatever chunk and process; nothing else is left."""
+    """In the order of the file and bit for bit, in any chunk and process; no other file is left."""
     users, out = written(tmp_path / "users.txt", ASKED), tmp_path / "new" / "out.jsonl"
     assert recommend(artifacts, users, out, top, workers=2) == len(ASKED)
     found = lines(out)
@@ -63,7 +63,7 @@ def test_every_user_gets_what_the_server_would_answer(
         pairs = zip(answer.item_ids[0].tolist(), answer.scores[0].tolist(), strict=True)
         expected = [{"item_id": item, "score": score} for item, score in pairs if item]
         assert line["recommendations"] == expected
-        assert line["known_user"] == (line["user_id"] not in STRANGERS)
+        assert line["known_user"] == (line["user_id"] not in UNKNOWN)
     counts = [len(line["recommendations"]) for line in found]
     wanted = top or RECIPE.serving.top_k
     assert counts == [wanted, wanted, 3, *[wanted] * 5]
@@ -72,7 +72,7 @@ def test_every_user_gets_what_the_server_would_answer(
 
 @pytest.mark.usefixtures("small_chunks")
 def test_both_formats_hold_the_same(artifacts: Artifacts, tmp_path: Path) -> None:
-    """A Parquet file of users into a Parquet file of answers, as text into JSON lines."""
+    """Users in Parquet give answers in Parquet, the same as text gives in JSON lines."""
     text, table = written(tmp_path / "users.txt", ASKED), tmp_path / "users.parquet"
     pq.write_table(pa.table({"row": range(len(ASKED)), "user_id": ASKED}), table)
     recommend(artifacts, text, tmp_path / "out.jsonl", 10)
@@ -95,7 +95,7 @@ def test_both_formats_hold_the_same(artifacts: Artifacts, tmp_path: Path) -> Non
 def test_the_user_file_is_not_read_far_ahead(
     artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many users there are, those in memory fill a chunk a process and one more."""
+    """However many users there are, memory holds one chunk per process and one more."""
     monkeypatch.setattr(batch, "CHUNK", 4)
     read = answered = furthest = 0
 
@@ -124,7 +124,7 @@ def test_the_user_file_is_not_read_far_ahead(
     ids=["blank lines", "Windows", "byte order mark"],
 )
 def test_text_files_of_any_editor_are_read(tmp_path: Path, content: bytes) -> None:
-    """One id a line, without what surrounds it."""
+    """One id per line, stripped."""
     path = tmp_path / "users.txt"
     path.write_bytes(content)
     assert list(user_ids(path, "user_id")) == ["1", "u 2", "3"]
@@ -142,7 +142,7 @@ def test_text_files_of_any_editor_are_read(tmp_path: Path, content: bytes) -> No
     ids=["int64", "uint8", "string", "large_string", "dictionary"],
 )
 def test_parquet_ids_are_whole_numbers_or_text(tmp_path: Path, column: pa.Array) -> None:
-    """Nulls and empty texts are nobody's id."""
+    """Nulls and empty strings are skipped."""
     pq.write_table(pa.table({"customer": column}), tmp_path / "users.parquet")
     assert list(user_ids(tmp_path / "users.parquet", "customer")) == ["1", "22", "1"]
 
@@ -164,19 +164,31 @@ def _parquet(**columns: Any) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("users.txt", None, "There is no file .*users.txt. Expected a raw user id a line"),
-        ("users.txt", b"", "users.txt holds no user. Expected a raw user id a line"),
-        ("users.txt", b"\n \n", "users.txt holds no user"),
-        ("users.txt", b"1\n\xff\n", "users.txt is no text in UTF-8"),
-        ("users.txt", b"1\n" * 9_000 + b"\xff\n", "users.txt is no text in UTF-8"),
-        ("users.txt", _parquet(user_id=["ü"]), "a Parquet file's name ends in .parquet"),
-        ("users.parquet", b"1\n2\n", "users.parquet cannot be read as Parquet"),
-        ("users.parquet", _parquet(user_id=[1])[:-9], "users.parquet cannot be read as Parquet"),
-        ("users.parquet", _damaged_parquet(), "users.parquet cannot be read"),
-        ("users.parquet", _parquet(user=[1], n=[2]), "no column 'user_id', .* It has: user, n"),
-        ("users.parquet", _parquet(user_id=[1.0]), "must be an integer or a string, .* double"),
-        ("users.parquet", _parquet(user_id=pa.array([], pa.int64())), "holds no user"),
-        ("out.jsonl", b"1\n", "--users and --out are both"),
+        (
+            "users.txt",
+            None,
+            "expected a file at .*users.txt, found none. Give text with one raw user id",
+        ),
+        ("users.txt", b"", "at least one raw user id in .*users.txt, found none"),
+        ("users.txt", b"\n \n", "at least one raw user id in .*users.txt, found none"),
+        ("users.txt", b"1\n\xff\n", "users.txt to be UTF-8 text with one raw user id"),
+        (
+            "users.txt",
+            b"1\n" * 9_000 + b"\xff\n",
+            "users.txt to be UTF-8 text with one raw user id",
+        ),
+        ("users.txt", _parquet(user_id=["ü"]), "Parquet, let its name end in .parquet"),
+        ("users.parquet", b"1\n2\n", "users.parquet to be readable as Parquet"),
+        ("users.parquet", _parquet(user_id=[1])[:-9], "users.parquet to be readable as Parquet"),
+        ("users.parquet", _damaged_parquet(), "expected .*users.parquet.*, got: "),
+        ("users.parquet", _parquet(user=[1], n=[2]), "the column 'user_id', .* got: user, n"),
+        ("users.parquet", _parquet(user_id=[1.0]), "to be an integer or a string, got double"),
+        (
+            "users.parquet",
+            _parquet(user_id=pa.array([], pa.int64())),
+            "at least one raw user id in .*, found none",
+        ),
+        ("out.jsonl", b"1\n", "--users and --out to be different files, got .*out.jsonl for both"),
     ],
 )
 def test_a_user_file_that_cannot_be_meant_is_explained(
@@ -187,7 +199,7 @@ def test_a_user_file_that_cannot_be_meant_is_explained(
     content: bytes | None,
     complaint: str,
 ) -> None:
-    """What is wrong with it and what was expected; no answers appear, and the file is as it was."""
+    """The error names what was expected; no answers appear, and the file is unchanged."""
     users, out = tmp_path / name, tmp_path / "out.jsonl"
     if content is not None:
         users.write_bytes(content)
@@ -202,7 +214,7 @@ def test_a_user_file_that_cannot_be_meant_is_explained(
     [
         ("out.csv", None, "--out to end in .jsonl or .parquet, got out.csv"),
         ("out", None, "--out to end in .jsonl or .parquet, got out"),
-        ("out.jsonl", 51, "--top of at most 50, the release's candidates; got 51"),
+        ("out.jsonl", 51, "--top of at most 50, the release's number of candidates, got 51"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_before_any_work(
@@ -224,7 +236,7 @@ def _flip(path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (lambda made: shutil.rmtree(made.model_repository), "no release of 'made-up' yet"),
+        (lambda made: shutil.rmtree(made.model_repository), "a release of 'made-up', found none"),
         (lambda made: made.feature_store.unlink(), "feature store .* does not exist"),
         (lambda made: made.feature_store.write_bytes(b"notes" * 999), "cannot be opened"),
         *(
@@ -240,7 +252,7 @@ def _flip(path: Path) -> None:
 def test_a_release_that_is_not_whole_is_refused(
     artifacts: Artifacts, release: Path, tmp_path: Path, harm: Any, complaint: str
 ) -> None:
-    """A missing or damaged file, by a single byte, is named with the command that makes it anew."""
+    """A file that is missing or damaged by one byte is named, with the command that makes it again."""
     made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
     harm(made)
     users = written(tmp_path / "users.txt", ["1"])
@@ -253,14 +265,14 @@ def test_a_release_that_is_not_whole_is_refused(
 def test_a_store_that_goes_away_midway_stops_the_run(
     artifacts: Artifacts, release: Path, tmp_path: Path
 ) -> None:
-    """Known users are not answered as strangers; what is done stays."""
+    """Known users are not answered as unknown ones; finished parts stay."""
     made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
     users, out = written(tmp_path / "users.txt", ["1"] * 90), tmp_path / "out.jsonl"
 
     def take_away(count: int) -> None:
         made.feature_store.unlink(missing_ok=True)
 
-    with pytest.raises(ShortlistError, match=r"feature_store\.sqlite no longer answers"):
+    with pytest.raises(ShortlistError, match=r"feature_store\.sqlite to keep answering"):
         recommend_all(RECIPE, made, users, out, None, 1, take_away)
     assert not out.exists()
     done = [line for part in out.with_name("out.jsonl.parts").glob("0*") for line in lines(part)]
@@ -272,14 +284,14 @@ def test_a_store_that_goes_away_midway_stops_the_run(
 def test_a_process_that_is_ended_from_outside_is_no_hang(
     artifacts: Artifacts, release: Path, tmp_path: Path
 ) -> None:
-    """As the system does where memory ends: the run says so, and what is done stays."""
+    """As the system does when memory runs out: the run reports it, and finished parts stay."""
     users = written(tmp_path / "users.txt", ["1"] * 90)
 
     def end_the_worker(count: int) -> None:
         for child in multiprocessing.active_children():
             child.kill()
 
-    with pytest.raises(ShortlistError, match=r"ended from outside.* fewer --workers"):
+    with pytest.raises(ShortlistError, match=r"killed from outside.* fewer --workers"):
         recommend_all(RECIPE, artifacts, users, tmp_path / "out.jsonl", None, 1, end_the_worker)
     assert (tmp_path / "out.jsonl.parts" / "00000000.jsonl").exists()
     assert not (tmp_path / "out.jsonl").exists()

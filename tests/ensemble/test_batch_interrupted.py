@@ -1,4 +1,4 @@
-"""A kill or a full disk while a file of users is answered, and what the next run makes of it."""
+"""A kill or a full disk while a file of users is answered, and how the next run resumes."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS
 
-#: Users of a part, and answers of a user: a part is of some 60 kB, all of them of 240 kB.
+#: Users per part, and items per user: a part has about 60 kB, all of them 240 kB.
 CHUNK, TOP = 20, 50
 
 SCRIPT = f"""
@@ -73,7 +73,7 @@ def recommend(artifacts: Artifacts, users: Path, out: Path, top: int = TOP) -> i
 def unbroken(
     artifacts: Artifacts, release: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
-    """What a run writes that nothing breaks off."""
+    """The output of a run without an interruption."""
     folder = tmp_path_factory.mktemp("unbroken")
     recommend(artifacts, everybody(folder), folder / "out.jsonl")
     return (folder / "out.jsonl").read_bytes()
@@ -82,12 +82,12 @@ def unbroken(
 def broken_off(
     artifacts: Artifacts, users: Path, out: Path, kill: bool = False, largest_file: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """The same in a process of its own, which is over when its workers are: they hold its output."""
+    """The same in a separate process, which ends when its workers do: they hold its output."""
     script = out.with_name("script.py")
     script.write_text(SCRIPT, encoding="utf-8")
-    told = ["kill" if kill else "", str(largest_file)]
+    arguments = ["kill" if kill else "", str(largest_file)]
     return subprocess.run(
-        [sys.executable, script, artifacts.root, users, out, *told],
+        [sys.executable, script, artifacts.root, users, out, *arguments],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
@@ -104,12 +104,12 @@ def parts_of(out: Path) -> Path:
 def test_a_killed_run_goes_on_to_the_same_end(
     artifacts: Artifacts, users: Path, unbroken: bytes
 ) -> None:
-    """kill -9 in the middle: no file, and no process either; then all that an unbroken run gives."""
+    """kill -9 midway leaves no file and no process; the next run gives what an unbroken one does."""
     out = users.with_name("out.jsonl")
     assert broken_off(artifacts, users, out, kill=True).returncode == -signal.SIGKILL
     assert not out.exists()
     assert 1 <= len(list(parts_of(out).glob("0*.jsonl"))) < USERS / CHUNK
-    (parts_of(out) / "joined.1").write_text("half a fi")  # as a kill at the very end leaves
+    (parts_of(out) / "joined.1").write_text("half a fi")  # as a kill at the very end leaves it
     assert recommend(artifacts, users, out) == USERS
     assert out.read_bytes() == unbroken
     assert not parts_of(out).exists()
@@ -122,17 +122,17 @@ def test_only_the_same_question_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Parts are taken as they are by the same question; other users, store, release: all anew."""
+    """The same question reuses the parts; other users, another store or release start over."""
     made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
     out = tmp_path / "out.jsonl"
-    out.mkdir()  # so that the last step of every run fails, and the parts stay
+    out.mkdir()  # makes the last step of every run fail, which keeps the parts
     first = parts_of(out) / "00000000.jsonl"
 
     asked = {"top": TOP}
 
     def kept() -> bool:
         """Whether a run leaves the first part's content as it was."""
-        with pytest.raises(ShortlistError, match=r"could not be written.*goes on there"):
+        with pytest.raises(ShortlistError, match=r"expected to write .*run the same command again"):
             recommend(made, users, out, **asked)
         same = first.read_text() == "kept"
         first.write_text("kept")
@@ -163,13 +163,13 @@ def test_a_full_disk_is_explained_and_costs_nothing_that_was_done(
     largest_file: int,
     parts: int,
 ) -> None:
-    """Where the first part or the joined file cannot grow: what to do, and nothing half-written."""
+    """If the first part or the joined file cannot grow, the error explains what to do."""
     out = users.with_name("out.jsonl")
     done = broken_off(artifacts, users, out, largest_file=largest_file)
     assert done.returncode == 1
-    assert "out.jsonl could not be written" in done.stderr
+    assert f"expected to write {out}, got: " in done.stderr
     assert "File too large" in done.stderr
-    assert "the same command goes on there" in done.stderr
+    assert "run the same command again to resume" in done.stderr
     assert not out.exists()
     assert len(list(parts_of(out).glob("*.jsonl"))) == parts
     assert not list(parts_of(out).glob(".*"))
@@ -180,6 +180,6 @@ def test_a_full_disk_is_explained_and_costs_nothing_that_was_done(
 def test_a_place_that_cannot_be_written_is_explained(
     artifacts: Artifacts, release: Path, users: Path
 ) -> None:
-    """Here a file stands where a folder should."""
-    with pytest.raises(ShortlistError, match=r"users.txt/out.jsonl could not be written"):
+    """A file is in the place of a folder."""
+    with pytest.raises(ShortlistError, match=r"expected to write .*users.txt/out.jsonl, got: "):
         recommend(artifacts, users, users / "out.jsonl")

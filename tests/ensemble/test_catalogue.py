@@ -1,4 +1,4 @@
-"""Raw ids and rows, out of arrays in files."""
+"""Raw ids and rows, read from array files."""
 
 from pathlib import Path
 
@@ -14,26 +14,26 @@ IDS = ["10", "9", "Zoë", "a b", "日本", "a"]
 
 @pytest.fixture
 def items(tmp_path: Path) -> Catalogue:
-    """Six items in an order of their own."""
+    """Six items in an arbitrary order."""
     Catalogue.write(tmp_path, IDS)
     return Catalogue.load(tmp_path)
 
 
 def test_every_id_has_its_row(items: Catalogue) -> None:
-    """Whatever the script, and whatever the order of the rows; asked once or again."""
+    """In any script and any order of the rows, at the first lookup and later ones."""
     assert items.rows(IDS) == [0, 1, 2, 3, 4, 5]
     assert items.rows(reversed(IDS)) == [5, 4, 3, 2, 1, 0]
     assert items.row("日本") == 4
 
 
 def test_what_is_no_id_has_no_row(items: Catalogue) -> None:
-    """Longer and shorter ids, the empty one, None, and one with a zero at the end."""
+    """Longer and shorter ids, the empty one, None, and one with a null character at the end."""
     wrong = ["1", "100", "", None, "a\0", "\0", "日", "x" * 1_000_000, "\udcff"]
     assert items.rows(wrong) == [-1] * len(wrong)
 
 
 def test_rows_have_their_ids_back(items: Catalogue) -> None:
-    """In the shape that was asked; no item has the empty id."""
+    """In the shape of the rows; no item gets the empty id."""
     found = items.raw_ids(np.array([[4, -1], [0, 2]]))
     assert found.tolist() == [["日本", ""], ["10", "Zoë"]]
 
@@ -41,7 +41,7 @@ def test_rows_have_their_ids_back(items: Catalogue) -> None:
 def test_ids_are_forgotten_when_there_are_many(
     items: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory for what was found is bounded, and the answers stay right."""
+    """The memory of the cache is bounded, and the answers stay right."""
     monkeypatch.setattr(catalogue, "REMEMBERED", 2)
     for _ in range(3):
         for ids in (IDS[:4], IDS[3:], [*IDS[:2], "nobody"]):
@@ -50,7 +50,7 @@ def test_ids_are_forgotten_when_there_are_many(
 
 
 def test_codes_of_items_are_those_of_their_rows(items: Catalogue) -> None:
-    """An item outside the vocabulary has the code that its row says; no item has the default."""
+    """An OOV item has the code of its row; what is not an item gets the default."""
     codes = ItemCodes(items, np.array([3, 4, 2, 5, 6, 7]))
     assert [codes.get(each, 2) for each in ["9", "Zoë", "nobody"]] == [4, 2, 2]
     assert codes["a"] == 7
@@ -59,6 +59,6 @@ def test_codes_of_items_are_those_of_their_rows(items: Catalogue) -> None:
 
 
 def test_a_release_without_a_catalogue_is_refused(tmp_path: Path) -> None:
-    """The folder is named."""
+    """The error names the folder."""
     with pytest.raises(ReleaseError, match=tmp_path.name):
         Catalogue.load(tmp_path)

@@ -20,7 +20,7 @@ SIXTY_FOUR = [str(user) for user in range(USERS - 63, USERS + 1)]
 
 
 def test_the_served_answer_is_the_plans_answer(client: Client, served: Plan) -> None:
-    """Ids, scores to the bit and known users are those of the release in this process."""
+    """Ids, known users and, bit for bit, scores match the release in this process."""
     users = ["1", "2", str(USERS), "nobody", ""]
     excluded: list[list[str]] = [["7"], [], [], ["1", "2"], []]
     answer = client.recommend(users, top_k=[5, 1, 5, 5, 2], exclude_item_ids=excluded)
@@ -32,7 +32,7 @@ def test_the_served_answer_is_the_plans_answer(client: Client, served: Plan) -> 
 
 
 def test_pairs_are_scored_by_the_server(client: Client, served: Plan) -> None:
-    """A user's named items come back with the plan's scores, beside a user who names none."""
+    """A user's named items get the plan's scores, next to a user who names none."""
     given = [["3", "9", "27"], []]
     answer = client.recommend(["1", "5"], candidate_item_ids=given)
     expected = served.recommend(["1", "5"], candidate_item_ids=given)
@@ -41,7 +41,7 @@ def test_pairs_are_scored_by_the_server(client: Client, served: Plan) -> None:
 
 
 def test_alone_and_in_a_batch_of_64(client: Client, store: SqliteFeatureStore) -> None:
-    """Each of 64 users gets the same alone; scores descend; nothing seen is shown."""
+    """Each of 64 users gets the same answer alone; scores descend; seen items do not appear."""
     batch = client.recommend(SIXTY_FOUR, top_k=20)
     assert (batch.scores[:, 1:] <= batch.scores[:, :-1]).all()
     for row, (user, record) in enumerate(zip(SIXTY_FOUR, store.get_many(SIXTY_FOUR), strict=True)):
@@ -55,7 +55,7 @@ def test_alone_and_in_a_batch_of_64(client: Client, store: SqliteFeatureStore) -
 def test_requests_that_triton_batches_are_not_mixed_up(
     server: Server, protocol: Protocol, served: Plan
 ) -> None:
-    """From eight connections at once, with and without options, everyone gets their own answer."""
+    """From eight connections at once, with and without options, every user gets the right answer."""
     wrong: list[str] = []
 
     def ask(worker: int) -> None:
@@ -78,14 +78,14 @@ def test_requests_that_triton_batches_are_not_mixed_up(
 
 
 def test_without_options_the_recipe_decides(client: Client) -> None:
-    """Five answers, as the recipe says; an empty list of exclusions is none."""
+    """Five items, as the recipe specifies; an empty list of exclusions excludes nothing."""
     answer: Recommendations = client.recommend(["1"], exclude_item_ids=[[]])
     assert answer.item_ids.shape == answer.scores.shape == (1, 5)
     assert answer.item_ids.tolist() == client.recommend(["1"]).item_ids.tolist()
 
 
 def test_both_protocols_say_the_same(server: Server) -> None:
-    """One question over gRPC and HTTP has one answer."""
+    """The same request gets the same answer over gRPC and HTTP."""
     with Client(server.address.grpc) as grpc, Client(server.address.http, "http") as http:
         answers = [client.recommend(SIXTY_FOUR) for client in (grpc, http)]
     assert answers[0].item_ids.tolist() == answers[1].item_ids.tolist()
@@ -93,7 +93,7 @@ def test_both_protocols_say_the_same(server: Server) -> None:
 
 
 def test_no_server_names_the_command_that_starts_one(protocol: Protocol) -> None:
-    """A connection that nobody takes is explained."""
+    """The error for a refused connection names the address."""
     with reserved_ports("127.0.0.1") as ports:
         free = ports.http
     with (
@@ -104,7 +104,7 @@ def test_no_server_names_the_command_that_starts_one(protocol: Protocol) -> None
 
 
 def test_a_server_that_ends_within_a_request_is_named(protocol: Protocol) -> None:
-    """It took the connection, and closes it where an answer should come."""
+    """It accepts the connection and closes it instead of answering."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def hang_up() -> None:
@@ -118,39 +118,39 @@ def test_a_server_that_ends_within_a_request_is_named(protocol: Protocol) -> Non
         where = f"127.0.0.1:{listening.getsockname()[1]}"
         with Client(where, protocol) as client, pytest.raises(ShortlistError) as failure:
             client.recommend(["1"])
-    assert f"no server answers at {where} over {protocol}" in str(failure.value)
+    assert f"expected a server at {where} over {protocol}" in str(failure.value)
 
 
 def test_an_unknown_protocol_is_refused() -> None:
-    """Only two are spoken."""
+    """There are only two."""
     with pytest.raises(ShortlistError, match="'grpc' or 'http'"):
         Client("127.0.0.1:1", "smoke signals")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 51, 10_000])
 def test_an_impossible_top_k_is_refused_with_the_limits(client: Client, top_k: int) -> None:
-    """The server's message says what is possible, and the server lives on."""
+    """The server's message states the limits, and the server keeps running."""
     with pytest.raises(ShortlistError, match=f"top_k from 1 to 50, got {top_k}"):
         client.recommend(["1"], top_k=top_k)
     assert client.recommend(["1"]).known_user[0]
 
 
 def test_an_empty_batch_is_refused(client: Client) -> None:
-    """No user is no question."""
+    """A request needs a user."""
     with pytest.raises(ShortlistError):
         client.recommend([])
     assert client.recommend(["1"]).known_user[0]
 
 
 def test_more_users_than_the_largest_batch_are_refused(client: Client) -> None:
-    """65 users where the recipe allows 64: Triton's message names both."""
+    """The recipe allows 64 users, and Triton's message names that number."""
     with pytest.raises(ShortlistError, match="64"):
         client.recommend([str(user) for user in range(65)])
     assert client.recommend(["1"]).known_user[0]
 
 
 def test_a_megabyte_of_user_id_is_an_unknown_user(client: Client) -> None:
-    """A huge id is nobody's id: the unknown user's answer, in a batch as well."""
+    """A huge id gets the answer for an unknown user, in a batch too."""
     answer = client.recommend(["x" * 1_000_000, "1", "y" * 1_000_000])
     assert answer.known_user.tolist() == [False, True, False]
     assert answer.item_ids[0].tolist() == client.recommend(["nobody"]).item_ids[0].tolist()

@@ -29,18 +29,18 @@ OPTIONS: list[dict[str, Any]] = [
 def test_the_served_answer_is_the_plans_answer(
     client: Client, served: Plan, options: dict[str, Any]
 ) -> None:
-    """Ids, scores to the bit and explanations are those of the release in this process."""
+    """Ids, explanations and, bit for bit, scores match the release in this process."""
     answer = client.recommend(USERS, top_k=4, **options)
     expected = served.recommend(USERS, top_k=4, **options)
     assert answer.item_ids.tolist() == expected.item_ids.tolist()
     assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
-    told = [each is not None for each in answer.explanations]
-    assert told == [text != "" for text in expected.explanation]
+    explained = [each is not None for each in answer.explanations]
+    assert explained == [text != "" for text in expected.explanation]
     assert not answer.degraded.any()
 
 
 def test_an_answer_names_its_release(client: Client) -> None:
-    """The version in the model repository."""
+    """It is the version in the model repository."""
     assert client.recommend(["1"]).release == "1"
 
 
@@ -61,26 +61,26 @@ def test_an_answer_names_its_release(client: Client) -> None:
 def test_an_impossible_option_is_refused(
     client: Client, options: dict[str, Any], message: str
 ) -> None:
-    """The server's message arrives, and the server lives on."""
+    """The server's message arrives, and the server keeps running."""
     with pytest.raises(ShortlistError, match=message):
         client.recommend(["1"], **options)
     assert client.recommend(["1"]).known_user[0]
 
 
 def test_a_bad_filter_fails_alone(server: Any, in_parallel: Callable[..., list[Any]]) -> None:
-    """Of requests that Triton answers together, only the one that cannot be answered fails."""
+    """Of requests that Triton answers together, only the bad one fails."""
 
     def ask(worker: int) -> list[bool]:
         """Whether each request of this worker was answered."""
-        said = []
+        answered = []
         with Client(server.address.grpc) as client:
             for _ in range(20):
                 try:
                     client.recommend(["1"], filter="nonsense" if worker == 0 else None)
-                    said.append(True)
+                    answered.append(True)
                 except ShortlistError:
-                    said.append(False)
-        return said
+                    answered.append(False)
+        return answered
 
     guilty, *others = in_parallel(ask, 6)
     assert not any(guilty)

@@ -1,4 +1,4 @@
-"""Codes that need no vocabulary, and how codes are spelled together."""
+"""Hashed codes, and the spelling of crossed features."""
 
 import pytest
 
@@ -15,14 +15,14 @@ from runtime.features.codes import combination, hashed_code
     ],
 )
 def test_a_hash_is_the_one_that_another_program_computes(value: str, digest: str) -> None:
-    """A release that is made anew on another machine gives a value the code that it had."""
+    """A release built again on another machine gives a value the same code."""
     number = int.from_bytes(bytes.fromhex(digest), "little")
     assert hashed_code(value, 1000) == 3 + number % 1000
     assert hashed_code(value, 2) == 3 + number % 2
 
 
 def test_hashes_fill_their_bins_evenly() -> None:
-    """10,000 values that differ in a digit or two, over 100 bins: none has half or twice its share."""
+    """Of 10,000 similar values in 100 bins, no bin gets half or twice its share."""
     counts = [0] * 100
     for number in range(10_000):
         counts[hashed_code(f"item {number}", 100) - 3] += 1
@@ -30,12 +30,12 @@ def test_hashes_fill_their_bins_evenly() -> None:
 
 
 def test_half_a_character_has_a_code_too() -> None:
-    """JSON can hold what UTF-8 cannot: a request with it is answered."""
+    """JSON can hold half a surrogate pair, which UTF-8 cannot: such a request is answered."""
     assert hashed_code("\ud800", 10) in range(3, 13)
 
 
 def test_codes_are_told_apart_when_spelled_together() -> None:
-    """1 and 12 are not 11 and 2; where every part is null, so is the whole."""
+    """1 and 12 differ from 11 and 2; if every part is null, so is the combination."""
     assert combination([1, 12]) == "1,12"
     assert combination([11, 2]) == "11,2"
     assert combination([1, 1]) is None

@@ -1,4 +1,4 @@
-"""Raw values become the codes and numbers of the workflow."""
+"""Raw values are encoded as the workflow encodes them."""
 
 import json
 import math
@@ -37,7 +37,7 @@ TAGS = Categorical("tags", "string", {"new": 3, "old": 4}, max_length=3)
     ],
 )
 def test_a_value_is_spelled_as_in_the_vocabulary(value: object, dtype: str, key: str) -> None:
-    """Every raw type has one spelling; a value of a wrong type is spelled, not refused."""
+    """Every raw type has one spelling; a value of the wrong type is spelled, not refused."""
     assert spell(value, dtype) == key
 
 
@@ -47,7 +47,7 @@ def test_categories_known_unknown_and_null() -> None:
 
 
 def test_lists_are_padded_and_cut() -> None:
-    """A list keeps its first values, is padded with 0, and a null list holds one null."""
+    """A list keeps its first values and is padded with 0; a null list holds one null."""
     encoded = TAGS.encode(
         [["old", "new"], [], None, ["new", None, "odd", "old"], np.array(["old"])]
     )
@@ -63,7 +63,7 @@ def test_the_last_values_of_a_list_can_be_kept() -> None:
 
 
 def test_hashed_values_need_no_vocabulary() -> None:
-    """Each has one of ten codes, a number in whichever type it comes; a missing one is 1."""
+    """Each gets one of ten codes, a number in any type the same one; a missing value gets 1."""
     size = Categorical("size", "integer", {}, hash_bins=10)
     assert size.encode([7, 7.0, None, "seven"]).tolist() == [
         *(hashed_code("7", 10), hashed_code("7", 10), 1, hashed_code("seven", 10))
@@ -71,7 +71,7 @@ def test_hashed_values_need_no_vocabulary() -> None:
 
 
 def test_a_combination_is_made_of_raw_values_of_its_parts() -> None:
-    """Known, unseen, a null in one part, nulls in both."""
+    """Known, unseen, null in one part, null in both."""
     together = Categorical("both", "string", {"3,4": 3, "1,3": 4})
     both = Combined((COLOURS, Bucket("age", np.array([18.0]))), together)
     assert (both.name, both.columns) == ("both", ("colour", "age"))
@@ -80,7 +80,7 @@ def test_a_combination_is_made_of_raw_values_of_its_parts() -> None:
 
 
 def test_features_that_share_a_vocabulary_hold_it_once(tmp_path: Path) -> None:
-    """And a combination finds its parts, which may stand after it."""
+    """And a crossed feature finds its parts, which may be listed after it."""
     shared = {"kind": "categorical", "dtype": "string", "vocabulary": "shared.json"}
     content = {
         "format": 1,
@@ -113,27 +113,27 @@ def test_features_that_share_a_vocabulary_hold_it_once(tmp_path: Path) -> None:
 
 
 def test_buckets_count_the_boundaries_at_or_below() -> None:
-    """A boundary belongs to the interval that it opens; null and text are missing."""
+    """A boundary belongs to the interval that it starts; null and text count as missing."""
     bucket = Bucket("age", np.array([18.0, 35.0]))
     assert bucket.encode([17, 18, 34.9, 35, None, "old"]).tolist() == [3, 4, 4, 5, 1, 1]
 
 
 def test_numbers_are_filled_then_normalised() -> None:
-    """Missing becomes `fill` before mean and deviation apply; a constant column is not divided."""
+    """A missing value becomes `fill` before normalisation; a constant column is not divided."""
     assert Numeric("price", 10.0, 4.0, 2.0).encode([10, 12, None]).tolist() == [0.0, 0.5, -2.0]
     assert Numeric("price", 10.0, 0.0, 2.0).encode([13]).tolist() == [3.0]
     assert Numeric("price", 10.0, 4.0, 2.0).encode([10]).dtype == np.float32
 
 
 def test_numbers_are_clipped_before_logarithms_are_taken() -> None:
-    """log(1 + x) of what the bounds leave, on either side of zero; only then the scale."""
+    """Clipping first, then log(1 + x) on either side of zero, then scaling."""
     number = Numeric("price", 1.0, 2.0, 0.0, clip=(-3.0, math.e - 1), log=True)
     expected = [0.0, 0.0, -0.5, (-math.log(4) - 1) / 2]
     assert number.encode([100, math.e - 1, None, -9]).tolist() == pytest.approx(expected)
 
 
 def test_ages_are_days_before_the_reference() -> None:
-    """Seconds, dates and datetimes as they come or as text, of any zone; what is no time is filled."""
+    """Seconds, dates and datetimes, or text, in any time zone; anything else is filled."""
     age = Age("made", 10 * 86_400, Numeric("age", 0.0, 1.0, -9.0))
     zone = timezone(timedelta(hours=12))
     times = [0, 86_400.0, date(1970, 1, 3), datetime(1970, 1, 4, 12), "1970-01-05T06:00"]
@@ -149,7 +149,7 @@ def test_ages_are_days_before_the_reference() -> None:
 
 
 def test_targets_are_looked_up_by_several_values(tmp_path: Path) -> None:
-    """Spelled as categories are, null among them; what was never seen has what all have."""
+    """Spelled like categories, null included; unseen values get the overall mean."""
     statistics = tmp_path / "rate.json"
     statistics.write_text('[[["red", "7"], 0.5], [["red", null], 0.25]]')
     target = Target(
@@ -172,7 +172,7 @@ def test_no_rows_is_no_error() -> None:
 
 
 def test_history_keeps_the_most_recent_oldest_first(tmp_path: Path) -> None:
-    """Of a long past the last items stay in their order; unknown items are code 2."""
+    """A long history keeps its last items in order; OOV items have code 2."""
     item = {"name": "item", "kind": "categorical", "dtype": "integer", "vocabulary": "item.json"}
     content = {
         "format": 1,
@@ -190,7 +190,7 @@ def test_history_keeps_the_most_recent_oldest_first(tmp_path: Path) -> None:
 
 
 def test_an_encoding_of_another_format_is_refused(tmp_path: Path) -> None:
-    """A newer format is named, not misread."""
+    """The error names a newer format."""
     (tmp_path / "encoding.json").write_text('{"format": 2}')
     with pytest.raises(ValueError, match="format 2"):
         Encoding.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Exporting: what is written, what is reused, what is refused."""
+"""What an export writes, reuses and refuses."""
 
 import json
 import os
@@ -30,13 +30,13 @@ from tests.heard import heard
 
 @pytest.fixture
 def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
-    """The made-up recommender with its first release, to change at will."""
+    """The made-up recommender with its first release; tests may change it."""
     return Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
 
 
 def _export(artifacts: Artifacts, force: bool = False) -> tuple[Path, list[str]]:
-    with heard() as said:
-        return export(RECIPE, artifacts, force=force), said
+    with heard() as lines:
+        return export(RECIPE, artifacts, force=force), lines
 
 
 def contents(artifacts: Artifacts) -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def test_a_release_holds_all_it_needs(release: Path) -> None:
 
 
 def test_the_manifest_says_what_the_release_is(release: Path) -> None:
-    """Candidates, index and library versions stand in the manifest."""
+    """Candidates, item index and library versions are in the manifest."""
     content = manifest.read(release)
     assert content["candidates"] == 50
     assert content["index"].pop("build_s") >= 0
@@ -88,7 +88,7 @@ def test_no_file_of_a_release_is_a_pickle(release: Path) -> None:
 def test_a_release_serves_without_merlin_tensorflow_or_pandas(
     release: Path, artifacts: Artifacts
 ) -> None:
-    """The exported runtime, alone in a process, answers and imports nothing heavy."""
+    """The exported runtime answers in a separate process and imports nothing heavy."""
     code = f"""
 import sys
 sys.path.insert(0, {str(release)!r})
@@ -114,15 +114,15 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 
 
 def test_the_same_parts_make_no_second_release(copied: Artifacts) -> None:
-    """What is up to date is kept, and it is said."""
-    release, said = _export(copied)
+    """A release that is up to date is kept, and a log line reports it."""
+    release, lines = _export(copied)
     assert release.name == "1"
-    assert any("up to date" in line for line in said)
+    assert any("up to date" in line for line in lines)
     assert len(releases(copied)) == 1
 
 
 def test_force_makes_the_next_release(copied: Artifacts, release: Path) -> None:
-    """The next version stands beside the first and answers alike."""
+    """The next version exists beside the first and gives the same answers."""
     second, _ = _export(copied, force=True)
     assert [path.name for path in releases(copied)] == ["1", "2"]
     store = SqliteFeatureStore(copied.feature_store, read_only=True)
@@ -133,7 +133,7 @@ def test_force_makes_the_next_release(copied: Artifacts, release: Path) -> None:
 
 
 def test_new_models_and_figures_make_the_next_release(copied: Artifacts) -> None:
-    """A changed part is noticed; evaluation figures ride in the manifest."""
+    """A changed part is detected; evaluation figures go into the manifest."""
     copied.report.write_text(json.dumps({"ndcg": 0.5}))
     release, _ = _export(copied)
     assert release.name == "2"
@@ -141,7 +141,7 @@ def test_new_models_and_figures_make_the_next_release(copied: Artifacts) -> None
 
 
 def test_a_damaged_latest_release_is_replaced_by_a_new_one(copied: Artifacts) -> None:
-    """Up to date means whole: a damaged release is left and the next one made."""
+    """A damaged release is never up to date: it stays, and the next one is made."""
     (copied.model_repository / "recommender" / "1" / "plan.json").write_text("{}")
     assert _export(copied)[0].name == "2"
 
@@ -149,7 +149,7 @@ def test_a_damaged_latest_release_is_replaced_by_a_new_one(copied: Artifacts) ->
 def test_the_store_holds_the_training_part_oldest_first(
     artifacts: Artifacts, store: SqliteFeatureStore
 ) -> None:
-    """Interactions of train and valid, in the order of time; features as in the raw table."""
+    """Interactions of train and valid, ordered by time; features as in the raw table."""
     raw = pq.read_table(artifacts.raw.interactions).to_pandas()
     record = store.get_many(["7"])[0]
     assert record is not None
@@ -160,7 +160,7 @@ def test_the_store_holds_the_training_part_oldest_first(
 
 
 def test_equal_times_keep_the_order_of_the_raw_table(copied: Artifacts) -> None:
-    """Rows of one moment stand as in the raw table, though split over train and valid."""
+    """Rows with the same time keep their raw order, although split over train and valid."""
     rows = {"user_id": [1] * 4, "item_id": [40, 30, 20, 10], "time": [5, 5, 5, 1]}
     rows[POSITIVE] = [True] * 4
     pq.write_table(pa.table(rows), copied.raw.interactions)
@@ -194,15 +194,15 @@ def test_a_missing_part_names_the_command(copied: Artifacts, missing: str, comma
 
 
 def test_embeddings_of_other_items_are_refused(copied: Artifacts) -> None:
-    """Fewer embeddings than items means models of other data."""
+    """Fewer embeddings than items means that the models were trained on other data."""
     table = pq.read_table(copied.models.item_embeddings)
     pq.write_table(table.slice(0, 399), copied.models.item_embeddings)
-    with pytest.raises(ShortlistError, match=r"400 items .* holds 399.*shortlist train"):
+    with pytest.raises(ShortlistError, match=r"400 items .* got 399.*shortlist train"):
         _export(copied)
 
 
 def test_embeddings_that_are_not_finite_are_refused(copied: Artifacts) -> None:
-    """A diverged training is named as such."""
+    """The error says that the training diverged."""
     embeddings = [[float("nan")] * 8] * 400
     table = pa.table({"item_row": range(400), "embedding": embeddings})
     pq.write_table(table, copied.models.item_embeddings)
@@ -211,7 +211,7 @@ def test_embeddings_that_are_not_finite_are_refused(copied: Artifacts) -> None:
 
 
 def test_a_ranker_that_wants_an_unknown_column_is_refused(copied: Artifacts) -> None:
-    """The error names the column and what there is."""
+    """The error names the column and the available ones."""
     path = copied.models.onnx("ranker")
     model = onnx.load(str(path))
     for node in model.graph.node:
@@ -219,7 +219,7 @@ def test_a_ranker_that_wants_an_unknown_column_is_refused(copied: Artifacts) -> 
     for each in model.graph.input:
         each.name = "shoe_size" if each.name == "price" else each.name
     onnx.save(model, str(path))
-    with pytest.raises(ShortlistError, match=r"'shoe_size'.*cooccurrence"):
+    with pytest.raises(ShortlistError, match=r"cooccurrence.*got 'shoe_size'"):
         _export(copied)
 
 
@@ -227,7 +227,7 @@ def test_a_ranker_that_wants_an_unknown_column_is_refused(copied: Artifacts) -> 
 def test_a_full_disk_leaves_earlier_releases_as_they_were(
     artifacts: Artifacts, copied: Artifacts, full: str
 ) -> None:
-    """Where one file cannot grow any more, it is said; no half release, nothing temporary."""
+    """If a file cannot grow, the error reports it; no partial release or temporary file stays."""
     largest_file = 1_000 if full == "the store" else 40_000
     if full == "an array":
         rows = np.zeros((ITEMS, 40), np.int32)
@@ -250,7 +250,7 @@ def test_a_full_disk_leaves_earlier_releases_as_they_were(
 
 
 def test_a_killed_export_leaves_earlier_releases_as_they_were(copied: Artifacts) -> None:
-    """SIGKILL just before the end: the first release still loads, and the next export works."""
+    """After SIGKILL just before the end, the first release still loads and the next export works."""
     code = f"""
 import os, signal
 from pathlib import Path
@@ -273,7 +273,7 @@ export(RECIPE, Artifacts(Path({str(copied.root)!r})), force=True)
 
 
 def test_the_funnel_in_process_is_the_exported_one(artifacts: Artifacts, served: plan.Plan) -> None:
-    """Evaluation may run the whole funnel before anything is exported, with the same answers."""
+    """Evaluation runs the whole funnel before any export, with the same answers."""
     with served_in_process(RECIPE, artifacts) as funnel:
         mine, exported = (each.recommend(["1", "nobody"]) for each in (funnel, served))
     assert mine.item_ids.tolist() == exported.item_ids.tolist()
@@ -281,7 +281,7 @@ def test_the_funnel_in_process_is_the_exported_one(artifacts: Artifacts, served:
 
 
 def test_a_store_that_is_no_store_is_named(copied: Artifacts) -> None:
-    """A damaged store file is named with what to do."""
+    """The error names the damaged store file and the remedy."""
     for path in copied.root.glob("feature_store.sqlite*"):
         path.unlink()
     copied.feature_store.write_bytes(b"rubbish" * 1000)

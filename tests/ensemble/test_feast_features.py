@@ -1,4 +1,4 @@
-"""Features out of a real Feast repository; skipped where Feast is not installed."""
+"""Features from a real Feast repository; skipped if Feast is not installed."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a view `people` of users 7 and 8, applied and materialized."""
+    """A repository with a view `people` for users 7 and 8, applied and materialized."""
     feast = pytest.importorskip(
         "feast", reason="Feast is not installed: uv sync --extra cpu --extra feast"
     )
@@ -76,7 +76,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_newest_features_go_into_the_store(
     artifacts: Artifacts, repository: Path, offline: bool
 ) -> None:
-    """Of the recipe's users those that the view knows get its features, and keep the others."""
+    """Users of the recipe that the view has get its features, and keep their others."""
     with opened_store(RECIPE, artifacts) as store:
         users = [str(user) for user in (7, 8, 9)]
         store.replace_all((), "")
@@ -92,17 +92,17 @@ def test_the_newest_features_go_into_the_store(
 
 
 def test_a_view_that_does_not_fit_is_named(artifacts: Artifacts, repository: Path) -> None:
-    """The error says what there is, and what the recipe could use."""
+    """The error lists what exists, and what the recipe could use."""
     for view, complaint in [
-        ("peple", "expected a feature view of .*: people, shoes; got 'peple'"),
-        ("shoes", r"user features \(age, gender, income\); it has .* the features shoe_size"),
+        ("peple", r"one of the feature views of .* \(people, shoes\), got 'peple'"),
+        ("shoes", r"user features \(age, gender, income\), got .* the features shoe_size"),
     ]:
         with pytest.raises(ShortlistError, match=complaint):
             list(feast_features(RECIPE, artifacts, repository, view, offline=False))
 
 
 def test_a_folder_that_is_no_repository_is_named(artifacts: Artifacts, tmp_path: Path) -> None:
-    """What is looked for in it is said."""
+    """The error names the expected file."""
     pytest.importorskip("feast", reason="Feast is not installed")
     with pytest.raises(ShortlistError, match=r"feature_store\.yaml, got "):
         list(feast_features(RECIPE, artifacts, tmp_path, "people", offline=False))
@@ -111,7 +111,7 @@ def test_a_folder_that_is_no_repository_is_named(artifacts: Artifacts, tmp_path:
 def test_without_feast_the_extra_is_named(
     artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has not installed it is told how."""
+    """The error gives the command that installs Feast."""
     monkeypatch.setitem(sys.modules, "feast", None)
     with pytest.raises(ShortlistError, match="--extra feast"):
         list(feast_features(RECIPE, artifacts, tmp_path, "people", offline=False))

@@ -1,4 +1,4 @@
-"""What holds for both feature stores: SQLite and a real Redis."""
+"""Behaviour of both feature stores: SQLite and a real Redis."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(params=["sqlite", "redis"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Opens connections to one and the same store, empty at first."""
+    """Opens connections to the same store, which is empty at first."""
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis")
         server.ask("FLUSHALL")
@@ -60,14 +60,14 @@ def _items(store: FeatureStore, user: str) -> list[str]:
 
 
 def test_records_come_back_in_the_order_asked(store: FeatureStore) -> None:
-    """Values and order survive; an id asked twice is answered twice, an unknown one None."""
+    """Values and order are kept; an id given twice is answered twice, an unknown one is None."""
     store.put_many([("anna", ANNA), ("ben", BEN)])
     assert store.get_many(["ben", "nobody", "anna", "ben"]) == [BEN, None, ANNA, BEN]
     assert store.get_many([]) == []
 
 
 def test_thousands_of_users_in_one_call(store: FeatureStore) -> None:
-    """More ids than a statement or a message takes are asked and written in parts."""
+    """More ids than fit in one statement or message are read and written in parts."""
     users = [str(user) for user in range(3000)]
     store.put_many((user, UserRecord({"n": int(user)}, [])) for user in users)
     assert store.record(_event(user, "a", 1.0) for user in users) == 3000
@@ -86,7 +86,7 @@ def test_odd_ids_are_ids(store: FeatureStore) -> None:
 
 
 def test_an_id_that_is_no_text_is_a_store_error(store: FeatureStore) -> None:
-    """Half a surrogate pair, which JSON can spell and UTF-8 cannot, fails with the store's name."""
+    """For half a surrogate pair, which JSON can hold and UTF-8 cannot, the error names the store."""
     with pytest.raises(StoreError, match="cannot be written"):
         store.record([_event("\ud800", "a", 1.0)])
     with pytest.raises(StoreError, match="cannot be read"):
@@ -94,7 +94,7 @@ def test_an_id_that_is_no_text_is_a_store_error(store: FeatureStore) -> None:
 
 
 def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None:
-    """In whatever order they come; of one moment, by id."""
+    """In any order of recording; at the same time, by id."""
     store.put_many([("anna", ANNA)])
     store.record([_event("anna", "late", 30.0), _event("anna", "z", 20.0, "2")])
     store.record([_event("anna", "early", 10.5), _event("anna", "y", 20.0, "1")])
@@ -104,24 +104,24 @@ def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None
 
 
 def test_an_event_counts_once(store: FeatureStore) -> None:
-    """Sent again, in one call or in another, by its id or by what it says with its time."""
+    """Sent again in the same call or another: identified by its id, or by its content with its time."""
     named = Event("e1", "anna", "a", "bought", 5.0)
     assert store.record([named, named, _event("anna", "b", 6.0)]) == 2
     assert store.record([named, _event("anna", "b", 6.0), _event("anna", "b", 7.0)]) == 1
-    # The same id without a time of its own: sent again later, it is the event that it was.
+    # The same id at another time: sent again later, it is still the same event.
     assert store.record([Event("e1", "anna", "a", "bought", 99.0)]) == 0
     assert _items(store, "anna") == ["a", "b", "b"]
     assert store.record([Event("e1", "ben", "a", "bought", 5.0)]) == 1, "an id is its user's"
 
 
 def test_events_without_id_and_time_are_new_each_time(store: FeatureStore) -> None:
-    """Who gives neither means another event, at this moment."""
+    """Without either, each call records another event, at the current time."""
     assert store.record([Event.of("anna", "a"), Event.of("anna", "a")]) == 2
     assert _items(store, "anna") == ["a", "a"]
 
 
 def test_no_two_events_get_the_same_made_up_id() -> None:
-    """What differs in user, item, event or time has another id, also where the letters run on."""
+    """A different user, item, event or time gives another id, even if the joined text is the same."""
     events = [
         Event.of("ab", "c", time=1),
         Event.of("a", "bc", time=1),
@@ -133,13 +133,13 @@ def test_no_two_events_get_the_same_made_up_id() -> None:
 
 
 def test_a_user_whom_only_events_know_is_known(store: FeatureStore) -> None:
-    """There are no features, and the interactions are the events."""
+    """The user has no features, and the interactions are the events."""
     store.record([_event("new", "a", 1.0)])
     assert store.get_many(["new", "newer"]) == [UserRecord({}, ["a"], recorded=1), None]
 
 
 def test_the_newest_events_are_kept(opener: Opener) -> None:
-    """Beyond the bound the oldest by time go, in one call or by and by; other users keep theirs."""
+    """Beyond the bound the oldest are removed, in one call or over time; other users keep theirs."""
     store = opener(kept=4)
     store.put_many([("anna", ANNA)])
     store.record([_event("ben", "only", 0.0)])
@@ -153,11 +153,11 @@ def test_the_newest_events_are_kept(opener: Opener) -> None:
     assert _items(store, "anna")[2:] == ["16", "17", "18", "19"]
     assert _items(store, "ben") == ["only"]
     unbounded = opener(kept=1000)
-    assert len(_items(unbounded, "anna")) < 2 + 2 * 4, "they are not only hidden"
+    assert len(_items(unbounded, "anna")) < 2 + 2 * 4, "they are removed, not only hidden"
 
 
 def test_a_write_is_seen_by_another_connection_at_once(opener: Opener) -> None:
-    """What one connection has recorded, put or switched, the next call of any other answers."""
+    """After one connection records, puts or switches, the next call of any other sees it."""
     writer, reader = opener(), opener(read_only=True, deadline_s=5.0)
     writer.put_many([("ben", BEN)])
     assert reader.get_many(["anna"]) == [None]
@@ -170,7 +170,7 @@ def test_a_write_is_seen_by_another_connection_at_once(opener: Opener) -> None:
 
 
 def test_a_reader_cannot_write(opener: Opener) -> None:
-    """Whatever is opened to be read refuses to change anything."""
+    """A store opened to be read refuses every change."""
     opener().put_many([("anna", ANNA)])
     reader = opener(read_only=True)
     writes: list[Callable[[], object]] = [
@@ -187,7 +187,7 @@ def test_a_reader_cannot_write(opener: Opener) -> None:
 
 
 def test_items_are_switched_off_and_on(store: FeatureStore) -> None:
-    """What is off twice is off, and what is on already stays on."""
+    """Switching off twice or switching on twice makes no difference."""
     assert store.switched_off() == frozenset()
     store.switch(["1", "2"], on=False)
     store.switch(["2", "日本"], on=False)
@@ -198,7 +198,7 @@ def test_items_are_switched_off_and_on(store: FeatureStore) -> None:
 
 
 def test_an_exchange_keeps_events_and_what_is_off(store: FeatureStore) -> None:
-    """`replace_all` removes users that are not among the new ones; what was recorded stays."""
+    """`replace_all` removes users that are not among the new ones; recorded events stay."""
     store.replace_all([("anna", ANNA), ("carl", BEN)], "first")
     store.record([_event("anna", "new", 1.0)])
     store.switch(["a"], on=False)
@@ -212,7 +212,7 @@ def test_an_exchange_keeps_events_and_what_is_off(store: FeatureStore) -> None:
 
 
 def test_a_failed_exchange_keeps_the_old_content(store: FeatureStore) -> None:
-    """An error midway through `replace_all` leaves every old record and the old source."""
+    """An error midway through `replace_all` keeps every old record and the old source."""
     store.replace_all([("anna", ANNA)], "first")
 
     def broken() -> Iterator[tuple[str, UserRecord]]:
@@ -226,7 +226,7 @@ def test_a_failed_exchange_keeps_the_old_content(store: FeatureStore) -> None:
 
 
 def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> None:
-    """While records are exchanged, every answer is of one generation throughout."""
+    """While records are exchanged, all records of an answer are of one generation."""
     users = [str(user) for user in range(300)]
     writer, reader = opener(), opener(read_only=True)
     writer.replace_all(((user, UserRecord({"n": 0}, [])) for user in users), "0")
@@ -253,7 +253,7 @@ def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> N
 
 
 def test_what_was_got_can_be_put_back(store: FeatureStore) -> None:
-    """Recorded interactions do not become loaded ones on the way."""
+    """Recorded interactions do not become loaded ones in the process."""
     store.put_many([("anna", ANNA)])
     store.record([_event("anna", "new", 1.0)])
     (record,) = store.get_many(["anna"])
@@ -280,7 +280,7 @@ def test_threads_may_share_a_store(store: FeatureStore) -> None:
 
 
 def test_a_closed_store_opens_again(store: FeatureStore) -> None:
-    """Closing lets go of the connection alone."""
+    """Closing only closes the connection."""
     store.put_many([("anna", ANNA)])
     store.close()
     store.close()

@@ -1,4 +1,4 @@
-"""Merlin's graph and the exported plan are one thing."""
+"""Merlin's graph and the exported plan are equivalent."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def ensemble(release: Path, store: SqliteFeatureStore, settings: GraphSettings) 
 def test_merlins_own_execution_gives_the_served_answer(
     ensemble: Ensemble, served: plan.Plan
 ) -> None:
-    """`Ensemble.transform` and the plan agree to the bit, for users known and unknown."""
+    """`Ensemble.transform` and the plan agree bit for bit, for known and unknown users."""
     users = [*(str(user) for user in range(1, USERS + 1)), "nobody"]
     request = served.request(
         users,
@@ -50,7 +50,7 @@ def test_merlins_own_execution_gives_the_served_answer(
 
 
 def test_the_graph_knows_its_inputs_and_outputs(ensemble: Ensemble) -> None:
-    """Merlin's schemas name what a request brings and what an answer holds, with types."""
+    """Merlin's schemas name the columns of requests and answers, with types."""
     assert set(ensemble.input_schema.column_names) == set(BY_NAME)
     outputs = {column.name: column.dtype.name for column in ensemble.output_schema}
     assert outputs["scores"] == "float32"
@@ -61,7 +61,7 @@ def test_the_graph_knows_its_inputs_and_outputs(ensemble: Ensemble) -> None:
 def test_schemas_say_what_operators_make(
     ensemble: Ensemble, served: plan.Plan, release: Path
 ) -> None:
-    """Types and widths in Merlin's schemas are those of the arrays that come out."""
+    """Types and widths in Merlin's schemas match the output arrays."""
     columns = served.run(served.columns(served.request(["1", "2", "nobody"])))
     checked = set()
     for node in postorder_iter_nodes(ensemble.graph.output_node):
@@ -79,7 +79,7 @@ def test_schemas_say_what_operators_make(
 
 
 def test_every_operator_runs_once_in_the_plan(ensemble: Ensemble, release: Path) -> None:
-    """Shared nodes of the graph stand once in the plan, each after all that it reads."""
+    """Shared nodes of the graph are in the plan once, each after all nodes that it reads."""
     names = [node["operator"] for node in plan_nodes(ensemble)]
     assert sorted(names) == sorted(set(names))
     assert len(names) == 15
@@ -90,7 +90,7 @@ def test_every_operator_runs_once_in_the_plan(ensemble: Ensemble, release: Path)
 def test_a_graph_that_lacks_a_column_does_not_assemble(
     release: Path, store: SqliteFeatureStore, settings: GraphSettings
 ) -> None:
-    """Merlin's schema pass refuses an operator whose input nothing makes, naming both."""
+    """Merlin's schema pass refuses an operator with an input that no node makes, naming both."""
     node = ["user_id"] >> Rank(Release(release, store), feeds=settings.ranker_feeds)
-    with pytest.raises(ValueError, match=r"Rank reads .*candidate_rows"):
+    with pytest.raises(ValueError, match=r"parents of Rank in the graph to make .*candidate_rows"):
         Ensemble(node, recommender(Release(release, store), settings).input_schema)

@@ -1,4 +1,4 @@
-"""Conditions on item attributes: what they mean, and what is no condition."""
+"""Conditions on item attributes: their meaning, and invalid ones."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from runtime.errors import RequestError
 
 @pytest.fixture(scope="module")
 def attributes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attribute]:
-    """Five films, written and read as a release holds them; of the last nothing is known."""
+    """Five films, written and read as a release stores them; the last one has no attributes."""
     directory = tmp_path_factory.mktemp("release")
     item_attributes.write(
         directory,
@@ -66,7 +66,7 @@ def attributes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attribute]
 def test_what_a_condition_means(
     text: str, expected: list[int], attributes: dict[str, Attribute]
 ) -> None:
-    """Each form by hand; a missing value fulfils no comparison."""
+    """Each form, checked by hand; a missing value fulfils no comparison."""
     assert np.flatnonzero(matching(text, attributes)).tolist() == expected
 
 
@@ -95,13 +95,13 @@ def test_what_a_condition_means(
 def test_what_is_no_condition_is_refused(
     text: str, message: str, attributes: dict[str, Attribute]
 ) -> None:
-    """The message says what was expected, what came, and shows an example or the known names."""
+    """The message states what was expected and given, and shows an example or the known names."""
     with pytest.raises(RequestError, match=message):
         matching(text, attributes)
 
 
 def test_without_items_attributes_a_name_is_unknown(tmp_path: Path) -> None:
-    """A release of items without features says that there is nothing to ask for."""
+    """For items without features, the message says that there are no names."""
     item_attributes.write(tmp_path, {})
     with pytest.raises(RequestError, match="expected names out of: none; got 'year'"):
         matching("year > 5", item_attributes.read(tmp_path, np.load))

@@ -16,7 +16,7 @@ from tests.ensemble.synthetic import RECIPE, write_artifacts
 
 
 def test_a_small_catalogue_is_searched_exactly() -> None:
-    """`auto` picks exhaustive search below its limit; a few items are never approximated."""
+    """`auto` picks exhaustive search below its limit; a small catalogue is never approximated."""
     embeddings = np.eye(4, dtype=np.float32)
     assert build_index(embeddings, "auto").kind == "exact"
     assert build_index(embeddings, "approximate").kind == "exact"
@@ -25,7 +25,7 @@ def test_a_small_catalogue_is_searched_exactly() -> None:
 
 @pytest.mark.parametrize("dimension", [16, 7])
 def test_the_approximate_index_finds_nearly_what_exact_search_finds(dimension: int) -> None:
-    """Of clustered vectors of many lengths it finds 95 of 100, with their exact products in order."""
+    """It finds 95 of 100 clustered vectors of many lengths, ordered by exact inner product."""
     embeddings = _embeddings(dimension)
     queries = embeddings[:50] + 0.1
     index = build_index(embeddings, "approximate").faiss_index
@@ -38,7 +38,7 @@ def test_the_approximate_index_finds_nearly_what_exact_search_finds(dimension: i
 
 
 def test_a_query_is_answered_alike_alone_and_among_others() -> None:
-    """Forty queries together have the very answers that each has by itself."""
+    """Forty queries together get the same answers as each one alone."""
     embeddings = _embeddings(16)
     queries = embeddings[:40]
     index = build_index(embeddings, "approximate").faiss_index
@@ -50,7 +50,7 @@ def test_a_query_is_answered_alike_alone_and_among_others() -> None:
 
 
 def test_the_products_of_named_items_do_not_depend_on_each_other() -> None:
-    """Bit for bit what each item has by itself, so that nothing hangs on how many threads share them out."""
+    """Bit for bit the product of each item alone, so the number of threads does not matter."""
     embeddings = _embeddings(64)
     index = build_index(embeddings, "approximate").faiss_index
     rows, scores = search(index, embeddings, embeddings[:20], 100)
@@ -63,7 +63,7 @@ def test_the_products_of_named_items_do_not_depend_on_each_other() -> None:
 
 @pytest.mark.parametrize("kind", ["exact", "approximate"])
 def test_only_items_that_the_selector_lets_through_are_found(kind: str) -> None:
-    """Where fewer are let through than wanted, -1 and -inf fill the rest."""
+    """If the selector lets fewer items through than requested, -1 and -inf fill the rest."""
     embeddings = _embeddings(16)
     index = build_index(embeddings, kind).faiss_index  # type: ignore[arg-type]
     allowed = [3, 500, 2999]
@@ -75,7 +75,7 @@ def test_only_items_that_the_selector_lets_through_are_found(kind: str) -> None:
 
 
 def test_an_approximate_release_serves_and_says_how_good_it_is(tmp_path: Path) -> None:
-    """The manifest holds the measured recall, and the loaded plan answers as wide as asked."""
+    """The manifest holds the measured recall, and the loaded plan returns all requested items."""
     recipe = RECIPE.model_copy(
         update={"serving": RECIPE.serving.model_copy(update={"index": "approximate"})}
     )
@@ -89,7 +89,7 @@ def test_an_approximate_release_serves_and_says_how_good_it_is(tmp_path: Path) -
 
 
 def _embeddings(dimension: int) -> np.ndarray:
-    """float32 [3000, dimension] around twenty centres."""
+    """float32 [3000, dimension], around twenty centres."""
     random = np.random.default_rng(3)
     centres = random.normal(size=(20, dimension))
     points = centres[random.integers(0, 20, 3000)] + random.normal(

@@ -1,4 +1,4 @@
-"""Whatever is sent: every answer is valid or an error that says something, and the server lives on."""
+"""Random requests: every answer is valid or an error with a message, and the server keeps running."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ from runtime.tensors import OUTPUTS
 from tests.ensemble.processes import resident_kilobytes
 
 UNAVAILABLE, DEADLINE_EXCEEDED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
-#: Requests of one drawn example, so that drawing takes no longer than answering.
+#: Requests per drawn example: drawing then takes no longer than answering.
 TOGETHER = 25
 DATATYPES = ["BYTES", "INT32", "INT64", "FP32", "FP64", "BOOL", "UINT8", "FP16", "NONSENSE", ""]
 NAMES = st.one_of(st.sampled_from([*BY_NAME]), st.sampled_from(["user", "", "TOP_K"]))
@@ -34,7 +34,7 @@ VALUES = st.one_of(
 
 
 def _tensors(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """A user more often than not, and whatever else."""
+    """Mostly a user, and random other tensors."""
     tensors: list[dict[str, Any]] = []
     rows = draw(st.integers(1, 3))
     if draw(st.integers(0, 4)):
@@ -55,7 +55,7 @@ def _tensors(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """What is sent over HTTP: mostly JSON, and mostly of the right form."""
+    """Bodies for HTTP: mostly JSON, and mostly of the right form."""
     if not draw(st.integers(0, 9)):
         return draw(st.binary(max_size=40))
     body: dict[str, Any] = {"inputs": _tensors(draw)}
@@ -66,10 +66,10 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def messages(draw: st.DrawFn) -> service_pb2.ModelInferRequest:
-    """What is sent over gRPC: the same tensors, with contents of any bytes."""
+    """Messages for gRPC: the same tensors, with arbitrary bytes as contents."""
     message = service_pb2.ModelInferRequest(model_name="recommender")
     for tensor in _tensors(draw):
-        # Over HTTP, Triton 2.51 itself ends where numbers in JSON promise terabytes (docs/operating.md).
+        # Over HTTP, Triton 2.51 itself exits if shapes in JSON claim terabytes (docs/operating.md).
         tensor["shape"] += [2**40] * (draw(st.integers(0, 9)) == 0)
         added = message.inputs.add()
         added.name, added.datatype = tensor["name"], tensor["datatype"]
@@ -90,7 +90,7 @@ def _lives(server: Server) -> None:
 
 
 def _drawing(examples: int) -> settings:
-    """So many draws, without a search for the smallest that fails."""
+    """Draw ``examples`` times, without a search for the smallest failure."""
     return settings(
         max_examples=examples,
         deadline=None,
@@ -122,7 +122,7 @@ def _over_http(server: Server, examples: int) -> None:
 def _asked(
     stub: Any, message: service_pb2.ModelInferRequest
 ) -> tuple[grpc.StatusCode | None, str, set[str]]:
-    """The error's code, None where there is none, with what it says; and the names of the outputs."""
+    """The error's code, or None if there is none; its message; and the names of the outputs."""
     try:
         answer = stub.ModelInfer(message, timeout=20)
     except grpc.RpcError as error:
@@ -138,19 +138,19 @@ def _over_grpc(server: Server, examples: int) -> None:
     @given(st.lists(messages(), min_size=TOGETHER, max_size=TOGETHER))
     def ask(drawn: list[service_pb2.ModelInferRequest]) -> None:
         for message in drawn:
-            code, said, outputs = _asked(stub, message)
+            code, details, outputs = _asked(stub, message)
             if code is None:
                 assert outputs <= set(OUTPUTS), message
             else:
                 assert code not in (UNAVAILABLE, DEADLINE_EXCEEDED), message
-                assert said, message
+                assert details, message
 
     ask()
     channel.close()
 
 
 def test_hundreds_of_malformed_requests(server: Server) -> None:
-    """Over both protocols, in every way that comes to mind; then the server answers as before."""
+    """Over both protocols, malformed in many ways; afterwards the server answers as before."""
     _over_http(server, 12)
     _over_grpc(server, 12)
     _lives(server)
@@ -158,7 +158,7 @@ def test_hundreds_of_malformed_requests(server: Server) -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_malformed_requests(server: Server) -> None:
-    """The server lives on, and its memory stays flat: the second half takes what the first freed."""
+    """The server keeps running, and its memory stays flat: the second half reuses what the first freed."""
     halves = 10_000 // (2 * 2 * TOGETHER)
     _over_http(server, halves)
     _over_grpc(server, halves)
@@ -171,7 +171,7 @@ def test_ten_thousand_malformed_requests(server: Server) -> None:
 
 @pytest.mark.slow
 def test_an_hours_requests_do_not_make_it_grow(server: Server) -> None:
-    """72,000 requests, one hour at 20 a second: memory grows by less than 2% after the first tenth."""
+    """72,000 requests, an hour at 20 per second: memory grows by less than 2% after the first tenth."""
     with Client(server.address.grpc) as client:
 
         def ask(first: int, count: int) -> None:

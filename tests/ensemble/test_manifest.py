@@ -1,4 +1,4 @@
-"""A damaged release is refused by the name of the file."""
+"""A damaged release is refused, and the error names the file."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ def _flip(path: Path, place: int) -> None:
 def test_one_flipped_byte_in_any_file_is_noticed(
     release: Path, store: SqliteFeatureStore, tmp_path: Path
 ) -> None:
-    """For every file that is not empty, first, middle and last byte: loading fails and names that file."""
+    """For the first, middle and last byte of every non-empty file, loading fails and names the file."""
     copy = Path(shutil.copytree(release, tmp_path / "release"))
     files = [path for path in copy.rglob("*") if path.is_file()]
     assert len(files) > 20
@@ -34,7 +34,7 @@ def test_one_flipped_byte_in_any_file_is_noticed(
 
 
 def test_every_byte_of_the_manifest_counts(release: Path, tmp_path: Path) -> None:
-    """The manifest is protected by itself: spaces and digits included."""
+    """The manifest protects itself, including spaces and digits."""
     copy = Path(shutil.copytree(release, tmp_path / "release")) / manifest.NAME
     for place in range(copy.stat().st_size):
         _flip(copy, place)
@@ -52,13 +52,13 @@ def test_a_missing_file_is_named(release: Path, store: SqliteFeatureStore, tmp_p
 
 
 def test_a_folder_without_manifest_is_no_release(tmp_path: Path) -> None:
-    """An empty folder is refused with the file that it lacks."""
+    """An empty folder is refused, and the error names the missing file."""
     with pytest.raises(ReleaseError, match=r"manifest\.json cannot be read"):
         manifest.verify(tmp_path)
 
 
 def test_facts_are_kept(tmp_path: Path) -> None:
-    """What is sealed with a release can be read back."""
+    """Facts sealed with a release can be read back."""
     (tmp_path / "a").write_text("content")
     manifest.seal(tmp_path, {"answer": 42})
     assert manifest.verify(tmp_path)["answer"] == 42

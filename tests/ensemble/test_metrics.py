@@ -1,4 +1,4 @@
-"""What an operator sees: Triton's metrics of this project, and lines in the log."""
+"""Observability: this project's metrics in Triton, and log lines."""
 
 import json
 import os
@@ -18,8 +18,8 @@ from stages.errors import ShortlistError
 
 
 def _metrics(server: Server) -> dict[str, float]:
-    """Every value of this project, by name with labels; all that was counted so far."""
-    time.sleep(1.2)  # counts are handed over twice a second
+    """Every metric of this project by name with labels, with all counts up to now."""
+    time.sleep(1.2)  # counts reach Triton twice a second
     with urllib.request.urlopen(f"http://{server.address.metrics}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     pairs = (line.rpartition(" ") for line in lines if line.startswith("shortlist_"))
@@ -27,7 +27,7 @@ def _metrics(server: Server) -> dict[str, float]:
 
 
 def test_requests_are_counted_by_release(server: Server) -> None:
-    """Users, unknown ones, refused requests, items before and after filtering."""
+    """Users, unknown users, refused requests, items before and after filtering."""
     before = _metrics(server)
     with Client(server.address.grpc) as client:
         client.recommend(["1", "2", "nobody"])
@@ -45,7 +45,7 @@ def test_requests_are_counted_by_release(server: Server) -> None:
 
 
 def test_every_stage_has_a_histogram(server: Server) -> None:
-    """One observation a batch and stage; the stages together take as long as all of it."""
+    """One observation per batch and stage; the stages add up to the total."""
     before = _metrics(server)
     with Client(server.address.grpc) as client:
         for _ in range(5):
@@ -65,7 +65,7 @@ def test_every_stage_has_a_histogram(server: Server) -> None:
 
 
 def test_a_bucket_counts_what_took_as_long_or_less() -> None:
-    """As Prometheus' histograms do; what takes longer than all ends is in ``+Inf`` alone."""
+    """As in Prometheus' histograms; what exceeds all bounds is only in ``+Inf``."""
     meters = Meters()
     columns = {
         "degraded": np.array([False]),
@@ -93,7 +93,7 @@ def test_a_bucket_counts_what_took_as_long_or_less() -> None:
 
 
 def test_all_counters_are_there_before_anything_happens(server: Server) -> None:
-    """An alert on a counter finds it at 0."""
+    """Counters start at 0, so an alert finds them."""
     names = {name.partition("{")[0] for name in _metrics(server)}
     assert {*COUNTERS, *STAGE_SECONDS} <= names
 
@@ -101,7 +101,7 @@ def test_all_counters_are_there_before_anything_happens(server: Server) -> None:
 def test_requests_are_logged_with_their_ids(
     artifacts: Artifacts, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked to, the server writes a line of JSON for each request, with the id that it came with."""
+    """If enabled, the server writes a line of JSON for each request, with the request's id."""
     own = Artifacts(tmp_path / "made-up")
     own.root.mkdir()
     os.symlink(artifacts.model_repository, own.model_repository)

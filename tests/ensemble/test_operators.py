@@ -16,7 +16,7 @@ from runtime.stores.sqlite_store import SqliteFeatureStore
 
 #: Five items on a line: for the query [1], item 4 is the best and item 0 the worst.
 LINE = np.arange(5, dtype=np.float32)[:, None]
-#: Everything is allowed to one user, or to two.
+#: Every item is allowed, for one user and for two.
 ANYTHING, ANYTHINGS = np.array([None]), np.array([None, None])
 NOTHING = np.zeros((1, 0), dtype=np.int64)
 INFINITE = np.inf
@@ -47,7 +47,7 @@ def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[
 
 
 def test_retrieval_finds_the_largest_inner_products(release: Release) -> None:
-    """Best first, with the scores; each user has its own result."""
+    """Best first, with scores; each user gets a separate result."""
     seen = np.zeros((2, 0), dtype=np.int64)
     found = _retrieve(release, [1.0, -1.0], seen)
     assert found["retrieved_rows"].tolist() == [[4, 3], [0, 1]]
@@ -55,7 +55,7 @@ def test_retrieval_finds_the_largest_inner_products(release: Release) -> None:
 
 
 def test_retrieval_fetches_more_for_whoever_has_seen_more(release: Release) -> None:
-    """A user who has seen two items gets two more; the other user's row is padded, not widened."""
+    """A user who has seen two items gets two more; the other user's row is padded."""
     found = _retrieve(release, [1.0, 1.0], np.array([[4, 3], [-1, -1]]))
     assert found["retrieved_rows"].tolist() == [[4, 3, 2, 1], [4, 3, -1, -1]]
     assert found["retrieval_scores"][1, 2:].tolist() == [-INFINITE, -INFINITE]
@@ -68,7 +68,7 @@ def test_retrieval_never_asks_for_more_than_there_is(release: Release) -> None:
 
 
 def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
-    """The opposite query finds the same items, by the size of the product alone."""
+    """The opposite query finds the same items, by the absolute product alone."""
     columns: dict[str, np.ndarray] = {
         "search_vector": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
@@ -85,7 +85,7 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
 
 
 def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) -> None:
-    """One user names items, one of them unknown; the other user's retrieval is as ever."""
+    """One user names items, one of them unknown; the other user's retrieval is unchanged."""
     columns: dict[str, np.ndarray] = {
         "search_vector": np.array([[2.0], [1.0]], dtype=np.float32),
         "similar_rows": np.full(2, -1),
@@ -105,7 +105,7 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
 
 
 def test_named_candidates_may_have_been_seen(release: Release) -> None:
-    """Whoever asks for an item's score has a reason; what the request excludes stays out."""
+    """A requested item is scored even if seen; what the request excludes stays out."""
     filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
         {
             "retrieved_rows": np.array([[4, 3, 2]]),
@@ -120,7 +120,7 @@ def test_named_candidates_may_have_been_seen(release: Release) -> None:
 
 
 def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
-    """One user's seen items do not touch another's; the order stays; the tail is padded."""
+    """One user's seen items do not affect another user; the order stays; the tail is padded."""
     filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
         {
             "retrieved_rows": np.array([[4, 3, 2, 1], [4, 3, -1, -1]]),
@@ -170,7 +170,7 @@ def _ordered(
 
 
 def test_order_is_by_score_then_by_id(release: Release) -> None:
-    """Equal scores stand in the order of ids; each user's own top_k cuts; the tail is empty."""
+    """Equal scores are ordered by id; each user's own top_k applies; the tail is empty."""
     ordered = _ordered(
         release, [[3, 1, 2], [4, 0, -1]], [[0.5, 0.5, 0.9], [0.1, -0.2, -INFINITE]], [2, 3]
     )
@@ -183,12 +183,12 @@ def test_order_is_by_score_then_by_id(release: Release) -> None:
 
 
 def test_order_is_as_wide_as_the_largest_top_k(release: Release) -> None:
-    """A request for more than there are candidates gets a longer tail, not a narrower matrix."""
+    """A request for more items than candidates gets a longer tail, not a narrower matrix."""
     ordered = _ordered(release, [[3]], [[0.5]], [4])
     assert ordered["item_ids"].tolist() == [["d", "", "", ""]]
 
 
 def test_a_candidate_scored_minus_infinity_is_still_an_item(release: Release) -> None:
-    """A missing candidate never wins against a real one, however bad."""
+    """A missing candidate never ranks above a real one, however low its score."""
     ordered = _ordered(release, [[-1, 3]], [[-INFINITE, -INFINITE]], [2])
     assert ordered["item_ids"].tolist() == [["d", ""]]

@@ -1,4 +1,4 @@
-"""What a request may ask for beyond the recipe's own answer, on a loaded release."""
+"""The options of a request, on a loaded release."""
 
 import json
 from collections import Counter
@@ -16,11 +16,11 @@ from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import USERS
 
-SOMEBODY = [str(user) for user in range(1, 30)]
+SOME_USERS = [str(user) for user in range(1, 30)]
 
 
 def test_a_filter_keeps_the_best_of_what_it_lets_through(served: Plan) -> None:
-    """The answer is the unfiltered order less what does not fulfil the condition; the top is full."""
+    """The answer keeps the unfiltered order without the items that do not match, and is full."""
     every = served.recommend(["1"], top_k=50).item_ids[0]
     answer = served.recommend(["1"], top_k=50, filter='genres has "Drama"').item_ids[0]
     genres = _genres(served)
@@ -31,7 +31,7 @@ def test_a_filter_keeps_the_best_of_what_it_lets_through(served: Plan) -> None:
 
 
 def _genres(served: Plan) -> dict[str, list[str]]:
-    """What the release knows of the genres of each item."""
+    """The genres of each item in the release."""
     (allow,) = (each for each in served.operators if isinstance(each, AllowItems))
     genres = allow._attributes["genres"]
     assert genres.words is not None
@@ -42,14 +42,14 @@ def _genres(served: Plan) -> dict[str, list[str]]:
 
 
 def test_a_filter_that_nothing_fulfils_gives_nothing(served: Plan) -> None:
-    """No item, no error; the user beside is not touched."""
+    """No item, and no error; the other user is not affected."""
     answers = served.recommend(["1", "2"], filter=["price > 1e9", ""])
     assert answers.item_ids[0].tolist() == [""] * 5
     assert answers.item_ids[1].tolist() == served.recommend(["2"]).item_ids[0].tolist()
 
 
 def test_a_filter_holds_for_named_candidates(served: Plan) -> None:
-    """What the request names is filtered like what would be retrieved."""
+    """Named candidates are filtered like retrieved ones."""
     genres = _genres(served)
     named = [str(item) for item in range(1, 30)]
     answer = served.recommend(["1"], candidate_item_ids=[named], filter="genres has 'Comedy'")
@@ -58,7 +58,7 @@ def test_a_filter_holds_for_named_candidates(served: Plan) -> None:
 
 
 def test_features_of_an_unknown_user_change_the_answer(served: Plan) -> None:
-    """Cold start: whoever the store does not know may bring features, and stays unknown."""
+    """Cold start: a request may provide features of an unknown user, who stays unknown."""
     plain = served.recommend(["nobody"])
     young, old = (
         served.recommend(["nobody"], user_features={"age": age, "gender": "F"}) for age in (12, 60)
@@ -71,7 +71,7 @@ def test_features_of_an_unknown_user_change_the_answer(served: Plan) -> None:
 def test_features_of_the_request_go_before_those_of_the_store(
     served: Plan, store: SqliteFeatureStore
 ) -> None:
-    """The same features as the store's change nothing; others do."""
+    """The same features as in the store change nothing; others do."""
     (record,) = store.get_many(["7"])
     assert record is not None
     same = served.recommend(["7"], user_features=dict(record.features))
@@ -81,19 +81,19 @@ def test_features_of_the_request_go_before_those_of_the_store(
 
 
 def test_a_seeded_draw_is_the_same_alone_and_in_a_batch(served: Plan) -> None:
-    """Temperature and seed give one answer each time; another seed gives another."""
-    batch = served.recommend(SOMEBODY, temperature=1.0, seed=5)
-    again = served.recommend([SOMEBODY[3]], temperature=1.0, seed=5)
+    """Temperature and seed give the same answer each time; another seed gives another."""
+    batch = served.recommend(SOME_USERS, temperature=1.0, seed=5)
+    again = served.recommend([SOME_USERS[3]], temperature=1.0, seed=5)
     assert batch.item_ids[3].tolist() == again.item_ids[0].tolist()
-    other = served.recommend(SOMEBODY, temperature=1.0, seed=6)
+    other = served.recommend(SOME_USERS, temperature=1.0, seed=6)
     assert batch.item_ids.tolist() != other.item_ids.tolist()
     assert (served.recommend(["1"], temperature=1.0, seed=-1).item_ids != "").all()
 
 
 def test_a_temperature_near_zero_is_the_order_by_score(served: Plan) -> None:
-    """Temperature divides: the smaller, the nearer to the plain answer; the scores are the ranker's."""
-    plain = served.recommend(SOMEBODY)
-    cold = served.recommend(SOMEBODY, temperature=1e-30, seed=1)
+    """A smaller temperature is closer to the plain answer; scores stay those of the ranker."""
+    plain = served.recommend(SOME_USERS)
+    cold = served.recommend(SOME_USERS, temperature=1e-30, seed=1)
     assert cold.item_ids.tolist() == plain.item_ids.tolist()
     assert cold.scores.tobytes() == plain.scores.tobytes()
 
@@ -118,7 +118,7 @@ def test_draws_follow_the_scores(served: Plan) -> None:
 
 
 def test_diversity_by_hand() -> None:
-    """Two alike and one unlike: the unlike one comes second as soon as likeness counts enough."""
+    """Of two similar items and one different, the different one is second at enough diversity."""
     preference = np.array([1.0, 0.9, 0.0])
     embeddings = np.array([[1, 0], [1, 0.1], [0, 1]], dtype=np.float32)
     assert diversified(preference, embeddings, 0.0, 3).tolist() == [0, 1, 2]
@@ -129,9 +129,9 @@ def test_diversity_by_hand() -> None:
 
 
 def test_diverse_answers_are_less_alike(served: Plan) -> None:
-    """The mean cosine within an answer falls; the best item stays the first."""
+    """The mean cosine within an answer falls; the best item stays first."""
     plain, diverse = (
-        served.recommend(SOMEBODY, top_k=10, diversity=weight) for weight in (0.0, 0.7)
+        served.recommend(SOME_USERS, top_k=10, diversity=weight) for weight in (0.0, 0.7)
     )
     assert (plain.item_ids[:, 0] == diverse.item_ids[:, 0]).all()
     assert _likeness(served, diverse.item_ids) < _likeness(served, plain.item_ids)
@@ -148,7 +148,7 @@ def _likeness(served: Plan, answers: np.ndarray) -> float:
 
 
 def test_items_like_an_item(served: Plan) -> None:
-    """Item 11 and item 21 have one embedding: each is the other's first, with a cosine of 1."""
+    """Items 11 and 21 have the same embedding: each is first for the other, with a cosine of 1."""
     answers = served.recommend(["", ""], similar_to=["11", "21"])
     assert [items[0] for items in answers.item_ids] == ["21", "11"]
     np.testing.assert_allclose(answers.scores[:, 0], 1, rtol=1e-6)
@@ -157,7 +157,7 @@ def test_items_like_an_item(served: Plan) -> None:
 
 
 def test_an_item_that_is_switched_off_is_in_no_answer(served: Plan) -> None:
-    """Not retrieved, not when named, and back when it is on again; the others move up."""
+    """It is neither retrieved nor scored by name; others move up, and it returns when switched on."""
     (allow,) = (each for each in served.operators if isinstance(each, AllowItems))
     before = served.recommend(["1"], top_k=6).item_ids[0].tolist()
     off = np.ones(400, dtype=bool)
@@ -179,7 +179,7 @@ def test_an_item_that_is_switched_off_is_in_no_answer(served: Plan) -> None:
 
 
 def test_an_explanation_tells_where_each_answer_comes_from(served: Plan) -> None:
-    """Ranks count from 1 and agree with the answer; who did not ask gets none."""
+    """Ranks count from 1 and agree with the answer; users without the option get no explanation."""
     answers = served.recommend(["1", "2"], explain=[True, False])
     assert answers.explanation[1] == ""
     items = json.loads(answers.explanation[0])["items"]
@@ -196,7 +196,7 @@ def test_an_explanation_tells_where_each_answer_comes_from(served: Plan) -> None
 def test_an_explanation_tells_why_an_item_is_not_there(
     served: Plan, store: SqliteFeatureStore
 ) -> None:
-    """One item for each reason."""
+    """One item per reason."""
     user = "9"
     (record,) = store.get_many([user])
     assert record is not None
@@ -243,13 +243,13 @@ def test_an_explanation_tells_why_an_item_is_not_there(
 def test_impossible_options_are_refused(
     served: Plan, options: dict[str, Any], message: str
 ) -> None:
-    """The error says what was expected and what came."""
+    """The error states what was expected and what was given."""
     with pytest.raises(RequestError, match=message):
         served.recommend(["1"], **options)
 
 
 def test_options_together(served: Plan) -> None:
-    """All at once for many users: nothing seen, nothing unfit, everybody's own number."""
+    """All options at once, for many users: the answers keep their shape."""
     users = [str(user) for user in range(1, USERS + 1)]
     answers = served.recommend(
         users,

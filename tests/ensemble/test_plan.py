@@ -1,4 +1,4 @@
-"""A loaded release answers: whom, how many, in what order, and the same in any company."""
+"""Answers of a loaded release: users, counts and order, the same alone and in any batch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from runtime.request import Answers
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from tests.ensemble.synthetic import ITEMS, RECIPE, USERS
 
-EVERYBODY = [str(user) for user in range(1, USERS + 1)]
+ALL_USERS = [str(user) for user in range(1, USERS + 1)]
 
 
 def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
@@ -21,34 +21,34 @@ def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 80])
 def test_an_answer_is_the_same_to_the_bit_alone_and_in_any_batch(served: Plan, size: int) -> None:
-    """Scores and items of each user do not depend on who else is in the batch, or how many."""
-    alone = [served.recommend([user], top_k=50) for user in EVERYBODY]
-    for start in range(0, len(EVERYBODY), size):
-        batch = served.recommend(EVERYBODY[start : start + size], top_k=50)
+    """Scores and items of a user do not depend on the other users in the batch."""
+    alone = [served.recommend([user], top_k=50) for user in ALL_USERS]
+    for start in range(0, len(ALL_USERS), size):
+        batch = served.recommend(ALL_USERS[start : start + size], top_k=50)
         for place, expected in enumerate(alone[start : start + size]):
             assert batch.item_ids[place].tolist() == expected.item_ids[0].tolist()
             assert _same_bits(batch.scores[place], expected.scores[0])
 
 
 def test_one_query_vector_is_the_same_as_among_many(served: Plan) -> None:
-    """The query tower's output for one user equals, to the bit, that user's row in a batch."""
-    together = served.run(served.columns(served.request(EVERYBODY)))
-    for row, user in enumerate(EVERYBODY):
+    """The query tower's output for one user equals that user's row in a batch, bit for bit."""
+    together = served.run(served.columns(served.request(ALL_USERS)))
+    for row, user in enumerate(ALL_USERS):
         alone = served.run(served.columns(served.request([user])))
         assert _same_bits(alone["query"][0], together["query"][row])
 
 
 def test_seen_items_never_appear(served: Plan, store: SqliteFeatureStore) -> None:
     """No user is recommended an item of the training part."""
-    answers = served.recommend(EVERYBODY, top_k=50)
-    for row, record in enumerate(store.get_many(EVERYBODY)):
+    answers = served.recommend(ALL_USERS, top_k=50)
+    for row, record in enumerate(store.get_many(ALL_USERS)):
         assert record is not None
         assert not set(record.interactions) & set(answers.item_ids[row])
 
 
 def test_scores_descend_and_ties_follow_the_item_row(served: Plan) -> None:
     """Every answer is sorted; no item appears twice."""
-    answers = served.recommend(EVERYBODY, top_k=50)
+    answers = served.recommend(ALL_USERS, top_k=50)
     assert (answers.scores[:, 1:] <= answers.scores[:, :-1]).all()
     for items in answers.item_ids:
         real = [item for item in items if item]
@@ -56,7 +56,7 @@ def test_scores_descend_and_ties_follow_the_item_row(served: Plan) -> None:
 
 
 def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) -> None:
-    """Scores of pairs are those of the funnel, seen items have one too, unknown items have none."""
+    """Pairs get the scores of the funnel; seen items have a score too, unknown items have none."""
     answer = served.recommend(["7"], top_k=5)
     scores = served.score(["7"] * 5, answer.item_ids[0].tolist())
     np.testing.assert_allclose(scores, answer.scores[0], rtol=1e-6)
@@ -67,7 +67,7 @@ def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) ->
 
 
 def test_a_request_that_names_candidates_gets_all_of_them_back(served: Plan) -> None:
-    """Beside another user, who gets what the recipe says; too many candidates are refused."""
+    """Another user gets the recipe's number of items; too many candidates are refused."""
     answers = served.recommend(
         ["7", "8"], candidate_item_ids=[["1", "2", "3", "4", "5", "6", "7"], []]
     )
@@ -80,7 +80,7 @@ def test_a_request_that_names_candidates_gets_all_of_them_back(served: Plan) -> 
 
 
 def test_an_unknown_user_gets_the_unknown_users_answer(served: Plan) -> None:
-    """Whoever nobody knows gets one and the same answer, and is marked as unknown."""
+    """All unknown users get the same answer, and are marked as unknown."""
     answers = served.recommend(["nobody", "", "日本", "1"])
     assert answers.known_user.tolist() == [False, False, False, True]
     first, *others = answers.item_ids[:3].tolist()
@@ -90,7 +90,7 @@ def test_an_unknown_user_gets_the_unknown_users_answer(served: Plan) -> None:
 
 
 def test_a_user_known_to_the_store_but_not_to_the_vocabulary(served: Plan) -> None:
-    """User 2 came too late for the vocabulary: features and history count, so it is no stranger."""
+    """User 2 is OOV, but has features and a history, and so does not get the unknown user's answer."""
     answers = served.recommend(["2", "nobody"])
     assert answers.known_user.tolist() == [True, False]
     assert answers.item_ids[0].tolist() != answers.item_ids[1].tolist()
@@ -99,7 +99,7 @@ def test_a_user_known_to_the_store_but_not_to_the_vocabulary(served: Plan) -> No
 def test_where_fewer_than_k_remain_the_tail_is_empty(
     served: Plan, store: SqliteFeatureStore
 ) -> None:
-    """Who has seen nearly everything gets the rest of the catalogue, then empty strings."""
+    """A user who has seen nearly everything gets the rest of the catalogue, then empty strings."""
     record = store.get_many([str(USERS)])[0]
     assert record is not None
     unseen = {str(item) for item in range(1, ITEMS + 1)} - set(record.interactions)
@@ -110,7 +110,7 @@ def test_where_fewer_than_k_remain_the_tail_is_empty(
 
 
 def test_excluded_items_do_not_appear_and_others_move_up(served: Plan) -> None:
-    """Leaving out a user's first two items brings up the third; unknown ids are no error."""
+    """Without a user's first two items, the third moves up; unknown ids are not an error."""
     before = served.recommend(["1"], top_k=5).item_ids[0].tolist()
     excluded = [before[0], before[1], "no such item", ""]
     after = served.recommend(["1"], top_k=3, exclude_item_ids=[excluded]).item_ids[0].tolist()
@@ -118,7 +118,7 @@ def test_excluded_items_do_not_appear_and_others_move_up(served: Plan) -> None:
 
 
 def test_every_user_has_an_own_top_k(served: Plan) -> None:
-    """The output is as wide as the largest; a user's own stops earlier."""
+    """The output is as wide as the largest top_k; the row of a smaller one ends earlier."""
     answers = served.recommend(["1", "2"], top_k=[2, 4])
     assert answers.item_ids.shape == (2, 4)
     assert answers.item_ids[0, 2:].tolist() == ["", ""]
@@ -147,13 +147,13 @@ def test_impossible_requests_are_refused(
     exclude: Sequence[Sequence[str]] | None,
     message: str,
 ) -> None:
-    """The error says what was expected and what came."""
+    """The error states what was expected and what was given."""
     with pytest.raises(RequestError, match=message):
         served.recommend(users, top_k=top_k, exclude_item_ids=exclude)
 
 
 def test_requests_answered_together_are_answered_apart(served: Plan) -> None:
-    """Several requests in one pass get what each would get alone, in its own width."""
+    """Several requests in one pass get the same answers as alone, each in its own width."""
     requests = [
         served.request(["1"], top_k=3),
         served.request(["2", "3"], top_k=[1, 2], exclude_item_ids=[["5"], []]),
@@ -167,19 +167,19 @@ def test_requests_answered_together_are_answered_apart(served: Plan) -> None:
 
 
 def test_more_users_than_a_batch(served: Plan) -> None:
-    """Hundreds of users are answered in parts, in their order."""
-    users = EVERYBODY * 4
+    """Hundreds of users are answered in batches, in their order."""
+    users = ALL_USERS * 4
     answers = served.recommend(users)
     assert answers.item_ids.shape[0] == len(users)
     assert answers.item_ids[300].tolist() == served.recommend([users[300]]).item_ids[0].tolist()
 
 
 def test_the_trace_shows_what_each_stage_kept(served: Plan, store: SqliteFeatureStore) -> None:
-    """Answers come from candidates, candidates from what was retrieved, less what was seen."""
-    trace = served.trace(EVERYBODY[:10], top_k=5)
+    """Answers are candidates; candidates are retrieved items without the seen ones."""
+    trace = served.trace(ALL_USERS[:10], top_k=5)
     assert trace.candidate_rows.shape == (10, 50)
     assert trace.item_rows.shape == (10, 5)
-    for row, record in enumerate(store.get_many(EVERYBODY[:10])):
+    for row, record in enumerate(store.get_many(ALL_USERS[:10])):
         assert record is not None
         seen = {int(item) - 1 for item in record.interactions}
         retrieved = [item for item in trace.retrieved_rows[row].tolist() if item >= 0]

@@ -1,4 +1,4 @@
-"""Ports that are asked for, and ports that are found."""
+"""Requested ports and free ports."""
 
 import socket
 
@@ -26,7 +26,7 @@ def test_a_busy_port_is_named_with_the_way_out() -> None:
 
 
 def test_given_ports_are_kept_and_the_others_are_free() -> None:
-    """A given free port is used as it is; the rest are three different ones."""
+    """A given free port is used; the others differ from it and from each other."""
     with socket.create_server((HOST, 0)) as probe:
         free = probe.getsockname()[1]
     with reserved_ports(HOST, grpc=free) as ports:
@@ -35,7 +35,7 @@ def test_given_ports_are_kept_and_the_others_are_free() -> None:
 
 
 def test_a_busy_usual_port_is_passed_over() -> None:
-    """Without a wish, whatever is free will do."""
+    """Without a given port, any free one is used."""
     with reserved_ports(HOST) as ports:
         usual = ports.http
     with socket.create_server((HOST, usual)), reserved_ports(HOST) as ports:
@@ -43,12 +43,12 @@ def test_a_busy_usual_port_is_passed_over() -> None:
 
 
 def test_two_servers_that_start_at_once_have_ports_of_their_own() -> None:
-    """Nobody listens yet: the second gets others, and a port that it asks for is refused."""
+    """Before either listens, the second gets other ports, and may not request the first one's."""
     with reserved_ports(HOST) as first:
         with reserved_ports(HOST) as second:
             assert not numbers(first) & numbers(second)
         with (
-            pytest.raises(ShortlistError, match="another server of shortlist is being started"),
+            pytest.raises(ShortlistError, match="another shortlist server is starting"),
             reserved_ports(HOST, grpc=first.grpc),
         ):
             pass
@@ -66,7 +66,7 @@ def test_one_port_for_two_purposes_is_refused() -> None:
 
 
 def test_an_impossible_port_is_refused() -> None:
-    """A number that is no port gets the same message."""
+    """A number that is not a port gets the same message."""
     with (
         pytest.raises(ShortlistError, match="port 70000"),
         reserved_ports(HOST, http=70000),

@@ -1,4 +1,4 @@
-"""Another release is served: by a server that runs, and by the next one."""
+"""Publishing a release: for a running server, and for the next one."""
 
 import os
 import stat
@@ -39,11 +39,11 @@ ROOT = Path(publish_module.__file__).parents[1]
 
 
 def test_without_a_server_the_release_is_the_next_one_to_be_served(three: Artifacts) -> None:
-    """It is said, a server that starts serves it and no newer one, and that is said, too."""
+    """The log reports it, and a server that starts later serves it, not a newer one."""
     assert served_version(three) == 1
-    said = published(three, 2)
-    assert said[0] == "release 2: ndcg@10 0.5100, and 0.5000 in the served release"
-    assert said[-1].endswith("no server of this recipe runs here")
+    lines = published(three, 2)
+    assert lines[0] == "release 2: ndcg@10 0.5100, against 0.5000 in the served release"
+    assert lines[-1].endswith("no server of this recipe is running here")
     assert [(each.release, each.by) for each in history(three)] == [(1, "export"), (2, "publish")]
     export_another(three, 10)
     with running_server(three, RECIPE.name) as server:
@@ -52,13 +52,13 @@ def test_without_a_server_the_release_is_the_next_one_to_be_served(three: Artifa
 
 
 def test_a_release_takes_the_running_servers_place(three: Artifacts) -> None:
-    """The server answers out of the new release; `rollback` brings the old one's answers back."""
+    """The server answers from the new release; after `rollback`, it answers as before."""
     with running_server(three, RECIPE.name) as server:
         assert served_version(three) == 3  # nothing was published: the newest
         before = ask(server.address.grpc, "1")
-        said = published(three, 2)
-        assert said[-1] == (
-            f"release 2 is served at {server.address.grpc}; its answers are those it gives here"
+        lines = published(three, 2)
+        assert lines[-1] == (
+            f"release 2 is served at {server.address.grpc}; its answers match this process"
         )
         assert ask(server.address.grpc, "1").version == 2
         rolled_back(three)
@@ -72,7 +72,7 @@ def test_a_release_takes_the_running_servers_place(three: Artifacts) -> None:
 
 
 def test_only_who_reads_the_artifacts_may_load(server: Server, artifacts: Artifacts) -> None:
-    """Without the key both protocols refuse, and the key's file is for its owner alone."""
+    """Both protocols refuse a load without the key, and only its owner may read the key's file."""
     path = f"http://{server.address.http}/v2/repository/models/{MODEL_NAME}/load"
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(urllib.request.Request(path, b"{}"))
@@ -86,7 +86,7 @@ def test_only_who_reads_the_artifacts_may_load(server: Server, artifacts: Artifa
 
 
 def test_a_rollback_goes_back_step_by_step(three: Artifacts) -> None:
-    """After 1, 2 and 3: to 2, then to 1, then no further; and a named release always."""
+    """After 1, 2 and 3: to 2, then to 1, then no further; a named release always works."""
     for version in (2, 3):
         published(three, version)
     for expected in (2, 1):
@@ -99,7 +99,7 @@ def test_a_rollback_goes_back_step_by_step(three: Artifacts) -> None:
 
 
 def test_the_release_before_can_be_served_when_the_served_one_is_damaged(three: Artifacts) -> None:
-    """That is what a rollback is for."""
+    """A rollback works even then."""
     published(three, 2)
     release = release_of(three, 2)
     assert release is not None
@@ -109,7 +109,7 @@ def test_the_release_before_can_be_served_when_the_served_one_is_damaged(three: 
 
 
 def test_a_release_of_another_time_answers_by_its_own_code(three: Artifacts) -> None:
-    """What today's code cannot read is tried, and served, with the code that came with it."""
+    """A release that the current code cannot read is tried and served with the code it carries."""
     release = release_of(three, 2)
     assert release is not None
     change(release, "plan.json", f'"format": {plan.FORMAT}', '"format": 99')
@@ -126,21 +126,21 @@ def test_a_release_of_another_time_answers_by_its_own_code(three: Artifacts) -> 
 
 
 def test_the_last_releases_are_kept_and_the_way_back(three: Artifacts) -> None:
-    """Of five releases two are kept, the served one and the one served before it."""
+    """Besides the newest, the served release and the one served before it are kept."""
     for seed in (10, 11):
         export_another(three, seed)
     published(three, 2, keep_releases=5)
     assert names(three) == ["1", "2", "3", "4", "5"]
-    said = published(three, 3, keep_releases=1)
+    lines = published(three, 3, keep_releases=1)
     assert names(three) == ["2", "3", "5"]
-    assert said[-2:] == [f"release {gone} is removed: the last 1 are kept" for gone in (1, 4)]
+    assert lines[-2:] == [f"removed release {gone}: serving.keep_releases is 1" for gone in (1, 4)]
     assert temporary_files(three) == []
     export_another(three, 12)
     assert names(three)[-1] == "6"
 
 
 def test_releases_are_listed_with_what_a_person_chooses_by(three: Artifacts) -> None:
-    """Age, figures, items, size, whether served; and with ``check`` whether each is whole."""
+    """Age, figures, items, size, whether it is served; with ``check`` also whether it is whole."""
     published(three, 2)
     release = release_of(three, 3)
     assert release is not None
@@ -161,9 +161,9 @@ def test_releases_are_listed_with_what_a_person_chooses_by(three: Artifacts) -> 
 
 
 def test_ready_means_that_the_release_answers(three: Artifacts) -> None:
-    """Asked from the first moment, the port refuses until the release is loaded and warmed up.
+    """From the first moment, the port refuses until the release is loaded and warmed up.
 
-    `serve` says which release that is, and how to serve a newer one.
+    `serve` logs which release that is, and how to serve a newer one.
     """
     published(three, 2)
     with reserved_ports("127.0.0.1") as ports:

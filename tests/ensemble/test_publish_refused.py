@@ -1,4 +1,4 @@
-"""A release that is damaged, worse or wrong is not served, and everything stays as it was."""
+"""A release that is damaged, worse or wrong is not served, and nothing changes."""
 
 import os
 import resource
@@ -38,13 +38,13 @@ ROOT = Path(publish_module.__file__).parents[1]
 
 
 def _served(artifacts: Artifacts) -> dict[str, bytes | None]:
-    """The record of what is served, and its history."""
+    """The record of the served release, and its history."""
     files = (artifacts.model_repository / MODEL_NAME / "config.pbtxt", artifacts.served_history)
     return {path.name: path.read_bytes() if path.exists() else None for path in files}
 
 
 def test_a_damaged_release_is_refused_by_the_name_of_the_file(three: Artifacts) -> None:
-    """Neither publish nor rollback serve it, and the record is untouched."""
+    """Neither publish nor rollback serves it, and the record is unchanged."""
     published(three, 2)
     release = release_of(three, 1)
     assert release is not None
@@ -62,17 +62,17 @@ def test_a_damaged_release_is_refused_by_the_name_of_the_file(three: Artifacts) 
         (
             3,
             Gate(),
-            r"ndcg@10 0\.4000, and 0\.5100 in .*by 21\.6%, and --margin allows 2\.0%.*--force",
+            r"at most 2\.0% \(--margin\), got 21\.6%: ndcg@10 0\.4000, against 0\.5100 in .*--force",
         ),
-        (3, Gate(margin=0.21), r"allows 21\.0%"),
-        (3, Gate(metric="recall@10"), r"'recall@10' in both.*--metric: ndcg@10"),
-        (4, Gate(), r"it has no evaluation figures.*shortlist evaluate made-up"),
+        (3, Gate(margin=0.21), r"a loss of at most 21\.0%"),
+        (3, Gate(metric="recall@10"), r"'recall@10' in both.*in common: ndcg@10\. .*--metric"),
+        (4, Gate(), r"expected evaluation figures.*found none.*shortlist evaluate made-up"),
     ],
 )
 def test_a_worse_release_is_refused(
     three: Artifacts, version: int, gate: Gate, complaint: str
 ) -> None:
-    """The figures, the margin and the way round it are named; what is served stays."""
+    """The error names the figures, the margin and the override; the served release stays."""
     published(three, 2)
     export_another(three, 10)
     before = _served(three)
@@ -83,18 +83,18 @@ def test_a_worse_release_is_refused(
 
 @pytest.mark.parametrize(("gate"), [Gate(margin=0.22), Gate(force=True)])
 def test_a_worse_release_passes_if_that_is_wanted(three: Artifacts, gate: Gate) -> None:
-    """A greater margin lets it pass, and --force; either way the figures are said."""
+    """A larger margin or --force lets it pass; either way the log reports the figures."""
     published(three, 2)
-    said = published(three, 3, gate)
-    assert "ndcg@10 0.4000, and 0.5100" in said[0]
-    assert ("--force" in said[0]) == gate.force
+    lines = published(three, 3, gate)
+    assert "ndcg@10 0.4000, against 0.5100" in lines[0]
+    assert ("--force" in lines[0]) == gate.force
     assert served_version(three) == 3
 
 
 def test_a_slightly_worse_release_and_one_without_anything_to_compare_pass(
     three: Artifacts,
 ) -> None:
-    """0.50 after 0.51 is within two percent; the release after one without figures is any."""
+    """0.50 after 0.51 is within two percent; after a release without figures, any one passes."""
     published(three, 2)
     published(three, 1, Gate())
     export_another(three, 10)
@@ -103,7 +103,7 @@ def test_a_slightly_worse_release_and_one_without_anything_to_compare_pass(
 
 
 def test_a_release_whose_scores_are_no_numbers_is_refused(three: Artifacts) -> None:
-    """A diverged ranker is noticed before a server sees it."""
+    """A diverged ranker is detected before a server loads it."""
     path = three.models.onnx("ranker")
     model = onnx.load(str(path))
     for weight in model.graph.initializer:
@@ -113,13 +113,15 @@ def test_a_release_whose_scores_are_no_numbers_is_refused(three: Artifacts) -> N
     onnx.save(model, str(path))
     export(RECIPE, three, force=True)
     before = _served(three)
-    with pytest.raises(ShortlistError, match=r"release 4 does not answer .* no finite number"):
+    with pytest.raises(
+        ShortlistError, match=r"the trial of release 4 failed: .*expected finite scores"
+    ):
         published(three)
     assert _served(three) == before
 
 
 def test_a_release_that_does_not_load_is_taken_back(three: Artifacts) -> None:
-    """It answers in this process and not in Triton: the old one is served as before."""
+    """It answers in this process but not in Triton: the old one is served as before."""
     release = three.model_repository / MODEL_NAME / "2"
     fails = "\nraise ValueError('not today')\nMETRICS_EVERY = "
     change(release, "model.py", "\nMETRICS_EVERY = ", fails)
@@ -130,13 +132,13 @@ def test_a_release_that_does_not_load_is_taken_back(three: Artifacts) -> None:
 def test_a_release_that_answers_otherwise_is_taken_back(
     three: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server asks another feature store than this process: the old one is served as before."""
+    """The server reads another feature store than this process: the old one is served as before."""
     other = tmp_path / "other.sqlite"
     SqliteFeatureStore(other).close()
     monkeypatch.setenv("SHORTLIST_FEATURE_STORE", str(other))
     with running_server(three, RECIPE.name) as server:
         monkeypatch.delenv("SHORTLIST_FEATURE_STORE")
-        _is_taken_back(three, server, r"the server gives user '1'")
+        _is_taken_back(three, server, r"expected the server to give user '1'")
 
 
 def _is_taken_back(artifacts: Artifacts, server: Server, complaint: str) -> None:
@@ -149,13 +151,13 @@ def _is_taken_back(artifacts: Artifacts, server: Server, complaint: str) -> None
 
 
 def test_a_full_disk_leaves_what_is_served_and_its_record(three: Artifacts) -> None:
-    """No file can grow: it is said, and the record, the history and the server are as before."""
+    """If no file can grow, the error reports it; the record, the history and the server do not change."""
     with running_server(three, RECIPE.name) as server:
         before = _served(three)
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
         try:
-            with pytest.raises(ShortlistError, match=r"(?i)file too large.*is as it was"):
+            with pytest.raises(ShortlistError, match=r"(?i)file too large.*is unchanged"):
                 published(three, 2)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -167,7 +169,7 @@ def test_a_full_disk_leaves_what_is_served_and_its_record(three: Artifacts) -> N
 
 
 def test_one_command_at_a_time_changes_the_releases(three: Artifacts) -> None:
-    """The second says at once who is at it; a holder that was killed holds nothing."""
+    """The second command fails at once and names the first; a killed holder releases the lock."""
     code = f"""
 import time
 from pathlib import Path
@@ -191,7 +193,7 @@ with release_lock(Artifacts(Path({str(three.root)!r})), "shortlist export made-u
                 holder = rf"`shortlist export made-up` \(process {other.pid},"
                 with pytest.raises(ReleasesBusyError, match=holder):
                     attempt()
-            with running_server(three, RECIPE.name) as server:  # comes up with what it knows
+            with running_server(three, RECIPE.name) as server:  # starts with the recorded release
                 assert ask(server.address.grpc, "1").version == 1
         finally:
             other.kill()
@@ -201,7 +203,7 @@ with release_lock(Artifacts(Path({str(three.root)!r})), "shortlist export made-u
 
 
 def test_a_release_that_is_not_there_is_named(three: Artifacts, tmp_path: Path) -> None:
-    """With those that are, or the command that makes the first."""
+    """With the existing releases, or the command that makes the first one."""
     with pytest.raises(ShortlistError, match="one of 1, 2, 3, got 7"):
         published(three, 7)
     with pytest.raises(ShortlistError, match="shortlist export made-up"):
@@ -209,14 +211,14 @@ def test_a_release_that_is_not_there_is_named(three: Artifacts, tmp_path: Path) 
     published(three, 3)
     shutil.rmtree(three.model_repository / MODEL_NAME / "3")
     with (
-        pytest.raises(ShortlistError, match=r"release 3 is served, and it is not there.*publish"),
+        pytest.raises(ShortlistError, match=r"expected release 3, which .*, found none.*publish"),
         running_server(three, RECIPE.name),
     ):
         pass
 
 
 def test_a_damaged_history_is_named(three: Artifacts) -> None:
-    """With what to do; what is served does not depend on it."""
+    """With the remedy; the served release does not depend on it."""
     three.served_history.write_text("[{")
     with pytest.raises(ShortlistError, match=r"served\.json.*Delete the file"):
         published(three, 2)

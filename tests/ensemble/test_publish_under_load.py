@@ -1,4 +1,4 @@
-"""While a server is asked without pause: releases change, and processes die, and answers go on."""
+"""Releases change and processes die while a server is under constant load, and answers continue."""
 
 import shutil
 import threading
@@ -32,20 +32,20 @@ from tests.ensemble.synthetic import RECIPE
 
 USERS = [*map(str, range(1, 41)), "nobody"]
 LIBRARIES = {"grpc": grpc, "http": http}
-#: Of a release's version and a user: item ids, and the bytes of the scores.
+#: (release version, user) -> (item ids, bytes of the scores).
 Expected = dict[tuple[str, str], tuple[list[str], bytes]]
 
 
 @dataclass
 class Load:
-    """Eight connections, half of them HTTP, each asking one user after the other."""
+    """Eight connections, half of them HTTP, each requesting one random user after another."""
 
     address: Address
     expected: Expected
     answered: list[str] = field(default_factory=list)  # the version of each right answer
     wrong: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    #: What /v2/health/ready said, other than yes.
+    #: Responses of /v2/health/ready other than ready.
     unready: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -68,14 +68,14 @@ class Load:
                 thread.join()
 
     def wait_for_more(self, answers: int = 200) -> None:
-        """Until so many more right answers have come."""
+        """Wait until ``answers`` more right answers have arrived."""
         enough, deadline = len(self.answered) + answers, time.monotonic() + 30
         while len(self.answered) < enough:
             assert time.monotonic() < deadline, self.failed[-1:] + self.wrong[-1:]
             time.sleep(0.02)
 
     def fails_within(self, seconds: float) -> bool:
-        """Whether a request fails in the seconds to come."""
+        """Whether a request fails in the next ``seconds``."""
         before = len(self.failed)
         time.sleep(seconds)
         return len(self.failed) > before
@@ -93,8 +93,8 @@ class Load:
             except (InferenceServerException, OSError, HTTPException) as error:
                 self.failed.append(f"{protocol}: {error}")
                 continue
-            said = answer.get_response()
-            version = said.model_version if protocol == "grpc" else said["model_version"]
+            response = answer.get_response()
+            version = response.model_version if protocol == "grpc" else response["model_version"]
             items = [item.decode() for item in answer.as_numpy("item_ids")[0]]
             if (items, answer.as_numpy("scores")[0].tobytes()) == self.expected[version, user]:
                 self.answered.append(version)
@@ -113,7 +113,7 @@ class Load:
 
 @pytest.fixture
 def expected(three: Artifacts) -> Expected:
-    """What each release answers, computed in this process; no two give a user the same scores."""
+    """The answers of each release, computed in this process; all have different scores."""
     store = SqliteFeatureStore(three.feature_store, read_only=True)
     found: Expected = {}
     for version in ("1", "2", "3"):
@@ -129,10 +129,10 @@ def expected(three: Artifacts) -> Expected:
 def test_publishing_loses_no_request_and_mixes_no_answer(
     three: Artifacts, expected: Expected
 ) -> None:
-    """Ten releases take over one after the other, a damaged one does not: nobody notices.
+    """Ten releases take over one after another, a damaged one does not: no client notices.
 
-    Every request is answered, every answer is wholly that of the release which it names, and the
-    server says at every moment that it is ready.
+    Every request is answered, every answer is entirely from the release that it names, and the server is
+    ready at every moment.
     """
     with running_server(three, RECIPE.name) as server:
         damaged = three.model_repository / MODEL_NAME / "4"
@@ -154,10 +154,10 @@ def test_publishing_loses_no_request_and_mixes_no_answer(
 
 
 def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expected) -> None:
-    """What it was answering fails, and what it is handed until another set of processes is there.
+    """Its requests fail, and so do those that it is sent until a new set of processes is ready.
 
-    Then nothing fails any more, no answer was wrong, and the rest of the old set is gone. It dies within
-    its own work, as for want of memory; amid a message to Triton it may take Triton with it.
+    After that nothing fails, no answer was wrong, and the rest of the old set is gone. It dies during its
+    own work, as for lack of memory; in the middle of a message to Triton, it could take Triton with it.
     """
     change(release_to_serve(three, RECIPE.name), "runtime/plan.py", *_DIES_ANSWERING)
     with running_server(three, RECIPE.name) as server:
@@ -171,7 +171,7 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
             ):
                 client.recommend(["killer"])
             assert _eventually(lambda: len(set(instances(triton)) - before) == count)
-            # Left alone, the dead one would fail some requests every second or so.
+            # Without a replacement, the dead one would fail some requests about every second.
             assert _eventually(lambda: not load.fails_within(4))
         assert _eventually(lambda: _states(triton, before) == {psutil.STATUS_ZOMBIE})
     assert all("not healthy" in each for each in load.failed)
@@ -180,7 +180,7 @@ def test_a_process_that_is_killed_is_replaced(three: Artifacts, expected: Expect
 
 
 _ANSWERS = "        made = list(self._batches(together, names))\n"
-#: In the code of a release: the process that is to answer this user ends at once.
+#: A change to a release's code: the process that must answer this user ends at once.
 _DIES_ANSWERING = (
     _ANSWERS,
     """\
@@ -194,7 +194,7 @@ _DIES_ANSWERING = (
 
 
 def _states(triton: int, processes: set[psutil.Process]) -> set[str]:
-    """What became of them; one that is gone is as dead as one that nobody has taken note of."""
+    """The states of the processes; one that is gone counts as dead, like a zombie."""
     now = instances(triton)
     return {now.get(each, psutil.STATUS_ZOMBIE) for each in processes}
 

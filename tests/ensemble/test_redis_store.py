@@ -1,4 +1,4 @@
-"""The feature store in Redis, where it is a server among others."""
+"""The feature store in Redis: what differs from SQLite."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def _store(where: str, recipe: str = "shop") -> FeatureStore:
 
 
 def test_what_is_in_redis_and_is_none_of_ours(redis: RedisServer) -> None:
-    """A damaged record and a key of another kind are errors with the store's name, not answers."""
+    """A damaged record or a key of another kind is an error that names the store, not an answer."""
     store = _store(redis.url)
     redis.ask("HSET", "shortlist:shop:users", "anna", "{")
     redis.ask("SET", "shortlist:shop:events:ben", "text")
@@ -35,7 +35,7 @@ def test_what_is_in_redis_and_is_none_of_ours(redis: RedisServer) -> None:
 
 
 def test_recipes_share_a_redis(redis: RedisServer) -> None:
-    """Each has its own users, events, switches and source under the same ids."""
+    """Each has its own users, events, switched-off items and source, even with the same ids."""
     shop, film = _store(redis.url), _store(redis.url, "film")
     shop.replace_all([("anna", ANNA)], "shop")
     film.record([Event.of("ben", "c", time=1.0)])
@@ -49,7 +49,7 @@ def test_recipes_share_a_redis(redis: RedisServer) -> None:
     "where", ["http://localhost", "redis://localhost:port", "redis://h:1?db=x"]
 )
 def test_a_url_of_something_else_is_refused_at_once(where: str) -> None:
-    """It cannot become right later."""
+    """Such a URL cannot become valid later."""
     with pytest.raises(StoreError, match="no URL of a Redis"):
         _store(where)
 
@@ -64,5 +64,5 @@ def test_a_url_of_something_else_is_refused_at_once(where: str) -> None:
     ],
 )
 def test_a_place_is_shown_without_its_secrets(where: str, shown: str) -> None:
-    """User and password are left out wherever a URL may hold them."""
+    """User and password are removed wherever a URL can hold them."""
     assert without_secrets(where) == shown

@@ -1,11 +1,11 @@
-"""Which figures a release is judged by."""
+"""The figures that a release is judged by."""
 
 import pytest
 
 from ensemble.releases.figures import figures, loss, main_figure
 from recipes.load import load
 
-#: A report with everything that has the name of a figure more than once.
+#: A report with several values under the same figure name.
 REPORT = {
     "systems": {
         "popularity": {"ndcg@10": 0.1, "recall@10": 0.1},
@@ -24,7 +24,7 @@ REPORT = {
 
 
 def test_figures_are_those_of_what_is_served() -> None:
-    """Baselines are left out, and the whole catalogue goes before a protocol's sample."""
+    """Baselines are left out, and the whole catalogue overrides a protocol's sample."""
     assert figures({"evaluation": REPORT}) == {
         "ndcg@10": 0.4,
         "recall@10": 0.2,
@@ -45,7 +45,7 @@ def test_figures_are_those_of_what_is_served() -> None:
     ],
 )
 def test_the_main_figure_is_what_the_recipe_is_after(recipe: str, figure: str) -> None:
-    """Ratings are judged by their error, clicks by their order, everything else by its top list."""
+    """RMSE for ratings, AUC for clicks, NDCG for everything else."""
     assert main_figure(load(recipe)) == figure
 
 
@@ -64,5 +64,5 @@ def test_the_main_figure_is_what_the_recipe_is_after(recipe: str, figure: str) -
 def test_a_loss_is_relative_and_knows_errors(
     name: str, before: float, after: float, expected: float
 ) -> None:
-    """An error gets worse by rising, every other figure by falling, also below zero."""
+    """An error gets worse when it rises, any other figure when it falls, also below zero."""
     assert loss(name, before, after) == pytest.approx(expected)

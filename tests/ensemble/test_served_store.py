@@ -1,4 +1,4 @@
-"""The feature store behind a running server: events count at once, and faults pass."""
+"""The feature store behind a running server: events count at once, and it recovers from faults."""
 
 import shutil
 import time
@@ -26,13 +26,13 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
-    """The trained parts and the release, with no feature store yet."""
+    """The trained parts and the release, still without a feature store."""
     ignored = shutil.ignore_patterns("feature_store.sqlite*", "server.*")
     return Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up", ignore=ignored)))
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether it comes to hold, and for good: the server has several instances."""
+    """Whether the condition becomes true ten times in a row: the server has several instances."""
     deadline = time.monotonic() + seconds
     held = 0
     while held < 10 and time.monotonic() < deadline:
@@ -47,7 +47,7 @@ def _top(client: Client, user: str) -> str:
 
 
 def _events_and_switches_count(client: Client, store: FeatureStore) -> None:
-    """Each best item that a new user takes is gone from the next answer; so is what is off."""
+    """A recorded item is not in the next answer of a new user; nor is one that is switched off."""
     assert client.recommend(["newcomer"]).known_user.tolist() == [False]
     taken = []
     for _ in range(3):
@@ -66,7 +66,7 @@ def _events_and_switches_count(client: Client, store: FeatureStore) -> None:
 
 
 def test_a_server_on_sqlite(copied: Artifacts) -> None:
-    """It starts without a store and answers as for unknown users until there is one."""
+    """It starts without a store and answers as for unknown users until one exists."""
     with running_server(copied, "made-up") as server, Client(server.address.grpc) as client:
         answer = client.recommend(["1", "nobody"])
         assert answer.known_user.tolist() == [False, False]
@@ -83,7 +83,7 @@ def test_a_server_on_sqlite(copied: Artifacts) -> None:
 def test_a_server_on_redis(
     copied: Artifacts, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """Named in the environment, it is filled by `export`, read by the server, and may come and go."""
+    """With Redis in the environment, `export` fills it and the server reads it, also after outages."""
     monkeypatch.setenv(VARIABLE, redis.url)
     said.clear()
     export(RECIPE, copied, force=True)
@@ -106,7 +106,7 @@ def test_a_server_on_redis(
 def test_the_given_store_goes_before_that_of_the_release(
     copied: Artifacts, redis: RedisServer
 ) -> None:
-    """`shortlist serve` hands over what the recipe says now, with its password."""
+    """`shortlist serve` passes the recipe's current store, with its password."""
     redis.ask("CONFIG", "SET", "requirepass", "s3cret")
     chosen = ChosenStore(redis.url.replace("//", "//:s3cret@"), "made-up", 20, 1000)
     chosen.open().record([Event.of("newcomer", "1")])
@@ -118,7 +118,7 @@ def test_the_given_store_goes_before_that_of_the_release(
 
 
 def test_an_event_changes_the_query(copied: Artifacts) -> None:
-    """The history that a user's query is made of ends with the item that was just recorded."""
+    """The history in a user's query ends with the item that was just recorded."""
     release = export(RECIPE, copied, force=True)
     store = store_of(RECIPE, copied).open()
     plan = load(release, store)
@@ -128,5 +128,5 @@ def test_an_event_changes_the_query(copied: Artifacts) -> None:
     store.close()
     assert (before["query"][0] != after["query"][0]).any()
     assert (before["query"][1] == after["query"][1]).all()
-    # Codes begin at 3, and of the items before it one is not in the vocabulary.
+    # Codes start at 3, and one of the items before it is OOV.
     assert [code for code in after["user.item_id_history"][0] if code][-1] == 77 - 1 + 3 - 1

@@ -1,4 +1,4 @@
-"""A real Triton starts, says what is wrong, and leaves nothing behind."""
+"""A real Triton starts, reports what is wrong, and leaves nothing behind."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ ROOT = Path(server_module.__file__).parents[1]
 
 @pytest.fixture
 def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
-    """The exported recommender, to damage at will."""
+    """The exported recommender; tests may damage it."""
     copy = Artifacts(tmp_path / "made-up")
     shutil.copytree(artifacts.model_repository, copy.model_repository)
     # A copy through the store itself: a plain copy of a file in use may lack its write-ahead log.
@@ -45,7 +45,7 @@ def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
 
 
 def _shared_memory_prefix(server: int) -> str:
-    """What the names of this server's shared memory begin with: others may run beside it."""
+    """The prefix of this server's shared memory: other servers may be running."""
     words = Path(f"/proc/{server}/cmdline").read_text().split("\0")
     (prefix,) = (word.rpartition("=")[2] for word in words if "shm-region-prefix-name=" in word)
     return prefix
@@ -61,13 +61,13 @@ def _eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def test_the_server_is_announced_while_it_runs(server: Server, artifacts: Artifacts) -> None:
-    """Clients find the address in the artifacts, and the log beside it."""
+    """Clients find the address in the artifacts, next to the log."""
     assert read_address(artifacts) == server.address
     assert "recommender" in artifacts.server_log.read_text()
 
 
 def test_memory_of_all_processes_together_is_below_a_gigabyte(server: Server) -> None:
-    """Triton and its instances together stay far below what TensorFlow alone would take."""
+    """Triton and its instances together use far less than TensorFlow alone would."""
     with Client(server.address.grpc) as client:
         client.recommend([str(user) for user in range(64)], top_k=50)
     processes = processes_of(server.process.pid)
@@ -80,7 +80,7 @@ def test_memory_of_all_processes_together_is_below_a_gigabyte(server: Server) ->
 
 
 def test_serving_adds_no_file_to_a_release(server: Server, release: Path) -> None:
-    """After loading and answering, the release holds the files of its manifest and no other."""
+    """After loading and answering, the release holds only the files of its manifest."""
     with Client(server.address.grpc) as client:
         client.recommend(["1"])
     files = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()}
@@ -88,7 +88,7 @@ def test_serving_adds_no_file_to_a_release(server: Server, release: Path) -> Non
 
 
 def test_nothing_is_left_when_the_server_stops(copied: Artifacts) -> None:
-    """No process, no shared memory, no address; and starting again works on the same files."""
+    """No process, shared memory or address is left, and the server starts again on the same files."""
     for _ in range(2):
         with running_server(copied, "made-up") as running:
             group = running.process.pid
@@ -103,7 +103,7 @@ def test_nothing_is_left_when_the_server_stops(copied: Artifacts) -> None:
 
 
 def test_nothing_is_left_after_an_exception(copied: Artifacts) -> None:
-    """An error in the block stops the server and comes out unchanged."""
+    """An error in the block stops the server and is raised unchanged."""
     group = 0
     with pytest.raises(ZeroDivisionError), running_server(copied, "made-up") as running:
         group = running.process.pid
@@ -153,15 +153,15 @@ serve(Artifacts(Path({str(copied.root)!r})), "made-up")
 
 
 def test_a_server_that_dies_is_reported_with_its_log(copied: Artifacts) -> None:
-    """If Triton is killed from outside, waiting for it ends in an error that names the log."""
+    """If Triton is killed from outside, waiting for it raises an error that names the log."""
     with running_server(copied, "made-up") as running:
         running.process.kill()
-        with pytest.raises(ShortlistError, match=r"stopped by itself with status -9.*server\.log"):
+        with pytest.raises(ShortlistError, match=r"got exit status -9.*server\.log"):
             running.wait()
 
 
 def test_a_busy_port_is_named(copied: Artifacts) -> None:
-    """A taken port fails at once, with the option that chooses another."""
+    """A busy port fails at once, and the error names the option that chooses another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
@@ -172,7 +172,7 @@ def test_a_busy_port_is_named(copied: Artifacts) -> None:
 
 
 def test_without_a_release_the_command_is_named(tmp_path: Path) -> None:
-    """Serving before exporting says what to run."""
+    """Without an export, the error names the command to run."""
     with (
         pytest.raises(ShortlistError, match="shortlist export made-up"),
         running_server(Artifacts(tmp_path), "made-up"),
@@ -181,7 +181,7 @@ def test_without_a_release_the_command_is_named(tmp_path: Path) -> None:
 
 
 def test_a_damaged_release_is_refused_by_the_name_of_the_file(copied: Artifacts) -> None:
-    """One flipped byte in a model: Triton does not come up, and the message names the file."""
+    """With one flipped bit in a model, Triton does not start, and the message names the file."""
     path = copied.model_repository / "recommender" / "1" / "ranker.onnx"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -195,7 +195,7 @@ def test_a_damaged_release_is_refused_by_the_name_of_the_file(copied: Artifacts)
 
 
 def test_the_newest_release_is_served(copied: Artifacts) -> None:
-    """Of two versions Triton loads the later one only."""
+    """Of two versions, Triton loads only the newer one."""
     first = copied.model_repository / "recommender" / "1"
     shutil.copytree(first, first.with_name("2"))
     (first / "plan.json").unlink()  # the first could not even load
@@ -206,7 +206,7 @@ def test_the_newest_release_is_served(copied: Artifacts) -> None:
 def test_a_tritonserver_on_the_path_is_used(
     copied: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where `tritonserver` is a command already, as in NVIDIA's container, that one runs."""
+    """If `tritonserver` is on the PATH, as in NVIDIA's container, that one runs."""
     triton = find_triton(tmp_path)
     command = tmp_path / "bin" / "tritonserver"
     command.parent.mkdir()
@@ -223,7 +223,7 @@ def test_a_tritonserver_on_the_path_is_used(
 
 
 def test_the_cause_is_found_in_a_log(tmp_path: Path) -> None:
-    """A failed model's own words are quoted, else the last complaint, else the last line."""
+    """A failed model's message is quoted, else the last complaint, else the last line."""
     log = tmp_path / "server.log"
     log.write_text("I1122 fine\nE1122 first\nerror: creating server: no\n")
     assert cause(log) == "error: creating server: no"
@@ -235,4 +235,4 @@ def test_the_cause_is_found_in_a_log(tmp_path: Path) -> None:
     log.write_text("just talk\nand more\n")
     assert cause(log) == "and more"
     log.write_text("")
-    assert cause(log) == "it said nothing."
+    assert cause(log) == "an empty log"

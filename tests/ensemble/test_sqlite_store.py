@@ -1,4 +1,4 @@
-"""The embedded feature store, where it is a file among others."""
+"""The embedded feature store: what differs from Redis."""
 
 import sqlite3
 from pathlib import Path
@@ -10,7 +10,7 @@ from runtime.stores.feature_store import Event, UserRecord
 from runtime.stores.sqlite_store import SqliteFeatureStore
 
 ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"])
-#: What the first version of this store made.
+#: A store of the first version.
 FIRST_FORMAT = """
 CREATE TABLE users (user_id TEXT PRIMARY KEY, features TEXT NOT NULL, interactions TEXT NOT NULL)
 WITHOUT ROWID;
@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_missing_store_is_named(path: Path) -> None:
-    """A reader makes no empty store; it says which file is missing."""
+    """A reader creates no empty store; the error names the missing file."""
     store = SqliteFeatureStore(path, read_only=True)
     with pytest.raises(StoreError, match=r"store\.sqlite does not exist"):
         store.get_many(["anna"])
@@ -34,7 +34,7 @@ def test_a_missing_store_is_named(path: Path) -> None:
 
 
 def test_a_damaged_record_is_an_error_not_an_answer(path: Path) -> None:
-    """A record that is no JSON fails with the store's name."""
+    """For a record that is not JSON, the error names the store."""
     store = SqliteFeatureStore(path)
     store.put_many([("anna", ANNA)])
     with sqlite3.connect(path) as other:
@@ -44,7 +44,7 @@ def test_a_damaged_record_is_an_error_not_an_answer(path: Path) -> None:
 
 
 def test_a_store_of_the_first_format_loses_nothing(path: Path) -> None:
-    """Records and source are there as before; events and switches are possible, and stay."""
+    """Records and source are kept; events and switched-off items can be added, and stay."""
     with sqlite3.connect(path) as first:
         first.execute("PRAGMA journal_mode = WAL")
         first.executescript(FIRST_FORMAT)
@@ -61,7 +61,7 @@ def test_a_store_of_the_first_format_loses_nothing(path: Path) -> None:
 
 
 def test_the_first_version_reads_what_this_one_writes(path: Path) -> None:
-    """A release that carries older code is served from the same file: one can go back."""
+    """A release with older code is served from the same file, so a rollback works."""
     store = SqliteFeatureStore(path)
     store.put_many([("anna", ANNA)])
     store.record([Event.of("anna", "c", time=1.0)])

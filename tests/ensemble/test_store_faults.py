@@ -1,4 +1,4 @@
-"""A feature store that is down, slow, full or damaged: a ``StoreError`` soon, and it recovers."""
+"""A feature store that is down, slow, full or damaged raises ``StoreError`` soon, and recovers."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from tests.redis_server import RedisServer, running_redis
 
 ANNA = UserRecord({"age": 30}, ["b", "a"])
 BEN = UserRecord({"age": 40}, [])
-#: What the server gives a store by default; and how long a busy machine may take to notice.
+#: The server's default deadline for a store, and how long a busy machine may take to notice.
 DEADLINE_S, NOTICED_S = 0.02, 2.0
 NOBODY = 65534
 
@@ -32,7 +32,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 def _served(where: str) -> FeatureStore:
-    """As the server opens it."""
+    """Open a store as the server does."""
     return open_store(where, recipe="shop", deadline_s=DEADLINE_S, read_only=True, kept=1000)
 
 
@@ -49,7 +49,7 @@ def _fails(match: str) -> Iterator[None]:
 
 
 def _eventually(store: FeatureStore) -> list[UserRecord | None]:
-    """A machine that is busy may be late once or twice; a store that does not recover, always."""
+    """A busy machine may be late once or twice; a store that does not recover always is."""
     for _ in range(100):
         try:
             return store.get_many(["anna"])
@@ -59,7 +59,7 @@ def _eventually(store: FeatureStore) -> list[UserRecord | None]:
 
 
 def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
-    """It may come up after its users, and go, and come again: each time they find it by themselves."""
+    """It may start after its clients, stop and start again: each time they reconnect by themselves."""
     redis.stop()
     store, writer = _served(redis.url), _written(redis.url)
     asked: list[Callable[[], object]] = [
@@ -84,7 +84,7 @@ def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
 
 
 def test_redis_that_hangs(redis: RedisServer) -> None:
-    """It accepts connections and never answers: the deadline ends the wait, with or without one."""
+    """It accepts connections and never answers: the deadline ends the wait, connected before or not."""
     store = _served(redis.url)
     _written(redis.url).put_many([("anna", ANNA)])
     assert _eventually(store) == [ANNA]
@@ -98,11 +98,11 @@ def test_redis_that_hangs(redis: RedisServer) -> None:
 
 
 def test_a_redis_host_that_swallows_everything() -> None:
-    """Where not even a connection comes about, the deadline ends the wait as well."""
+    """If not even a connection is established, the deadline also ends the wait."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
         waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:  # no room is left in the queue of those who wait
+        for each in waiting:  # fills the queue of waiting connections
             each.setblocking(False)
             each.connect_ex(address)
         with _fails("no answer within 20 ms"):
@@ -112,7 +112,7 @@ def test_a_redis_host_that_swallows_everything() -> None:
 
 
 def test_redis_that_is_full(redis: RedisServer) -> None:
-    """Writes fail with a clear message, all or none; reads work, and writes do again with memory."""
+    """Writes fail as a whole with a clear message; reads work, and so do writes with memory again."""
     store = _written(redis.url)
     store.replace_all([("anna", ANNA)], "source")
     redis.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -136,7 +136,7 @@ def test_redis_that_is_full(redis: RedisServer) -> None:
 
 
 def test_redis_that_asks_for_a_password(redis: RedisServer) -> None:
-    """The right one is enough; without it the message says so, and no message holds a secret."""
+    """The right one is enough; without it, the message states that and reveals no secret."""
     redis.ask("CONFIG", "SET", "requirepass", "s3cret")
     with _fails("Authentication required"):
         _served(redis.url).get_many(["anna"])
@@ -165,7 +165,7 @@ def path() -> Iterator[Path]:
 
 @contextmanager
 def _without_rights(*paths: Path) -> Iterator[None]:
-    """For the block nobody may write; root, who may always, is nobody meanwhile."""
+    """In the block nobody may write; root, who always may, becomes the user nobody."""
     root = os.geteuid() == 0
     try:
         if root:
@@ -182,7 +182,7 @@ def _without_rights(*paths: Path) -> Iterator[None]:
 
 
 def test_sqlite_that_is_locked(path: Path) -> None:
-    """An exclusive lock is waited for as long as the deadline says; when it goes, all is well."""
+    """A call waits for an exclusive lock until its deadline; once it is released, all works."""
     store, writer = _served(str(path)), _written(str(path), deadline_s=0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -199,7 +199,7 @@ def test_sqlite_that_is_locked(path: Path) -> None:
 
 
 def test_sqlite_is_read_while_another_writes(path: Path) -> None:
-    """A writer in the midst of its transaction keeps no reader waiting; a second writer waits."""
+    """A writer's open transaction does not block readers; a second writer waits."""
     store, writer = _served(str(path)), _written(str(path), deadline_s=0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -213,7 +213,7 @@ def test_sqlite_is_read_while_another_writes(path: Path) -> None:
 
 
 def test_sqlite_that_takes_too_long(path: Path) -> None:
-    """Work beyond the deadline, one for every hundred users, is broken off; the next call is answered."""
+    """Work beyond the deadline, one per hundred users, is interrupted; the next call is answered."""
     many = SqliteFeatureStore(path, kept=1_000_000)
     many.record(Event.of("ben", str(n), time=float(n)) for n in range(200_000))
     many.close()
@@ -226,7 +226,7 @@ def test_sqlite_that_takes_too_long(path: Path) -> None:
 
 
 def test_sqlite_without_the_right_to_write(path: Path) -> None:
-    """In a read-only folder writes are refused, and what was written stays; then all is well."""
+    """In a read-only folder writes are refused and the content stays; afterwards all works."""
     store = _written(str(path))
     with (
         _without_rights(path, path.parent),
@@ -238,7 +238,7 @@ def test_sqlite_without_the_right_to_write(path: Path) -> None:
 
 
 def test_sqlite_that_is_damaged_and_mended(path: Path) -> None:
-    """Rubbish in the file is an error with its name; the old content, put back, is read again."""
+    """For garbage in the file, the error names it; once the old content is restored, it is read."""
     store = _served(str(path))
     whole = path.read_bytes()
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
@@ -249,7 +249,7 @@ def test_sqlite_that_is_damaged_and_mended(path: Path) -> None:
 
 
 def test_sqlite_that_is_deleted_and_made_anew(path: Path) -> None:
-    """A missing file is said, whoever had it open; a new one of the name is taken at once."""
+    """A missing file is reported, even if it was open; a new file of that name is used at once."""
     store, writer = _served(str(path)), _written(str(path))
     assert store.get_many(["anna"]) == writer.get_many(["anna"]) == [ANNA]
     for each in path.parent.iterdir():
@@ -261,7 +261,7 @@ def test_sqlite_that_is_deleted_and_made_anew(path: Path) -> None:
 
 
 def test_sqlite_whose_folder_is_not_there_yet(tmp_path: Path) -> None:
-    """A server may start before its store is made."""
+    """A server may start before its store exists."""
     path = tmp_path / "later" / "store.sqlite"
     store = _served(str(path))
     with _fails("does not exist"):

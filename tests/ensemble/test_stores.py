@@ -1,4 +1,4 @@
-"""Which feature store a recipe has, and what a release says of it."""
+"""The choice of a recipe's feature store, and its entry in a release."""
 
 import json
 import sqlite3
@@ -25,7 +25,7 @@ def _with_store(url: str) -> Recipe:
 def test_the_environment_goes_before_the_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file in the artifacts by default; else what the recipe names; else what the variable names."""
+    """The variable overrides the recipe; the default is a file in the artifacts."""
     artifacts = Artifacts(tmp_path)
     assert store_of(RECIPE, artifacts).where == str(artifacts.feature_store)
     redis = _with_store("redis://cache:6379/2")
@@ -40,7 +40,7 @@ def test_the_environment_goes_before_the_recipe(
 
 
 def test_deadline_and_bound_come_from_the_recipe(tmp_path: Path) -> None:
-    """What [serving] says stands in the plan, with the place as the model repository sees it."""
+    """The plan holds the values of [serving], with a path relative to the model repository."""
     update = {"store_deadline_ms": 7, "interactions_kept": 3}
     serving = RECIPE.serving.model_copy(update=update)
     chosen = store_of(RECIPE.model_copy(update={"serving": serving}), Artifacts(tmp_path / "a"))
@@ -55,20 +55,22 @@ def test_deadline_and_bound_come_from_the_recipe(tmp_path: Path) -> None:
 def test_no_file_of_a_release_holds_a_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A secret in the environment is used and not written down."""
+    """A secret in the environment is used, but not stored."""
     artifacts = write_artifacts(tmp_path / "made-up")
     with served_in_process(RECIPE, artifacts):
-        pass  # measures itself with a store of its own, and asks no other
+        pass  # uses a separate store for its measurement, and reads no other
     monkeypatch.setenv(VARIABLE, "redis://:s3cret@127.0.0.1:1/0")
-    with pytest.raises(ShortlistError, match=r"redis://127\.0\.0\.1:1/0 cannot be read.*it runs"):
+    with pytest.raises(
+        ShortlistError, match=r"redis://127\.0\.0\.1:1/0 cannot be read.*it is running"
+    ):
         export(RECIPE, artifacts, force=False)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "s3cret.sqlite"))
     release = export(_with_store("redis://cache"), artifacts, force=False)
     plan = json.loads((release / "plan.json").read_text())
     assert plan["feature_store"]["where"] == "../../s3cret.sqlite", "a path is no secret"
     monkeypatch.setenv(VARIABLE, "redis://user:s3cret@cache:6379/0")
-    told = store_of(RECIPE, artifacts).for_plan(artifacts.model_repository)
-    assert told["where"] == "redis://cache:6379/0"
+    entry = store_of(RECIPE, artifacts).for_plan(artifacts.model_repository)
+    assert entry["where"] == "redis://cache:6379/0"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_no_file_of_a_release_holds_a_password(
         (None, "Run: shortlist export made-up"),
         (sqlite3.OperationalError("database or disk is full"), "Free disk space"),
         (sqlite3.DatabaseError("file is not a database"), "Delete the file"),
-        (ConnectionError("refused"), "See that it runs"),
+        (ConnectionError("refused"), "Check that it is running"),
     ],
 )
 def test_every_failure_says_what_to_do(error: Exception | None, remedy: str) -> None:
@@ -89,15 +91,15 @@ def test_every_failure_says_what_to_do(error: Exception | None, remedy: str) -> 
 
 
 def test_a_busy_store_is_not_blamed_on_the_disk() -> None:
-    """Another writer is the cause, and waiting the remedy."""
+    """The cause is another writer, and the remedy is to wait."""
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    with pytest.raises(ShortlistError, match="Another program writes"), explained(RECIPE):
+    with pytest.raises(ShortlistError, match="Another program is writing"), explained(RECIPE):
         raise StoreError("the store is ill") from busy
 
 
 def test_an_application_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call an event, into the recipe's store; it says whether the event was new."""
+    """One call per event, into the recipe's store; it returns whether the event was new."""
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path))
     (tmp_path / "made-up.toml").write_text(TOML)
     with Recorder(str(tmp_path / "made-up.toml")) as recorder:

@@ -1,4 +1,4 @@
-"""``shortlist batch`` as a person types it."""
+"""The command ``shortlist batch``."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.ensemble.synthetic import RECIPE, TOML, write_artifacts
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a recipe file and, as artifacts, its release."""
+    """A folder with a recipe file and its exported artifacts."""
     root = tmp_path_factory.mktemp("batch")
     (root / "made-up.toml").write_text(TOML, encoding="utf-8")
     export(RECIPE, write_artifacts(root / "made-up"), force=False)
@@ -37,12 +37,12 @@ def there(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_of_users_becomes_a_file_of_answers(
     there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the options that --help names; the last line says how many, how fast and where."""
+    """With the options that --help lists; the last line reports count, speed and path."""
     typed = ["batch", str(there), "--users", "users.txt", "--workers", "1"]
     assert cli.main([*typed, "--out", "out.jsonl"]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("3 users in ")
-    assert said.out.endswith("a second): out.jsonl\n")
+    printed = capsys.readouterr()
+    assert printed.out.startswith("3 users in ")
+    assert printed.out.endswith("per second): out.jsonl\n")
     lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [line["user_id"] for line in lines] == ["1", "nobody", "2"]
     assert [len(line["recommendations"]) for line in lines] == [5, 5, 5]
@@ -58,7 +58,7 @@ def test_a_file_of_users_becomes_a_file_of_answers(
         (["--users", "users.txt", "--out", "o.jsonl", "--workers", "0"], 2, "at least 1, got"),
         (["--users", "users.txt", "--out", "o.jsonl", "--top", "0"], 2, "at least 1, got"),
         (["--users", "users.txt", "--out", "o.jsonl", "--top", "51"], 1, "--top of at most 50"),
-        (["--users", "user.txt", "--out", "o.jsonl"], 1, "There is no file user.txt"),
+        (["--users", "user.txt", "--out", "o.jsonl"], 1, "expected a file at user.txt, found none"),
         (["--users", "users.txt", "--out", "o.txt"], 1, "--out to end in .jsonl or .parquet"),
     ],
 )
@@ -69,7 +69,7 @@ def test_what_cannot_be_meant_is_explained(
     complaint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One message on standard error, and no file."""
+    """One message on standard error, and no output file."""
     try:
         ended = cli.main(["batch", str(there), *options])
     except SystemExit as error:
@@ -80,7 +80,7 @@ def test_what_cannot_be_meant_is_explained(
 
 
 def test_ctrl_c_stops_every_process_and_keeps_what_is_done(there: Path) -> None:
-    """The terminal interrupts all of them at once; one line says so, and no traceback."""
+    """The terminal interrupts all of them at once; one line reports it, without a traceback."""
     Path("users.txt").write_text("1\n" * 3_000_000, encoding="utf-8")
     command = [sys.executable, "-m", "scripts.cli", "batch", str(there), "--workers", "2"]
     running = subprocess.Popen(
@@ -94,7 +94,7 @@ def test_ctrl_c_stops_every_process_and_keeps_what_is_done(there: Path) -> None:
     while running.poll() is None and not list(Path().glob("out.jsonl.parts/0*.jsonl")):
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
-    _, complained = running.communicate(timeout=120)
+    _, errors = running.communicate(timeout=120)
     assert running.returncode == 130
-    assert complained == "\nshortlist: interrupted\n"
+    assert errors == "\nshortlist: interrupted\n"
     assert sorted(os.listdir()) == ["out.jsonl.parts", "users.txt"]

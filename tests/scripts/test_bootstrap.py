@@ -1,4 +1,4 @@
-"""The bootstrap: names what is missing, and does nothing twice."""
+"""The bootstrap names what is missing, and does nothing twice."""
 
 import hashlib
 import io
@@ -55,7 +55,10 @@ WHEEL_NAME = f"uv-{bootstrap.UV_VERSION}-py3-none-manylinux_2_17_x86_64.whl"
 
 @pytest.mark.parametrize(
     ("system", "machine", "complaint"),
-    [("Darwin", "arm64", "Linux is needed"), ("Linux", "aarch64", "x86_64 processor is needed")],
+    [
+        ("Darwin", "arm64", "expected Linux, got Darwin"),
+        ("Linux", "aarch64", "an x86_64 processor, got aarch64"),
+    ],
 )
 def test_another_kind_of_machine_is_named(
     root: Path,
@@ -75,20 +78,20 @@ def test_another_kind_of_machine_is_named(
 def test_no_network_is_named_with_what_to_set(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without an index in reach, the message says which address and which variables."""
+    """Without a reachable index, the message has the address and the variables to set."""
     monkeypatch.setenv("PATH", str(root / "empty"))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setattr(bootstrap, "_run", lambda command: False)
     assert bootstrap.main() == 1
-    told = capsys.readouterr().err
-    assert "no network: http://127.0.0.1:9/simple/uv/ cannot be reached" in told
-    assert "HTTPS_PROXY" in told
+    errors = capsys.readouterr().err
+    assert "expected to reach http://127.0.0.1:9/simple/uv/ to fetch packages, got: " in errors
+    assert "HTTPS_PROXY" in errors
 
 
 def test_uv_comes_out_of_its_wheel_where_there_is_no_pip(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where Debian's python3-venv is missing there is no pip, but a wheel is a zip."""
+    """Without Debian's python3-venv there is no pip, but a wheel is a zip file."""
     run = bootstrap._run
     monkeypatch.setattr(
         bootstrap, "_run", lambda command: "--without-pip" in command and run(command)
@@ -102,16 +105,18 @@ def test_uv_comes_out_of_its_wheel_where_there_is_no_pip(
 
 
 def test_a_damaged_wheel_of_uv_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not have the index's checksum is not run."""
+    """A wheel whose checksum differs from the index's is not run."""
     pages = _index(WHEEL_NAME, _wheel(b"evil"), sha256="0" * 64)
     with serving(Site(pages)) as site:
         monkeypatch.setenv("PIP_INDEX_URL", f"{site.url}/simple")
-        with pytest.raises(bootstrap.MissingError, match="came damaged"):
+        with pytest.raises(
+            bootstrap.MissingError, match="to match its SHA-256, got a damaged file"
+        ):
             bootstrap.fetch_uv_wheel()
 
 
 def test_an_old_uv_on_the_path_is_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A uv that cannot read the lock counts as none; a newer one is used."""
+    """A uv that cannot read the lock is ignored; a newer one is used."""
     monkeypatch.setenv("PATH", str(root / "bin"))
     _program(root / "bin", "uv", "echo uv 0.4.30")
     assert bootstrap.find_uv() is None
@@ -122,7 +127,7 @@ def test_an_old_uv_on_the_path_is_passed_over(root: Path, monkeypatch: pytest.Mo
 def test_packages_are_synced_once_for_each_lock(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second run does nothing; another lock or another extra syncs again; a failure is told."""
+    """The second run does nothing; another lock or another extra syncs again; a failure is reported."""
     calls = root / "calls"
     python = root / ".venv" / "bin"
     _program(
@@ -142,7 +147,7 @@ def test_packages_are_synced_once_for_each_lock(
     (root / "uv.lock").write_text("changed")
     (root / "broken").touch()
     assert bootstrap.main() == 1
-    assert "failed; uv says above" in capsys.readouterr().err
+    assert "to succeed, got uv's error above" in capsys.readouterr().err
     (root / "broken").unlink()
     assert bootstrap.main() == 0
     monkeypatch.setenv("SHORTLIST_EXTRA", "gpu")
@@ -155,7 +160,7 @@ def test_packages_are_synced_once_for_each_lock(
 def test_the_gpu_set_is_chosen_where_a_gpu_answers(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """nvidia-smi decides, and the environment variable comes before it."""
+    """nvidia-smi decides, unless the environment variable overrides it."""
     monkeypatch.setenv("PATH", f"{root}/bin")
     monkeypatch.delenv("SHORTLIST_EXTRA")
     assert bootstrap.chosen_extra() == "cpu"
@@ -164,14 +169,14 @@ def test_the_gpu_set_is_chosen_where_a_gpu_answers(
     _program(root / "bin", "nvidia-smi", "echo 'No devices were found'; exit 6")
     assert bootstrap.chosen_extra() == "cpu"
     monkeypatch.setenv("SHORTLIST_EXTRA", "tpu")
-    with pytest.raises(bootstrap.MissingError, match="must be cpu or gpu, and it is 'tpu'"):
+    with pytest.raises(bootstrap.MissingError, match="SHORTLIST_EXTRA to be cpu or gpu, got 'tpu'"):
         bootstrap.chosen_extra()
 
 
 def test_a_fitting_python_is_found_or_left_to_uv(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """3.11, or 3.12 with a compiler, else uv fetches one, aloud; a broken shim is none."""
+    """3.11, or 3.12 with a compiler; otherwise uv fetches one, with a message. A broken shim is ignored."""
     monkeypatch.setenv("PATH", f"{root}/bin")
     _program(root / "bin", "python3.11", "echo 'command not found' >&2; exit 127")
     _program(root / "bin", "python3.12", "printf '3.12\\n/opt/python3.12\\n/opt/lib\\n'")
@@ -186,7 +191,7 @@ def test_a_fitting_python_is_found_or_left_to_uv(
 def test_a_missing_libpython_is_named_with_its_package(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where it cannot be installed here, the sentence says what to install."""
+    """If it cannot be installed here, the message says what to install."""
     _program(root / ".venv" / "bin", "python", f"printf '3.99\\n/x\\n{root}\\n'")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     bootstrap.check_libpython()
@@ -197,7 +202,7 @@ def test_a_missing_libpython_is_named_with_its_package(
 
 
 def test_a_machine_without_python3_is_told_by_make(tmp_path: Path) -> None:
-    """The one thing that the bootstrap cannot bring itself is named before it starts."""
+    """Python, which the bootstrap cannot install itself, is checked before it starts."""
     if not Path("/usr/bin/make").exists():
         pytest.skip("make is not in /usr/bin")
     ended = subprocess.run(
@@ -209,4 +214,4 @@ def test_a_machine_without_python3_is_told_by_make(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode != 0
-    assert "needs a python3 (3.8 or newer)" in ended.stderr
+    assert "expected python3 (3.8 or newer) on PATH, found none" in ended.stderr

@@ -1,4 +1,4 @@
-"""The command line: helpful at once, and clear about what went wrong."""
+"""The command line: fast help and clear errors."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ import pytest
 from scripts import cli
 from stages.errors import ShortlistError
 
-#: Without what the newcomer's first look at a command must not wait for.
+#: Packages that are too slow to import for ``--help``.
 HEAVY = (
     "tensorflow", "nvtabular", "merlin", "pandas", "dask", "pyarrow", "numpy", "pydantic", "rich",
     "requests", "polars", "scipy",
@@ -23,7 +23,7 @@ HEAVY = (
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A command ``try`` whose ``run`` a test replaces."""
+    """A command ``try`` whose ``run`` each test replaces."""
     module = ModuleType("scripts.pipeline.try", "Try it.")
     vars(module)["add_arguments"] = lambda parser: None
     monkeypatch.setitem(sys.modules, "scripts.pipeline.try", module)
@@ -33,7 +33,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize("name", ["", *cli.COMMANDS])
 def test_help_answers_at_once_and_with_an_example(name: str) -> None:
-    """Every --help takes well under a second, imports nothing heavy, and shows what to type."""
+    """Every --help takes well under a second, imports nothing heavy, and shows an example."""
     program = (
         "import json, sys\n"
         "from scripts.cli import main\n"
@@ -58,7 +58,7 @@ def test_help_answers_at_once_and_with_an_example(name: str) -> None:
 
 
 def test_the_console_command_is_installed() -> None:
-    """What `make` puts into the environment answers to the name shortlist."""
+    """`make install` installs the command `shortlist` into the environment."""
     shortlist = Path(sys.executable).with_name("shortlist")
     ended = subprocess.run([shortlist, "--help"], capture_output=True, text=True, check=True)
     for name in cli.COMMANDS:
@@ -68,7 +68,7 @@ def test_the_console_command_is_installed() -> None:
 def test_a_message_for_people_goes_to_stderr_with_status_1(
     command: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A failure that a person can mend is one line and no traceback."""
+    """An error that the user can fix is one line without a traceback."""
 
     def run(arguments: Namespace) -> None:
         raise ShortlistError("the pan is empty: fill it")
@@ -79,7 +79,7 @@ def test_a_message_for_people_goes_to_stderr_with_status_1(
 
 
 def test_a_full_disk_is_a_message(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where nothing nearer to it has caught it, a full disk is told with the file."""
+    """A full disk that no stage has caught is reported with the file."""
 
     def run(arguments: Namespace) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/data/table")
@@ -101,7 +101,7 @@ def test_other_errors_keep_their_traceback(command: ModuleType) -> None:
 
 
 def test_ctrl_c_ends_with_130(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    """An interrupted command says so and has the status that shells expect."""
+    """An interrupted command reports it and exits with the status that shells expect."""
 
     def run(arguments: Namespace) -> None:
         raise KeyboardInterrupt
@@ -112,7 +112,7 @@ def test_ctrl_c_ends_with_130(command: ModuleType, capsys: pytest.CaptureFixture
 
 
 def test_a_command_may_give_its_own_status(command: ModuleType) -> None:
-    """None counts as success, a number is passed on."""
+    """None counts as success; a number is passed on."""
     vars(command)["run"] = lambda arguments: None
     assert cli.main(["try"]) == 0
     vars(command)["run"] = lambda arguments: 3
@@ -138,7 +138,7 @@ def test_a_command_may_give_its_own_status(command: ModuleType) -> None:
 def test_a_wrong_command_line_is_explained(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What cannot be meant is refused before any work, with status 2."""
+    """Invalid arguments are rejected before any work, with status 2."""
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
@@ -167,14 +167,14 @@ def test_a_step_without_its_input_names_the_command_that_makes_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whoever starts in the middle is told where to start."""
+    """The error names the command to start with."""
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path))
     assert cli.main(arguments) == 1
     assert remedy in capsys.readouterr().err
 
 
 def test_an_unknown_recipe_is_told_by_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """The recipe is read before anything else is done."""
+    """Every command reads the recipe before it does anything else."""
     required = {"recommend": ["--user", "1"], "batch": ["--users", "u.txt", "--out", "o.jsonl"]}
     for name in set(cli.COMMANDS) - {"doctor", "demo"}:
         words = ["features", "load"] if name == "features" else [name]
@@ -183,6 +183,6 @@ def test_an_unknown_recipe_is_told_by_every_command(capsys: pytest.CaptureFixtur
 
 
 def test_recommend_wants_a_user_or_an_item(capsys: pytest.CaptureFixture[str]) -> None:
-    """With neither there is nothing to ask; the message names both."""
+    """With neither there is nothing to request; the message names both."""
     assert cli.main(["recommend", "movielens-100k"]) == 1
     assert "expected --user ID, or --similar-to ID" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What a person sees of long work."""
+"""Progress bars."""
 
 import io
 
@@ -12,7 +12,7 @@ from scripts import console
 def test_rows_are_shown_on_a_terminal_alone(
     monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
-    """How many of all rows are done and how fast; in a file there is no bar."""
+    """Rows done, all rows and speed; no bar in a file."""
     written = io.StringIO()
     monkeypatch.setattr(
         console,

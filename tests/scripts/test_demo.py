@@ -1,4 +1,4 @@
-"""``shortlist demo``: from raw tables to a server's answers, and quickly the second time."""
+"""``shortlist demo``: from raw tables to a server's answers, and fast the second time."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import pytest
 from scripts import cli
 from tests.readme_shop import shop_recipe, write_shop
 
-#: Enough to go through every line of the training.
+#: Enough to run all of the training code.
 SHORT = "[retriever]\nmax_epochs = 1\n[ranker]\nmax_epochs = 1\n"
 
 
 def _servers_of(folder: Path) -> list[str]:
-    """Command lines of the living processes that name ``folder``."""
+    """Command lines of the running Triton servers that name ``folder``."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -27,7 +27,7 @@ def _servers_of(folder: Path) -> list[str]:
 def test_from_nothing_to_answers_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first run makes everything; the second reuses all of it; no server outlives either."""
+    """The first run does everything; the second reuses all of it; neither leaves a server behind."""
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
     write_shop(tmp_path)
     recipe = tmp_path / "shop.toml"
@@ -40,7 +40,7 @@ def test_from_nothing_to_answers_and_again(
         assert f"== {step}\n" in first
     assert "retriever epoch 1" in first
     assert "over gRPC and over HTTP: the answers are equal" in first
-    assert first.count("who lately liked") == 3
+    assert first.count("who recently liked") == 3
     assert "Product " in first
     assert "popularity" in first
     assert "the server is stopped" in first

@@ -1,4 +1,4 @@
-"""The doctor: one line a thing, a remedy where it is not as it should be."""
+"""The doctor: one line per check, with a remedy if it fails."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def _lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, li
 
 
 def test_this_environment_is_described(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every package of the lock that matters is listed with the version that is installed."""
+    """Every declared package is listed with its installed version."""
     _, lines = _lines(capsys, "--offline")
     listed = {line.split()[1]: line.split() for line in lines if line.startswith("ok ")}
     assert listed["nvtabular"][2] == "23.8.0"
@@ -25,7 +25,7 @@ def test_this_environment_is_described(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_missing_package_is_a_problem_with_a_remedy(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Status 1, and the line after the problem is what to type."""
+    """Status 1, and the line after the problem shows the command that fixes it."""
     declared = ["no-such-package", "numpy<1", "pandas", "feast; extra == 'feast'"]
     monkeypatch.setattr(doctor, "requires", lambda project: declared)
     status, lines = _lines(capsys, "--offline")
@@ -43,7 +43,7 @@ def test_a_missing_package_is_a_problem_with_a_remedy(
 def test_too_little_memory_or_disk_is_a_problem(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What would fail in the middle of training is said before."""
+    """A shortage that would fail in the middle of training is reported in advance."""
     monkeypatch.setattr(doctor, "GIGABYTES_OF_MEMORY", 10**9)
     monkeypatch.setattr(doctor, "GIGABYTES_OF_DISK", 10**9)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "not" / "there" / "yet"))
@@ -56,7 +56,7 @@ def test_too_little_memory_or_disk_is_a_problem(
 def test_data_that_cannot_be_had_is_a_problem(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Without a network the remedy is the folder to give."""
+    """Without a network, the remedy is to give a folder."""
     monkeypatch.delenv("SHORTLIST_DATA", raising=False)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")

@@ -1,4 +1,4 @@
-"""``shortlist features`` and ``shortlist items`` as a person types them."""
+"""The commands ``shortlist features`` and ``shortlist items``."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A recipe's file, and a copy of its artifacts with a filled feature store."""
+    """A recipe file, and a copy of its artifacts with a filled feature store."""
     shutil.copytree(exported, tmp_path / "artifacts")
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", "artifacts")
     monkeypatch.chdir(tmp_path)
@@ -58,20 +58,20 @@ def _get(recipe: str, user: str, capsys: pytest.CaptureFixture[str]) -> dict[str
 
 
 def test_set_changes_what_is_named(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Numbers, texts and null; other features and all interactions stay, recorded ones recorded."""
+    """Numbers, text and null; other features and all interactions stay, recorded ones included."""
     assert cli.main(["record", recipe, "--user", "7", "--item", "50"]) == 0
     before = _get(recipe, "7", capsys)
     assert (before["recorded"], before["interactions"][-1]) == (1, "50")
     assert cli.main(["features", "set", recipe, "--user", "7", "age=44", "gender=null"]) == 0
-    assert capsys.readouterr().out == "set of user 7: age, gender\n"
+    assert capsys.readouterr().out == "user 7: set age, gender\n"
     after = _get(recipe, "7", capsys)
     assert after == before | {"features": before["features"] | {"age": 44, "gender": None}}
 
 
 def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody of whom nothing was known is known from now on."""
+    """An unknown user is known from now on."""
     assert cli.main(["features", "get", recipe, "--user", "new"]) == 1
-    assert "knows no user 'new'" in capsys.readouterr().err
+    assert "expected a user in the feature store, got 'new'" in capsys.readouterr().err
     typed = ["features", "set", recipe, "--user", "new", "gender=F", 'tags=["a", 3]']
     assert cli.main(typed) == 0
     features = {"gender": "F", "tags": ["a", 3]}
@@ -97,7 +97,7 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
 def test_what_no_user_can_have_is_refused(
     recipe: str, value: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The name or the kind of value is told, and nothing is changed."""
+    """The message has the name or the expected type, and nothing changes."""
     before = _get(recipe, "7", capsys)
     assert cli.main(["features", "set", recipe, "--user", "7", "income=1", value]) == 1
     assert complaint in capsys.readouterr().err
@@ -105,14 +105,14 @@ def test_what_no_user_can_have_is_refused(
 
 
 def test_features_come_out_of_a_file(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A column of Parquet or a field of JSON is changed for the users that are in the file."""
+    """A column of Parquet or a field of JSON changes for the users in the file."""
     before = _get(recipe, "7", capsys)
     table = pa.table({"user_id": [7, 800], "income": [2.5, float("nan")]})
     pq.write_table(table, "users.parquet")
     assert cli.main(["features", "load", recipe, "--file", "users.parquet"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("features of 2 users: ")
-    assert said.endswith("feature_store.sqlite\n")
+    printed = capsys.readouterr().out
+    assert printed.startswith("stored features of 2 users in ")
+    assert printed.endswith("feature_store.sqlite\n")
     expected = before | {"features": before["features"] | {"income": 2.5}}
     assert _get(recipe, "7", capsys) == expected
     assert _get(recipe, "800", capsys)["features"] == {"income": None}
@@ -133,9 +133,9 @@ def test_features_come_out_of_a_file(recipe: str, capsys: pytest.CaptureFixture[
         ("u.jsonl", b'{"user_id": "7", "age": 1}\n{"user_id": "8", "aeg": 2}', "mean 'age'"),
         ("u.jsonl", b'{"user_id": "7", "age": 1}\n{', "u.jsonl, line 2: expected a JSON object"),
         ("u.jsonl", b'{"user_id": "7", "age": "x"}', "line 1: expected a number for age, got 'x'"),
-        ("u.parquet", b"no Parquet", "u.parquet cannot be read"),
+        ("u.parquet", b"no Parquet", "expected to read u.parquet, got: "),
         ("u.csv", b"", "ends in .jsonl or .parquet, got u.csv"),
-        ("u.jsonl", None, "There is no file u.jsonl"),
+        ("u.jsonl", None, "expected a file at u.jsonl, found none"),
     ],
 )
 def test_a_wrong_file_changes_nothing(
@@ -145,7 +145,7 @@ def test_a_wrong_file_changes_nothing(
     complaint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The place in the file is told; users before it keep what they had."""
+    """The message has the position in the file; users before it keep their features."""
     before = _get(recipe, "7", capsys)
     if content is not None:
         Path(name).write_bytes(content)
@@ -157,7 +157,7 @@ def test_a_wrong_file_changes_nothing(
 def test_load_fills_the_store_from_the_recipes_data(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As `export` does: what is up to date is kept, what is lost comes again."""
+    """As `export` does: an up-to-date store is kept, a lost one is filled again."""
     table = pq.read_table("artifacts/made-up/raw/users.parquet")
     tags = pa.array([["a"]] * table.num_rows)
     pq.write_table(table.append_column("tags", tags), "artifacts/made-up/raw/users.parquet")
@@ -175,15 +175,15 @@ def test_load_fills_the_store_from_the_recipes_data(
 
 
 def test_items_are_switched_off_and_on(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line says what is off now."""
-    for typed, said in [
+    """The last line lists the items that are off."""
+    for typed, printed in [
         ([], "every item is on"),
         (["--off", "50", "7"], "off: 50, 7"),
         (["--off", "8", "--on", "50"], "off: 7, 8"),
         ([], "off: 7, 8"),
     ]:
         assert cli.main(["items", recipe, *typed]) == 0
-        assert capsys.readouterr().out == f"{said}\n"
+        assert capsys.readouterr().out == f"{printed}\n"
 
 
 @pytest.mark.parametrize(
@@ -191,16 +191,16 @@ def test_items_are_switched_off_and_on(recipe: str, capsys: pytest.CaptureFixtur
     [
         (
             ["--off", "50", "nothing"],
-            "items of release 1; it has no 'nothing'. Nothing was switched",
+            "items of release 1, got 'nothing'. Nothing was switched",
         ),
-        (["--on", "nothing"], "items of release 1; it has no 'nothing'"),
+        (["--on", "nothing"], "items of release 1, got 'nothing'"),
         (["--on", "50", "--off", "50"], "got 50 after both"),
     ],
 )
 def test_an_item_that_there_is_not_is_refused(
     recipe: str, typed: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One wrong id, and nothing is switched."""
+    """With one invalid id, nothing is switched."""
     assert cli.main(["items", recipe, *typed]) == 1
     assert complaint in capsys.readouterr().err
     assert cli.main(["items", recipe]) == 0
@@ -210,7 +210,7 @@ def test_an_item_that_there_is_not_is_refused(
 def test_an_item_that_left_the_catalogue_can_be_switched_on(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is off stays off from release to release, and is let go by its name alone."""
+    """An item stays off from release to release, and can be switched on by its id alone."""
     with opened_store(RECIPE, Artifacts.of("made-up")) as store:
         store.switch(["left"], on=False)
     assert cli.main(["items", recipe, "--on", "left"]) == 0
@@ -220,7 +220,7 @@ def test_an_item_that_left_the_catalogue_can_be_switched_on(
 def test_without_a_release_there_are_no_items(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message names the command that makes one."""
+    """The message names the command that creates one."""
     shutil.rmtree("artifacts/made-up/model_repository")
     assert cli.main(["items", recipe, "--off", "50"]) == 1
     assert "shortlist export ./made-up.toml" in capsys.readouterr().err

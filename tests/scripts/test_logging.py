@@ -1,4 +1,4 @@
-"""What commands write beside their results: plain lines, JSON, and from which level on."""
+"""The logs of commands: plain lines, JSON and levels."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ log = logger("stage")
 
 
 def test_lines_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, brackets as they are; nothing below the level, nothing after the block."""
+    """On standard error, brackets unchanged; nothing below the level, nothing after the block."""
     with logs("info", as_json=False):
         log.info("12 [bold] rows")
         log.debug("not this")
@@ -24,7 +24,7 @@ def test_lines_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixtur
 
 
 def test_json_logs_are_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time, level, logger and message; an exception with its traceback."""
+    """Time, level, logger and message; exceptions include the traceback."""
     with logs("warning", as_json=True):
         log.info("not this")
         log.warning("größer")
@@ -42,7 +42,7 @@ def test_json_logs_are_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_terminal_gets_the_same_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rich writes them there, whole, whatever the width."""
+    """Rich prints them there, unbroken at any width."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "20")
     with logs("info", as_json=False):
@@ -51,7 +51,7 @@ def test_a_terminal_gets_the_same_lines(
 
 
 def test_what_is_quiet_logs_warnings_alone(said: list[str]) -> None:
-    """And is as loud as before afterwards."""
+    """Afterwards the level is the previous one again."""
     with quiet():
         log.info("not this")
         log.warning("this")
@@ -61,7 +61,7 @@ def test_what_is_quiet_logs_warnings_alone(said: list[str]) -> None:
 
 
 def test_a_level_is_one_of_four(capsys: pytest.CaptureFixture[str]) -> None:
-    """The options of every command."""
+    """The logging options of every command."""
     from argparse import ArgumentParser
 
     parser = ArgumentParser()

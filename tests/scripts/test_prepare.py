@@ -29,7 +29,7 @@ def prepare(recipe: Path, artifacts: Path, *options: str) -> subprocess.Complete
 
 
 def test_preparing_does_without_tensorflow(tmp_path: Path) -> None:
-    """In a process of its own, by either engine; what the second would write is there already."""
+    """In a separate process; the second engine finds everything up to date."""
     recipe = write_shop(tmp_path)
     done = prepare(recipe, tmp_path / "artifacts", "--engine", "polars")
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,7 @@ def test_preparing_does_without_tensorflow(tmp_path: Path) -> None:
 
 
 def test_polars_and_workers_do_not_go_together(tmp_path: Path) -> None:
-    """The command ends with the reason, and nothing is prepared."""
+    """The command fails with the reason, and nothing is prepared."""
     done = prepare(write_shop(tmp_path), tmp_path / "a", "--engine", "polars", "--workers", "2")
     assert done.returncode == 1
     assert "--engine dask" in done.stderr

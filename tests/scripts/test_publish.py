@@ -1,4 +1,4 @@
-"""``shortlist publish``, ``rollback`` and ``releases`` as a person types them."""
+"""The commands ``shortlist publish``, ``rollback`` and ``releases``."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tests.ensemble.synthetic import TOML
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a recipe file and, as artifacts, three releases."""
+    """A folder with a recipe file and artifacts with three releases."""
     root = tmp_path_factory.mktemp("publish")
     (root / "made-up.toml").write_text(TOML, encoding="utf-8")
     write_three_releases(root / "made-up")
@@ -22,20 +22,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The recipe's path; its artifacts may be changed."""
+    """The recipe's path, with a copy of its artifacts for each test."""
     copied = shutil.copytree(root, tmp_path / "copied")
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(copied))
     return str(copied / "made-up.toml")
 
 
 def test_publish_roll_back_and_look(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was compared and done is said in plain lines, and listed as table and as JSON."""
+    """Comparison and result are logged as plain lines, and listed as a table and as JSON."""
     assert cli.main(["publish", recipe, "--release", "2"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "release 2: ndcg@10 0.5100, and 0.5000 in the served release",
-        "release 2: every file is whole, and it answers 9 users",
+        "release 2: ndcg@10 0.5100, against 0.5000 in the served release",
+        "release 2: every file is intact, and it answers 9 users",
         f"release 2 will be served by the next `shortlist serve {recipe}`: no server of this recipe "
-        "runs here",
+        "is running here",
     ]
     assert cli.main(["publish", recipe]) == 1
     assert "release 3 is served" not in capsys.readouterr().err
@@ -52,7 +52,7 @@ def test_publish_roll_back_and_look(recipe: str, capsys: pytest.CaptureFixture[s
     assert cli.main(["releases", recipe, "--check"]) == 0
     table = capsys.readouterr().out
     assert "ndcg@10 0.5100" in table
-    assert "whole" in table
+    assert "intact" in table
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_cannot_be_done_is_said(
     complaint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the expected and the given."""
+    """The message has the expected and the given value."""
     command, *rest = options
     try:
         ended = cli.main([command, recipe, *rest])

@@ -9,13 +9,13 @@ from scripts.reference import READ_BY, commands, pages, recipe_reference, reques
 
 
 def test_the_pages_are_what_the_code_says() -> None:
-    """After a change of a key, an option or a command: `make docs`."""
+    """After a change to a key, an option or a command, run `make docs`."""
     for path, text in pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
 
 
 def test_every_key_is_explained() -> None:
-    """Each row has a type, a default or `required`, unless it may be left out, and a sentence."""
+    """Each row has a type and a sentence."""
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", recipe_reference(), re.MULTILINE)
     assert len(rows) > 150
     for key, kind, _, text in rows:
@@ -27,7 +27,7 @@ def test_every_key_is_explained() -> None:
 
 
 def test_types_defaults_and_conditions_are_those_of_toml() -> None:
-    """Bounds, lists, pairs, choices; a default in TOML; a key without one; where a key is read."""
+    """Bounds, lists, pairs, choices; a default in TOML; a key without one; when a key is read."""
     text = recipe_reference()
     for row in (
         '| `kind` | `"random"`, `"stratified"`, `"temporal"`, `"leave-last-out"`, `"given"` | required |',
@@ -38,11 +38,11 @@ def test_types_defaults_and_conditions_are_those_of_toml() -> None:
         "| `logq_correction` | true or false | `true` |",
     ):
         assert row in text
-    assert "Read where `loss` is 'listwise'." in text
+    assert "Read if `loss` is 'listwise'." in text
 
 
 def test_every_option_and_command_is_there() -> None:
-    """By the declaration of each."""
+    """As declared in the code."""
     table = request_options()
     assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [each.name for each in OPTIONS]
     assert re.findall(r"^## (\w+)$", commands(), re.MULTILINE) == list(COMMANDS)

@@ -1,4 +1,4 @@
-"""``shortlist tune`` as a person types it."""
+"""The command ``shortlist tune``."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ trials = 2
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the shop, prepared, and its recipe."""
+    """A working directory with the prepared shop and its recipe."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", "artifacts")
     shop.write_files(tmp_path)
@@ -54,7 +54,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_best_settings_can_be_pasted_into_the_recipe(
     there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line for each trial, then the table; with it the recipe trains with just these settings."""
+    """One line per trial, then the table; pasted into the recipe, it gives exactly these settings."""
     capsys.readouterr()
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
     printed = capsys.readouterr()
@@ -72,7 +72,7 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
     assert f"learning_rate = {found.learning_rate:.4g}, " in first
     assert 0.001 <= found.learning_rate <= 0.1
     assert found.embedding_dim in (4, 8)
-    # Pasted settings do not begin a new search.
+    # Pasted settings do not start a new search.
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
     printed = capsys.readouterr()
     assert (printed.err.splitlines(), printed.out.splitlines()) == ([best], table)

@@ -1,4 +1,4 @@
-"""What tests of the preparation share."""
+"""Fixtures shared by the tests of the preparation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ def shop_recipe() -> Callable[..., Recipe]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Artifacts:
-    """Artifacts whose raw tables are there, and nothing else."""
+    """Artifacts that hold only the raw tables."""
     artifacts = Artifacts(tmp_path / "shop")
     made_up.write_shop(artifacts.raw)
     return artifacts
@@ -30,13 +30,13 @@ def shop(tmp_path: Path) -> Artifacts:
 
 @pytest.fixture
 def messages(said: list[str]) -> list[str]:
-    """What the project logs during the test."""
+    """The log lines of the project during the test."""
     return said
 
 
 @pytest.fixture
 def replace_column() -> Callable[[Path, str, Any], None]:
-    """Writes a table again with other values in one column."""
+    """Rewrites a table with other values in one column."""
 
     def replace(path: Path, name: str, values: Any) -> None:
         table = pq.read_table(path)

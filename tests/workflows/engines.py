@@ -1,4 +1,4 @@
-"""Random tables and feature lists, and the comparison of what two engines make of them."""
+"""Random tables and feature lists, and a comparison of the output of two engines."""
 
 import json
 from pathlib import Path
@@ -17,15 +17,15 @@ from tests.splits import split_table
 from workflows.engines.choice import Engine
 from workflows.prepare import prepare
 
-#: Engines add the same numbers in another order, so a mean differs in its last bits, and a normalised
-#: number by as much when it is rounded to float32: this is one unit in its last place.
+#: Engines add the same numbers in different orders, so means differ in their last bits, and so do normalised
+#: numbers once rounded to float32: this is one unit in the last place.
 FLOAT32 = 1.2e-7
 MEAN = 1e-12
 
 WORDS = ["", "a", "A", "b", "ä", "中国", "İ", " a", "a\n", "\U0001f600", "zz"]
 WHOLE = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 0.1, 1e-300, -1e300, 2.5, float("nan"), float("inf"), float("-inf")]
-#: Kinds that are numbers, with the same options.
+#: Numeric kinds, which share their options.
 NUMBERS = ["numeric", "count", "age", "target"]
 VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
     "words": (WORDS, pa.string()),
@@ -37,11 +37,11 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
 }
 
 
-#: What is counted of a category, or that it is not.
+#: A category's threshold, or its hash bins.
 COUNTED = st.fixed_dictionaries({"frequency_threshold": st.integers(1, 3)}) | st.fixed_dictionaries(
     {"hash_bins": st.integers(2, 4)}
 )
-#: Twice what can be combined.
+#: Kinds that can be combined come twice.
 KINDS = ["categorical", "bucket", "categorical", "bucket", "list", "text", *NUMBERS]
 
 
@@ -49,9 +49,9 @@ KINDS = ["categorical", "bucket", "categorical", "bucket", "list", "text", *NUMB
 def features(
     draw: st.DrawFn, identity: str, rows: int, pools: list[str]
 ) -> tuple[dict[str, Any], dict[str, pa.Array]]:
-    """Up to five features as the recipe says them, and raw columns that they are made of."""
+    """Up to five features as a recipe specifies them, and the raw columns that they need."""
     features, columns = {}, {}
-    targets = [identity]  # single values, which a target may be of
+    targets = [identity]  # single-valued columns, which a target may use
     for number in range(draw(st.integers(0, 5))):
         name = f"{identity}{number}"
         kind = draw(st.sampled_from(KINDS))
@@ -107,7 +107,7 @@ def features(
 
 
 def combine(draw: st.DrawFn, identity: str, features: dict[str, Any]) -> None:
-    """Add a combination of two or three features, where there are as many; before or after them."""
+    """Add a combination of two or three features, if there are as many, before or after them."""
     parts = [
         name
         for name, one in features.items()
@@ -124,7 +124,7 @@ def combine(draw: st.DrawFn, identity: str, features: dict[str, Any]) -> None:
 
 
 def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array]) -> None:
-    """Let columns of one type share a vocabulary, those of the other side too."""
+    """Let columns of one type share a vocabulary, also across both sides."""
     by_type: dict[pa.DataType, list[dict[str, Any]]] = {}
     for name, options in features.items():
         if options["kind"] in ("categorical", "text"):
@@ -141,14 +141,14 @@ def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array
 
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
-    """A recipe and its three raw tables; some ids have no features, some features no interaction."""
+    """A recipe and its three raw tables; some ids have no features, some features no interactions."""
     known: list[list[Any]] = [WORDS[1:], WHOLE]
     user_ids, item_ids = draw(st.sampled_from(known)), draw(st.sampled_from(known))
     interaction = st.tuples(
         st.sampled_from(user_ids), st.sampled_from(item_ids), st.integers(0, 9), st.integers(1, 5)
     )
     rows = draw(st.lists(interaction, min_size=12, max_size=40))
-    # of few types, so that some columns have one in common
+    # few types, so some columns have the same one
     pools = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2))
     sides = []
     for ids, name in ((user_ids, "who"), (item_ids, "what")):
@@ -204,7 +204,7 @@ def random_recipe(**tables: Any) -> Recipe:
 
 
 def prepared_by(engine: Engine, recipe: Recipe, tables: dict[str, pa.Table], root: Path) -> Any:
-    """Artifacts with the tables prepared, or what is wrong with them."""
+    """Return artifacts with the prepared tables, or the error message."""
     artifacts = Artifacts(root / engine)
     write_raw(artifacts.raw, tables)
     try:
@@ -221,7 +221,7 @@ def write_raw(raw: Raw, tables: dict[str, pa.Table]) -> None:
 
 
 def assert_same(one: Artifacts, other: Artifacts) -> None:
-    """File by file: the same names, and in each the same types, order and values."""
+    """Compare file by file: the same names, and in each the same types, order and values."""
     files = [_files(artifacts.prepared.root) for artifacts in (one, other)]
     assert set(files[0]) == set(files[1])
     for name, path in files[0].items():
@@ -235,7 +235,7 @@ def assert_same(one: Artifacts, other: Artifacts) -> None:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """All but NVTabular's pickle and its notes: when it was made, how many values were left out."""
+    """All files but NVTabular's pickle and its metadata, which hold times and counts of dropped values."""
     return {
         str(path.relative_to(root)): path
         for path in sorted(root.rglob("*"))

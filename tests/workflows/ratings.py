@@ -1,4 +1,4 @@
-"""Raw tables to inspect, made of lists that a test can be read with."""
+"""Raw tables to inspect, made of lists that are easy to read in a test."""
 
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ def ratings_recipe(**tables: Any) -> Recipe:
 def write_raw(folder: Path, **tables: dict[str, Any]) -> Artifacts:
     """Write 40 users' ratings of all of 20 items; keyword arguments replace columns of a table.
 
-    Interaction n is of user n % 40 with item n // 40, at second n, with (user + item) % 5 + 1
-    stars, so that nobody and nothing always has the same; the column ``channel`` is in no recipe.
+    Interaction n is of user n % 40 with item n // 40, at second n, with (user + item) % 5 + 1 stars, so
+    no user and no item always has the same; the column ``channel`` is in no recipe.
     """
     artifacts = Artifacts(folder / "ratings")
     artifacts.raw.root.mkdir(parents=True)

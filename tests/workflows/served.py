@@ -1,4 +1,4 @@
-"""What the server makes of raw tables, beside what the workflow wrote of them."""
+"""Compare the server's encoding of raw tables with what the workflow wrote."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from stages.artifacts import Artifacts
 
 
 def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:
-    """What the workflow wrote, lists padded as the server pads them."""
+    """Return what the workflow wrote, with lists padded as the server pads them."""
     if not (isinstance(encoder, Categorical) and encoder.max_length is not None):
         return column.to_numpy()
     padded = np.zeros((len(column), encoder.max_length), np.int64)
@@ -24,7 +24,7 @@ def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:
 
 
 def raw_values(path: Path, key: str, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """A raw table's columns as Python values, in the order of ``ids``; None for an absent id."""
+    """Return a raw table's columns as Python values, in the order of ``ids``; None for an absent id."""
     rows = {str(row[key]): row for row in pq.read_table(path).to_pylist()}
     found = {
         name: [rows.get(one, {}).get(name) for one in ids] for name in pq.read_schema(path).names
@@ -33,7 +33,7 @@ def raw_values(path: Path, key: str, ids: Sequence[str]) -> dict[str, list[Any]]
 
 
 def assert_equal(encoder: Encoder, raw: Mapping[str, list[Any]], encoded: pd.Series) -> None:
-    """To the last bit, out of raw columns by name."""
+    """Compare to the last bit, from raw columns by name."""
     served = encoder.encode(*(raw[name] for name in encoder.columns))
     trained = as_trained(encoder, encoded)
     assert served.dtype == trained.dtype
@@ -41,7 +41,7 @@ def assert_equal(encoder: Encoder, raw: Mapping[str, list[Any]], encoded: pd.Ser
 
 
 def assert_served_as_prepared(artifacts: Artifacts) -> None:
-    """Every user and item, from raw columns and counts."""
+    """Compare every user and item, from raw columns and counts."""
     prepared, encoding = artifacts.prepared, Encoding.load(artifacts.prepared.encoding)
     for path, raw, counts, encoder, features in (
         (

@@ -1,4 +1,4 @@
-"""A made-up shop: small raw tables with everything that is awkward about real ones."""
+"""A made-up shop: small raw tables with all the difficulties of real ones."""
 
 from pathlib import Path
 from typing import Any

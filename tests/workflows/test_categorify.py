@@ -1,4 +1,4 @@
-"""What is mended in NVTabular's Categorify, each case alone, and our bucket operator."""
+"""Fixes to NVTabular's Categorify, each case alone, and our bucket operator."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _one_process() -> object:
 
 
 def test_equal_counts_are_ordered_by_value(tmp_path: Path) -> None:
-    """200 values seen once each, the one seen twice first: their order is that of the values."""
+    """200 values: one seen twice comes first, the others, seen once each, are ordered by value."""
     values = [f"{number:03}" for number in range(200)]
     frame = pd.DataFrame({"word": [*reversed(values), "150"]})
     workflow = fitted(tmp_path, frame, partitions=3)
@@ -44,14 +44,14 @@ def test_equal_counts_are_ordered_by_value(tmp_path: Path) -> None:
 
 
 def test_rare_unseen_and_missing_values(tmp_path: Path) -> None:
-    """Below the threshold and unseen at fit are code 2, null and NaN are code 1."""
+    """Values below the threshold or unseen at fit are code 2; null and NaN are code 1."""
     workflow = fitted(tmp_path, pd.DataFrame({"word": ["a", "a", "b", None]}), threshold=2)
     asked = pd.DataFrame({"word": ["a", "b", "z", None, float("nan")]})
     assert workflow.transform(asked)["word"].tolist() == [3, 2, 2, 1, 1]
 
 
 def test_columns_that_share_a_vocabulary_are_counted_together(tmp_path: Path) -> None:
-    """y thrice, z twice, x once in both columns: the codes that NVTabular gives them in one node."""
+    """y three times, z twice, x once over both columns: the codes that NVTabular gives in one node."""
     frame = pd.DataFrame({"a": ["x", "y", "y", None], "b": ["z", "z", "y", None]})
     ours = Categorify({"a": "both", "b": "both"}, freq_threshold={"both": 1, "a": 1, "b": 1})
     ours.out_path = str(tmp_path / "ours")
@@ -60,7 +60,9 @@ def test_columns_that_share_a_vocabulary_are_counted_together(tmp_path: Path) ->
     for graph in ((["a"] >> ours) + (["b"] >> ours), ColumnSelector([("a", "b")]) >> theirs):
         workflow = Workflow(graph)
         workflow.fit(Dataset(dd.from_pandas(frame, npartitions=2, sort=False), cpu=True))
-        with pd.option_context(COPY_ON_WRITE, False):  # theirs writes into what pandas shares
+        with pd.option_context(
+            COPY_ON_WRITE, False
+        ):  # theirs writes into memory that pandas shares
             found.append(workflow.transform(frame))
         assert {workflow.output_schema[name].int_domain.max for name in "ab"} == {5}
     assert found[0]["a"].tolist() == found[1]["a"].tolist() == [5, 3, 3, 1]
@@ -71,7 +73,7 @@ def test_columns_that_share_a_vocabulary_are_counted_together(tmp_path: Path) ->
 
 
 def test_a_partition_of_nulls_alone_is_encoded(tmp_path: Path) -> None:
-    """NVTabular takes the first value of each partition; there is none here."""
+    """NVTabular takes the first non-null value of each partition; here there is none."""
     frame = pd.DataFrame({"word": ["a", "b", None, None]})
     workflow = fitted(tmp_path, frame, partitions=2)
     data = Dataset(dd.from_pandas(frame, npartitions=2, sort=False), cpu=True)
@@ -88,7 +90,7 @@ def test_nulls_within_lists_are_nulls_and_leave_integers_exact(tmp_path: Path) -
 
 
 def test_a_column_without_values_has_an_empty_vocabulary(tmp_path: Path) -> None:
-    """Fitted on nulls alone, every value is unseen afterwards."""
+    """After a fit on nulls alone, every value is unseen."""
     workflow = fitted(tmp_path, pd.DataFrame({"word": pd.Series([None, None], dtype=object)}))
     asked = pd.DataFrame({"word": ["a", None]})
     assert workflow.transform(asked)["word"].tolist() == [2, 1]
@@ -101,7 +103,7 @@ def test_buckets_count_the_boundaries_reached() -> None:
 
 
 def test_buckets_tell_their_cardinality(tmp_path: Path) -> None:
-    """Two boundaries: codes 0 to 5."""
+    """Two boundaries give codes 0 to 5."""
     workflow = Workflow(["age"] >> IntervalCodes({"age": (18.0, 30.0)}))
     workflow.fit_schema(Dataset(pd.DataFrame({"age": [1.0]}), cpu=True).schema)
     assert workflow.output_schema["age"].int_domain.max == 5

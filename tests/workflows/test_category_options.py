@@ -1,4 +1,4 @@
-"""Categories hashed, shared and combined, and the end of a list: codes told by hand."""
+"""Categories hashed, shared and combined, and the end of a list: codes worked out by hand."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ ENGINES = pytest.mark.parametrize("engine", ["polars", "dask"])
 
 
 def recipe(user: dict[str, Any], item: dict[str, Any] | None = None) -> Recipe:
-    """Rows whose column ``held`` is true are the test part; the others are what is counted."""
+    """Rows whose column ``held`` is true are the test part; only the others are counted."""
     return random_recipe(
         features={"user": user, "item": item or {}},
         interactions={"repeats": True},
@@ -51,7 +51,7 @@ def tables(
 
 
 def codes(artifacts: Artifacts, name: str) -> list[Any]:
-    """A feature of the users in their order, or of the items."""
+    """Return a feature of the users in their order, or of the items."""
     for path in (artifacts.prepared.users, artifacts.prepared.items):
         if name in pq.read_schema(path).names:
             return pq.read_table(path)[name].to_pylist()
@@ -59,7 +59,7 @@ def codes(artifacts: Artifacts, name: str) -> list[Any]:
 
 
 def served(artifacts: Artifacts, name: str, raw: dict[str, list[Any]]) -> list[Any]:
-    """What the server makes of raw values; of a list's codes without the padding."""
+    """Return the server's encoding of raw values, with the padding of lists removed."""
     encoding = Encoding.load(artifacts.prepared.encoding)
     features = [*encoding.user_features, *encoding.item_features]
     encoder = next(each for each in features if each.name == name)
@@ -77,7 +77,7 @@ def schema(artifacts: Artifacts) -> Any:
 PLACES = (
     {"home": ["DE", "FR", None, "IT"]},
     {"origins": [["FR", "ES"], ["DE"], [None, "ES", "DE"]]},
-    # home: DE and FR twice each; origins, of which two are kept: FR thrice, ES four times, DE twice
+    # home: DE and FR twice each; origins, two of them kept: FR three times, ES four times, DE twice
     [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (3, 1)],
 )
 
@@ -87,7 +87,7 @@ PLACES = (
 def test_columns_of_both_sides_share_a_vocabulary(
     tmp_path: Any, engine: Engine, least: int, homes: list[int]
 ) -> None:
-    """FR is there 20 times, DE and ES 16 times, IT in the test part alone: counts are those of both."""
+    """FR occurs 20 times, DE and ES 16 times, IT only in the test part: counts are over both columns."""
     shared = {"kind": "categorical", "shared": "country", "frequency_threshold": least}
     features = recipe({"home": shared}, {"origins": {**shared, "list": True, "max_length": 2}})
     artifacts = prepared_by(engine, features, tables(*PLACES), tmp_path)
@@ -112,11 +112,11 @@ def test_columns_of_two_types_do_not_share_a_vocabulary(tmp_path: Any, engine: E
     """The message names both columns, their types, and what to do."""
     shared = {"kind": "categorical", "shared": "both"}
     data = tables({"a": ["x", "y"]}, {"b": [[1], [2]]}, [(1, 1), (2, 2)])
-    said = prepared_by(
+    message = prepared_by(
         engine, recipe({"a": shared}, {"b": {**shared, "list": True}}), data, tmp_path
     )
-    assert "'a' and 'b' have shared = 'both'" in said
-    assert "they are String and Int64. Give both columns the same type" in said
+    assert "expected values of one type in 'a' and 'b', which have shared = 'both'" in message
+    assert "got String and Int64. Give both columns the same type" in message
 
 
 HASHED: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
@@ -135,9 +135,9 @@ HASHED: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
 def test_a_hashed_value_has_the_code_of_its_spelling(
     tmp_path: Any, engine: Engine, name: str
 ) -> None:
-    """Of every type; a user of the test part alone has a code too, and a null keeps code 1."""
-    said, values, spelled = HASHED[name]
-    options = {"kind": "categorical", "hash_bins": 1000, **said}
+    """Of every type; a user who is only in the test part has a code too, and a null keeps code 1."""
+    further, values, spelled = HASHED[name]
+    options = {"kind": "categorical", "hash_bins": 1000, **further}
     data = tables({name: values}, {"i": [1]}, [(1, 1), (2, 1), (3, 1)])
     artifacts = prepared_by(engine, recipe({name: options}), data, tmp_path)
 
@@ -154,7 +154,7 @@ def test_a_hashed_value_has_the_code_of_its_spelling(
 
 @ENGINES
 def test_hashed_columns_share_a_domain(tmp_path: Any, engine: Engine) -> None:
-    """The same value has the same code in both, and the models one table for them."""
+    """The same value has the same code in both, and the models have one embedding table for them."""
     options = {"kind": "categorical", "hash_bins": 50, "shared": "colour"}
     data = tables({"a": ["red", "blue"]}, {"b": ["blue", "red"]}, [(1, 1), (2, 2)])
     artifacts = prepared_by(engine, recipe({"a": options}, {"b": options}), data, tmp_path)
@@ -167,7 +167,7 @@ PEOPLE: dict[str, list[Any]] = {
     "gender": ["F", "F", None, None, "F", "M"],
     "age": [20.0, 40.0, 45.0, None, 29.0, 20.0],
 }
-#: F and below 30: three times; null and above: twice; F and above, null and null: once; M: never.
+#: F and below 30: three times; null and above: twice; F and above: once; null and null: once; M: never.
 MET = [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (4, 1)]
 
 
@@ -185,7 +185,7 @@ MET = [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (4, 1)]
 def test_a_combination_is_one_of_the_codes_of_its_parts(
     tmp_path: Any, engine: Engine, options: dict[str, Any], expected: list[int]
 ) -> None:
-    """Null is a value in it, unless all parts are null; it is counted, left out and hashed as others are."""
+    """Null is a value in it unless all parts are null; thresholds and hashing work as for other features."""
     features = {
         "who_it_is": {"kind": "combined", "of": ["gender", "age"], **options},
         "gender": {"kind": "categorical"},
@@ -204,19 +204,19 @@ def test_a_combination_is_one_of_the_codes_of_its_parts(
 
 
 def test_a_slash_in_the_name_of_a_combination_is_refused(tmp_path: Any) -> None:
-    """It is no column, and its vocabulary is a file of its name all the same."""
+    """It is not a column, but its vocabulary is a file named after it."""
     features = {
         "gender": {"kind": "categorical"},
         "age": {"kind": "bucket", "boundaries": [30.0]},
         "a/b": {"kind": "combined", "of": ["gender", "age"]},
     }
     data = tables(PEOPLE, {"i": [1, 2, 3]}, MET)
-    assert "'a/b' has a slash" in prepared_by("polars", recipe(features), data, tmp_path)
+    assert "without a slash, got 'a/b'" in prepared_by("polars", recipe(features), data, tmp_path)
 
 
 @ENGINES
 def test_the_last_values_of_a_list_and_of_a_text_can_be_kept(tmp_path: Any, engine: Engine) -> None:
-    """What is cut off is not counted either; a shorter list stays whole."""
+    """Truncated values are not counted either; a shorter list stays whole."""
     users: dict[str, list[Any]] = {
         "seen": [["a", "b", "c"], ["c"], []],
         "said": ["one two three", "two", None],
@@ -236,7 +236,7 @@ def test_the_last_values_of_a_list_and_of_a_text_can_be_kept(tmp_path: Any, engi
 
 @ENGINES
 def test_lists_can_be_filled_to_one_length(tmp_path: Any, engine: Engine) -> None:
-    """With code 0 at the end, cut off as ever, and what is filled in is not counted."""
+    """Padded with code 0 at the end and truncated as usual; padding is not counted."""
     users: dict[str, list[Any]] = {
         "seen": [["a", "b", "c"], ["c"], []],
         "said": ["two two", "two", None],

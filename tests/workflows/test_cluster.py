@@ -16,7 +16,7 @@ Build = Callable[..., Recipe]
 
 
 def files_that_differ(one: Path, other: Path) -> list[str]:
-    """All but NVTabular's own pickle of the workflow, in which objects have no fixed order."""
+    """Compare all but NVTabular's own pickle of the workflow, in which objects have no fixed order."""
     names = {
         path.relative_to(folder)
         for folder in (one, other)
@@ -48,7 +48,7 @@ def copy_of(artifacts: Artifacts, root: Path) -> Artifacts:
 def test_two_workers_write_the_same_bytes(
     one_process: Artifacts, shop_recipe: Build, tmp_path: Path
 ) -> None:
-    """Two worker processes give, file by file, the output of one process."""
+    """Two worker processes write the same files as one process."""
     two = copy_of(one_process, tmp_path / "two")
     prepare(shop_recipe(), two, force=False, workers=2, encoded_rows=True)
     assert files_that_differ(one_process.prepared.root, two.prepared.root) == []
@@ -57,7 +57,7 @@ def test_two_workers_write_the_same_bytes(
 def test_a_running_scheduler_is_used(
     one_process: Artifacts, shop_recipe: Build, tmp_path: Path
 ) -> None:
-    """Workers that someone else started, unprepared for Merlin, give that output too."""
+    """Workers started elsewhere, without Merlin set up, give that output too."""
     from distributed import LocalCluster
 
     there = copy_of(one_process, tmp_path / "there")
@@ -68,14 +68,14 @@ def test_a_running_scheduler_is_used(
 
 
 def test_a_scheduler_that_is_not_there_is_named(shop: Artifacts, shop_recipe: Build) -> None:
-    """The message holds the address and how to start one; nothing is written."""
+    """The message has the address and how to start one; nothing is written."""
     with pytest.raises(ShortlistError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler"):
         prepare(shop_recipe(), shop, force=False, scheduler="tcp://127.0.0.1:9", encoded_rows=True)
     assert not shop.prepared.root.exists()
 
 
 def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
-    """Five users in two: dealt out in turn, rows by time, equal times by row; either can be had alone."""
+    """Five users in two partitions: dealt in turn, rows by time, ties by row; either one can be skipped."""
     import polars as pl
 
     from workflows import partitions

@@ -53,7 +53,7 @@ SCHEMA = FRAME.schema
     ],
 )
 def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
-    """Each form of condition picks the rows that one expects; a null fulfils no comparison."""
+    """Each form of condition selects the expected rows; a null fulfils no comparison."""
     mask = FRAME.select(selected("interactions.filter", text, SCHEMA)).to_series()
     assert mask.dtype == pl.Boolean
     assert mask.arg_true().to_list() == rows
@@ -80,14 +80,14 @@ def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
     ],
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
-    """Calls, attributes, arithmetic and the like are refused unread, with what is allowed."""
-    with pytest.raises(ShortlistError, match="is no condition on the interactions") as caught:
+    """Calls, attributes, arithmetic and the like are rejected when parsed, with an example of a condition."""
+    with pytest.raises(ShortlistError, match="to be a condition on the interactions") as caught:
         selected("interactions.filter", text, SCHEMA)
     assert "rating >= 4" in str(caught.value)
 
 
 def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
-    """The message holds the condition, the column and the columns to choose from."""
+    """The message has the condition, the column and the columns to choose from."""
     with pytest.raises(
         ShortlistError, match=r"`stars > 3`.*expected names out of: .*rating.*got 'stars'"
     ):
@@ -106,7 +106,7 @@ def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
     ],
 )
 def test_types_that_do_not_compare_are_explained(text: str, reason: str) -> None:
-    """Text compared with a number, a time with no time: the message names the condition."""
+    """Text compared with a number, a time with a value that is not one: the message has the condition."""
     with pytest.raises(ShortlistError, match=re.escape(reason)) as caught:
         selected("interactions.filter", text, SCHEMA)
     assert f"`{text}`" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Counts, ages and targets in what is prepared, with numbers worked out by hand."""
+"""Counts, ages and targets in the prepared output, with numbers worked out by hand."""
 
 import json
 from datetime import date, datetime
@@ -21,7 +21,7 @@ from tests.workflows.served import assert_served_as_prepared
 from workflows.engines.choice import Engine
 
 DAY = 86_400
-#: User, item, days, stars, in the test part. The newest of the training part is of day 10.
+#: User, item, day, stars, in the test part. The newest of the training part is on day 10.
 ROWS = [
     ("a", 1, 10, 5, False),
     ("a", 2, 9, 1, False),
@@ -40,7 +40,7 @@ SECONDS = pa.int64()
 
 
 def raw_tables(times: pa.DataType = SECONDS) -> dict[str, pa.Table]:
-    """Three users and five items; item 5 is never taken, user d is in no table but one."""
+    """Three users and five items; item 5 is never taken, user d is only in the users table."""
     who, what, days, stars, held = map(list, zip(*ROWS, strict=True))
     at = pa.array([day * DAY for day in days], pa.int64())
     at = at if times == SECONDS else at.cast(pa.timestamp("s")).cast(times)
@@ -63,7 +63,7 @@ def raw_tables(times: pa.DataType = SECONDS) -> dict[str, pa.Table]:
 def recipe_of(
     user: dict[str, Any] | None = None, item: dict[str, Any] | None = None, **more: Any
 ) -> Recipe:
-    """As much of a recipe as ``ROWS`` need, with features of kind numbers that are min-max scaled."""
+    """Return the recipe that ``ROWS`` need, with min-max scaled numeric features."""
     features = {
         side: {name: {"scale": "min-max", **feature} for name, feature in (given or {}).items()}
         for side, given in (("user", user), ("item", item))
@@ -73,7 +73,7 @@ def recipe_of(
 
 
 def raw_numbers(artifacts: Artifacts, side: str, name: str) -> list[float]:
-    """A column of the users or items table before it was scaled."""
+    """Return a column of the users or items table before scaling."""
     encoding = json.loads((artifacts.prepared.encoding / "encoding.json").read_text())
     entry = next(one for one in encoding[f"{side}_features"] if one["name"] == name)
     path = artifacts.prepared.users if side == "user" else artifacts.prepared.items
@@ -87,7 +87,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def test_counts_are_of_the_training_part(tmp_path: Path, engine: Engine) -> None:
-    """All, those of the last day, and positives; who has none has 0, and test rows do not count."""
+    """All interactions, those of the last day, and positives; without any the count is 0; no test rows."""
     item = {
         "taken": {"kind": "count"},
         "lately": {"kind": "count", "days": 1.0},
@@ -113,7 +113,7 @@ def test_counts_are_of_the_training_part(tmp_path: Path, engine: Engine) -> None
 def test_ages_are_days_to_the_newest_training_interaction(
     tmp_path: Path, engine: Engine, times: pa.DataType
 ) -> None:
-    """Seconds or datetimes; a later time is a negative age, a missing one is filled."""
+    """Seconds or datetimes; a later time has a negative age, a missing one is filled."""
     age = {"kind": "age", "of": "made", "fill": -7.0}
     recipe = recipe_of(item={"age": age, "made": {"kind": "age", "clip": [0, 6]}})
     artifacts = prepared_by(engine, recipe, raw_tables(times), tmp_path)
@@ -123,7 +123,7 @@ def test_ages_are_days_to_the_newest_training_interaction(
 
 
 def test_an_age_is_served_from_the_reference_that_was_kept(tmp_path: Path) -> None:
-    """Seconds, dates, datetimes and their text, of an item that came later."""
+    """Seconds, dates, datetimes and their text, for an item added later."""
     recipe = recipe_of(item={"made": {"kind": "age"}})
     artifacts = prepared_by("polars", recipe, raw_tables(), tmp_path)
     (made,) = Encoding.load(artifacts.prepared.encoding).item_features
@@ -134,7 +134,7 @@ def test_an_age_is_served_from_the_reference_that_was_kept(tmp_path: Path) -> No
 
 
 def test_an_age_is_served_to_the_last_bit(tmp_path: Path) -> None:
-    """Seconds by those of a day are not seconds times the inverse, and the newest is scaled to 0."""
+    """Seconds / 86,400 is not seconds * (1 / 86,400), and the newest is scaled to 0."""
     tables = raw_tables()
     made = pa.array([10 * DAY - seconds for seconds in (5, 2 * DAY, 3 * DAY, 4 * DAY, 5 * DAY)])
     tables["items"] = tables["items"].set_column(2, "made", made)
@@ -154,7 +154,7 @@ def target_recipe(of: list[str] | None = None) -> Recipe:
 def test_targets_of_the_tables_are_of_all_of_the_training_part(
     tmp_path: Path, engine: Engine
 ) -> None:
-    """The smoothed mean of the stars; nulls are a category, what never occurs has the overall mean."""
+    """Smoothed mean of the stars; null is a category, and an unseen category has the overall mean."""
     artifacts = prepared_by(engine, target_recipe(), raw_tables(), tmp_path)
     overall = 27 / 9
     x, y, none = (5 + 3 + 4 + 5 + 1 + overall) / 6, (1 + 2 + 4 + overall) / 4, (2 + overall) / 2
@@ -164,7 +164,7 @@ def test_targets_of_the_tables_are_of_all_of_the_training_part(
 
 
 def test_training_rows_are_told_of_other_users_alone(tmp_path: Path, engine: Engine) -> None:
-    """Users a and c are of one fold, b of the other: what a row of b is told has no stars of b's."""
+    """Users a and c are in one fold, b in the other: the target of b's rows uses none of b's stars."""
     artifacts = prepared_by(engine, target_recipe(), raw_tables(), tmp_path)
     encoding = Encoding.load(artifacts.prepared.encoding)
     brand = encoding.item_features[0]
@@ -175,9 +175,9 @@ def test_training_rows_are_told_of_other_users_alone(tmp_path: Path, engine: Eng
         files = sorted(artifacts.prepared.interactions(part).glob("*.parquet"))
         rows = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
         raw = pd.read_parquet(artifacts.prepared.raw_interactions(part))
-        for who, what, told in zip(raw["who"], raw["what"], rows["brand"], strict=True):
-            found[who, what] = told * std + mean
-    of_others = (5 + 1 + 3 + 4 + 1 + 2) / 6  # what a and c gave
+        for who, what, encoded in zip(raw["who"], raw["what"], rows["brand"], strict=True):
+            found[who, what] = encoded * std + mean
+    of_others = (5 + 1 + 3 + 4 + 1 + 2) / 6  # the stars of a and c
     of_b = (4 + 2 + 5) / 3
     expected = {
         ("b", 1): (5 + 3 + 1 + of_others) / 4,
@@ -186,7 +186,7 @@ def test_training_rows_are_told_of_other_users_alone(tmp_path: Path, engine: Eng
         ("a", 1): (4 + 5 + of_b) / 3,
         ("a", 2): (2 + of_b) / 2,
         ("a", 3): (4 + 5 + of_b) / 3,
-        ("c", 1): (5 + 3 + 4 + 5 + 1 + 3) / 6,  # of the test part: of all
+        ("c", 1): (5 + 3 + 4 + 5 + 1 + 3) / 6,  # test part: over all
         ("c", 2): (2 + of_b) / 2,
         ("c", 3): (4 + 5 + of_b) / 3,
         ("c", 4): of_b,
@@ -195,7 +195,7 @@ def test_training_rows_are_told_of_other_users_alone(tmp_path: Path, engine: Eng
 
 
 def test_the_ranker_is_told_what_the_rows_say(tmp_path: Path) -> None:
-    """Pairs of the training part: column by column what the prepared interactions hold."""
+    """Pairs of the training part have, column by column, the values of the prepared interactions."""
     artifacts = prepared_by("polars", target_recipe(), raw_tables(), tmp_path)
     data = PreparedData(artifacts.prepared)
     assert set(data.pair_schema.column_names) == {"rate", "brand"}
@@ -215,7 +215,7 @@ def test_the_ranker_is_told_what_the_rows_say(tmp_path: Path) -> None:
 
 
 def test_several_columns_count_together(tmp_path: Path, engine: Engine) -> None:
-    """A pair of values is a category; the id may be one of them, and so is an item's own mean."""
+    """A pair of values is a category; one of them may be the id, which gives each item its own mean."""
     artifacts = prepared_by(engine, target_recipe(["brand", "what"]), raw_tables(), tmp_path)
     own = [(9 + 3) / 3, (7 + 3) / 4, (9 + 3) / 4, (2 + 3) / 2, 3]
     assert raw_numbers(artifacts, "item", "brand") == pytest.approx(own)
@@ -228,7 +228,7 @@ def test_several_columns_count_together(tmp_path: Path, engine: Engine) -> None:
 
 
 def test_the_share_of_positives_stands_in_for_a_label(tmp_path: Path) -> None:
-    """Without a label the mean is of being a positive."""
+    """Without a label the target is the share of positives."""
     recipe = target_recipe()
     update = {
         "columns": recipe.columns.model_copy(update={"label": None}),
@@ -241,17 +241,17 @@ def test_the_share_of_positives_stands_in_for_a_label(tmp_path: Path) -> None:
 
 
 def test_a_target_that_does_not_vary_is_refused(tmp_path: Path) -> None:
-    """The message names the feature, the label and its one value."""
+    """The message names the feature, the label and its only value."""
     tables = raw_tables()
     stars = pa.array([3] * 6 + [5] + [3] * 3)
     tables["interactions"] = tables["interactions"].set_column(3, "stars", stars)
-    said = prepared_by("polars", target_recipe(), tables, tmp_path)
-    assert isinstance(said, str)
-    assert "feature 'rate' of kind 'target'" in said
-    assert "the label 'stars' = 3 in all of the 9 interactions" in said
+    message = prepared_by("polars", target_recipe(), tables, tmp_path)
+    assert isinstance(message, str)
+    assert "feature 'rate' of kind 'target'" in message
+    assert "the label 'stars' = 3 in all of the 9 interactions" in message
 
 
 def test_a_slash_in_the_name_of_a_derived_feature_is_refused(tmp_path: Path) -> None:
-    """Its statistics are a file of its name."""
+    """Its statistics are in a file named after it."""
     recipe = recipe_of(item={"a/b": {"kind": "count"}})
-    assert "'a/b' has a slash" in prepared_by("polars", recipe, raw_tables(), tmp_path)
+    assert "without a slash, got 'a/b'" in prepared_by("polars", recipe, raw_tables(), tmp_path)

@@ -1,4 +1,4 @@
-"""One feature list, whichever engine: the same files, and workflows that stand for each other."""
+"""One feature list, any engine: the same files, and workflows that are interchangeable."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ Build = Callable[..., Recipe]
 
 
 @given(shop=shops())
-# a failure is not shrunk: every step of that is two preparations
+# failures are not shrunk: every step of that would take two preparations
 @settings(
     max_examples=12,
     deadline=None,
@@ -34,21 +34,21 @@ Build = Callable[..., Recipe]
 def test_any_tables_and_features_come_out_the_same(
     shop: tuple[Recipe, dict[str, pa.Table]],
 ) -> None:
-    """Nulls, empty strings, NaN, empty lists, huge integers, repeated pairs: Polars as NVTabular."""
+    """Nulls, empty strings, NaN, empty lists, huge integers, repeated pairs: Polars equals NVTabular."""
     recipe, tables = shop
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("workflows.partitions.ROWS_PER_PARTITION", 10)
         one = prepared_by("polars", recipe, tables, Path(folder))
         other = prepared_by("dask", recipe, tables, Path(folder))
         if isinstance(one, str) or isinstance(other, str):
-            assert one == other  # both refuse, for one reason
+            assert one == other  # both refuse, for the same reason
         else:
             assert_same(one, other)
             assert_served_as_prepared(one)
 
 
 def test_lists_of_which_none_has_a_value(tmp_path: Path) -> None:
-    """Merlin looks at values for their type, and stops where there is none: the schema says it."""
+    """Merlin infers types from values and fails if there are none: the schema provides them."""
     tables = {
         "interactions": pa.table(
             {"who": [1, 2, 3] * 4, "what": [1, 2] * 6, "at": [0] * 12, "stars": [1] * 12}
@@ -81,7 +81,7 @@ def test_the_made_up_shop_comes_out_the_same(tmp_path: Path, shop_recipe: Build)
 def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
-    """NVTabular loads it and gives, of the raw rows, what Polars wrote of them."""
+    """NVTabular loads it and encodes the raw rows as Polars wrote them."""
     prepare(shop_recipe(), shop, force=False, engine="polars", encoded_rows=True)
     from nvtabular import Workflow
 
@@ -106,7 +106,7 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
 
 
 def test_polars_does_not_take_workers() -> None:
-    """It is one process: the message says what to leave out, or which engine to ask for."""
+    """It is one process: the message says what to remove, or which engine to use."""
     with pytest.raises(ShortlistError, match=r"one process.*--engine dask"):
         chosen_engine("polars", 2, None)
 
@@ -114,7 +114,7 @@ def test_polars_does_not_take_workers() -> None:
 def test_the_engine_follows_from_the_machine_and_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A GPU: cudf; workers or a scheduler: dask; else polars; what is asked for goes before."""
+    """A GPU: cudf; workers or a scheduler: dask; else polars; an explicit engine overrides all."""
     monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: False)
     assert chosen_engine(None, 1, None) == "polars"
     assert chosen_engine(None, 2, None) == chosen_engine(None, 1, "tcp://a:1") == "dask"
@@ -127,7 +127,7 @@ def test_the_engine_follows_from_the_machine_and_the_command(
 
 
 def test_polars_counts_on_a_gpu_where_both_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a device, or without the package cudf-polars, it is as everywhere else."""
+    """Without a device, or without the package cudf-polars, it counts on the CPU."""
     monkeypatch.setattr("workflows.engines.choice.find_spec", lambda name: object())
     monkeypatch.setattr("workflows.engines.choice.gpu_is_present", lambda: True)
     assert polars_engine() == "gpu"
@@ -148,7 +148,7 @@ def test_a_gpu_counts_as_the_cpu_does(values: list) -> None:
 
 
 def test_unsigned_values_in_lists_stay_unsigned_beside_a_null(tmp_path: Path) -> None:
-    """A vocabulary has the type of its column, whether or not a value is missing."""
+    """A vocabulary has the type of its column, whether or not values are missing."""
     tables = {
         "interactions": pa.table(
             {"who": [1, 2, 3] * 4, "what": [1, 2] * 6, "at": [0] * 12, "stars": [1] * 12}

@@ -1,4 +1,4 @@
-"""Each user's other interactions as a list, and never the target."""
+"""Each user's other interactions as a list, never with the target."""
 
 from itertools import pairwise
 
@@ -35,7 +35,7 @@ def test_earlier_only_shows_what_lies_before_the_row() -> None:
 
 
 def test_out_of_time_shows_all_others_of_the_visible_parts() -> None:
-    """Later rows show too, in the order of time; a row of train does not show itself."""
+    """Later rows show too, in time order; a row of train does not show itself."""
     assert lists(ROWS, 9, False) == [
         [12, 14],
         [],
@@ -48,7 +48,7 @@ def test_out_of_time_shows_all_others_of_the_visible_parts() -> None:
 
 
 def test_the_most_recent_are_kept() -> None:
-    """With two places the oldest drop out; leaving the target out makes room for an older one."""
+    """With a length of two the oldest drop out; leaving the target out makes room for an older one."""
     assert lists(ROWS, 2, False) == [[12, 14], [], [12, 14], [10, 14], [12, 14], [20], [10, 12]]
     assert lists(ROWS, 2, True) == [[], [], [10], [10], [11, 12], [20], [10, 12]]
 
@@ -82,7 +82,7 @@ def slow_history(
 def test_any_table_agrees_with_the_definition(
     rows: list[tuple[str, int, int]], length: int, earlier_only: bool
 ) -> None:
-    """Row by row the same as reading the definition out, item numbers being positions too."""
+    """Row by row the same as the definition read literally; item numbers may repeat."""
     expected = [slow_history(rows, row, length, earlier_only) for row in range(len(rows))]
     assert lists(rows, length, earlier_only) == expected
 
@@ -94,7 +94,7 @@ def test_any_table_agrees_with_the_definition(
 )
 @settings(max_examples=200, deadline=None)
 def test_nothing_leaks(rows: list[tuple[str, int]], length: int, earlier_only: bool) -> None:
-    """With items numbered by row: no target, no test row, no other user, nothing ahead in time."""
+    """With items numbered by row: no target, no test row, no other user, nothing from the future."""
     numbered = [(user, number, part) for number, (user, part) in enumerate(rows)]
     for row, history in enumerate(lists(numbered, length, earlier_only)):
         user, _, part = numbered[row]

@@ -25,7 +25,7 @@ def _column(found: Inspection, name: str) -> ColumnFacts:
 
 
 def test_every_figure_of_a_table_that_can_be_counted_by_hand(tmp_path: Path) -> None:
-    """Rows, parts, nulls, distinct values and the commonest one are those of the tables."""
+    """Rows, parts, nulls, distinct values and the commonest one match the tables."""
     ages = [None, *[30.0] * 30, *[40.0] * 9]
     artifacts = write_raw(tmp_path, users={"age": ages})
     found = inspect(ratings_recipe(), artifacts)
@@ -50,7 +50,7 @@ def test_every_figure_of_a_table_that_can_be_counted_by_hand(tmp_path: Path) -> 
 
 
 def test_cold_users_and_items_are_those_that_training_has_not_seen(tmp_path: Path) -> None:
-    """In a split along time the last items are new, and here the users are all known."""
+    """In a split by time the last items are new, while all users are known."""
     found = inspect(ratings_recipe(), write_raw(tmp_path))
     users, items = found.cold
     assert (users.ids, users.of_ids, users.rows, users.of_rows) == (0, 40, 0, 200)
@@ -62,7 +62,7 @@ def test_cold_users_and_items_are_those_that_training_has_not_seen(tmp_path: Pat
 
 
 def test_repeated_pairs_are_counted_and_the_latest_is_kept(tmp_path: Path) -> None:
-    """Ids below zero and text alike: each user takes two items over and over."""
+    """Negative ids and text ids alike: each user takes two items over and over."""
     items = [number // 40 % 2 - 1 for number in range(800)]
     artifacts = write_raw(tmp_path, interactions={"item": items})
     counted = counted_interactions(ratings_recipe(), artifacts.raw)
@@ -83,7 +83,7 @@ INTERACTIONS: list[dict[str, Any]] = [
 def test_parts_are_those_of_the_preparation(
     shop: Artifacts, shop_recipe: Callable[..., Recipe], interactions: dict[str, Any], kind: str
 ) -> None:
-    """What is inspected as train, valid and test is, pair by pair, what training gets."""
+    """The inspected train, valid and test parts are, pair by pair, those that training gets."""
     recipe = shop_recipe(
         interactions=interactions,
         split=split_table(kind, test=0.25, valid=0.2),
@@ -102,7 +102,7 @@ def test_parts_are_those_of_the_preparation(
 
 
 def test_nothing_left_and_bad_conditions_are_told(tmp_path: Path) -> None:
-    """What cannot be inspected at all is an error, with the key of the recipe."""
+    """Data that cannot be inspected at all raise an error with the recipe key."""
     artifacts = write_raw(tmp_path)
     for condition, complaint in (
         ("stars > 9", r"0 of 800 .*`stars > 9` holds for none"),
@@ -137,7 +137,7 @@ ZONED = pa.timestamp("ms", tz="America/New_York")
 def test_time_is_read_from_every_type_that_it_may_have(
     tmp_path: Path, times: pa.Array, first: datetime.datetime
 ) -> None:
-    """Seconds, a moment with and without a zone, and a day; all 800 interactions are at once."""
+    """Seconds, a datetime with and without a zone, and a date; all 800 interactions are at one time."""
     at = pa.concat_arrays([times] * 800)
     recipe = ratings_recipe(split={"kind": "random", "test": 0.25, "valid": 0.2})
     span = inspect(recipe, write_raw(tmp_path, interactions={"at": at})).span
@@ -147,7 +147,7 @@ def test_time_is_read_from_every_type_that_it_may_have(
 
 
 def test_a_day_is_compared_as_the_preparation_does(tmp_path: Path) -> None:
-    """A condition on a column of days: from the second of March on."""
+    """A condition on a date column: from the second of March on."""
     days = [datetime.date(2024, 3, 1 + number // 400) for number in range(800)]
     artifacts = write_raw(tmp_path, interactions={"at": pa.array(days, pa.date32())})
     recipe = ratings_recipe(interactions={"filter": "at >= '2024-03-02'"})
@@ -155,14 +155,14 @@ def test_a_day_is_compared_as_the_preparation_does(tmp_path: Path) -> None:
 
 
 def test_a_split_that_fails_is_one_of_the_reasons(tmp_path: Path) -> None:
-    """Each user once: the last one out leaves nothing to train on, and it is told why."""
+    """Each user occurs once, so leave-last-out holds nothing out, and the reason says so."""
     recipe = ratings_recipe(split={"kind": "leave-last-out"})
     users = {"user": [f"u{number}" for number in range(800)]}
     found = inspect(recipe, write_raw(tmp_path, interactions=users))
     assert found.parts == {"train": 800, "valid": 0, "test": 0}
     no_split, no_user_twice = found.refusals
-    assert no_split.startswith("There is no split: the valid part of the split is empty")
-    assert "no user is met twice" in no_user_twice
+    assert no_split.startswith("expected rows in the valid part of the split, got none of 800")
+    assert "a model cannot learn about any user" in no_user_twice
     assert found.cold == ()
 
 
@@ -170,35 +170,35 @@ def _outcome(value: Callable[[int], int]) -> dict[str, Any]:
     return {"interactions": {"stars": [value(number) for number in range(800)]}}
 
 
-#: Each item has one of 1 to 5 stars from everybody; 20 items.
+#: Each of 20 items gets the same 1 to 5 stars from every user.
 _BY_ITEM = _outcome(lambda number: number // 40 % 5 + 1)
 NONSENSE: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
-    (_outcome(lambda number: 3), {}, ["'stars' (columns.label) is 3 in all of the 800"]),
+    (_outcome(lambda number: 3), {}, ["'stars' (columns.label), got 3 in all of the 800"]),
     (
         {"interactions": {"user": list(range(800))}, "users": {"user": list(range(40))}},
         {},
-        ["'user' (columns.user) has another id in each of the 800", "no user is met twice"],
+        ["'user' (columns.user), got a different id in each of the 800", "about any user"],
     ),
     (
         {"interactions": {"item": list(range(800))}},
         {},
-        ["'item' (columns.item) has another id in each", "no item is met twice"],
+        ["'item' (columns.item), got a different id in each", "about any item"],
     ),
-    (_BY_ITEM, {}, ["'item' (columns.item) gives the outcome away", "the label exactly"]),
+    (_BY_ITEM, {}, ["reveal the outcome, got 'item' (columns.item)", "the label exactly"]),
     (
         _BY_ITEM | {"items": {"genre": ["abcde"[number % 5] for number in range(20)]}},
         {},
         [
-            "'genre' (features.item.genre) gives",
-            "says the label exactly",
-            "Take features.item.genre",
+            "got 'genre' (features.item.genre)",
+            "determines the label exactly",
+            "Remove features.item.genre",
         ],
     ),
     (
         _outcome(lambda number: number % 40 % 5 + 1)
         | {"users": {"age": [float(number % 5) for number in range(40)]}},
         {"interactions": {"positive": "stars == 2"}},
-        ["'age' (features.user.age) gives", "says the label exactly"],
+        ["got 'age' (features.user.age)", "determines the label exactly"],
     ),
     (
         _outcome(lambda number: (number + number // 40) % 4),
@@ -220,7 +220,7 @@ NONSENSE: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 def test_what_would_train_to_nonsense_is_refused_with_column_and_remedy(
     tmp_path: Path, tables: dict[str, Any], recipe: dict[str, Any], complaints: list[str]
 ) -> None:
-    """Constant outcomes, ids that no row shares, and columns that give the outcome away."""
+    """Constant outcomes, ids that no two rows share, and columns that reveal the outcome."""
     found = inspect(ratings_recipe(**recipe), write_raw(tmp_path, **tables))
     (refusal,) = found.refusals
     for complaint in complaints:
@@ -229,24 +229,24 @@ def test_what_would_train_to_nonsense_is_refused_with_column_and_remedy(
 
 
 def artifacts_page(folder: Path) -> str:
-    """The page's text as a person sees it."""
+    """The page's text as a reader sees it."""
     import html
 
     return html.unescape((folder / "ratings" / "inspection.html").read_text(encoding="utf-8"))
 
 
 def test_all_reasons_come_at_once(tmp_path: Path) -> None:
-    """A constant label and an id for each row are both told."""
+    """A constant label and an id that differs in every row are both reported."""
     interactions = {"stars": [1] * 800, "item": list(range(800))}
     found = inspect(ratings_recipe(), write_raw(tmp_path, interactions=interactions))
     assert [reason.split(" (")[0] for reason in found.refusals] == [
-        "Column 'item'",
-        "Column 'stars'",
+        "expected items with several interactions in column 'item'",
+        "expected at least two labels in column 'stars'",
     ]
 
 
 def test_a_number_that_tells_the_outcome_is_refused(tmp_path: Path) -> None:
-    """No two users are of one age, so that no value tells of ten rows; above 40 are the positives."""
+    """All ages differ, so no value has ten rows; ages above 40 are the positives."""
     numbers = range(800)
     tables: dict[str, Any] = {
         "interactions": {
@@ -261,13 +261,13 @@ def test_a_number_that_tells_the_outcome_is_refused(tmp_path: Path) -> None:
     split = {"kind": "random", "test": 0.25, "valid": 0.2}
     found = inspect(ratings_recipe(split=split), write_raw(tmp_path, **tables))
     (refusal,) = found.refusals
-    assert "'age' (features.user.age) gives the outcome away: alone it tells" in refusal
+    assert "reveal the outcome, got 'age' (features.user.age): alone it predicts" in refusal
     assert "with an AUC of 1.0000" in refusal
 
 
 REMARKS: list[tuple[dict[str, Any], str]] = [
-    ({"users": {"age": [None] * 39 + [float("nan")]}}, "'age' (features.user.age) holds no value"),
-    ({"items": {"genre": ["drama"] * 20}}, "'genre' (features.item.genre) holds one value in all"),
+    ({"users": {"age": [None] * 39 + [float("nan")]}}, "'age' (features.user.age) has no values"),
+    ({"items": {"genre": ["drama"] * 20}}, "'genre' (features.item.genre) has one value in all"),
     (
         {"interactions": {"at": [1_700_000_000_000 + number for number in range(800)]}},
         "Are they milliseconds?",
@@ -291,7 +291,7 @@ REMARKS: list[tuple[dict[str, Any], str]] = [
                 "tags": [[]] * 101,
             },
         },
-        "'genre' (features.item.genre) has another value in each of the 101 items",
+        "'genre' (features.item.genre) has a different value in each of the 101 items",
     ),
 ]
 
@@ -300,7 +300,7 @@ REMARKS: list[tuple[dict[str, Any], str]] = [
 def test_what_is_worth_knowing_is_told_and_refuses_nothing(
     tmp_path: Path, tables: dict[str, Any], remark: str
 ) -> None:
-    """Columns that say nothing, time in the wrong unit and drift do not stand in the way."""
+    """Columns without information, time in the wrong unit, and drift do not prevent training."""
     found = inspect(ratings_recipe(), write_raw(tmp_path, **tables))
     assert any(remark in each for each in found.remarks), found.remarks
     assert found.refusals == ()

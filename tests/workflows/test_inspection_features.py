@@ -1,4 +1,4 @@
-"""Inspecting what features are made of: raw columns, each once."""
+"""Inspecting the raw columns that features use, each once."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def test_raw_columns_are_shown_once_and_counts_not_at_all(tmp_path: Path) -> Non
 
 
 def test_what_is_combined_is_inspected_in_its_parts(tmp_path: Path) -> None:
-    """A combination is no column; hashed and shared columns are inspected as they are."""
+    """A combination is not a column; hashed and shared columns are inspected like others."""
     words = {"kind": "categorical", "shared": "words"}
     features = {
         "user": {"age": {"kind": "bucket", "boundaries": [30.0]}},
@@ -60,7 +60,7 @@ def test_what_is_combined_is_inspected_in_its_parts(tmp_path: Path) -> None:
 
 
 def test_many_values_are_told_with_the_memory_that_they_take() -> None:
-    """Ten million urls, embedded in 64 numbers of four bytes each; none are hashed or averaged ones."""
+    """Ten million URLs in embeddings of 64 numbers of four bytes; hashed or averaged ones have none."""
     urls = ColumnFacts(
         table="items",
         name="url",

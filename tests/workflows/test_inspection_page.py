@@ -1,4 +1,4 @@
-"""What an inspection looks like: the page and the terminal's tables."""
+"""How an inspection looks: the page and the terminal's tables."""
 
 import html.parser
 import io
@@ -15,7 +15,7 @@ from workflows.inspection.tables import tables
 
 
 class _Tags(html.parser.HTMLParser):
-    """The tags that are open at the end, and all that were opened."""
+    """The tags that are still open, and all that were opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ def _page(folder: Path) -> tuple[str, _Tags]:
 
 
 def test_the_page_needs_nothing_beside_it_and_shows_everything(tmp_path: Path) -> None:
-    """No script and no address in it; a picture of outcomes, time, activity and each drift."""
+    """It has no script and no address; it has charts of outcomes, time, activity and each drift."""
     found = inspect(ratings_recipe(), write_raw(tmp_path))
     page, tags = _page(tmp_path)
     assert not re.search(r"https?:|src=|href=|url\(", page)
@@ -57,7 +57,7 @@ def test_the_page_needs_nothing_beside_it_and_shows_everything(tmp_path: Path) -
 
 
 def test_values_are_text_whatever_is_in_them(tmp_path: Path) -> None:
-    """A value with mark-up in it is shown and does nothing, on the page and in the terminal."""
+    """A value with mark-up is shown as text, on the page and in the terminal."""
     genre = ["<script>alert(1)</script>" if number % 2 else "[red]&" for number in range(20)]
     found = inspect(ratings_recipe(), write_raw(tmp_path, items={"genre": genre}))
     _, tags = _page(tmp_path)
@@ -75,7 +75,7 @@ def test_the_terminal_shows_what_the_page_shows(tmp_path: Path) -> None:
     console.print(tables(found))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     for text in (
-        "interactions that count", "800", "of them test", "200", "stars", "genre", "age",
+        "interactions that count", "800", "in the test part", "200", "stars", "genre", "age",
         "160 (20.0%)", "40 to 40, median 40", "5 of 5, with 200 of 200 interactions",
     ):  # fmt: skip
         assert text in shown
@@ -83,9 +83,9 @@ def test_the_terminal_shows_what_the_page_shows(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
-    """A folder stands where the page should be."""
+    """There is a folder at the page's path."""
     artifacts = write_raw(tmp_path)
     artifacts.inspection.mkdir()
-    with pytest.raises(ShortlistError, match=r"inspection\.html could not be written"):
+    with pytest.raises(ShortlistError, match=r"expected to write .*inspection\.html, got"):
         inspect(ratings_recipe(), artifacts)
     assert sorted(path.name for path in artifacts.root.iterdir()) == ["inspection.html", "raw"]

@@ -25,7 +25,7 @@ Build = Callable[..., Recipe]
 
 #: 300 purchases are eight partitions.
 ROWS = 40
-#: Kills its own process when three partitions are written.
+#: Kills its own process after writing three partitions.
 SCRIPT = f"""
 import os, signal, sys
 from pathlib import Path
@@ -55,7 +55,7 @@ def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kill(recipe: Recipe, artifacts: Artifacts) -> None:
-    """kill -9 of another process that prepares, when three partitions are written."""
+    """Kill -9 another process that prepares, after it has written three partitions."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, recipe.model_dump_json(), str(artifacts.root), "polars"],
         cwd=Path(__file__).parents[2],
@@ -68,7 +68,7 @@ def kill(recipe: Recipe, artifacts: Artifacts) -> None:
 
 
 def interrupt(recipe: Recipe, artifacts: Artifacts, moment: str, engine: Engine = "polars") -> None:
-    """Ctrl-C in a preparation; ``moment``: a word that is logged, or "third": three partitions are written."""
+    """Ctrl-C in a preparation; ``moment``: a logged word, or "third": three partitions are written."""
     add = partitions.Written.add
 
     def at_word(line: str) -> None:
@@ -136,7 +136,7 @@ def test_an_interrupted_run_goes_on_at_the_partition(
     engine: Engine,
     moment: str,
 ) -> None:
-    """Partitions that were written stay as they are, half a file is made anew: the same bytes at the end."""
+    """Written partitions stay as they are, half a file is replaced: the same bytes in the end."""
     if moment == "killed":
         kill(shop_recipe(), shop)
     else:
@@ -155,9 +155,9 @@ def test_an_interrupted_run_goes_on_at_the_partition(
             path.write_bytes(b"half a file")
     prepare(shop_recipe(), shop, force=False, engine=engine, encoded_rows=True)
     assert messages[0].startswith("going on with the preparation")
-    assert (f"partitions that are written already: {len(written)}" in messages) == bool(written)
+    assert (f"partitions already written: {len(written)}" in messages) == bool(written)
     again = {name: (shop.prepared.root / name).stat().st_mtime_ns for name in made}
-    # where nothing is left to encode, Dask encodes the first again
+    # if nothing is left to encode, Dask encodes the first again
     if engine == "polars" or moment != "encoded":
         assert again == made
     whole = undisturbed(shop_recipe(), tmp_path / "undisturbed", engine)
@@ -176,7 +176,7 @@ def test_other_data_begin_anew(
     tmp_path: Path,
     replace_column: Callable[[Path, str, Any], None],
 ) -> None:
-    """What a killed run left of data that have changed since is thrown away."""
+    """Partitions of a killed run are deleted if the data have changed since."""
     interrupt(shop_recipe(), shop, "third")
     messages.clear()
     replace_column(shop.raw.interactions, "stars", [2.0] * 300)
@@ -203,7 +203,7 @@ def test_another_engine_begins_anew(
 def test_ctrl_c_keeps_what_is_written(
     shop: Artifacts, shop_recipe: Build, messages: list[str], engine: Engine
 ) -> None:
-    """The next run goes on; the one after that finds everything up to date."""
+    """The next run resumes; the one after that finds everything up to date."""
 
     def interrupt(done: int, total: int) -> None:
         if done > total / 2:
@@ -231,7 +231,7 @@ def test_ctrl_c_keeps_what_is_written(
 
 
 def test_an_error_leaves_nothing_behind(shop: Artifacts, shop_recipe: Build) -> None:
-    """Work that failed would fail again: the disk is cleared of it."""
+    """Work that failed would fail again, so its files are deleted."""
 
     def fail(done: int, total: int) -> None:
         raise RuntimeError("by chance")
@@ -242,7 +242,7 @@ def test_an_error_leaves_nothing_behind(shop: Artifacts, shop_recipe: Build) -> 
 
 
 def test_two_do_not_prepare_the_same_at_once(shop: Artifacts, shop_recipe: Build) -> None:
-    """The second is refused and told of the first, which is not disturbed."""
+    """The second is refused with a message about the first, which is not disturbed."""
     refusals: list[str] = []
 
     def also(done: int, total: int) -> None:
@@ -259,12 +259,12 @@ def test_two_do_not_prepare_the_same_at_once(shop: Artifacts, shop_recipe: Build
 def test_a_full_disk_is_explained_and_leaves_the_old_output(
     shop: Artifacts, shop_recipe: Build, largest_file: int
 ) -> None:
-    """Files that cannot grow further, at the first or a later one: what to do, and nothing lost."""
+    """Files that cannot grow, at the first write or a later one: the message helps, and nothing is lost."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     before = files(shop.prepared.root)
     with (
         full_disk(largest_file),
-        pytest.raises(ShortlistError, match=r"could not be written.*Free disk space"),
+        pytest.raises(ShortlistError, match=r"expected to write .*prepared, got .*Free disk space"),
     ):
         prepare(shop_recipe(), shop, force=True, encoded_rows=True)
     assert files(shop.prepared.root) == before

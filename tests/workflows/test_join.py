@@ -23,7 +23,7 @@ def join_of(table: pl.DataFrame, path: Path) -> Join:
 
 
 def test_a_join_is_sent_without_its_table(tmp_path: Path) -> None:
-    """What a task carries of it does not grow with the table."""
+    """The size of a pickled join does not grow with the table."""
     sizes = [
         len(pickle.dumps(join_of(pl.DataFrame({"sku": range(rows)}), tmp_path / f"{digits}")))
         for digits, rows in enumerate((10, 100_000))

@@ -1,4 +1,4 @@
-"""Values to places, by table and by hash."""
+"""From values to their places, by table and by hash."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ VALUES: dict[str, tuple[st.SearchStrategy[Any], pl.DataType]] = {
 @given(data=st.data())
 @settings(deadline=None)
 def test_any_values_agree_with_a_dictionary(kind: str, data: Any) -> None:
-    """Known values their place, others and nulls what was said of them, whatever the type."""
+    """Known values give their place, others and nulls the configured code, whatever the type."""
     value, dtype = VALUES[kind]
     known = data.draw(st.lists(value, max_size=20, unique=True))
     asked = data.draw(st.lists(st.none() | value | st.sampled_from([*known, None])))
@@ -37,7 +37,7 @@ def test_any_values_agree_with_a_dictionary(kind: str, data: Any) -> None:
 
 
 def test_integers_far_apart_are_kept_apart() -> None:
-    """The least and the greatest of 64 bits: their distance fits no table, nor a signed number."""
+    """The smallest and largest of 64 bits: their distance fits no table, nor a signed number."""
     ends = pl.Series([2**63 - 1, -(2**63)])
     look_up = Lookup(ends, first=1)
     assert look_up.table is None
@@ -45,7 +45,7 @@ def test_integers_far_apart_are_kept_apart() -> None:
 
 
 def test_a_lookup_is_part_of_a_lazy_plan() -> None:
-    """Of a column of another integer type, with the result's type told beforehand."""
+    """On a column of another integer type, with the result's type known in advance."""
     look_up = Lookup(pl.Series([7, 8]), dtype=np.uint32)
     plan = pl.LazyFrame({"a": pl.Series([8, 7, 8], dtype=pl.Int16)}).select(look_up.of("a"))
     assert plan.collect_schema() == {"a": pl.UInt32}

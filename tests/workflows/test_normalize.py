@@ -1,4 +1,4 @@
-"""Mean and spread that rounding does not spoil."""
+"""Mean and standard deviation that rounding does not spoil."""
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,13 @@ def fitted(values: list[float], partitions: int, operator: Normalize | None = No
 
 
 def test_large_numbers_that_differ_little_keep_their_variance() -> None:
-    """1e9 + 0, 1, 2: a spread of 1. The mean square less the squared mean has no digit of it left."""
+    """1e9 + 0, 1, 2: a deviation of 1. The mean square minus the squared mean would lose every digit of it."""
     operator = fitted([1e9, 1e9 + 1, 1e9 + 2], partitions=2)
     assert (operator.means["x"], operator.stds["x"]) == (1e9 + 1, 1.0)
 
 
 def test_min_max_runs_from_zero_to_one() -> None:
-    """Of 2, 6 and 4, whatever the partitions; one that never varies is 0 and not NaN."""
+    """Of 2, 6 and 4, whatever the partitions; a constant column gives 0, not NaN."""
     operator = fitted([2.0, 6.0, 4.0], partitions=2, operator=MinMax(out_dtype=np.float32))
     assert (operator.means["x"], operator.stds["x"]) == (2.0, 4.0)
     assert scaled(np.array([2.0, 3.0, 6.0]), 2.0, 4.0).tolist() == [0.0, 0.25, 1.0]
@@ -37,7 +37,7 @@ def test_min_max_runs_from_zero_to_one() -> None:
 
 
 def test_a_constant_column_has_no_spread() -> None:
-    """Ten times 0.1, whose mean is rounded: the spread is 0, not what rounding left of it."""
+    """Ten times 0.1, whose mean is rounded: the deviation is 0, not a rounding error."""
     operator = fitted([0.1] * 10, partitions=3)
     assert (operator.means["x"], operator.stds["x"]) == (0.1, 0.0)
     assert scaled(np.array([0.1, 0.6]), 0.1, 0.0).tolist() == [0.0, 0.5]
@@ -50,7 +50,7 @@ def test_a_constant_column_has_no_spread() -> None:
 )
 @settings(deadline=None)
 def test_a_count_is_as_many_rows(rows: list[tuple[float, int]]) -> None:
-    """Values with counts have the mean and deviation of the values written out."""
+    """Values with counts have the mean and deviation of the repeated values."""
     values, counts = (np.array(column) for column in zip(*rows, strict=True))
     written = np.repeat(values, counts)
     mean, std = Normalize().fitted(values, counts)

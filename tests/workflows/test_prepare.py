@@ -1,4 +1,4 @@
-"""Prepared output, on a made-up shop."""
+"""The prepared output of a made-up shop."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def raw(artifacts: Artifacts, part: str) -> pd.DataFrame:
 def test_rows_carry_codes_features_history_time_and_label(
     shop: Artifacts, shop_recipe: Build, messages: list[str], encoded: Read
 ) -> None:
-    """Every part has the columns of the contract, row for row those of its raw file."""
+    """Every part has the expected columns, with rows in the order of its raw file."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     total = 0
     for part in PARTS:
@@ -59,7 +59,7 @@ def test_codes_follow_count_then_value_of_the_training_part(
 def test_users_and_items_are_sorted_by_raw_id_with_all_their_features(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
-    """Ids of both tables and of interactions alone are there; integers sort as numbers."""
+    """Ids of the tables and ids only in interactions are present; integers sort as numbers."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     items = pd.read_parquet(shop.prepared.items)
     users = pd.read_parquet(shop.prepared.users)
@@ -78,11 +78,11 @@ def test_users_and_items_are_sorted_by_raw_id_with_all_their_features(
 def test_list_columns_keep_the_first_values_and_code_nulls_as_one(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
-    """Empty stays empty, a missing list is one null, a null element is a null, the rest is cut."""
+    """Empty stays empty, a missing list is one null, a null element is a null, the rest is truncated."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     words = json.loads((shop.prepared.encoding / "vocabularies/tags.json").read_text())
     code = {word: place + 3 for place, word in enumerate(words)}
-    assert "late" not in code  # cut off before the vocabulary was counted
+    assert "late" not in code  # truncated before the vocabulary is counted
     tags = pd.read_parquet(shop.prepared.items)["tags"].tolist()
     assert list(tags[4]) == [code["red"], code["blue"]]  # item 5
     assert list(tags[0]) == []
@@ -104,7 +104,7 @@ def test_integers_beyond_float_precision_stay_apart(shop: Artifacts, shop_recipe
 def test_numbers_are_filled_and_normalised_over_the_training_part(
     shop: Artifacts, shop_recipe: Build, encoded: Read
 ) -> None:
-    """Mean 0 and variance 1 where the statistics were taken; a null is the fill value."""
+    """Mean 0 and variance 1 over the training part; a null becomes the fill value."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     training = pd.concat([encoded(shop, "train"), encoded(shop, "valid")])
     assert abs(training["spent"].astype(float).mean()) < 1e-4
@@ -117,7 +117,7 @@ def test_numbers_are_filled_and_normalised_over_the_training_part(
 
 
 def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build) -> None:
-    """Merlin reads tags, cardinalities and list lengths from beside the Parquet files."""
+    """Merlin reads tags, cardinalities and list lengths from the file beside the Parquet files."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     from merlin.io import Dataset
     from merlin.schema import Tags
@@ -144,7 +144,7 @@ def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build
 def test_repeated_pairs_keep_the_latest(
     shop: Artifacts, shop_recipe: Build, messages: list[str]
 ) -> None:
-    """Who bought an item twice counts once, with the later stars; it is said how many did."""
+    """A repeated purchase counts once, with the later stars; the log has the number of repeats."""
     table = pq.read_table(shop.raw.interactions)
     again = table.slice(0, 5).set_column(2, "at", pa.array([999, 999, 999, -1, -1], pa.int64()))
     again = again.set_column(3, "stars", pa.array([9.0] * 5, pa.float32()))
@@ -159,7 +159,7 @@ def test_repeated_pairs_keep_the_latest(
 def test_the_filter_comes_before_everything_else(
     shop: Artifacts, shop_recipe: Build, messages: list[str], encoded: Read
 ) -> None:
-    """Only rows that fulfil the condition are parted, and it is said how many they are."""
+    """Only rows that meet the condition are split, and the log has their number."""
     recipe = shop_recipe(
         interactions={"filter": "stars >= 4 and channel == 'web'", "history_length": 0}
     )
@@ -176,7 +176,7 @@ def test_the_filter_comes_before_everything_else(
 def test_dates_become_seconds_in_encoded_rows(
     shop: Artifacts, shop_recipe: Build, encoded: Read, replace_column: Replace
 ) -> None:
-    """A datetime orders history and reaches the models as integer seconds; raw rows keep it."""
+    """A datetime orders the history and becomes integer seconds for the models; raw rows keep it."""
     seconds = pq.read_table(shop.raw.interactions)["at"].to_numpy() * 86_400
     replace_column(shop.raw.interactions, "at", seconds.astype("datetime64[s]"))
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
@@ -188,7 +188,7 @@ def test_dates_become_seconds_in_encoded_rows(
 def test_up_to_date_output_is_kept(
     shop: Artifacts, shop_recipe: Build, messages: list[str]
 ) -> None:
-    """A second run does nothing and says so; another recipe, other rows or force do it again."""
+    """A second run does nothing and logs so; another recipe, other rows or force repeat the work."""
     recipe = shop_recipe()
     prepare(recipe, shop, force=False, encoded_rows=True)
     mark = shop.prepared.root / "mark"
@@ -209,7 +209,7 @@ def test_up_to_date_output_is_kept(
 
 
 def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe: Build) -> None:
-    """NVTabular itself loads what it saved, from where it lies now, and gives the same codes."""
+    """NVTabular itself loads what it saved, from its final folder, and gives the same codes."""
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     from merlin.dag import ColumnSelector, postorder_iter_nodes
     from nvtabular import Workflow
@@ -226,7 +226,7 @@ def test_the_saved_workflow_loads_and_encodes_alike(shop: Artifacts, shop_recipe
 
 @pytest.mark.parametrize("kind", ["random", "temporal", "leave-last-out"])
 def test_every_kind_of_split_goes_through(shop: Artifacts, shop_recipe: Build, kind: str) -> None:
-    """Every row is in one part, and the part is what the kind of split says."""
+    """Every row is in one part, as the kind of split determines."""
     split = split_table(kind, test=0.2, valid=0.2, seed=1)
     prepare(shop_recipe(split=split), shop, force=False, encoded_rows=True)
     rows = pd.concat([raw(shop, part) for part in PARTS])
@@ -255,7 +255,7 @@ def test_ids_alone_are_enough(
 def test_only_encoded_rows_that_are_read_are_written(
     shop: Artifacts, shop_recipe: Build, engine: Engine, messages: list[str]
 ) -> None:
-    """In-batch softmax reads train and valid, masked softmax neither; asked for, all parts are there."""
+    """In-batch softmax reads train and valid, masked softmax neither; on request all parts are written."""
 
     def parts() -> list[str]:
         return [part for part in PARTS if shop.prepared.interactions(part).exists()]
@@ -276,7 +276,7 @@ def test_only_encoded_rows_that_are_read_are_written(
 def test_training_that_finds_no_encoded_rows_asks_for_them(
     shop: Artifacts, shop_recipe: Build
 ) -> None:
-    """Prepared for another retriever: what to run is said."""
+    """Prepared for another retriever: the message has the command to run."""
     from models.train import train
 
     prepare(shop_recipe(retriever={"kind": "masked-softmax"}), shop)

@@ -1,4 +1,4 @@
-"""Parting interactions into train, valid and test."""
+"""Splitting interactions into train, valid and test."""
 
 import numpy as np
 import polars as pl
@@ -42,13 +42,13 @@ def test_random_holds_out_the_head_of_a_permutation() -> None:
 
 
 def test_temporal_holds_out_the_latest_and_breaks_ties_by_row() -> None:
-    """Of four rows the two latest leave; of the three equally late ones the first stays."""
+    """The two latest of four rows leave; of the three with equal times the first stays."""
     times = np.array([5, 9, 5, 5])
     assert np.flatnonzero(temporal_holdout(times, 0.5)).tolist() == [1, 3]
 
 
 def test_last_out_takes_one_row_of_each_user_that_has_two() -> None:
-    """The latest row, the later one in the table of equal ones; a single row stays."""
+    """The latest row, of equal ones the later in the table; a single row stays."""
     users = np.array(["a", "b", "a", "c", "b"])
     times = np.array([7, 1, 3, 2, 1])
     assert np.flatnonzero(last_holdout(users, times)).tolist() == [0, 4]
@@ -63,7 +63,7 @@ def test_last_out_takes_one_row_of_each_user_that_has_two() -> None:
 def test_each_row_has_one_part_and_the_same_one_again(
     kind: str, rows: list[tuple[int, int]], seed: int
 ) -> None:
-    """Any table: the same seed gives the same parts, and time splits do not look ahead."""
+    """Any table: the same seed gives the same parts, and splits by time do not look ahead."""
     table = pl.DataFrame(rows, ["user", "at"], orient="row").with_row_index("item")
     split = Split.model_validate(split_table(kind, test=0.4, valid=0.4, seed=seed))
     try:
@@ -83,7 +83,7 @@ def test_each_row_has_one_part_and_the_same_one_again(
 
 
 def test_the_valid_part_is_cut_from_what_the_test_part_left() -> None:
-    """100 rows, 25 % and then 20 % of the rest: 60, 15 and 25; the test part does not shift."""
+    """100 rows, 25 % and then 20 % of the rest: 60, 15 and 25; the test part does not change."""
     table = pl.DataFrame({"user": range(100), "item": range(100)})
     split = Split(kind="random", test=0.25, valid=0.2, seed=3)
     parts = split_interactions(table, COLUMNS, split)
@@ -92,7 +92,7 @@ def test_the_valid_part_is_cut_from_what_the_test_part_left() -> None:
 
 
 def test_no_test_part_may_be_asked_for() -> None:
-    """test = 0: everything is training part, and that is no error."""
+    """test = 0: everything is in the training part, which is no error."""
     table = pl.DataFrame({"user": range(10), "item": range(10)})
     parts = split_interactions(table, COLUMNS, Split(kind="random", test=0.0, valid=0.2))
     assert np.bincount(parts, minlength=3).tolist() == [8, 2, 0]
@@ -112,7 +112,7 @@ GIVEN = Split(kind="given", column="held_out", by="user", valid=0.5, seed=3)
 
 @pytest.mark.parametrize("dtype", [pl.Boolean, pl.Int64])
 def test_a_given_test_part_is_kept_and_valid_is_cut_from_the_rest(dtype: pl.DataType) -> None:
-    """Whatever share it has; half of each user's other rows are for validation."""
+    """Whatever its share; half of each user's other rows are for validation."""
     held_out = pl.Series([True, False, False, False, True, True, False, False]).cast(dtype)
     users = pl.Series(list("aaaaabbb"))
     table = pl.DataFrame({"user": users, "item": range(8), "at": range(8), "held_out": held_out})
@@ -123,18 +123,20 @@ def test_a_given_test_part_is_kept_and_valid_is_cut_from_the_rest(dtype: pl.Data
 
 
 def test_a_given_part_needs_a_column_that_says_so() -> None:
-    """The column that is missing, and a value that is neither true nor false, are named."""
+    """The message names a missing column, or a value that is neither true nor false."""
     table = pl.DataFrame({"user": ["a", "b"], "item": [1, 2], "at": [1, 2]})
-    with pytest.raises(ShortlistError, match=r"'held_out' is not a column .* user, item, at"):
+    with pytest.raises(
+        ShortlistError, match=r"split.column 'held_out' among .* got: user, item, at"
+    ):
         split_interactions(table, COLUMNS, GIVEN)
     for strange, dtype in (("maybe", pl.String), (2, pl.Int64), (None, pl.Boolean)):
         column = pl.Series("held_out", [strange, strange], dtype)
-        with pytest.raises(ShortlistError, match=f"must be true or false .* and {strange!r} came"):
+        with pytest.raises(ShortlistError, match=f"to be true or false .* got {strange!r}"):
             split_interactions(table.with_columns(column), COLUMNS, GIVEN)
 
 
 def test_a_given_split_without_a_test_part_is_refused() -> None:
     """A column that is false everywhere holds nothing out."""
     table = pl.DataFrame({"user": list("aabb"), "item": range(4), "at": range(4)})
-    with pytest.raises(ShortlistError, match="test part of the split is empty"):
+    with pytest.raises(ShortlistError, match="rows in the test part of the split, got none"):
         split_interactions(table.with_columns(held_out=False), COLUMNS, GIVEN)

@@ -10,7 +10,7 @@ from features.target_statistics import TargetStatistics, target_statistics
 from stages.columns import PART, TEST, TRAIN, VALID
 
 COUNTRIES = pl.DataFrame({"country": ["DE", "FR", "DE", None]})
-#: User, item and target; items 0 and 2 are of fold 0, item 1 is of fold 1.
+#: User, item and target; items 0 and 2 are in fold 0, item 1 is in fold 1.
 ROWS = [(0, 0, 1.0), (0, 1, 0.0), (1, 0, 1.0), (2, 1, 1.0), (2, 2, 0.0)]
 
 
@@ -29,7 +29,7 @@ def told(found: TargetStatistics, rows: list[tuple[int, int, float]], part: int)
 
 
 def test_means_by_hand() -> None:
-    """Of DE and FR, without fold 0, without fold 1, and of all; null, which has no row, the overall."""
+    """DE and FR without fold 0, without fold 1, and over all; null, without rows, has the overall mean."""
     found = statistics(ROWS)
     expected = {
         "DE": [(1 + 1 / 2) / 3, (1 + 2 / 3) / 3, (2 + 3 / 5) / 5],
@@ -44,7 +44,7 @@ def test_means_by_hand() -> None:
 
 
 def test_training_rows_are_told_of_the_other_folds_and_test_rows_of_all() -> None:
-    """The fold is that of the item; a row of valid is of the training part too."""
+    """The fold is that of the item; valid rows belong to the training part too."""
     found = statistics(ROWS)
     for part in (TRAIN, VALID):
         expected = [1 / 2, 5 / 9, 1 / 2, 5 / 9, 1 / 2]
@@ -53,10 +53,10 @@ def test_training_rows_are_told_of_the_other_folds_and_test_rows_of_all() -> Non
 
 
 def test_without_smoothing_the_mean_is_that_of_the_category_alone() -> None:
-    """Where nothing is left to take a mean of, it is the overall one of the other folds."""
+    """Without rows for a mean, it is the overall mean of the other folds."""
     found = statistics(ROWS, smoothing=0.0)
     np.testing.assert_allclose(found.means[:2], [[1 / 2, 1 / 2, 1 / 2], [1 / 2, 1.0, 1.0]])
-    # where all is of one fold nothing is left without it, and everything without the other
+    # if all rows are in one fold, nothing is left without it, and everything without the other
     alone = statistics([(0, 0, 1.0), (1, 2, 0.0)], smoothing=0.0)
     assert alone.means[0].tolist() == [0.0, 1.0, 1.0]
 
@@ -72,7 +72,7 @@ def test_without_smoothing_the_mean_is_that_of_the_category_alone() -> None:
 def test_a_rows_own_target_does_not_move_what_it_is_told(
     rows: list[tuple[int, int, float]], other: float, data: st.DataObject
 ) -> None:
-    """To the last bit, whatever the target becomes; nor do those of other rows of its fold."""
+    """To the last bit, whatever the target becomes; nor do targets of other rows of its fold."""
     place = data.draw(st.integers(0, len(rows) - 1))
     user, item, _ = rows[place]
     changed = [*rows[:place], (user, item, other), *rows[place + 1 :]]

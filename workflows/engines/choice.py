@@ -1,7 +1,7 @@
-"""Which engine fits the workflow and encodes with it: chosen here and nowhere else.
+"""Choose the engine that fits the workflow and encodes with it; nothing else chooses one.
 
-``polars``: one process, all of its cores. ``dask``: NVTabular on pandas, in this process or on a
-cluster. ``cudf``: NVTabular on GPUs. The output is the same.
+``polars``: one process, all of its cores. ``dask``: NVTabular on pandas, in this process or on a cluster.
+``cudf``: NVTabular on GPUs. The output is the same.
 """
 
 from importlib.util import find_spec
@@ -14,8 +14,8 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
 def gpu_is_present() -> bool:
-    """A CUDA device and cuDF."""
-    if find_spec("cudf") is None:  # without a look at Merlin, which takes seconds to import
+    """Whether there is a CUDA device, and cuDF."""
+    if find_spec("cudf") is None:  # checked first, as Merlin takes seconds to import
         return False
     from merlin.core.compat import HAS_GPU, cudf
 
@@ -23,25 +23,25 @@ def gpu_is_present() -> bool:
 
 
 def polars_engine() -> Literal["gpu", "auto"]:
-    """What the engine ``polars`` counts with: a CUDA device, where the package cudf-polars is there too."""
+    """Return what the engine ``polars`` counts with: ``gpu`` if a CUDA device and cudf-polars are there."""
     return "gpu" if find_spec("cudf_polars") is not None and gpu_is_present() else "auto"
 
 
 def chosen_engine(asked: Engine | None, workers: int, scheduler: str | None) -> Engine:
-    """``asked``, or else what the machine and the command call for.
+    """Return ``asked``, or else the engine that suits the machine and the command.
 
-    Raises ``ShortlistError`` where what is asked for cannot be.
+    Raises ``ShortlistError`` if the requested engine cannot run.
     """
     distributed = workers > 1 or scheduler is not None
     if asked == "polars" and distributed:
         raise ShortlistError(
-            "the engine polars works in one process, and --workers or --scheduler was given. "
-            "Leave that out, or use --engine dask."
+            "expected one process for the engine polars, got --workers or --scheduler. Remove that "
+            "option, or use --engine dask."
         )
     if asked == "cudf" and not gpu_is_present():
         raise ShortlistError(
-            "the engine cudf needs a CUDA device and the package cudf, and they are not both here. "
-            "Use --engine polars or dask, or install the extra with `uv sync --extra gpu`."
+            "expected a CUDA device and the package cudf for the engine cudf, got at most one of "
+            "them. Use --engine polars or dask, or install the extra with `uv sync --extra gpu`."
         )
     if asked is not None:
         return asked

@@ -14,25 +14,25 @@ from merlin.io.worker import clean_worker_cache
 
 from stages.errors import ShortlistError
 
-#: Imported first by every worker that is started here.
+#: The module that every worker started here imports first.
 PRELOAD = "shims.without_tensorflow"
-#: Otherwise dask makes Arrow strings of object columns, and of lists their printed form.
+#: Otherwise Dask converts object columns to Arrow strings, and lists to their printed form.
 SETTINGS = {"dataframe.convert-string": False}
-#: Of workers that are started here. Dask has malloc hand memory back to the kernel at once, and NVTabular
-#: copies whole columns at each step: new pages took as long as the work itself. Nor do they sample their
-#: stack a hundred times a second, which took a fifth of it.
+#: Settings of workers started here. By default Dask makes malloc return memory to the kernel at once;
+#: NVTabular copies whole columns at each step, so new pages took as long as the work itself. Sampling the
+#: stack a hundred times a second took a fifth of that.
 UNHINDERED = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.profile.enabled": False,
 }
-#: Of pandas. NVTabular copies all columns at each step, and changes few of them.
+#: A pandas option: NVTabular copies all columns at each step but changes few of them.
 COPY_ON_WRITE = "mode.copy_on_write"
 
 
 class MakeReady(WorkerPlugin):
-    """For workers, those there are and those to come, whoever started them.
+    """Sets up all workers, present and future, whoever started them.
 
-    Unpickling it imports this module there, and so ``shims.merlin``.
+    Unpickling it on a worker imports this module, and so ``shims.merlin``.
     """
 
     name = "shortlist"
@@ -44,13 +44,13 @@ class MakeReady(WorkerPlugin):
 
 @contextmanager
 def computing(workers: int, scheduler: str | None, gpu: bool = False) -> Iterator[Client | None]:
-    """While the block runs, Merlin and ``dask.compute`` work there; yields the client, if any.
+    """Run Merlin and ``dask.compute`` there while the block runs; yield the client, if any.
 
-    ``scheduler``: address of a running one, whose workers can import this project. Otherwise
-    ``workers`` above 1 starts as many processes here, one per GPU if ``gpu``.
-    Raises ``ShortlistError`` where the scheduler cannot be reached.
+    ``scheduler``: address of a running scheduler, whose workers can import this project. Otherwise
+    ``workers`` above 1 starts that many processes here, one per GPU if ``gpu``.
+    Raises ``ShortlistError`` if the scheduler cannot be reached.
     """
-    clean_worker_cache()  # vocabularies of an earlier fit, kept by path
+    clean_worker_cache()  # it keeps vocabularies of an earlier fit by path
     with _quietly(), dask.config.set(SETTINGS), pd.option_context(COPY_ON_WRITE, True):
         if scheduler is None and workers <= 1:
             with dask.config.set(scheduler="synchronous"), _merlin_uses(None):
@@ -73,7 +73,7 @@ def _merlin_uses(client: Client | None) -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without a warning per data set that there is no GPU, and without each error logged twice."""
+    """Silence a warning per data set that there is no GPU, and Merlin's second log of each error."""
     log = logging.getLogger("merlin")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -114,6 +114,6 @@ def _client(cluster: Any) -> Client:
         return Client(cluster, timeout=5)
     except (OSError, ValueError, TimeoutError) as error:
         raise ShortlistError(
-            f"no Dask scheduler answers at {cluster}: {error}. Start one with `dask scheduler` and "
-            "workers with `dask worker`, or leave --scheduler out and give --workers N."
+            f"expected a Dask scheduler at {cluster}, got {error}. Start one with `dask scheduler` "
+            "and workers with `dask worker`, or pass --workers N instead of --scheduler."
         ) from error

@@ -31,10 +31,10 @@ from workflows.partitions import (
 from workflows.schemas import arrow_schema, tidy, write_schema
 from workflows.tables import Tables
 
-#: Partitions that are counted together: of larger ones the counts are fewer to add up.
+#: Partitions counted together: fewer counts to add up.
 COUNTED_TOGETHER = 4
 
-#: Numbered frames, but for these numbers.
+#: Yields numbered frames, except for these numbers.
 Partitions = Callable[[Container[int]], Iterable[tuple[int, pl.DataFrame]]]
 
 
@@ -47,11 +47,11 @@ def encode(
     parts: Collection[str],
     gpu: bool,
 ) -> Workflow:
-    """Fit ``graph`` on the training part; write users, items and ``parts``; the fitted workflow.
+    """Fit ``graph`` on the training part; write users, items and ``parts``; return the workflow.
 
-    ``partitions`` gives the interactions with raw ids, but for the numbers that it is given. They are laid
-    down beside the output: workers read them instead of being sent them. Those that are ``written``
-    count in the fit and are not encoded again.
+    ``partitions`` yields the interactions with raw ids, except for the numbers that it is passed. They
+    are stored as files, which workers read, so nothing has to be sent to them. Partitions already
+    ``written`` count in the fit and are not encoded again.
     """
     paths = _laid(partitions, preparing.laid)
     together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
@@ -64,7 +64,7 @@ def encode(
     folders = {PARTS.index(part): prepared.interactions(part) for part in parts}
     schema = tidy(workflow.output_schema.excluding_by_name([PART]))
     write_schema(schema, [prepared.root, *folders.values()])
-    # one at least: Dask knows no data without a partition
+    # at least one: Dask has no data without partitions
     left = [number for number in range(len(paths)) if number not in written] or [0]
     if folders:
         chosen = _dataset([[paths[each]] for each in left], TEST not in folders, gpu)
@@ -81,20 +81,20 @@ def encode(
 
 
 def _laid(partitions: Partitions, folder: Path) -> list[Path]:
-    """A file for each partition, by number; what an interrupted run laid down is not made again."""
+    """Store each partition in a file, by number; files of an interrupted run are kept."""
     folder.mkdir(exist_ok=True)
-    laid = {int(path.stem) for path in folder.glob("*.parquet")}
+    stored = {int(path.stem) for path in folder.glob("*.parquet")}
 
-    def lay(number: int, partition: pl.DataFrame) -> None:
+    def store(number: int, partition: pl.DataFrame) -> None:
         with atomic_file(folder / f"{number}.parquet") as temporary:
             write_table(arrow_table(partition), temporary)
 
-    with_each(partitions(laid), lay)
+    with_each(partitions(stored), store)
     return sorted(folder.glob("*.parquet"), key=lambda path: int(path.stem))
 
 
 def _dataset(paths: list[list[Path]], training_only: bool, gpu: bool) -> Dataset:
-    """Rows of files, of which each list is a partition."""
+    """Return the rows of files; each list of files is a partition."""
     meta = _read(paths[0][:1], False, gpu).iloc[:0]
     rows = dd.from_map(_read, paths, training_only=training_only, gpu=gpu, meta=meta)
     return Dataset(rows, cpu=not gpu)
@@ -112,9 +112,9 @@ def _read(paths: list[Path], training_only: bool, gpu: bool) -> Any:
 
 
 def _once(rows: Dataset) -> Dataset:
-    """The same rows, of which each partition is read and joined once in a fit.
+    """Return the same rows; a fit reads and joins each partition only once.
 
-    Dask would otherwise fuse that with what follows, and every operator looks at all partitions.
+    Dask would otherwise fuse this with the next step, and every operator reads all partitions.
     """
     frame = rows.to_ddf()
     partitions = dd.from_delayed(frame.to_delayed(), meta=frame._meta, verify_meta=False)
@@ -130,7 +130,7 @@ def _write_parts(
     timestamp: str | None,
 ) -> None:
     arrow = arrow_schema(schema)
-    # fused with the encoding, so that no encoded rows travel from one worker to another
+    # fused with the encoding, so no encoded rows move between workers
     rows = encoded.to_ddf()
     dask.compute(
         rows.map_partitions(_write, folders, arrow, numbers, written, timestamp, meta=_NOTHING)

@@ -1,4 +1,4 @@
-"""The categories of users and items counted and encoded by Polars: what ``Categorify`` does for NVTabular."""
+"""Count and encode categories of users and items with Polars, as ``Categorify`` does for NVTabular."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,8 +22,8 @@ _SIZE = "__size"
 class Categories:
     """Encodes columns, and writes their vocabularies where ``graph.categorify`` looks for them.
 
-    ``sides``: table, features, and how often each row occurs in the training part, int64 [rows], of
-    users and of items: what features of both share is counted over all of it beforehand.
+    ``sides``: of users and of items, the table, its features, and how often each row occurs in the
+    training part, int64 [rows]. Shared vocabularies are counted first, over both sides.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Categories:
         self.shared = {group: self._fitted(group, pl.concat(of)) for group, of in found.items()}
 
     def codes(self, values: pl.Series, feature: Category, counts: np.ndarray) -> pl.Series:
-        """Codes int64 [rows], or lists of them, of a column whose rows occur ``counts`` times."""
+        """Return codes int64 [rows], or lists of them, for a column whose rows occur ``counts`` times."""
         name = values.name
         single, offsets = single_values(values, feature)
         if feature.hash_bins:
@@ -61,7 +61,7 @@ class Categories:
         return nested_lists(name, flat, offsets)
 
     def _fitted(self, name: str, weighted: pl.DataFrame) -> Lookup:
-        """Write a vocabulary for ``Categorify``; the codes of its values."""
+        """Write a vocabulary for ``Categorify``; return the codes of its values."""
         vocabulary = collected(counted(weighted.lazy(), name, pl.col(_SIZE).sum()))
         kept = vocabulary.filter(pl.col("size") >= self.categorify.freq_threshold[name])
         path = vocabulary_path(Path(self.categorify.out_path), name)
@@ -72,7 +72,7 @@ class Categories:
 
 
 def single_values(values: pl.Series, feature: Category) -> tuple[pl.Series, np.ndarray | None]:
-    """A column's values one by one, and where those of each row begin (None: one a row)."""
+    """Return a column's values one by one, and the offset of each row's (None: one value per row)."""
     if not (isinstance(feature, SharableCategory) and feature.several):
         return values, None
     length = feature.max_length
@@ -82,11 +82,11 @@ def single_values(values: pl.Series, feature: Category) -> tuple[pl.Series, np.n
 
 
 def nested_lists(name: str, values: np.ndarray, offsets: np.ndarray) -> pl.Series:
-    """Lists out of values one after the other; those of a row begin at its offset."""
+    """Build lists from consecutive values; those of a row begin at its offset."""
     return pl.Series(name, pa.LargeListArray.from_arrays(offsets.astype(np.int64), values))
 
 
 def _weighted(values: pl.Series, offsets: np.ndarray | None, counts: np.ndarray) -> pl.DataFrame:
-    """Single values with how often each occurs, which is as often as its row; those that do."""
+    """Return single values and how often each occurs, which is as often as its row; drop zeros."""
     sizes = counts if offsets is None else np.repeat(counts, np.diff(offsets))
     return pl.DataFrame([values, pl.Series(_SIZE, sizes)]).filter(pl.col(_SIZE) > 0)

@@ -1,9 +1,9 @@
-"""The engine ``polars``: the feature list fitted and applied without NVTabular's operators.
+"""The engine ``polars`` fits and applies the feature list without NVTabular's operators.
 
-What a feature becomes depends on its user or item alone. So each side's table is encoded once and its
-rows are gathered by number, and a vocabulary is counted there too: each row as often as the training
-part has an interaction of it. Nothing is joined. The fitted values then go into NVTabular's
-operators, whose workflow is what it would be had NVTabular fitted it.
+An encoded feature depends only on its user or item. So each side's table is encoded once and its rows are
+gathered by number. Vocabularies are counted there too: each row counts as often as it occurs in the
+interactions of the training part. Nothing is joined. The fitted values then go into NVTabular's
+operators, whose workflow is the same as if NVTabular had fitted it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -43,7 +43,7 @@ def encode(
     written: Written,
     parts: Collection[str],
 ) -> Workflow:
-    """Fit ``graph`` on the training part; write users, items and ``parts``; the fitted workflow.
+    """Fit ``graph`` on the training part; write users, items and ``parts``; return the workflow.
 
     ``rows``: all interactions; ``partitions``: those that are not yet ``written``, numbered (see
     ``workflows.partitions``). In both, users and items are rows of their tables.
@@ -97,13 +97,13 @@ def encoded_side(
     categories: Categories,
     targets: Mapping[str, TargetStatistics],
 ) -> pl.DataFrame:
-    """A users or items table with its id and features encoded, and the graph's operators fitted.
+    """Encode the id and features of a users or items table, and fit the graph's operators.
 
     ``counts``: how often each row occurs in the training part, int64 [rows]; ``targets``: by name.
     """
     side = PolarsSide(table, counts, graph, categories, targets)
     ids = Ids().encode(name, side)
-    # a combination is of the codes of others
+    # a crossed feature needs the codes of its parts
     for column, feature in sorted(features.items(), key=lambda one: one[1].is_combined):
         side.encoded[column] = feature.encode(column, side)
     return pl.DataFrame({name: ids, **{column: side.encoded[column] for column in features}})
@@ -116,7 +116,7 @@ def _encoded(
     given: list[pl.Series],
     schema: pa.Schema,
 ) -> pa.Table:
-    """The columns of ``schema`` for the rows of a partition, with the targets that they are ``given``."""
+    """Return the columns of ``schema`` for the rows of a partition; ``given``: their targets."""
     recipe, columns = graph.recipe, graph.recipe.columns
     keys = (columns.user, columns.item)
     encoded = {

@@ -1,4 +1,4 @@
-"""Vocabularies counted and applied by Polars, in the order and with the codes of ``Categorify``."""
+"""Count and apply vocabularies with Polars, in the order and with the codes of ``Categorify``."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ from workflows.engines.choice import polars_engine
 
 
 def counted(table: pl.LazyFrame, name: str, size: pl.Expr) -> pl.LazyFrame:
-    """The values of a column that are not null, by ``size`` descending and then by value.
+    """Return the non-null values of a column, by ``size`` descending and then by value.
 
     Columns: ``name`` and ``size``, int64.
     """
@@ -17,10 +17,10 @@ def counted(table: pl.LazyFrame, name: str, size: pl.Expr) -> pl.LazyFrame:
 
 
 def collected(counts: pl.LazyFrame) -> pl.DataFrame:
-    """What ``counted`` plans, on a GPU where there is one (``workflows.engines.choice``)."""
+    """Run the plan of ``counted``, on a GPU if there is one (``workflows.engines.choice``)."""
     return counts.collect(engine=polars_engine())
 
 
 def codes_of(vocabulary: pl.Series) -> Lookup:
-    """The codes of the values of a vocabulary, which is in code order."""
+    """Return the codes of the values of a vocabulary, which is in code order."""
     return Lookup(vocabulary, first=FIRST_KNOWN, unknown=OUT_OF_VOCABULARY, null=NULL)

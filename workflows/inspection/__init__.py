@@ -1,6 +1,6 @@
-"""What raw data are worth, before anything is fitted: ``inspect.inspect`` puts it all together.
+"""Assess raw data before anything is fitted; ``inspect.inspect`` runs it all.
 
 ``counted`` reads the interactions and their parts; ``values`` counts them by each value of a column;
-``drift`` and ``leakage`` judge such counts; ``findings`` says what is wrong; ``tables`` and ``page``
-show it.
+``drift`` and ``leakage`` judge these counts; ``findings`` lists problems; ``tables`` and ``page`` show
+the result.
 """

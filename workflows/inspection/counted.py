@@ -1,4 +1,4 @@
-"""The interactions that count, as a few numbers each, with the part that each falls into."""
+"""The interactions that count, as a few numbers each, with their part of the split."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from workflows.conditions import selected
 from workflows.selection import latest_rows
 from workflows.splits import split_interactions
 
-#: The column of a given split, as it is called here.
+#: The name of a given split's column here.
 _HELD_OUT = "held_out"
 
 
@@ -20,9 +20,9 @@ _HELD_OUT = "held_out"
 class Counted:
     """The interactions that count.
 
-    ``frame``: ``user`` and ``item`` (Int64, or Categorical where ids are text), ``part`` (Int8, codes of
-    ``workflows.splits``) and, as the recipe names them, ``time`` (integer), ``label`` and ``weight``
-    (Float64); ``positive`` (Boolean) where a condition or a label of two values says so.
+    ``frame``: ``user`` and ``item`` (Int64, or Categorical if ids are text), ``part`` (Int8, codes of
+    ``stages.columns``) and, if the recipe names them, ``time`` (integer), ``label`` and ``weight``
+    (Float64); ``positive`` (Boolean) if a condition or a label of two values defines it.
     """
 
     frame: pl.DataFrame
@@ -30,20 +30,20 @@ class Counted:
     rows: int
     #: Rows that ``interactions.filter`` keeps.
     filtered: int
-    #: Rows of ``filtered`` whose user has another interaction with the same item that counts.
+    #: Rows of ``filtered`` besides the latest of each (user, item) pair.
     repeated: int
-    #: Units of ``time`` in a second.
+    #: Units of ``time`` per second.
     per_second: float
-    #: Why there are no parts, and all rows are taken for training; None where there are.
+    #: Why the split failed and all rows count as training rows; None if it did not.
     unparted: str | None
 
 
 def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
-    """The rows that ``shortlist prepare`` would encode, and their parts.
+    """Return the rows that ``shortlist prepare`` would encode, and their parts.
 
-    The table is streamed; what stays in memory are some 40 bytes an interaction.
+    The table is streamed; some 40 bytes per interaction stay in memory.
 
-    Raises ``ShortlistError`` where no row is left, or a condition does not fit.
+    Raises ``ShortlistError`` if no row is left, or a condition does not fit.
     """
     frame, per_second = _numbers(recipe, raw)
     rows = len(frame)
@@ -62,14 +62,14 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
         )
     if frame.is_empty():
         raise ShortlistError(
-            f"0 of {rows:,} interactions count: interactions.filter keeps {filtered:,}, and "
-            "vocabulary.drop_rare none of them. Loosen them."
+            f"expected at least one interaction, got 0 of {rows:,} rows: interactions.filter keeps "
+            f"{filtered:,}, and vocabulary.drop_rare drops all of these. Loosen them."
             if recipe.vocabulary.drop_rare and filtered
-            else f"0 of {rows:,} interactions count: interactions.filter `{wanted.filter}` holds "
-            "for none of them. Loosen it."
+            else f"expected at least one interaction, got 0 of {rows:,} rows: interactions.filter "
+            f"`{wanted.filter}` holds for none of them. Loosen it."
         )
     if "label" in frame.columns and wanted.positive is None:
-        # A label of two values tells as much as a condition.
+        # A label of two values defines positives as well as a condition does.
         labels = frame["label"].unique().sort()
         if len(labels) == 2:
             frame = frame.with_columns(positive=pl.col("label") == labels[1])
@@ -103,7 +103,7 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
 
 
 def id_of(column: str, types: pl.Schema) -> pl.Expr:
-    """An id to group and join by: text becomes a number that stands for it."""
+    """Return an id to group and join by; text becomes categorical."""
     text = types[column] == pl.String
     return pl.col(column).cast(pl.Categorical if text else pl.Int64)
 

@@ -1,12 +1,12 @@
-"""How far the test part's values lie from the training part's: the population stability index.
+"""Drift from the training part to the test part: the population stability index (PSI).
 
-PSI = sum over bins of (p - q) ln(p / q), p and q being the shares of the two parts: the symmetric
+PSI = sum over bins of (p - q) ln(p / q), where p and q are the shares of the two parts: the symmetric
 divergence of S. Kullback and R. Leibler, "On information and sufficiency", Annals of Mathematical
-Statistics 22(1), 1951. Its marks at 0.1 and 0.25 are a rule of thumb (N. Siddiqi, "Credit Risk
-Scorecards", Wiley, 2006). Without any drift it is about (1/n + 1/m) times chi-squared with bins - 1
-degrees of freedom, n and m being the rows of the parts (B. Yurdakul, "Statistical Properties of
-Population Stability Index", dissertation, Western Michigan University, 2018): what is below the 95%
-point of that is called noise.
+Statistics 22(1), 1951. Its thresholds 0.1 and 0.25 are a rule of thumb (N. Siddiqi, "Credit Risk
+Scorecards", Wiley, 2006). Without drift it is about (1/n + 1/m) times chi-squared with bins - 1 degrees
+of freedom, where n and m are the rows of the parts (B. Yurdakul, "Statistical Properties of Population
+Stability Index", dissertation, Western Michigan University, 2018): values below the 95% point of that are
+called noise.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from scipy.special import chdtri
 
 MODERATE, LARGE = 0.1, 0.25
 _BINS = 10
-#: Categories that are told apart; the rest is one.
+#: Categories with a bin of their own; the rest share one.
 _FREQUENT = 20
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Shares of train and test by bin, and what comes of them."""
+    """Shares of train and test by bin, and the resulting index."""
 
     index: float
-    #: What the index stays below in 95 of 100 draws without drift.
+    #: The index stays below this in 95 of 100 draws without drift.
     noise: float
     bins: tuple[str, ...]
     train: tuple[float, ...]
@@ -34,7 +34,7 @@ class Drift:
 
     @property
     def verdict(self) -> str:
-        """``large``, ``moderate``, ``small``, or ``noise`` where chance explains the index."""
+        """``large``, ``moderate``, ``small``, or ``noise`` if chance explains the index."""
         if self.index <= self.noise:
             return "noise"
         if self.index > LARGE:
@@ -43,10 +43,10 @@ class Drift:
 
 
 def drift(values: pl.DataFrame, is_number: bool) -> Drift | None:
-    """Compare ``train`` with ``test`` of ``Column.values``; None where one of them is empty.
+    """Compare ``train`` with ``test`` of ``Column.values``; None if one of them is empty.
 
-    Numbers fall into the deciles of the training part, a value into that of its middle row; of other
-    values the most frequent ones of the training part are a bin each. Null is a bin of its own.
+    Numbers fall into the deciles of the training part, each value into that of its middle row. Of other
+    values, the most frequent of the training part get a bin each. Null has its own bin.
     """
     if not (values["train"].sum() and values["test"].sum()):
         return None
@@ -56,7 +56,7 @@ def drift(values: pl.DataFrame, is_number: bool) -> Drift | None:
     if len(missing):
         bins = bins.vstack(missing.select(pl.lit("null").alias("bin"), "train", "test"))
     train, test = bins["train"].to_numpy(), bins["test"].to_numpy()
-    # Half a row more in each bin keeps an empty one from making the index infinite.
+    # Half a row added to each bin keeps the index finite if a bin is empty.
     p = (train + 0.5) / (train.sum() + 0.5 * len(bins))
     q = (test + 0.5) / (test.sum() + 0.5 * len(bins))
     spread = 1 / train.sum() + 1 / test.sum()
@@ -93,7 +93,7 @@ def _interval(low: float, high: float) -> str:
 
 
 def _frequent(values: pl.DataFrame) -> pl.DataFrame:
-    # The value breaks ties, so that a table gives the same bins each time.
+    # The value breaks ties, so a table gives the same bins each time.
     most = values.top_k(_FREQUENT, by=["train", "value"], reverse=[False, True])
     most = most.sort("train", "value", descending=[True, False])
     bins = most.select(pl.col("value").cast(pl.String).alias("bin"), "train", "test")

@@ -1,4 +1,4 @@
-"""What an inspection finds: plain figures, to be judged and shown."""
+"""The figures of an inspection, to be judged and shown."""
 
 from dataclasses import dataclass
 
@@ -12,27 +12,27 @@ class ColumnFacts:
 
     table: TableName
     name: str
-    #: What the recipe calls it, such as ``features.user.age``.
+    #: Its key in the recipe, such as ``features.user.age``.
     key: str
     type: str
-    #: Numbers have an order; of other values only the frequent ones are told apart.
+    #: Numbers are ordered; of other values only the frequent ones are distinguished.
     is_number: bool
-    #: Rows of the column's table, of which ``nulls`` have no value; ``distinct`` values otherwise.
+    #: Rows of the column's table, rows without a value, and distinct values.
     rows: int
     nulls: int
     distinct: int
-    #: The value that most interactions have, and their share; None where nothing has one.
+    #: The value with the most interactions, and their share; None without any value.
     commonest: tuple[str, float] | None
     drift: Drift | None
-    #: AUC of this column alone on the positive (``leakage.auc``); None where it was not measured.
+    #: AUC of this column alone on the positives (``leakage.auc``); None if not measured.
     auc: float | None
-    #: Whether the value says the label or the positive exactly (``leakage``).
+    #: ``label`` or ``positive`` if the value determines it exactly (``leakage``), else None.
     determines: str | None
 
 
 @dataclass(frozen=True)
 class Balance:
-    """How many interactions end how: ``(outcome, interactions)``, and what an outcome is."""
+    """``outcomes``: interactions of each outcome, ``(outcome, interactions)``; ``of``: what they are."""
 
     of: str
     outcomes: tuple[tuple[str, int], ...]
@@ -40,7 +40,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Cold:
-    """Ids of the test part that the training part has no interaction of, and their interactions."""
+    """Ids of the test part without interactions in the training part, and their interactions."""
 
     name: str
     ids: int
@@ -51,30 +51,30 @@ class Cold:
 
 @dataclass(frozen=True)
 class Activity:
-    """Interactions an id: how many ids have 1, 2 to 3, 4 to 7, 8 to 15 and so on."""
+    """Interactions per id; ``by_doubling``: how many ids have 1, 2 to 3, 4 to 7, 8 to 15 and so on."""
 
     name: str
     least: int
     median: float
     most: int
-    #: Share of all interactions that the busiest hundredth of the ids has.
+    #: Share of all interactions that the most active hundredth of the ids has.
     top_share: float
     by_doubling: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Span:
-    """Time of the interactions, in seconds since 1970 (UTC), and how many there are along it."""
+    """Time range of the interactions, in seconds since 1970 (UTC), and their counts along it."""
 
     first: float
     last: float
-    #: Interactions by part (train, valid, test), in equal stretches from first to last.
+    #: Interactions by part (train, valid, test), in equal intervals from first to last.
     along: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that is known of a recipe's raw data before anything is fitted."""
+    """All that is known about a recipe's raw data before anything is fitted."""
 
     recipe: str
     #: Rows of the three raw tables by name.
@@ -90,6 +90,6 @@ class Inspection:
     cold: tuple[Cold, ...]
     activity: tuple[Activity, ...]
     span: Span | None
-    #: What would train to nonsense, a sentence or two each; and what is only worth knowing.
+    #: Reasons not to train on these data, and remarks; a sentence or two each.
     refusals: tuple[str, ...]
     remarks: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Look at a recipe's raw tables before anything is fitted."""
+"""Inspect a recipe's raw tables before anything is fitted."""
 
 from itertools import chain
 from pathlib import Path
@@ -20,10 +20,10 @@ from workflows.inspection.page import write_page
 def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
     """Read ``artifacts.raw``, write the page ``artifacts.inspection``, and return what it shows.
 
-    Nothing is refused here but what cannot be looked at: ``Inspection.refusals`` are the caller's to
-    raise, after it has shown the rest.
+    Data that are not worth training on raise nothing here: the caller raises ``Inspection.refusals``
+    after it has shown the rest.
 
-    Raises ``ShortlistError`` where no interaction counts, a condition does not fit, or the page cannot be
+    Raises ``ShortlistError`` if no interaction counts, a condition does not fit, or the page cannot be
     written.
     """
     for path in (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items):
@@ -73,8 +73,8 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         write_page(found, artifacts.inspection)
     except OSError as error:
         raise ShortlistError(
-            f"{artifacts.inspection} could not be written: {error}. Free disk space, or set "
-            "SHORTLIST_ARTIFACTS to another place, and run it again."
+            f"expected to write {artifacts.inspection}, got {error}. Free disk space, or set "
+            "SHORTLIST_ARTIFACTS to another folder, and run it again."
         ) from error
     return found
 

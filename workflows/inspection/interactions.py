@@ -1,4 +1,4 @@
-"""Who interacts how often, when, with what outcome, and whom the training part does not know."""
+"""Statistics of the interactions: activity, time, outcomes, and cold-start users and items."""
 
 import numpy as np
 import polars as pl
@@ -9,12 +9,12 @@ from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Activity, Balance, Cold, Span
 
 _STRETCHES = 48
-#: Outcomes that are shown; of more the most frequent ones.
+#: At most this many outcomes are shown, the most frequent ones.
 _OUTCOMES = 12
 
 
 def cold(name: str, ids: pl.DataFrame) -> Cold:
-    """Of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
+    """Count cold ids of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
     tested = ids.filter(pl.col("test") > 0)
     unknown = tested.filter(pl.col("train") == 0)
     return Cold(
@@ -27,7 +27,7 @@ def cold(name: str, ids: pl.DataFrame) -> Cold:
 
 
 def activity(name: str, ids: pl.DataFrame) -> Activity:
-    """Of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
+    """Summarise the activity of ``users`` or ``items``; ``ids``: ``values.by_value`` of the id."""
     rows = np.sort(ids["rows"].to_numpy())
     top = rows[-max(1, len(rows) // 100) :]
     doubling = np.bincount(np.floor(np.log2(rows)).astype(np.int64))
@@ -42,7 +42,7 @@ def activity(name: str, ids: pl.DataFrame) -> Activity:
 
 
 def balances(recipe: Recipe, counted: Counted, labels: pl.DataFrame | None) -> tuple[Balance, ...]:
-    """Of the label (``values.by_value`` of it), and of being a positive where a condition says so."""
+    """Count labels (``labels``: their ``values.by_value``) and, if a condition defines them, positives."""
     found = []
     if labels is not None:
         most = labels.sort(["rows", "value"], descending=[True, False]).head(_OUTCOMES)
@@ -61,7 +61,7 @@ def balances(recipe: Recipe, counted: Counted, labels: pl.DataFrame | None) -> t
 
 
 def span(counted: Counted) -> Span | None:
-    """None where the recipe names no timestamp."""
+    """Return the time range; None if the recipe names no timestamp."""
     if "time" not in counted.frame.columns:
         return None
     times = counted.frame["time"].to_numpy() / counted.per_second

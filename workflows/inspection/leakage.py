@@ -1,17 +1,17 @@
-"""Whether one column already says how an interaction ends, as data of the future do."""
+"""Detect columns that reveal an interaction's outcome, as data from the future do."""
 
 import polars as pl
 
-#: A value says something of the outcome from so many interactions on.
+#: Interactions from which a value counts as evidence.
 _ENOUGH = 10
-#: Outcomes of each kind, among the rows held out, from which on an AUC is believed.
+#: Held-out positives, and negatives, from which an AUC is trusted.
 _ENOUGH_OUTCOMES = 20
 
 
 def determines_label(values: pl.DataFrame) -> bool:
-    """Whether each value has one label, not all the same, over ten interactions and more a value.
+    """Whether each value with ten or more interactions has one label, and not all have the same.
 
-    Values with fewer interactions are left aside, and have to be the lesser part of all.
+    Rarer values are ignored; they may have at most half of all interactions.
     """
     many = _frequent(values)
     return (
@@ -22,7 +22,7 @@ def determines_label(values: pl.DataFrame) -> bool:
 
 
 def determines_positive(values: pl.DataFrame) -> bool:
-    """The same of being a positive."""
+    """Whether each such value is always or never positive, and both occur."""
     many = _frequent(values)
     never, always = many["positives"] == 0, many["positives"] == many["rows"]
     return bool((never | always).all()) and bool(never.any()) and bool(always.any())
@@ -34,17 +34,17 @@ def _frequent(values: pl.DataFrame) -> pl.DataFrame:
 
 
 def auc(values: pl.DataFrame, is_number: bool) -> float | None:
-    """How well the column alone tells the positives among the rows that are not in training.
+    """Return how well the column alone predicts the positives among held-out rows, as AUC.
 
-    The score of a row is the share of positives that its value has in training; numbers are tried as
-    they are, too, upwards and downwards. Rows of equal score count half. None where fewer than 20 rows
-    of a kind are held out.
+    The score of a row is the training share of positives of its value; numbers are also tried as they
+    are, ascending and descending. Ties count half. None if fewer than 20 positives or negatives are held
+    out.
     """
     held_out = values.with_columns(
         positives=pl.col("positives") - pl.col("train_positives"),
         negatives=(pl.col("rows") - pl.col("train"))
         - (pl.col("positives") - pl.col("train_positives")),
-        # One row of the overall share more, so that a value unknown to training has that.
+        # One row of the overall share is added, so a value unseen in training has that share.
         rate=(pl.col("train_positives") + pl.col("train_positives").sum() / pl.col("train").sum())
         / (pl.col("train") + 1),
     )
@@ -60,7 +60,7 @@ def auc(values: pl.DataFrame, is_number: bool) -> float | None:
 
 
 def _area(counts: pl.DataFrame, score: str) -> float:
-    """AUC of ``score`` over rows that stand for ``positives`` and ``negatives``."""
+    """Return the AUC of ``score`` over rows that stand for ``positives`` and ``negatives``."""
     by_score = (
         counts.group_by(score)
         .agg(pl.col("positives").sum(), pl.col("negatives").sum())

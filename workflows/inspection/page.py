@@ -1,4 +1,4 @@
-"""An inspection as one HTML page (``page.html``) that stands by itself."""
+"""Render an inspection as one self-contained HTML page (``page.html``)."""
 
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ _TEMPLATES = Environment(
 
 
 def write_page(found: Inspection, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all."""
+    """Write the page to ``path`` atomically."""
     content = _TEMPLATES.get_template("page.html").render(_content(found))
     with atomic_file(path) as temporary:
         temporary.write_text(f"{content.strip()}\n", encoding="utf-8")
 
 
 def _content(found: Inspection) -> dict[str, Any]:
-    """What the template names."""
+    """Return the template's variables."""
     balances = []
     for balance in found.balances:
         texts = tables.shares(dict(balance.outcomes))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: Colours of the series that charts know.
+#: Colours of the series by name.
 COLOURS = {"train": "#4c72b0", "valid": "#9db4d8", "test": "#dd8452"}
 _WIDTH = 640
 _ROW = 22
@@ -25,7 +25,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Label:
-    """A text whose ``anchor`` (start or end) is at the point."""
+    """A text with its ``anchor`` (start or end) at the point."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Mark:
 
 @dataclass
 class Picture:
-    """A chart in units of the SVG; ``legend``: name and colour of each series, where there are several."""
+    """A chart in SVG units; ``legend``: name and colour of each series, if there are several."""
 
     height: float
     width: int = _WIDTH
@@ -54,7 +54,7 @@ class Picture:
 
 
 def bars(rows: Sequence[tuple[str, float, str]], marks: Sequence[float] = ()) -> Picture:
-    """A bar from left to right for each ``(name, length, text)``; ``marks``: lengths with a line."""
+    """Draw a horizontal bar for each ``(name, length, text)``; ``marks``: lengths with a line."""
     longest = max([length for _, length, _ in rows] + list(marks), default=0) or 1.0
     room = _WIDTH - _NAMES - 110
     made = Picture(_ROW * len(rows))
@@ -68,9 +68,9 @@ def bars(rows: Sequence[tuple[str, float, str]], marks: Sequence[float] = ()) ->
 
 
 def columns(names: Sequence[str], series: Mapping[str, Sequence[float]], stacked: bool) -> Picture:
-    """Bars from below for each name, of each series beside or upon each other; names as tooltips.
+    """Draw vertical bars for each name, the series stacked or side by side; names as tooltips.
 
-    ``series``: heights by the series' name, as many as there are names.
+    ``series``: heights by series name, as many as there are names.
     """
     heights = list(series.values())
     totals = [sum(each) if stacked else max(each) for each in zip(*heights, strict=True)]

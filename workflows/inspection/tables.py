@@ -1,4 +1,4 @@
-"""An inspection as tables for a terminal."""
+"""Render an inspection as tables for a terminal."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from workflows.inspection.facts import ColumnFacts, Inspection, Span
 
 
 def tables(found: Inspection) -> Group:
-    """Rows, columns, outcomes, time, cold ids, and remarks; ``found.refusals`` are not among them."""
+    """Return rows, columns, outcomes, activity, cold ids, time and remarks, without ``found.refusals``."""
     parts: list[RenderableType] = [
         _table(f"{found.recipe}: rows", rows_of(found)),
         _columns(found),
@@ -17,10 +17,10 @@ def tables(found: Inspection) -> Group:
             _table(f"Outcomes: {balance.of}", shares(dict(balance.outcomes)))
             for balance in found.balances
         ),
-        _table("Interactions each has", activity_of(found)),
+        _table("Interactions per user and per item", activity_of(found)),
     ]
     if found.cold:
-        parts.append(_table("Cold: of the test part, not in the training part", cold_of(found)))
+        parts.append(_table("Cold start: in the test part only", cold_of(found)))
     if found.span is not None:
         parts.append(f"time: {period(found.span)}")
     parts += [f"! {remark}" for remark in found.remarks]
@@ -28,33 +28,33 @@ def tables(found: Inspection) -> Group:
 
 
 def rows_of(found: Inspection) -> dict[str, str]:
-    """What there is, what counts and how it is parted: name and number."""
+    """Return the number of rows by name: of each table, those that count, and those of each part."""
     rows = {name: f"{count:,}" for name, count in found.tables.items()}
     if found.filtered != found.tables["interactions"]:
-        rows["interactions that the filter keeps"] = f"{found.filtered:,}"
-    fate = "kept" if found.repeats_are_kept else "of each pair the latest counts"
-    rows["repeated pairs of user and item"] = f"{found.repeated:,} ({fate})"
+        rows["interactions after the filter"] = f"{found.filtered:,}"
+    fate = "kept" if found.repeats_are_kept else "the latest of each pair counts"
+    rows["repeated (user, item) pairs"] = f"{found.repeated:,} ({fate})"
     rows["interactions that count"] = f"{found.counted:,}"
-    return rows | {f"of them {part}": f"{count:,}" for part, count in found.parts.items()}
+    return rows | {f"in the {part} part": f"{count:,}" for part, count in found.parts.items()}
 
 
 def shares(counts: dict[str, int]) -> dict[str, str]:
-    """Each number with its share of all."""
+    """Return each number with its share of the total."""
     total = sum(counts.values())
     return {name: f"{count:,} ({count / total:.1%})" for name, count in counts.items()}
 
 
 def activity_of(found: Inspection) -> dict[str, str]:
-    """A line for users and one for items."""
+    """Return a line for users and one for items."""
     return {
-        each.name: f"{each.least:,} to {each.most:,}, median {each.median:,.0f}; the busiest 1% have "
+        each.name: f"{each.least:,} to {each.most:,}, median {each.median:,.0f}; the most active 1% have "
         f"{each.top_share:.1%} of all"
         for each in found.activity
     }
 
 
 def cold_of(found: Inspection) -> dict[str, str]:
-    """A line for users and one for items."""
+    """Return a line for users and one for items."""
     return {
         each.name: f"{each.ids:,} of {each.of_ids:,}, with {each.rows:,} of {each.of_rows:,} "
         "interactions"
@@ -63,13 +63,13 @@ def cold_of(found: Inspection) -> dict[str, str]:
 
 
 def period(span: Span) -> str:
-    """From when to when, and how long."""
+    """Return the first and last moment, and the days between them."""
     days = (span.last - span.first) / 86_400
     return f"{_moment(span.first)} to {_moment(span.last)} (UTC), {days:,.1f} days"
 
 
 def day(seconds: float) -> str:
-    """The day of a moment, or the second itself in a year that no calendar of Python's has."""
+    """Return the day of a moment, or its second if Python's calendar does not reach that year."""
     return _moment(seconds, "%Y-%m-%d")
 
 
@@ -80,12 +80,12 @@ def _moment(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
         return f"second {seconds:,.0f}"
 
 
-#: What ``column_row`` says, in its order.
+#: The header of ``column_row``.
 COLUMN_HEADER = ("column", "type", "null", "distinct", "commonest", "PSI", "AUC")
 
 
 def column_row(column: ColumnFacts) -> tuple[str, ...]:
-    """A column's figures as text."""
+    """Return a column's figures as text."""
     commonest = ""
     if column.commonest is not None:
         value, share = column.commonest

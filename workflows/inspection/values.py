@@ -1,4 +1,4 @@
-"""How many interactions each value of a column has, by part and by outcome."""
+"""Count the interactions of each value of a column, by part and by outcome."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from workflows.inspection.counted import id_of
 class Column:
     """A column that the recipe names.
 
-    ``values``: a row a value, null among them: ``value``; ``rows`` (interactions that have it) and of
-    those ``train``, ``test``, ``positives`` and ``train_positives``; ``lowest`` and ``highest`` label.
-    Without a label these are null, and positives are 0 where nothing tells them. Of a list each element
-    is a value.
+    ``values``: one row per value, null included: ``value``; ``rows`` (its interactions) and, among them,
+    ``train``, ``test``, ``positives`` and ``train_positives``; ``lowest`` and ``highest`` label. Without
+    a label these two are null; positives are 0 if nothing defines them. Each element of a list is a
+    value.
     """
 
     table: TableName
     name: str
-    #: What the recipe calls it, such as ``features.user.age``.
+    #: Its key in the recipe, such as ``features.user.age``.
     key: str
-    #: Numbers have an order; of other values only the frequent ones are told apart.
+    #: Numbers are ordered; of other values only the frequent ones are distinguished.
     is_number: bool
-    #: Type, rows and null rows of the raw column, and how many values are in it.
+    #: Type, rows, null rows and distinct values of the raw column.
     type: str
     rows: int
     nulls: int
@@ -39,7 +39,7 @@ class Column:
     values: pl.DataFrame
 
 
-#: What ``Column.values`` says of a value, out of what it says of finer ones.
+#: Merges the rows of ``Column.values`` of finer values into one.
 _SUMS = ("rows", "train", "test", "positives", "train_positives")
 _MERGED = (
     *(pl.col(name).sum() for name in _SUMS),
@@ -51,7 +51,7 @@ _MERGED = (
 def of_interactions(
     recipe: Recipe, counts: Mapping[str, pl.DataFrame], raw: Raw
 ) -> Iterator[Column]:
-    """User, item, label and weight, as the recipe names them; ``counts``: ``by_value`` of each."""
+    """Yield user, item, label and weight, if the recipe names them; ``counts``: ``by_value`` of each."""
     types = pl.scan_parquet(raw.interactions).collect_schema()
     for part, values in counts.items():
         name = getattr(recipe.columns, part)
@@ -62,14 +62,14 @@ def of_interactions(
             is_number=part in ("label", "weight"),
             type=str(types[name]),
             rows=int(values["rows"].sum()),
-            nulls=0,  # nothing that is null has come this far (sources/checks.py)
+            nulls=0,  # sources/checks.py refuses nulls
             distinct=len(values),
             values=values,
         )
 
 
 def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Counts of interactions by the values of one of their columns."""
+    """Count interactions by the values of one of their columns."""
     frame = frame.with_columns(
         pl.lit(None, kind).alias(column)
         for column, kind in (("positive", pl.Boolean), ("label", pl.Float64))
@@ -88,10 +88,10 @@ def by_value(frame: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterator[Column]:
-    """The columns of a users or items table that features are made of.
+    """Yield the columns of a users or items table that features use.
 
     Args:
-        ids: ``by_value`` of the id; its sums over the ids of a value are the value's.
+        ids: ``by_value`` of the id; summed over the ids of a value it gives the value's counts.
     """
     table = pl.scan_parquet(path)
     types = table.collect_schema()
@@ -99,7 +99,7 @@ def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterat
     features = recipe.features.of_side(side)
     for name, key in recipe.features.columns(side).items():
         if name == identity:
-            continue  # the interactions have it, too
+            continue  # counted among the interactions
         feature = features[key]
         raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
         is_number, value = feature.compares_as_number, raw[name]
@@ -108,7 +108,7 @@ def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterat
             value = value.cast(pl.Float64).fill_nan(None)
         raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
         rows, nulls = len(raw), raw["value"].null_count()
-        # Ids that only one of the two tables has count as well: with no feature, or no interaction.
+        # Ids of only one of the two tables count too: without features, or without interactions.
         counted = ids.rename({"value": side}).join(raw, on=side, how="full", coalesce=True)
         del raw
         if isinstance(types[name], pl.List | pl.Array):

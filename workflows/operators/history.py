@@ -1,4 +1,4 @@
-"""Each user's other interactions, as a list column of item codes that never shows the target."""
+"""User history: the user's other items as a list column of codes, which never holds the target."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from nvtabular.ops import Operator
 
 from stages.columns import TEST, TRAIN, VALID
 
-#: What a row of each part may see.
+#: The parts that a row of each part may see.
 VISIBLE = {TRAIN: (TRAIN,), VALID: (TRAIN,), TEST: (TRAIN, VALID)}
 
 
@@ -22,12 +22,12 @@ def history_lists(
     length: int,
     earlier_only: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and offsets of one list per row: its user's positives in the visible parts, oldest first.
+    """Build one list per row: its user's positives in the visible parts, oldest first.
 
-    ``users``, ``items``, ``parts``, ``positive`` (bool): [rows]; a user's rows stand in the order of
-    time. A row of ``train`` sees ``train``, one of ``valid`` too, one of ``test`` ``train`` and ``valid``.
-    ``earlier_only``: only rows before its own; otherwise every row but its own. At most ``length``
-    items, the most recent ones.
+    ``users``, ``items``, ``parts``, ``positive`` (bool): [rows], the rows of a user in time order. Rows
+    of ``train`` and ``valid`` see ``train``; rows of ``test`` see ``train`` and ``valid``.
+    ``earlier_only``: a row sees only rows before it, otherwise all rows but itself. A list keeps the most
+    recent ``length`` items.
     Returns values int64 [total] and offsets int64 [rows + 1].
     """
     rows = len(users)
@@ -37,7 +37,7 @@ def history_lists(
     sizes = np.bincount(codes)
     ends = np.cumsum(sizes)
     begin, end = np.repeat(ends - sizes, sizes), np.repeat(ends, sizes)
-    # A list is two slices of what its part may see: up to the row's own item, and after that.
+    # A list is two slices of what its part may see: before the row's own item, and after it.
     starts, lengths = np.zeros((2, rows, 2), np.int64)
     sources: list[np.ndarray] = []
     for part, seen in VISIBLE.items():
@@ -63,9 +63,9 @@ def history_lists(
 
 
 class History(Operator):
-    """Adds ``<item>_history``, per partition: all rows of a user must lie in one, in order of time.
+    """Adds ``<item>_history`` per partition, which must hold all rows of its users, in time order.
 
-    Takes the raw user column (users outside the vocabulary share a code, not a past), the item code,
+    Takes the raw user column (out-of-vocabulary users share a code, but not a history), the item code,
     the part of each row and whether it is a positive.
     """
 
@@ -110,7 +110,7 @@ class History(Operator):
     def compute_output_schema(
         self, input_schema: Schema, col_selector: Any, prev_output_schema: Schema | None = None
     ) -> Schema:
-        """The item's domain, so that both columns share one embedding table."""
+        """Use the item's domain, so both columns share one embedding table."""
         item = input_schema[self.item]
         properties = {
             "domain": item.properties.get("domain", {}),
@@ -132,5 +132,5 @@ class History(Operator):
 
 
 def history_name(item: str) -> str:
-    """The name of the history column of an item id column."""
+    """Return the name of the history column of an item id column."""
     return f"{item}_history"

@@ -1,4 +1,4 @@
-"""NVTabular's ``JoinExternal`` for a users or items table that lies in a file."""
+"""NVTabular's ``JoinExternal`` for a users or items table in a file."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from nvtabular.ops import JoinExternal
 
 from features.value_lookup import hashed
 
-#: Integers that can be null. pandas would otherwise make floats of them, which are not exact.
+#: Nullable types: pandas would otherwise turn integers into floats, which are not exact.
 _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.uint64(): pd.UInt64Dtype(),
@@ -26,7 +26,7 @@ _NULLABLE = {
 class Join(JoinExternal):
     """Adds the columns of the Parquet table at ``path``, which each process reads once.
 
-    NVTabular's own operator holds the table: Dask would send all of it with every partition.
+    NVTabular's own operator holds the table, so Dask would send all of it with every partition.
     """
 
     def __init__(self, path: Path, key: str, schema: Schema, gpu: bool) -> None:
@@ -38,7 +38,7 @@ class Join(JoinExternal):
     def transform(self, col_selector: Any, df: Any) -> Any:
         if not isinstance(df, pd.DataFrame):
             return super().transform(col_selector, df)
-        # pandas' merge would hash all of the table for every partition, and sort what it found
+        # pandas' merge would hash the whole table for every partition, and sort the result
         side, rows_of = self._indexed()
         found = side.take(rows_of.get_indexer(pd.Index(df[self.key]))).set_axis(df.index)
         return pd.concat([df, found], axis=1)
@@ -49,7 +49,7 @@ class Join(JoinExternal):
         return convert_data(side.assign(**{self.key: rows_of}), cpu=self.cpu)
 
     def _indexed(self) -> tuple[pd.DataFrame, pd.Index]:
-        """The table without its key, and the key of each row; every interaction has one there."""
+        """Return the table without its key, and an index of the keys, which has those of all interactions."""
         with get_worker_cache("sides") as cache:
             if self.path not in cache:
                 side = pandas_side(pl.read_parquet(self.path))
@@ -58,7 +58,7 @@ class Join(JoinExternal):
 
 
 def pandas_side(table: pl.DataFrame) -> pd.DataFrame:
-    """A users or items table for NVTabular: integers stay integers beside nulls."""
+    """Convert a users or items table for NVTabular; integers stay integers beside nulls."""
     frame = pd.DataFrame(index=pd.RangeIndex(len(table)))
     for name in table.columns:
         column = table[name].to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -73,7 +73,7 @@ def pandas_side(table: pl.DataFrame) -> pd.DataFrame:
 
 def _lists(column: pa.LargeListArray) -> pd.Series:
     lists = np.empty(len(column), object)
-    # pandas would make floats of integers that stand beside a null, and signed ones of unsigned
+    # pandas would turn integers beside a null into floats, and unsigned into signed ones
     has_nulls = column.flatten().null_count > 0
     unsigned = column.type.value_type == pa.uint64()
     for row, values in enumerate(column.to_pylist() if has_nulls else column.to_pandas()):
