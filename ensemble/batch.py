@@ -123,7 +123,7 @@ def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     """Everything that the answers depend on, as JSON values; checked before any work."""
     facts = manifest.verify(job.release)
     store = job.store.open(read_only=True)
-    filled_from = store.source()
+    filled_from = store.origin()
     store.close()
     if job.top is not None and job.top > facts["candidates"]:
         raise ShortlistError(
@@ -135,7 +135,7 @@ def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     status = users.stat()
     return {
         "users": [str(users.resolve()), status.st_size, status.st_mtime_ns],
-        "release": [str(job.release.resolve()), facts["source"]],
+        "release": [str(job.release.resolve()), facts.get("made_from")],
         "store": filled_from,
         "top": job.top,
         "chunk": CHUNK,

@@ -83,7 +83,7 @@ def paired(first: np.ndarray, second: np.ndarray) -> Paired:
     """
     if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
         raise ValueError(
-            "expected a figure for each of the same users, at least two, got "
+            "expected figures of the same users, at least two, got "
             f"{first.shape} and {second.shape}"
         )
     differences = second.astype(np.float64) - first.astype(np.float64)

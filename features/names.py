@@ -14,4 +14,4 @@ def names(given: Any) -> Any:
 def each_once(given: Sequence[str]) -> None:
     """Raise ``ValueError`` if a name is given twice."""
     if len(set(given)) < len(given):
-        raise ValueError(f"expected each name in `of` once, got {list(given)}")
+        raise ValueError(f"expected each name once in `of`, got {list(given)}")

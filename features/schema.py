@@ -60,7 +60,7 @@ class Features(Table):
             for name, feature in features.items():
                 if name in read and not feature.columns(name):
                     raise ValueError(
-                        f"expected a name that is not a column for the feature of kind '{feature.kind}', got "
+                        f"expected a feature of kind '{feature.kind}' not to have the name of a column, got "
                         f"'{name}', a column that '{read[name]}' reads; rename it, or let '{read[name]}' "
                         "name raw columns in `of`"
                     )
@@ -78,7 +78,7 @@ class Features(Table):
                     if part not in parts:
                         raise ValueError(
                             f"expected features.{side}.{name} to combine features.{side} of kind "
-                            f"{one_of(_COMBINABLE)}, without `list` ({', '.join(parts) or 'none'}), "
+                            f"{one_of(_COMBINABLE)}, without `list`: {', '.join(parts) or 'none'}; "
                             f"got '{part}'"
                         )
         return self

@@ -117,8 +117,8 @@ def _parse(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise ShortlistError(
-            f"expected a TOML file in UTF-8 at {path}, got other text at byte {error.start}. Save it "
-            "as UTF-8."
+            f"expected a TOML file in UTF-8 at {path}, got invalid UTF-8 at byte {error.start}. Save "
+            "it as UTF-8."
         ) from error
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
@@ -137,8 +137,8 @@ def _refuse_what_json_cannot_say(value: Any, key: str, origin: str) -> None:
     elif isinstance(value, datetime.date | datetime.time):
         raise ShortlistError(
             f"expected a valid recipe, got errors in {origin}:\n"
-            f"  - {key}: expected no date or time, which no key of a recipe takes, got {value}. "
-            "Put text between quotes."
+            f"  - {key}: expected a value other than a date or a time, got {value}. No key of a recipe "
+            "takes one; put text between quotes."
         )
     elif isinstance(value, float) and not math.isfinite(value):
         raise ShortlistError(
@@ -155,7 +155,7 @@ def _explain(problem: Any) -> str:
     if kind == "extra_forbidden":
         return f"{key}: {_unknown_key(key, str(location[-1]), table, kinds)}"
     if kind == "missing":
-        return f"{key}: expected a value, which a recipe needs here, got none."
+        return f"{key}: expected a value for this required key, got none."
     if kind == "union_tag_not_found":
         return f"{key}.kind: expected {one_of(kinds)}, got none."
     if kind == "union_tag_invalid":
@@ -182,7 +182,10 @@ def _unknown_key(
         return f"expected `{RENAMED_KEYS[key]}`, which this key was renamed to, got `{name}`."
     if readers := [kind for kind, other in kinds.items() if name in other.model_fields]:
         chosen = next(kind for kind, other in kinds.items() if other is table)
-        return f"expected a key of kind '{chosen}', got one of kind {one_of(readers)}."
+        return (
+            f"expected a key of kind '{chosen}', got one of kind {one_of(readers)}; remove it, or "
+            "change the kind."
+        )
     siblings = list(table.model_fields)
     hint = _elsewhere(name) or did_you_mean(name, siblings)
     return (

@@ -1,7 +1,7 @@
 """The language of conditions, such as ``genres has "Drama" and 1990 <= year < 2000``.
 
-A recipe's ``interactions.filter`` and ``interactions.positive`` are conditions on the columns of interactions;
-a request's ``filter`` is a condition on item features.
+A recipe's ``interactions.filter`` and ``interactions.positive`` are conditions on interaction columns; a
+request's ``filter`` is a condition on item features.
 
 ::
 
@@ -82,7 +82,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Membership:
-    """The column's value, or one of its list, is among the values; ``negated``: it has values, but none is."""
+    """The column's value, or one of its list, is among the values.
+
+    ``negated``: it has values, but none of them is among the values.
+    """
 
     column: Column
     values: tuple[Value, ...]
@@ -145,7 +148,8 @@ def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
             continue
         if column.several:
             raise ConditionError(
-                f"expected `has` or `in` after '{part.column.name}', which holds {column}, got {part.sign}"
+                f"expected `has` or `in` after '{part.column.name}', which holds {column}, "
+                f"got {part.sign}"
             )
         if not isinstance(part.other, Column):
             _check_value(part.column.name, column, part.other)
@@ -221,7 +225,7 @@ class _Reader:
     def condition(self) -> Condition:
         found = self._junction()
         if self._peek()[0] != "end":
-            raise ConditionError(f"expected `and`, `or` or the end, got {self._peek()[1]!r}")
+            raise ConditionError(f"expected `and`, `or` or the end, got {_shown(self._peek())}")
         return found
 
     def _junction(self) -> Condition:
@@ -266,7 +270,8 @@ class _Reader:
             operand = other
         if not links:
             raise ConditionError(
-                f"expected a comparison ({' '.join(SIGNS)} has in, not in), got {self._peek()[1]!r}"
+                f"expected a comparison ({' '.join(SIGNS)} has in, not in), "
+                f"got {_shown(self._peek())}"
             )
         return links[0] if len(links) == 1 else Junction("and", tuple(links))
 
@@ -299,7 +304,7 @@ class _Reader:
             return int(word) if re.fullmatch(r"[-+]?[\d_]+", word) else float(word)
         if kind == "string":
             return re.sub(r"\\(.)", r"\1", word[1:-1])
-        raise ConditionError(f"expected {expected}, got {word!r}")
+        raise ConditionError(f"expected {expected}, got {_shown((kind, word))}")
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._next] if self._next < len(self._tokens) else ("end", "the end")
@@ -316,7 +321,13 @@ class _Reader:
 
     def _need(self, word: str, expected: str = "") -> None:
         if not self._take(word):
-            raise ConditionError(f"expected {expected or repr(word)}, got {self._peek()[1]!r}")
+            raise ConditionError(f"expected {expected or repr(word)}, got {_shown(self._peek())}")
+
+
+def _shown(token: tuple[str, str]) -> str:
+    """The token in quotes, for error messages; the end of the condition without."""
+    kind, word = token
+    return word if kind == "end" else repr(word)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -33,14 +33,17 @@ def logs(level: str, as_json: bool) -> Iterator[None]:
     """
     handler = _handler(as_json)
     root = logging.getLogger(ROOT)
-    before = root.level
+    before = root.level, root.propagate
     root.addHandler(handler)
     root.setLevel(level.upper())
+    # A library that calls logging.basicConfig() (Merlin does) would have every line printed twice.
+    root.propagate = False
     try:
         yield
     finally:
         root.removeHandler(handler)
-        root.setLevel(before)
+        root.setLevel(before[0])
+        root.propagate = before[1]
 
 
 def _handler(as_json: bool) -> logging.Handler:

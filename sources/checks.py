@@ -1,4 +1,4 @@
-"""What every source's tables must hold, said in terms of the file and the recipe."""
+"""Check the tables of every source, with errors that name the file and the recipe key."""
 
 from dataclasses import replace
 
@@ -17,21 +17,22 @@ log = logger(__name__)
 
 
 def checked(tables: RawTables, recipe: Recipe) -> RawTables:
-    """Return the tables with plain column types, or refuse them.
+    """Check the tables and return them with plain column types.
 
-    Ids become int64 or string, dictionary-encoded and large types plain ones; nothing else changes.
+    Ids become int64 or string, and dictionary-encoded and large types plain ones; nothing else changes.
 
     Raises:
-        ShortlistError: a table is empty; a column that the recipe names is missing or of a wrong
-            type; an id, timestamp or label is null; an id stands twice in users or items; ids are
-            numbers in one table and text in another.
+        ShortlistError: a table is empty; a column that the recipe names is missing or has the wrong
+            type; an id, timestamp, label or weight is null; an id occurs twice in users or items; ids
+            are numbers in one table and text in another.
     """
     columns = recipe.columns
     interactions, users, items = tables.interactions, tables.users, tables.items
     for table in (interactions, users, items):
         if table.table.num_rows == 0:
             raise ShortlistError(
-                f"{table.origin} holds no row. Expected at least one {table.name}."
+                f"expected at least one row of {table.name} in {table.origin}, got none. Check the "
+                "source of the data."
             )
 
     interactions = _with_ids(interactions, columns.user, "columns.user")
@@ -50,7 +51,7 @@ def checked(tables: RawTables, recipe: Recipe) -> RawTables:
         for name, feature in side.items():
             for column in feature.columns(name):
                 _check_feature(table, column, f"{key}.{name}", feature)
-                _tell_where_nothing_is_known(table, column, f"{key}.{name}")
+                _report_empty(table, column, f"{key}.{name}")
     for column, table in ((columns.user, users), (columns.item, items)):
         _check_once_each(table, column)
         _compare_ids(interactions, table, column)
@@ -65,20 +66,22 @@ def _column(table: RawTable, name: str, key: str) -> pa.ChunkedArray:
 def _type(table: RawTable, name: str, key: str) -> pa.DataType:
     known = table.schema.names
     if known.count(name) != 1:
-        what = "no column" if name not in known else "more than one column"
+        found = "none" if name not in known else "more than one"
         raise ShortlistError(
-            f"{table.origin} has {what} '{name}', which the recipe names as {key}"
-            f"{did_you_mean(name, known)}. Its columns are: {', '.join(known)}."
+            f"expected one column '{name}', which the recipe names as {key}, in {table.origin}, got "
+            f"{found}{did_you_mean(name, known)}. Its columns are: {', '.join(known)}. "
+            "Fix the recipe or the table."
         )
     return table.schema.field(name).type
 
 
 def _wrong_type(table: RawTable, name: str, expected: str, hint: str = "") -> ShortlistError:
-    came = table.schema.field(name).type
-    if pa.types.is_null(came):
-        hint = " It holds no value at all: give it some, or leave it out of the recipe."
+    found = table.schema.field(name).type
+    if pa.types.is_null(found):
+        hint = "It has no values: fill it in, or remove it from the recipe."
+    hint = hint or "Change its type in the table, or fix the recipe."
     return ShortlistError(
-        f"Column '{name}' of {table.origin} must be {expected}, and it is {came}.{hint}"
+        f"expected column '{name}' of {table.origin} to be {expected}, got {found}. {hint}"
     )
 
 
@@ -87,9 +90,9 @@ def _refuse_nulls(table: RawTable, name: str, is_null: pa.ChunkedArray, what: st
     if count:
         first = pc.index(is_null, True).as_py()
         raise ShortlistError(
-            f"Column '{name}' of {table.origin} must not have {what}, and {count} of "
-            f"{table.table.num_rows} rows have; the first is {table.place(first)}. "
-            "Drop these rows, or give them a value."
+            f"expected no {what} in column '{name}' of {table.origin}, got {count} in "
+            f"{table.table.num_rows} rows, the first in {table.place(first)}. "
+            "Drop these rows, or fill in the values."
         )
 
 
@@ -114,11 +117,11 @@ def _with_ids(table: RawTable, name: str, key: str) -> RawTable:
 def _float_hint(table: RawTable, ids: pa.ChunkedArray) -> str:
     missing = ids.is_null(nan_is_null=True)
     if not (count := pc.sum(missing).as_py()):
-        return " Write these numbers as integers."
+        return "Write these numbers as integers."
     first = table.place(pc.index(missing, True).as_py())
     return (
-        f" A null among integers makes them floating point: {count} of {len(ids)} rows have none, "
-        f"the first is {first}. Drop these rows, and write the others as integers."
+        f"A null among integers turns them into floats: got {count} in {len(ids)} rows, "
+        f"the first in {first}. Drop these rows, and write the other ids as integers."
     )
 
 
@@ -155,12 +158,11 @@ def _check_feature(table: RawTable, name: str, key: str, feature: FeatureKind) -
         raise _wrong_type(table, name, expected)
 
 
-def _tell_where_nothing_is_known(table: RawTable, name: str, key: str) -> None:
+def _report_empty(table: RawTable, name: str, key: str) -> None:
     column = table.column(name)
     if pc.all(column.is_null(nan_is_null=_is_float(column.type))).as_py():
         log.info(
-            f"column '{name}' of {table.origin} ({key}) holds no value at all: it tells the models "
-            "nothing"
+            f"column '{name}' of {table.origin} ({key}) has no values: the models cannot learn from it"
         )
 
 
@@ -170,8 +172,8 @@ def _check_once_each(table: RawTable, name: str) -> None:
     if len(twice):
         example = twice[0]["values"].as_py()
         raise ShortlistError(
-            f"Column '{name}' of {table.origin} must hold every id once, and {len(twice)} ids "
-            f"stand there more than once, such as {example!r}. Keep one row of each."
+            f"expected every id once in column '{name}' of {table.origin}, got {len(twice)} ids "
+            f"more than once, such as {example!r}. Keep one row for each id."
         )
 
 
@@ -179,13 +181,13 @@ def _compare_ids(interactions: RawTable, table: RawTable, name: str) -> None:
     used, known = interactions.column(name), table.column(name)
     if used.type != known.type:
         raise ShortlistError(
-            f"Column '{name}' is {used.type} in {interactions.origin} and {known.type} in "
-            f"{table.origin}. Expected one type in both: make both integers or both strings."
+            f"expected one type for column '{name}' in {interactions.origin} and {table.origin}, "
+            f"got {used.type} and {known.type}. Make both integers or both strings."
         )
     distinct = pc.unique(used)
     absent = len(distinct) - (pc.sum(pc.is_in(distinct, value_set=pc.unique(known))).as_py() or 0)
     if absent:
         log.info(
             f"{absent} of {len(distinct)} {table.name} in the interactions are not in "
-            f"{table.origin}: they have no features"
+            f"{table.origin} and have no features"
         )

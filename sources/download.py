@@ -1,4 +1,4 @@
-"""Fetch one file: resumable, atomic, verified, with a deadline for the answer."""
+"""Download one file: resumable, atomic, verified, with a deadline for the response."""
 
 import fcntl
 import os
@@ -19,28 +19,27 @@ from stages.log import logger
 
 log = logger(__name__)
 
-#: Seconds in which a server has to answer, and the longest pause in what it sends.
+#: Seconds in which a server must answer; also the longest pause while it sends the body.
 ANSWER_WITHIN = 5.0
 _ATTEMPTS = 3
 _CHUNK = 1 << 16
 
 
 class UnreachableError(ShortlistError):
-    """A server did not answer, refused, or sent something other than the file."""
+    """A server did not answer, refused the request, or sent something other than the file."""
 
 
 def answer(
     url: str, headers: Mapping[str, str], within: float = ANSWER_WITHIN
 ) -> requests.Response:
-    """The response to a GET, its body not read yet.
+    """Send a GET and return the response, its body not read yet.
 
-    Certificates and proxies as `requests` has them.
-
-    The deadline holds for everything up to the headers. A time-out of `requests` does not: it
-    leaves out the look-up of the name and starts again at every address of the host.
+    `requests` handles certificates and proxies. The deadline covers everything up to the headers, which
+    a timeout of `requests` does not: it excludes the DNS lookup and restarts for every address of the host.
 
     Raises:
-        UnreachableError: no answer in time, or an answer that is an error.
+        UnreachableError: no response in time, or an error response. The message is a fragment that
+            follows "got".
     """
     outcome: queue.Queue[requests.Response | Exception] = queue.Queue()
 
@@ -59,29 +58,29 @@ def answer(
         raise UnreachableError(f"no answer within {within:g} s") from response
     if isinstance(response, Exception):
         raise UnreachableError(f"no connection ({type(response).__name__})") from response
-    # 416: everything is here already, and the part after its end was asked for.
+    # 416: the file is already complete, and the request was for bytes after its end.
     if not response.ok and response.status_code != 416:
-        raise UnreachableError(f"the answer was {response.status_code} {response.reason}")
+        raise UnreachableError(f"status {response.status_code} {response.reason}")
     return response
 
 
 def download(url: str, target: Path, verify: Callable[[Path], None]) -> None:
-    """Put the file at ``url`` into ``target``, which appears only when it is complete and right.
+    """Download ``url`` to ``target``, which appears only once it is complete and verified.
 
-    What came before a break stays in ``<target>.part``, and the next attempt, in this run or a
-    later one, asks for the rest only.
+    If the connection breaks, the bytes so far stay in ``<target>.part``. The next attempt, in this run or
+    a later one, requests only the rest.
 
     Args:
         verify: raises ``ShortlistError`` for a file that is not the expected one.
 
     Raises:
-        UnreachableError: the file cannot be had now; what has come of it is kept.
-        ShortlistError: what ``verify`` raised for the whole file, which is deleted.
+        UnreachableError: the file is not available now; the bytes downloaded so far are kept.
+        ShortlistError: ``verify`` raised it for the complete file, which is deleted.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with part.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # another process may be fetching the same
+        fcntl.flock(file, fcntl.LOCK_EX)  # another process may be downloading the same file
         if target.exists():
             return
         resumed = file.tell() > 0
@@ -93,7 +92,7 @@ def download(url: str, target: Path, verify: Callable[[Path], None]) -> None:
             if not resumed:
                 part.unlink()
                 raise
-            log.info("what an earlier run left was not the beginning of this file: starting again")
+            log.info(f"{part} was not the beginning of this file: starting over")
             _fill(url, file)
             verify(part)
         os.fsync(file.fileno())
@@ -101,7 +100,7 @@ def download(url: str, target: Path, verify: Callable[[Path], None]) -> None:
 
 
 def _fill(url: str, file: BinaryIO) -> None:
-    """Append to ``file`` what is missing of the file at ``url``."""
+    """Append the missing rest of the file at ``url`` to ``file``."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _append(url, file)
@@ -109,25 +108,24 @@ def _fill(url: str, file: BinaryIO) -> None:
         except (requests.RequestException, HTTPError) as error:
             if attempt == _ATTEMPTS:
                 raise UnreachableError(
-                    f"the connection broke {_ATTEMPTS} times; the next run goes on at byte "
-                    f"{file.tell():,}"
+                    f"{_ATTEMPTS} broken connections; the next run resumes at byte {file.tell():,}"
                 ) from error
-            log.info(f"the connection broke at byte {file.tell():,}: asking for the rest")
+            log.info(f"the connection broke at byte {file.tell():,}: requesting the rest")
 
 
 def _append(url: str, file: BinaryIO) -> None:
     have = file.seek(0, os.SEEK_END)
-    # Compressed on the way, a body would be longer or shorter than the headers say.
+    # With a content encoding, the length of the body would differ from the headers.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with answer(url, headers) as response:
         if response.status_code == 416:
             return
-        if response.status_code != 206:  # the server sends all of it, from the beginning
+        if response.status_code != 206:  # the server sends the whole file from the beginning
             have = _emptied(file)
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         with _progress(url, have, total) as advance:
-            # Not iter_content: it waits for whole chunks and loses the last one in a break.
+            # Not iter_content: it waits for whole chunks, and loses the last one if the connection breaks.
             while chunk := response.raw.read1(_CHUNK):
                 file.write(chunk)
                 advance(len(chunk))
@@ -143,12 +141,12 @@ def _emptied(file: BinaryIO) -> int:
 
 @contextmanager
 def _progress(url: str, have: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yield what is told the bytes that came: a bar on a terminal, one line elsewhere."""
+    """Yield a callback that takes byte counts: a progress bar on a terminal, otherwise one log line."""
     name = url.rsplit("/", 1)[-1]
     console = Console(stderr=True)
     if not console.is_terminal:
         size = f"{total / 1e6:.1f} MB" if total else "size unknown"
-        log.info(f"downloading {name} ({size}{f', from byte {have:,} on' if have else ''})")
+        log.info(f"downloading {name} ({size}{f', from byte {have:,}' if have else ''})")
         yield lambda count: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

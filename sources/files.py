@@ -1,4 +1,4 @@
-"""Find a data set's files: in a folder that a person gives, or in a zip file."""
+"""Find a data set's files in a folder that the user gives, or in a zip file."""
 
 import os
 import zipfile
@@ -16,29 +16,29 @@ log = logger(__name__)
 
 @dataclass(frozen=True)
 class Dataset:
-    """What to look for, and what to tell a person who lacks it."""
+    """The files of a data set, and how users get them."""
 
     title: str
-    #: Folder of the files below the given one; they may lie in the given one as well.
+    #: Subfolder of the given folder that may hold the files; the given folder itself may, too.
     folder: str
-    #: Sets of file names; any one of them is the whole data set.
+    #: Sets of file names, each of which is the whole data set.
     forms: tuple[tuple[str, ...], ...]
     #: Names of zip files that hold one of the forms.
     archives: tuple[str, ...]
-    #: Where to get it.
+    #: Instructions for getting it, as sentences.
     by_hand: str
 
 
 @dataclass(frozen=True)
 class Files:
-    """The content of the files of one form by name, and where they come from."""
+    """The content of the files of one form, by name, and the folder or zip file that holds them."""
 
     origin: str
     content: Mapping[str, bytes]
 
 
 def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: where local files would be taken from."""
+    """What the tables depend on besides the recipe: the folder that local files would come from."""
     return [os.environ.get("SHORTLIST_DATA", "")]
 
 
@@ -49,10 +49,10 @@ def given_folder(data_dir: Path | None) -> Path | None:
 
 
 def local(dataset: Dataset, data_dir: Path | None) -> Files | None:
-    """The files in the given folder; None where ``SHORTLIST_DATA`` names a folder without them.
+    """The files in the given folder; None if no folder is given or ``SHORTLIST_DATA`` lacks them.
 
     Raises:
-        ShortlistError: ``data_dir`` does not hold them, or a zip file is damaged.
+        ShortlistError: ``data_dir`` does not contain them, or a zip file is damaged.
     """
     folder = given_folder(data_dir)
     if folder is None:
@@ -66,21 +66,21 @@ def local(dataset: Dataset, data_dir: Path | None) -> Files | None:
         if (folder / name).is_file():
             return in_archive(dataset, folder / name)
     missing = (
-        f"{folder} does not hold {dataset.title}. Expected {_or(dataset.forms)}, in it or in its "
-        f"folder {dataset.folder}, or {' or '.join(dataset.archives)}."
+        f"expected {dataset.title} in {folder} ({_or(dataset.forms)}, there or in the subfolder "
+        f"{dataset.folder}, or {' or '.join(dataset.archives)}), got none of these."
     )
     if data_dir is not None:
         raise ShortlistError(f"{missing} {dataset.by_hand}")
-    # SHORTLIST_DATA may well be a folder of other data sets.
+    # SHORTLIST_DATA may be a folder of other data sets.
     log.info(f"{missing} Looking elsewhere.")
     return None
 
 
 def in_archive(dataset: Dataset, archive: Path) -> Files:
-    """The files in a zip file, in whatever folder of it.
+    """The files in a zip file, in any of its folders.
 
     Raises:
-        ShortlistError: it is no complete zip file, or does not hold the data set.
+        ShortlistError: it is not a complete zip file, or does not contain the data set.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -89,14 +89,14 @@ def in_archive(dataset: Dataset, archive: Path) -> Files:
                 if all(name in members for name in names):
                     content = {name: opened.read(members[name]) for name in names}
                     return Files(str(archive), content)
-    # RuntimeError: it asks for a password, or for a compression that nobody knows.
+    # RuntimeError: it needs a password, or an unknown compression.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ShortlistError(
-            f"{archive} cannot be read as a zip file ({error}). Delete it and try again. "
+            f"expected a zip file at {archive}, got an error: {error}. Delete it and try again. "
             f"{dataset.by_hand}"
         ) from error
     raise ShortlistError(
-        f"{archive} does not hold {dataset.title}: expected {_or(dataset.forms)} in it. "
+        f"expected {dataset.title} in {archive} ({_or(dataset.forms)}), got none of these. "
         f"Delete it and try again. {dataset.by_hand}"
     )
 

@@ -1,4 +1,4 @@
-"""Bring a recipe's raw tables into its artifacts."""
+"""Read a recipe's raw tables from their source and write them to its artifacts."""
 
 import importlib
 from pathlib import Path
@@ -17,8 +17,8 @@ from stages.stamps import fingerprint, is_fresh, write_stamp
 
 log = logger(__name__)
 
-#: Which module reads which kind: ``read(recipe, data_dir) -> RawTables`` and
-#: ``inputs(recipe) -> list[str]``, what the tables depend on beside the recipe.
+#: The module that reads each kind. It has ``read(recipe, data_dir) -> RawTables`` and
+#: ``inputs(recipe) -> list[str]``, what the tables depend on besides the recipe.
 MODULES = {
     "movielens-100k": "sources.datasets.movielens",
     "lastfm-2k": "sources.datasets.lastfm",
@@ -29,7 +29,7 @@ MODULES = {
     "parquet": "sources.parquet",
 }
 
-#: Rows of a row group of the raw tables, a batch more or less.
+#: Rows per row group of the raw tables, plus up to a batch.
 _ROW_GROUP = 1 << 20
 
 
@@ -42,14 +42,14 @@ def ingest(
 ) -> None:
     """Write ``artifacts.raw``: interactions, users and items, checked, with raw names and ids.
 
-    The three tables take the place of older ones together, after all of them are complete. Tables
-    that are up to date stay as they are, unless ``force``.
+    The three new tables replace the old ones together, once all are complete. Tables that are up to date
+    stay unchanged, unless ``force``.
 
     Args:
         data_dir: a folder with the data set's files, tried before anything is downloaded.
 
     Raises:
-        ShortlistError: the data cannot be had, or is not what the recipe says.
+        ShortlistError: the data are not available, or do not match the recipe.
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
     tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
@@ -70,10 +70,10 @@ def ingest(
             write_stamp(new.stamp, current)
     except OSError as error:
         denied = isinstance(error, PermissionError)
-        remedy = "Let the user who runs this write there" if denied else "Free disk space"
+        remedy = "Give your user write permission there" if denied else "Free disk space"
         raise ShortlistError(
-            f"{raw.root} could not be written: {error}. What was there before is as it was. "
-            f"{remedy}, or set SHORTLIST_ARTIFACTS to another place, and run it again."
+            f"expected to write {raw.root}, got {error}. The previous tables are unchanged. "
+            f"{remedy}, or set SHORTLIST_ARTIFACTS to another folder, and run this again."
         ) from error
     log.info(
         f"{read.interactions.table.num_rows:,} interactions, {read.users.table.num_rows:,} users, "
@@ -82,7 +82,7 @@ def ingest(
 
 
 def _write(table: RawTable, path: Path) -> None:
-    """Row group by row group, so that a table that lies in files is never in memory as a whole."""
+    """Write one row group at a time, so that a table in files is never in memory as a whole."""
     with pq.ParquetWriter(path, table.schema) as writer:
         waiting, rows = [], 0
         for batch in table.batches():

@@ -1,4 +1,4 @@
-"""Source ``parquet``: three tables of a person's own, each a Parquet file or a folder of them."""
+"""Source ``parquet``: the user's own three tables, each a Parquet file or a folder of them."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from stages.errors import ShortlistError
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """Open the recipe's three tables; those it does not name are the ids in the interactions.
+    """Open the recipe's three tables; one that it does not name has the ids in the interactions.
 
     Raises:
-        ShortlistError: a file is missing, is no Parquet or is damaged, or the files of a folder are not
-            of one table.
+        ShortlistError: a file is missing, damaged or not Parquet, or the files of a folder differ in
+            their columns.
     """
     source, columns = recipe.source, recipe.columns
     if source.interactions is None:
-        raise ValueError("a recipe of kind 'parquet' names its interactions")
+        raise ValueError("expected source.interactions in a recipe of kind 'parquet', got none")
     interactions = _open("interactions", source.interactions)
     users = _side("users", source.users, interactions, columns.user)
     items = _side("items", source.items, interactions, columns.item)
@@ -28,7 +28,7 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
 
 
 def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on: path, size and time of change of every file."""
+    """What the tables depend on: path, size and modification time of every file."""
     source = recipe.source
     paths = [Path(path) for path in (source.interactions, source.users, source.items) if path]
     files = [file for path in paths for file in (_in_folder(path) if path.is_dir() else [path])]
@@ -38,7 +38,7 @@ def inputs(recipe: Recipe) -> list[str]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """In the order of their names, as their rows will be; writers mark their own files by . and _."""
+    """Sorted by name, the order of their rows; skips . and _ names, which writers give their own files."""
     return sorted(
         file for file in folder.glob("*.parquet") if file.is_file() and file.name[0] not in "._"
     )
@@ -48,14 +48,14 @@ def _open(name: TableName, given: str) -> RawTable:
     path = Path(given)
     if not path.exists():
         raise ShortlistError(
-            f"There is no file {path}, which the recipe names as source.{name}. Expected a Parquet "
-            "file or a folder of them; a relative path starts at the recipe's folder."
+            f"expected a Parquet file or a folder of them at {path}, which the recipe names as "
+            f"source.{name}, found none. Fix the path; a relative one starts at the recipe's folder."
         )
     files = _in_folder(path) if path.is_dir() else [path]
     if not files:
         raise ShortlistError(
-            f"The folder {path}, which the recipe names as source.{name}, holds no file whose name "
-            "ends in .parquet. Expected one or more (folders within it are not looked into)."
+            f"expected files whose names end in .parquet in the folder {path}, which the recipe names "
+            f"as source.{name}, found none. Put them there; subfolders are not searched."
         )
     table = ParquetFiles(files)
     return RawTable(name, given, table, place=table.place)

@@ -1,4 +1,4 @@
-"""One table in one Parquet file or several: read a column or some rows at a time, or refused."""
+"""One table in one or more Parquet files, read one column or some rows at a time."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ _UNREADABLE = (pa.ArrowException, OSError)
 
 
 class ParquetFiles:
-    """The rows of ``files`` one after another: a ``sources.tables.Rows`` with plain types.
+    """The rows of ``files``, one file after another: a ``sources.tables.Rows`` with plain types.
 
-    Files need not have their columns in one order; an integer may be narrower in one of them than in
-    another, and a column without any value untyped.
+    The order of columns may differ between files. Integers may be narrower in one file than in another,
+    and a column without any values may have no type.
 
     Raises:
-        ShortlistError: a file is no Parquet, or has not the columns of the first one (at once, with all
-            differences); a row group is damaged (when it is read, with its number and column).
+        ShortlistError: at once, if a file is not Parquet or its columns differ from those of the first (names
+            all differences); on reading, if a row group is damaged (names its number and column).
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -31,7 +31,7 @@ class ParquetFiles:
         self.num_rows = sum(file.metadata.num_rows for file in self._files)
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column of all files, whole."""
+        """One whole column of all files."""
         kind = self.schema.field(name).type
         chunks = [batch.column(0).cast(kind) for batch in self._read([name])]
         return pa.chunked_array(chunks, kind)
@@ -44,7 +44,7 @@ class ParquetFiles:
             yield ordered.cast(self.schema)
 
     def place(self, row: int) -> str:
-        """In which row group of which file a row lies; ``row`` counts through all files."""
+        """The row group and file of a row, for messages; ``row`` counts through all files."""
         for file in self._files:
             before = row
             for group in range(file.metadata.num_row_groups):
@@ -70,7 +70,7 @@ class ParquetFiles:
 
 
 class _File(NamedTuple):
-    """A file that is closed again: there may be more of them than a process may hold open."""
+    """A file, closed again: there may be more files than a process may have open."""
 
     path: Path
     metadata: pq.FileMetaData
@@ -83,19 +83,19 @@ def _look_at(path: Path) -> _File:
             return _File(path, file.metadata, plain(file.schema_arrow))
     except PermissionError as error:
         raise ShortlistError(
-            f"{path} may not be read: permission denied. Let the user who runs this read it."
+            f"expected to read {path}, got: permission denied. Give your user read permission for it."
         ) from error
     except _UNREADABLE as error:
         raise ShortlistError(
-            f"{path} cannot be read as Parquet: {error}. "
-            "Expected a complete Parquet file; write it again."
+            f"expected a complete Parquet file at {path}, got an error: {error}. "
+            "Write the file again."
         ) from error
 
 
 def _damaged(
     path: Path, file: pq.ParquetFile, group: int, names: list[str], error: Exception
 ) -> ShortlistError:
-    """Names the first column that cannot be read by itself."""
+    """The error for a damaged row group, with the first column that is unreadable on its own."""
     where = f"row group {group} of {file.num_row_groups} (counted from 0)"
     for name in names:
         try:
@@ -104,7 +104,8 @@ def _damaged(
             where, error = f"column '{name}' in {where}", found
             break
     return ShortlistError(
-        f"{path} cannot be read as Parquet: {where} is damaged: {error}. Write the file again."
+        f"expected a complete Parquet file at {path}, got damage in {where}: {error}. "
+        "Write the file again."
     )
 
 
@@ -118,7 +119,7 @@ def _common_schema(files: list[_File]) -> pa.Schema:
             if name not in schema.names
         ]
         problems += [
-            f"{path.name} has a column '{name}' more"
+            f"{path.name} has an extra column '{name}'"
             for name in schema.names
             if name not in common.names
         ]
@@ -126,21 +127,23 @@ def _common_schema(files: list[_File]) -> pa.Schema:
             here, there = schema.field(name).type, common.field(name).type
             both = _common_type(here, there)
             if both is None:
-                problems.append(f"column '{name}' is {here} in {path.name}, and {there} before")
+                problems.append(
+                    f"column '{name}' is {here} in {path.name}, {there} in earlier files"
+                )
             else:
                 common = common.set(common.get_field_index(name), pa.field(name, both))
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in sorted(problems))
         raise ShortlistError(
-            f"The files of {first.parent} are not of one table, beginning with {first.name}:\n"
-            f"{lines}\nExpected the same columns with the same types in each (times in one time zone, "
-            "such as UTC). Write those files again, or move them elsewhere."
+            f"expected the same columns with the same types in all files of {first.parent} (times in "
+            f"one time zone, such as UTC), got differences from {first.name}:\n{lines}\n"
+            "Write these files again, or move them elsewhere."
         )
     return common
 
 
 def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """A type that holds the values of both as they are; None where there is none."""
+    """A type that holds the values of both unchanged, or None."""
     if one == other or pa.types.is_null(other):
         return one
     if pa.types.is_null(one):

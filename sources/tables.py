@@ -1,4 +1,4 @@
-"""Raw tables on their way from a source to the artifacts."""
+"""Raw tables, as sources return them and the artifacts store them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ class Rows(Protocol):
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, whole."""
+        """One whole column."""
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows in their order, some at a time."""
+        """All rows in order, some at a time."""
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """One table and the file that it was read from, which messages name."""
+    """One table, and the file that it was read from, for messages."""
 
     name: TableName
     origin: str
     table: Rows
-    #: The types that the columns are to have; by default plain ones for those that ``table`` has.
+    #: The types that the columns get; by default the plain types of those in ``table``.
     schema: pa.Schema = None
-    #: Where the row of a number lies, for messages.
+    #: Describes the position of a row, given its number, for messages.
     place: Callable[[int], str] = "row {} (counted from 0)".format
 
     def __post_init__(self) -> None:
@@ -46,22 +46,22 @@ class RawTable:
             object.__setattr__(self, "schema", plain(self.table.schema))
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, of its type in ``schema``."""
+        """One column, with its type in ``schema``."""
         return self.table.column(name).cast(self.schema.field(name).type)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, of the types in ``schema``."""
+        """All rows, with the types in ``schema``."""
         for batch in self.table.to_batches():
             yield batch.cast(self.schema)
 
     def in_memory(self) -> pa.Table:
-        """All of it, for what is known to be small."""
+        """The whole table, for tables that are known to be small."""
         return pa.Table.from_batches(self.batches(), self.schema)
 
 
 @dataclass(frozen=True)
 class RawTables:
-    """Raw ids, one row an interaction, a user, an item."""
+    """Three tables with raw ids: one row per interaction, per user and per item."""
 
     interactions: RawTable
     users: RawTable

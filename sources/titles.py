@@ -1,4 +1,4 @@
-"""What people call the items."""
+"""Titles of the items, for people to read."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def titles(recipe: "Recipe", artifacts: Artifacts) -> dict[str, str]:
-    """Titles by raw item id as text, of the items that have one.
+    """Map raw item ids, as text, to titles; items without a title are left out.
 
-    Empty where the recipe names no title, or the tables are elsewhere.
+    Empty if the recipe names no title column, or the raw tables are not on this machine.
     """
     item, title = recipe.columns.item, recipe.columns.title
     if title is None or not artifacts.raw.items.exists():

@@ -1,4 +1,4 @@
-"""Arrow types as every reader of the artifacts knows them."""
+"""Arrow types, reduced to the plain ones that every reader of the artifacts handles."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from stages.lazy import pa
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
-    """Dictionary-encoded columns decoded, large strings and lists as ordinary ones."""
+    """The schema with dictionary-encoded columns decoded, and large strings and lists as ordinary ones."""
     return pa.schema([pa.field(field.name, _plain_type(field.type)) for field in schema])
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a row has several values, however many."""
+    """Whether a row holds a list of values, of fixed or variable length."""
     return (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether a row holds a number, exact or not."""
+    """Whether a row holds a number: integer, floating point or decimal."""
     return bool(
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     )

@@ -1,4 +1,4 @@
-"""Where a run's files lie: every path below ``artifacts/<recipe>/`` is named here alone."""
+"""Paths of a run's files. Only this module defines the paths below ``artifacts/<recipe>/``."""
 
 import os
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ PARTS = ("train", "valid", "test")
 
 
 def artifacts_root() -> Path:
-    """``artifacts/`` below the working directory, or what ``SHORTLIST_ARTIFACTS`` names."""
+    """``artifacts/`` below the working directory, or the folder that ``SHORTLIST_ARTIFACTS`` names."""
     return Path(os.environ.get("SHORTLIST_ARTIFACTS", "artifacts"))
 
 
 @dataclass(frozen=True)
 class Raw:
-    """What ``sources`` writes: raw column names, raw ids."""
+    """The raw tables that ``sources`` writes, with raw column names and raw ids."""
 
     root: Path
 
@@ -38,7 +38,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What ``workflows`` writes: the fitted workflow and model-ready Parquet."""
+    """The output of ``workflows``: the fitted workflow and model-ready Parquet."""
 
     root: Path
 
@@ -54,7 +54,7 @@ class Prepared:
 
     @property
     def encoding(self) -> Path:
-        """The same workflow compiled to look-ups: ``encoding.json`` and vocabularies."""
+        """The same workflow compiled to lookups: ``encoding.json`` and vocabularies."""
         return self.root / "encoding"
 
     @property
@@ -63,21 +63,25 @@ class Prepared:
         return self.root / "schema.pbtxt"
 
     def interactions(self, part: str) -> Path:
-        """Folder of encoded interactions of one of ``PARTS``, with their schema; where something reads them
-        (``Recipe.encoded_parts``), or they were asked for."""
+        """Folder of encoded interactions of one of ``PARTS``, with their schema.
+
+        Exists if something reads it (``Recipe.encoded_parts``) or it was requested.
+        """
         return self.root / part
 
     def raw_interactions(self, part: str) -> Path:
-        """Folder of the same rows with raw ids, a file for each of the encoded ones."""
+        """Folder of the same rows with raw ids, one file per encoded file."""
         return self.root / "raw" / part
 
     def counts(self, side: str) -> Path:
-        """Features of kind ``count`` of every ``user`` or ``item`` under its raw id, where there are any."""
+        """Features of kind ``count`` of every ``user`` or ``item``, by raw id; exists if there are any."""
         return self.root / "raw" / f"{side}_counts.parquet"
 
     def out_of_fold(self, side: str) -> Path:
-        """Features of kind ``target`` of every ``user`` or ``item``, a list of one encoded number a fold, in
-        the row order of ``users`` or ``items``; where there are any."""
+        """Features of kind ``target`` of every ``user`` or ``item``: a list with one encoded number per fold.
+
+        In the row order of ``users`` or ``items``; exists if there are any.
+        """
         return self.root / "out_of_fold" / f"{side}.parquet"
 
     @property
@@ -87,39 +91,39 @@ class Prepared:
 
     @property
     def items(self) -> Path:
-        """Encoded features of every item, sorted by raw id: the row number is the index row."""
+        """Encoded features of every item, sorted by raw id; the row number is the row in the item index."""
         return self.root / "items.parquet"
 
 
 @dataclass(frozen=True)
 class Preparing:
-    """What a preparation that runs, or was interrupted, has written so far."""
+    """The partial output of a running or interrupted preparation."""
 
     root: Path
 
     @property
     def output(self) -> Prepared:
-        """What will take the place of ``Artifacts.prepared``."""
+        """The files that will replace ``Artifacts.prepared``."""
         return Prepared(self.root / "output")
 
     @property
     def written(self) -> Path:
-        """Folder with an empty file for each partition whose rows are written, encoded and raw."""
+        """Folder with an empty file for each partition whose encoded and raw rows are both written."""
         return self.root / "written"
 
     @property
-    def laid(self) -> Path:
-        """Partitions laid down for other processes to encode."""
-        return self.root / "laid"
+    def partitions(self) -> Path:
+        """Folder of partitions for other processes to encode."""
+        return self.root / "partitions"
 
     def side(self, key: str) -> Path:
-        """The raw users or items table (``key``: its id), laid down for other processes to join."""
+        """The raw users or items table (``key``: its id column), for other processes to join."""
         return self.root / f"by_{key}.parquet"
 
 
 @dataclass(frozen=True)
 class Models:
-    """What ``models`` writes. ``NAME`` is query_tower, candidate_tower or ranker."""
+    """The output of ``models``. A model's ``name`` is query_tower, candidate_tower or ranker."""
 
     root: Path
 
@@ -140,28 +144,28 @@ class Models:
 
     @property
     def candidate_arrays(self) -> Path:
-        """Arrays in row order that the ranker's ranker features read, one ``.npy`` file each."""
+        """Arrays in item row order that the ranker features read, one ``.npy`` file each."""
         return self.root / "candidate_arrays"
 
     @property
     def training(self) -> Path:
-        """Seeds, epochs and validation figures of the training, as JSON."""
+        """Seeds, epochs and validation metrics of the training, as JSON."""
         return self.root / "training.json"
 
     @property
     def learning_curves(self) -> Path:
-        """The same validation figures as a picture."""
+        """The same validation metrics as a plot."""
         return self.root / "learning_curves.png"
 
     @property
     def logs(self) -> Path:
-        """TensorBoard logs, the embedding projector's among them."""
+        """TensorBoard logs, including the embedding projector's."""
         return self.root / "logs"
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Everything that one recipe's run makes."""
+    """All files of one recipe's run."""
 
     root: Path
 
@@ -175,7 +179,7 @@ class Artifacts:
 
     @property
     def inspection(self) -> Path:
-        """What ``shortlist inspect`` found in the raw tables, as one HTML page."""
+        """The findings of ``shortlist inspect`` in the raw tables, as one HTML page."""
         return self.root / "inspection.html"
 
     @property
@@ -184,12 +188,12 @@ class Artifacts:
 
     @property
     def preparing(self) -> Preparing:
-        """Gone when the preparation has ended."""
+        """Removed when the preparation ends."""
         return Preparing(self.root / "preparing")
 
     @property
     def preparing_lock(self) -> Path:
-        """Held by the one command that prepares; says which."""
+        """Held by the one command that prepares; contains its name."""
         return self.root / "preparing.lock"
 
     @property
@@ -198,7 +202,7 @@ class Artifacts:
 
     @property
     def training(self) -> Path:
-        """Logs and progress of a training that runs or was killed; gone when it has ended."""
+        """Logs and progress of a running or killed training; removed when it ends."""
         return self.root / "training"
 
     @property
@@ -212,7 +216,7 @@ class Artifacts:
 
     @property
     def funnel_picture(self) -> Path:
-        """What each stage kept, of the same evaluation as ``report``."""
+        """Plot of what each stage kept, from the same evaluation as ``report``."""
         return self.root / "funnel.png"
 
     @property
@@ -221,17 +225,17 @@ class Artifacts:
 
     @property
     def served_history(self) -> Path:
-        """Which releases were served since when, as JSON; the served one: ``ensemble.releases.served``."""
+        """When each release began to be served, as JSON; see ``ensemble.releases.served``."""
         return self.root / "served.json"
 
     @property
     def releases_lock(self) -> Path:
-        """Held by the one command that changes the releases; says which."""
+        """Held by the one command that changes the releases; contains its name."""
         return self.root / "releases.lock"
 
     @property
     def feature_store(self) -> Path:
-        """The embedded online store (SQLite): raw user features and interactions."""
+        """The embedded feature store (SQLite): raw user features and interactions."""
         return self.root / "feature_store.sqlite"
 
     @property
@@ -240,10 +244,10 @@ class Artifacts:
 
     @property
     def server_address(self) -> Path:
-        """Where a running server listens and its key, as JSON; there only while it runs."""
+        """A running server's address and key, as JSON; exists only while the server runs."""
         return self.root / "server.json"
 
 
 def downloads() -> Path:
-    """Files fetched from elsewhere, shared by all recipes."""
+    """Folder of downloaded files, shared by all recipes."""
     return artifacts_root() / "downloads"

@@ -1,4 +1,4 @@
-"""Write to a temporary place, then rename: a reader sees the old files or the new, never half."""
+"""Write to a temporary path, then rename: a reader sees all old files or all new ones."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _RENAME_EXCHANGE = 2
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two paths in one system call (renameat2); False where the file system cannot."""
+    """Swap two paths in one system call (renameat2); False if the file system does not support it."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False
@@ -26,7 +26,7 @@ def _temporary(path: Path) -> Path:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it into place when the block succeeds."""
+    """Yield a temporary path next to ``path``; rename it to ``path`` when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
     try:
@@ -37,7 +37,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a folder: it is gone from its name at once. Leftovers of killed runs go first."""
+    """Rename a folder away, then delete it. Leftovers of killed runs are deleted first."""
     for leftover in path.parent.glob(".*.removed.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
     removed = path.with_name(f".{path.name}.removed.tmp")
@@ -47,10 +47,9 @@ def remove_directory(path: Path) -> None:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside ``path``; it takes ``path``'s place on success.
+    """Yield an empty temporary folder next to ``path``, and replace ``path`` with it on success.
 
-    An exception (or a kill) leaves what was at ``path`` as it was. Leftovers of killed runs are
-    cleared away by the next one.
+    An exception or a kill leaves ``path`` unchanged. The next run deletes the leftovers of killed runs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):

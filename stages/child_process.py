@@ -1,4 +1,4 @@
-"""Child processes that do not outlive who started them."""
+"""Child processes that do not outlive their parent."""
 
 import ctypes
 import os
@@ -9,12 +9,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def dies_with(parent: int) -> Callable[[], None]:
-    """For the child to call: be asked to stop (SIGTERM) when the parent dies, however it dies."""
-    libc = ctypes.CDLL(None)  # before the fork: the child should do as little as it can
+    """A function for the child to call, so that it gets SIGTERM when the parent dies for any reason."""
+    libc = ctypes.CDLL(None)  # loaded before the fork, as the child should do as little as possible
 
     def ask() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != parent:  # the parent died before prctl
             os._exit(1)
 
     return ask

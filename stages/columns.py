@@ -1,14 +1,14 @@
-"""Names and tags of columns that stages hand to each other, beside those that a recipe names."""
+"""Names and tags of columns that stages pass to each other, besides those that a recipe names."""
 
 #: Column of the prepared interactions: whether a row is a positive.
 POSITIVE = "positive"
-#: The column that numbers the rows of all parts, a user's in the order of time.
+#: Column that numbers the rows of all parts, each user's rows in time order.
 PLACE = "place"
-#: Which part of the split a row belongs to (``workflows.splits``), int8; not written.
+#: Column with a row's part of the split (``workflows.splits``), int8; never written to disk.
 PART = "__part"
-#: Codes of ``artifacts.PARTS``, in their order.
+#: Codes of ``artifacts.PARTS``, in that order.
 TRAIN, VALID, TEST = 0, 1, 2
-#: Tag of the column that says how much a row counts in a weighted loss; Merlin has none for it.
+#: Tag of the column with a row's weight in the loss; Merlin has no such tag.
 WEIGHT = "weight"
-#: Tag of what depends on user and item, so that no tower can have it.
+#: Tag of columns that depend on both user and item, so that no tower can read them.
 FOR_RANKER = "for_ranker"

@@ -1,4 +1,4 @@
-"""What the tables of a recipe have in common: validated once, then immutable."""
+"""Base class and field types of the tables of a recipe: validated once, then immutable."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar
@@ -12,21 +12,21 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 class Table(BaseModel):
-    """A TOML table: immutable, and closed to keys that it does not know or would not read."""
+    """A TOML table: immutable, and rejects keys that it does not know or would not read."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
 
-    #: Keys that are read only under a condition: another key of the table and the values it must have.
+    #: Keys read only under a condition: another key of the table, and the values that it must have.
     READ_WHERE: ClassVar[Mapping[str, tuple[str, tuple[Any, ...]]]] = {}
 
     @property
     def changed(self) -> list[str]:
-        """The keys that have another value than their default, sorted.
+        """The keys whose values differ from their defaults, sorted.
 
-        Not those that a recipe names: a default that is written out changes nothing, and a recipe that was
-        read and written again names every key.
+        Not the keys that a recipe sets: setting a default changes nothing, and a recipe that was read and
+        written back sets every key.
         """
         fields = type(self).model_fields.items()
         return sorted(key for key, field in fields if getattr(self, key) != field.get_default())
@@ -36,16 +36,16 @@ class Table(BaseModel):
         for key, (other, values) in self.READ_WHERE.items():
             if key in self.changed and getattr(self, other) not in values:
                 raise ValueError(
-                    f"`{key}` is read where {other} is {one_of(values)}, and {other} is "
-                    f"{toml(getattr(self, other))}: leave `{key}` out"
+                    f"expected `{key}` only with {other} = {one_of(values)}, got it with {other} = "
+                    f"{toml(getattr(self, other))}; remove `{key}`"
                 )
         return self
 
 
 def union_of(tables: Iterable[type[Table]], default: str | None = None) -> Any:
-    """A type for a field: one of the tables, chosen by its key ``kind``, ``default`` where that is absent.
+    """A field type: one of the tables, selected by the key ``kind``.
 
-    Without a default the key must be there.
+    Without ``kind``, ``default`` selects the table; without a default, ``kind`` is required.
     """
     tagged = [Annotated[table, Tag(kind_of(table))] for table in tables]
     union: Any = tagged[0]
@@ -55,7 +55,7 @@ def union_of(tables: Iterable[type[Table]], default: str | None = None) -> Any:
 
 
 def kind_of(table: type[Table]) -> str:
-    """The value of ``kind`` that chooses a table of a union."""
+    """The value of ``kind`` that selects this table in a union."""
     return str(table.model_fields["kind"].default)
 
 
@@ -69,13 +69,13 @@ def _kind(default: str | None) -> Callable[[Any], Any]:
 
 
 def one_of(values: Iterable[Any]) -> str:
-    """Values as a message lists them: 'a', 'b' or 'c'."""
+    """Values listed for a message: 'a', 'b' or 'c'."""
     *before, last = map(toml, values)
     return f"{', '.join(before)} or {last}" if before else last
 
 
 def toml(value: Any) -> str:
-    """A value as a recipe spells it, texts between single quotes."""
+    """A value as a recipe spells it, text in single quotes."""
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value)

@@ -1,9 +1,9 @@
-"""The one exception a person is meant to read."""
+"""The exception for errors that users can fix."""
 
 
 class ShortlistError(Exception):
-    """Something the person at the terminal can mend.
+    """An error that the user can fix.
 
-    The message says what was expected, what came instead, and what to do about it. The command line
-    prints it without a traceback and exits with status 1; any other exception is a bug.
+    The message has the form ``expected X, got Y; do Z``. The command line prints it without a traceback
+    and exits with status 1. Any other exception is a bug.
     """

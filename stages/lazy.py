@@ -1,7 +1,7 @@
-"""Libraries that take long to import, imported when they are first used.
+"""Libraries that are slow to import, imported on first use.
 
-Reading a recipe needs none of them, and every command reads one. Where these names stand in annotations, a
-module begins with ``from __future__ import annotations``.
+Every command reads a recipe, which needs none of them. A module that uses these names in annotations must
+begin with ``from __future__ import annotations``.
 """
 
 import importlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
 
     class _Lazy:
-        """Stands for a module until one of its names is asked for."""
+        """Stand-in for a module, which it imports when one of its names is first read."""
 
         def __init__(self, name: str) -> None:
             self._name = name

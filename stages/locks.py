@@ -1,4 +1,4 @@
-"""Work that one process at a time may do."""
+"""Locks for work that only one process at a time may do."""
 
 import fcntl
 import os
@@ -12,10 +12,10 @@ from stages.errors import ShortlistError
 
 @contextmanager
 def locked(path: Path, command: str, busy: Callable[[str], ShortlistError]) -> Iterator[None]:
-    """Hold the lock file at ``path``; it is let go of however the process ends.
+    """Hold the lock file at ``path``; the system releases it however the process ends.
 
-    ``command`` is what others are told, such as "shortlist export shop". Where another process holds
-    the lock, raises at once what ``busy`` makes of the name of its command.
+    ``command``, such as "shortlist export shop", identifies the holder to other processes. If another
+    process holds the lock, raises at once the error that ``busy`` returns for a description of the holder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
@@ -23,8 +23,8 @@ def locked(path: Path, command: str, busy: Callable[[str], ShortlistError]) -> I
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise busy(file.read() or "a command that has just begun") from None
-        # The file stays: were it removed, two commands could each lock a file of that name.
+            raise busy(file.read() or "a command that has just started") from None
+        # Never remove the file: otherwise two commands could each lock a file of that name.
         file.truncate(0)
         try:
             now = datetime.now().astimezone().isoformat(timespec="seconds")

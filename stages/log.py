@@ -1,7 +1,7 @@
-"""What the stages report while they work, by Python's ``logging``.
+"""Loggers of the stages, based on Python's ``logging``.
 
-Every logger is a child of ``shortlist``, whose level and handlers are for whoever runs the stages to set: the
-command line does (``scripts.console``); used as a library, Python's own defaults hold.
+Every logger is a child of ``shortlist``. The command line sets its level and handlers (``scripts.console``);
+in use as a library, Python's defaults apply until the caller sets them.
 """
 
 import logging
@@ -19,7 +19,7 @@ def logger(module: str) -> logging.Logger:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """While the block runs, nothing below a warning is logged."""
+    """Log only warnings and errors while the block runs."""
     project = logging.getLogger(ROOT)
     before = project.level
     project.setLevel(max(before, logging.WARNING))

@@ -1,4 +1,4 @@
-"""What to say when a stage's input is not there yet."""
+"""The check that a stage's input exists."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from stages.errors import ShortlistError
 
 
 def need(path: Path, command: str, recipe: str) -> None:
-    """Raise ``ShortlistError`` with the command that makes ``path``, where it does not exist."""
+    """Raise ``ShortlistError`` with the command that creates ``path``, if it does not exist."""
     if not path.exists():
         raise ShortlistError(
-            f"{path} is missing. This command makes it: shortlist {command} {recipe}"
+            f"expected {path}, found none. Create it with `shortlist {command} {recipe}`."
         )

@@ -1,4 +1,4 @@
-"""Long work that goes on where it was killed."""
+"""Long work that resumes after it was interrupted or killed."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,14 +18,15 @@ def unfinished(
     work: str,
     goes_on_after: Callable[[Exception], bool] = lambda error: False,
 ) -> Iterator[Path]:
-    """The folder of ``work`` that runs, with what an interrupted one of the same fingerprint left in it.
+    """Yield the folder for the files of running ``work``.
 
-    It is removed at the end, and where the work failed, which it would do again; not after an error for
-    which ``goes_on_after`` holds, nor after Ctrl-C.
+    It still contains the files of an interrupted run with the same fingerprint. At the end the folder is
+    removed, also after an error, which would only recur. It is kept after Ctrl-C and after an error for
+    which ``goes_on_after`` returns True.
     """
     stamp = folder / "stamp.json"
     if is_fresh(stamp, made_from):
-        log.info(f"going on with the {work} that was interrupted (delete {folder} to begin anew)")
+        log.info(f"resuming the interrupted {work} (delete {folder} to start over)")
     else:
         shutil.rmtree(folder, ignore_errors=True)
         write_stamp(stamp, made_from)

@@ -1,7 +1,7 @@
-"""Whether what a stage made before is still what it would make now.
+"""Stamps, which show whether a stage's earlier output is still up to date.
 
-A stage leaves a stamp with its output: a small JSON file with the fingerprint of everything that
-the output depends on. Where the fingerprint has not changed, the work need not be done again.
+A stage writes a stamp next to its output: a small JSON file with the fingerprint of everything that
+the output depends on. If the fingerprint has not changed, the stage skips the work.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ def fingerprint(
     """SHA-256 (hex) of what an output depends on.
 
     Args:
-        recipe_tables: what the stage reads of the recipe, as JSON takes it; for instance
+        recipe_tables: the tables of the recipe that the stage reads, ready for JSON; for instance
             ``recipe.model_dump(mode="json", include={"split", "features"})``.
-        packages: folders whose Python files make the output, such as ``"workflows"``, or single files.
-        inputs: fingerprints of the stages before, in a fixed order (see ``stamped``).
+        packages: folders of Python files that produce the output, such as ``"workflows"``, or single files.
+        inputs: fingerprints of earlier stages, in a fixed order (see ``stamped``).
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(recipe_tables, sort_keys=True).encode())
@@ -39,7 +39,7 @@ def fingerprint(
 
 
 def stamped(stamp: Path) -> str:
-    """The fingerprint in a stamp; empty where there is none, or it is damaged."""
+    """The fingerprint in a stamp; an empty string if the stamp is missing or damaged."""
     try:
         return str(json.loads(stamp.read_text())["fingerprint"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -47,11 +47,11 @@ def stamped(stamp: Path) -> str:
 
 
 def is_fresh(stamp: Path, fingerprint: str) -> bool:
-    """True where ``stamp`` holds this very fingerprint."""
+    """Whether ``stamp`` holds this fingerprint."""
     return stamped(stamp) == fingerprint
 
 
 def write_stamp(stamp: Path, fingerprint: str) -> None:
-    """Leave ``fingerprint`` at ``stamp``: the last thing that a stage writes."""
+    """Write ``fingerprint`` to ``stamp``; a stage writes this last."""
     with atomic_file(stamp) as temporary:
         temporary.write_text(json.dumps({"fingerprint": fingerprint}) + "\n")

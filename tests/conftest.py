@@ -1,4 +1,4 @@
-"""Tests that need a GPU or a real data set skip where there is none."""
+"""Tests that need a GPU or a real data set skip if there is none."""
 
 import os
 import signal
@@ -17,11 +17,11 @@ from tests.heard import heard
 from tests.shared import made_once
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # The workers share the cores: more threads than that each would only wait for one another.
+    # The workers share the cores: more threads per worker would only wait for one another.
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(variable, "1")
 
-# Whoever starts the tests in the background may ignore Ctrl-C, and commands that are tested would inherit that.
+# Tests started in the background may ignore Ctrl-C, and the commands under test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""What the project logs, for tests to look at."""
+"""The project's log lines, captured for tests."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def heard(each: Callable[[str], None] = lambda line: None) -> Iterator[list[str]]:
-    """The messages that are logged while the block runs; ``each`` is called with every one as it comes."""
+    """The messages logged while the block runs; ``each`` is called with every one as it is logged."""
     handler, project = _Lines(each), logging.getLogger(ROOT)
     before = project.level
     project.addHandler(handler)

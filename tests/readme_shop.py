@@ -1,4 +1,4 @@
-"""The README's made-up shop: its very TOML, and three generated tables to go with it."""
+"""The README's made-up shop: its TOML, and three generated tables to go with it."""
 
 import datetime
 import re
@@ -11,7 +11,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def shop_recipe() -> str:
-    """The made-up shop's TOML, out of the README."""
+    """The made-up shop's TOML, from the README."""
     (block,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     return str(block)
 

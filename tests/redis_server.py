@@ -1,4 +1,4 @@
-"""A real Redis of a test's own, on a free port, that keeps nothing on disk."""
+"""A real Redis for a test, on a free port, that keeps nothing on disk."""
 
 import shutil
 import signal
@@ -24,7 +24,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        """Return once it answers."""
+        """Start it; return once it answers."""
         where = ["--bind", "127.0.0.1", "--port", str(self.port)]
         self._process = subprocess.Popen(
             [self._program, *where, "--save", "", "--appendonly", "no", *options],
@@ -33,7 +33,7 @@ class RedisServer:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
-                # Where it asks for a password, it answers all the same.
+                # An answer that asks for a password is an answer, too.
                 self.ask("PING")
                 return
             except NoConnectionError:
@@ -41,7 +41,7 @@ class RedisServer:
         raise AssertionError("redis-server does not answer")
 
     def ask(self, *words: str) -> object:
-        """What the server answers to one command of the tests' own."""
+        """The server's answer to one command."""
         with Redis.from_url(self.url, decode_responses=True) as redis:
             return redis.execute_command(*words)
 
@@ -65,7 +65,7 @@ class RedisServer:
 
 @contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    """A server for the block; the test skips where there is no ``redis-server``."""
+    """A server for the block; the test skips if there is no ``redis-server``."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("there is no redis-server: apt-get install redis-server")

@@ -1,4 +1,4 @@
-"""What is made once a session, also where several workers run its tests."""
+"""Folders made once a session, even if several workers run its tests."""
 
 import fcntl
 import os

@@ -90,7 +90,7 @@ features.user.age = { kind = "quantile", intervals = 1, boundaries = [3] }
 try:
     load(str(path))
 except ShortlistError as error:
-    assert "age.boundaries: kind 'quantile' does not read this key; it is for kind 'bucket'" in str(error)
+    assert "age.boundaries: expected a key of kind 'quantile', got one of kind 'bucket'" in str(error)
     assert "age.intervals: expected greater than or equal to 2, got 1" in str(error)
 else:
     raise AssertionError("it was not refused")
@@ -101,7 +101,7 @@ OPTION = """\
 )
 BY_NAME"""
 
-# Asked with it in this process, by a real Triton over both protocols, and from the command line.
+# Used in this process, through a real Triton over both protocols, and from the command line.
 USES_THE_OPTION = """
 import sys
 from pathlib import Path

@@ -2,11 +2,16 @@
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 #: A folder imports from itself and from those before it.
@@ -14,8 +19,16 @@ ORDER = (
     *("runtime", "metrics", "shims", "stages", "features", "recipes", "sources", "workflows"),
     *("models", "evaluation", "ensemble", "shortlist", "scripts"),
 )
-#: What is installed where releases are served, beside the standard library.
+#: What is installed where releases are served, besides the standard library.
 SERVED_WITH = {"numpy", "onnxruntime", "faiss", "redis"}
+#: Distributions of packages that are not installed for the tests, or whose interface is another package's.
+DISTRIBUTED_IN = {
+    "annotated_types": "pydantic",  # in pydantic's public signatures
+    "pydantic_core": "pydantic",
+    "cudf": "cudf-cu12",
+    "feast": "feast",
+    "triton_python_backend_utils": "nvidia-pytriton",  # Triton provides it to its Python models
+}
 
 
 def _imports(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -28,14 +41,14 @@ def _imports(path: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _files(folder: str) -> list[Path]:
-    """A folder's files; of ``shortlist`` the one file of that name."""
+    """A folder's files; for ``shortlist`` the one file of that name."""
     single = ROOT / f"{folder}.py"
     return [single] if single.exists() else sorted((ROOT / folder).rglob("*.py"))
 
 
 @pytest.mark.parametrize("folder", ORDER)
 def test_a_folder_imports_only_from_those_before_it(folder: str) -> None:
-    """No folder reaches forward to what is made of its output."""
+    """No folder imports from one that works on its output."""
     later = ORDER[ORDER.index(folder) + 1 :]
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
@@ -58,8 +71,30 @@ def test_the_product_imports_nothing_of_its_tests_and_benchmarks() -> None:
     assert wrong == []
 
 
+def test_every_imported_package_is_declared() -> None:
+    """A package that comes with another one could disappear with that one's next version."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {canonicalize_name(Requirement(each).name) for each in requirements}
+    installed = packages_distributions()
+    wrong = []
+    for folder in ORDER:
+        for path in _files(folder):
+            for module, level, line in _imports(path):
+                top = module.split(".")[0]
+                if level or top in sys.stdlib_module_names or top in ORDER:
+                    continue
+                names = (
+                    {DISTRIBUTED_IN[top]} if top in DISTRIBUTED_IN else installed.get(top, [top])
+                )
+                if declared.isdisjoint(map(canonicalize_name, names)):
+                    wrong.append(f"{path.relative_to(ROOT)}:{line} imports {top}")
+    assert wrong == []
+
+
 def test_no_file_imports_in_a_circle() -> None:
-    """Following imports, those inside functions too, no file of the product comes back to itself."""
+    """Following imports, also those inside functions, no file of the product leads back to itself."""
     files = [path for folder in ORDER for path in _files(folder)]
     graph = {path: set(_imported_files(path)) - {path} for path in files}
     try:
@@ -71,7 +106,7 @@ def test_no_file_imports_in_a_circle() -> None:
 def _imported_files(path: Path) -> Iterator[Path]:
     """The project's files that a file names in its imports.
 
-    ``from package import name`` is an import of ``package/name.py`` where there is one, else of the
+    ``from package import name`` is an import of ``package/name.py`` if there is one, else of the
     package's ``__init__.py``.
     """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""What the README shows works as it is shown."""
+"""What the README shows works as shown."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_made_up_shop_is_read_as_the_readme_shows_it(tmp_path: Path, said: list[str]) -> None:
-    """Under 25 lines of TOML and three Parquet files are all that a data set of one's own takes."""
+    """A new data set takes only three Parquet files and under 25 lines of TOML."""
     assert len(shop_recipe().splitlines()) < 25
     recipe, artifacts = load(str(write_shop(tmp_path))), Artifacts(tmp_path / "artifacts")
     said.clear()
@@ -30,14 +30,14 @@ def test_the_made_up_shop_is_read_as_the_readme_shows_it(tmp_path: Path, said: l
 
 
 def test_the_features_that_are_explained_are_a_recipe_s(tmp_path: Path) -> None:
-    """The page on features shows a table that a recipe takes, with every kind of them."""
+    """The page on features shows a table that a recipe accepts, with every kind of feature."""
     page = (ROOT / "docs/features.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     recipe = shop_recipe()
     path = tmp_path / "shop.toml"
     before, after = recipe.index("[features.user]"), recipe.index("[split]")
-    told_apart = '[interactions]\npositive = "paid == true"\n'  # which a target needs, or a label
-    path.write_text(recipe[:before] + told_apart + block + recipe[after:], encoding="utf-8")
+    positive = '[interactions]\npositive = "paid == true"\n'  # a target needs this, or a label
+    path.write_text(recipe[:before] + positive + block + recipe[after:], encoding="utf-8")
     features = load(str(path)).features
     kinds = {one.kind for one in features.both.values()}
     assert kinds == set(KINDS)
@@ -69,7 +69,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_every_target_that_is_named_exists() -> None:
-    """What a reader copies into a terminal is there."""
+    """The `make` targets that a reader may copy are in the Makefile."""
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     texts = "".join(path.read_text(encoding="utf-8") for path in pages())
     named = set(re.findall(r"`make ([a-z-]+)`|^\$ make ([a-z-]+)", texts, flags=re.MULTILINE))
@@ -77,7 +77,7 @@ def test_every_target_that_is_named_exists() -> None:
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
-    """Relative links of every page name files that are there."""
+    """Relative links of every page name files that exist."""
     for path in pages():
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text("utf-8")):
             assert (path.parent / link).exists(), f"{path.relative_to(ROOT)} links to {link}"

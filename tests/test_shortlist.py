@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 
 def test_a_recipe_comes_from_a_name_a_path_or_tables(tmp_path: Path) -> None:
-    """All three say the same; what is wrong is said as in a file."""
+    """All three give the same settings; errors are the same as for a file."""
     named = Recipe("movielens-100k")
     root = Path(sys.modules["recipes.load"].__file__ or "").parent
     by_path = Recipe(root / "movielens-100k.toml")
@@ -39,11 +39,13 @@ def test_a_recipe_comes_from_a_name_a_path_or_tables(tmp_path: Path) -> None:
     assert by_tables.artifacts.root == tmp_path
     with pytest.raises(ShortlistError, match=r"retriever\.seed: expected a valid integer"):
         named.with_settings({"retriever.seed": "x"})
-    with pytest.raises(ShortlistError, match="columns: this key is missing"):
+    with pytest.raises(
+        ShortlistError, match="columns: expected a value for this required key, got none"
+    ):
         Recipe({"name": "x", "source": {"kind": "movielens-100k"}, "split": {"kind": "random"}})
 
 
-def test_settings_are_changed_beside_the_recipe(made: Recipe) -> None:
+def test_changed_settings_leave_the_recipe_unchanged(made: Recipe) -> None:
     """The other recipe has the same artifacts unless it is given others."""
     other = made.with_settings({"retriever.seed": 7})
     assert (other.settings.retriever.seed, made.settings.retriever.seed) == (7, 42)
@@ -73,15 +75,15 @@ def test_this_process_and_the_server_answer_alike(made: Recipe) -> None:
 
 
 def test_an_explanation_is_read(made: Recipe) -> None:
-    """In this process as from a server: a dict for each user, None where nothing was asked."""
+    """In this process as from a server: a dict for each user, None if not requested."""
     (story,) = made.recommend(["c1"], explain=True).explanations
     assert story is not None
     assert json.dumps(story["items"])
     assert made.recommend(["c1"]).explanations == [None]
 
 
-def test_what_happens_counts_at_once(made: Recipe) -> None:
-    """An event that is recorded is part of the next answer; a new release is taken at once."""
+def test_events_and_releases_count_at_once(made: Recipe) -> None:
+    """A recorded event affects the next answer; a new release is used at once."""
     from runtime.stores.feature_store import Event
 
     first = made.recommend(["c3"], top_k=1).item_ids[0, 0]
@@ -93,8 +95,8 @@ def test_what_happens_counts_at_once(made: Recipe) -> None:
     assert [each.release for each in made.releases()] == [1, 2]
 
 
-def test_what_cannot_be_asked_is_explained(made: Recipe, tmp_path: Path) -> None:
-    """As a server says it; without a release, with the command that makes one."""
+def test_invalid_requests_are_explained(made: Recipe, tmp_path: Path) -> None:
+    """With the server's message; without a release, with the command that makes one."""
     with pytest.raises(ShortlistError, match=r"expected options among .* got 'topk'"):
         made.recommend(["c1"], topk=3)
     with pytest.raises(ShortlistError, match="expected top_k from 1 to"):

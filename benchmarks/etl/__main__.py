@@ -6,10 +6,10 @@
 interactions, users and items, with a filter and each user's last 20 items; here ours, and NVTabular as our
 engine ``dask`` uses it, do all that ``shortlist prepare`` does (the split, the raw rows, the served
 encoding), hand-written Polars writes only the rows, and stock NVTabular the rows without the last items.
-``benchmarks.etl.contenders`` has each contender, ``benchmarks.etl.tables`` the tables. Every contender runs in
-its own process, with a warm page cache; seconds are medians over the rounds and exclude imports. Then one
-request's 16 columns are encoded by the server's own look-ups and by the NVTabular workflow. Finally, ours and
-the engine ``dask``, in one process and on two workers, run with ``--large`` rows.
+``benchmarks.etl.contenders`` has each contender, ``benchmarks.etl.tables`` the tables. Every contender runs
+in its own process, with a warm page cache; seconds are medians over the rounds and exclude imports. Then
+one request's 16 columns are encoded by the server's own look-ups and by the NVTabular workflow. Finally,
+ours and the engine ``dask``, in one process and on two workers, run with ``--large`` rows.
 
 Prints a table to stderr and one JSON line. ``vs_stock`` and ``joined_vs_stock``: stock's seconds divided by
 ours, flat and joined; ``vs_polars``: ours divided by Polars', flat; ``peak_gb_40m``: ours, the larger of both

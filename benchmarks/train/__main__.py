@@ -2,9 +2,9 @@
 
     python -m benchmarks.train [--rounds 5] [--races 3]
 
-Rows per second of a two-tower model and a DLRM (``benchmarks.train.speed``), and seconds to the same recall on
-the validation part (``benchmarks.train.race``); both modules state what the sides have in common. Results are
-medians over rounds; every side runs once per round, so noise affects all equally.
+Rows per second of a two-tower model and a DLRM (``benchmarks.train.speed``), and seconds to the same recall
+on the validation part (``benchmarks.train.race``); both modules state what the sides have in common. Results
+are medians over rounds; every side runs once per round, so noise affects all equally.
 
 Prints a table to stderr and one JSON line. Ratios are of speed or time, and higher is better for ours:
 ``two_tower_rows_vs_stock`` and ``dlrm_rows_vs_stock`` with stock's default metrics,

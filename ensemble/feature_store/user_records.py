@@ -28,10 +28,10 @@ def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore
         ShortlistError: an input is missing.
         StoreError: the store cannot be read or written.
     """
-    source = _fingerprint(recipe, _inputs(recipe, artifacts))
-    if store.source() == source:
+    origin = _fingerprint(recipe, _inputs(recipe, artifacts))
+    if store.origin() == origin:
         return False
-    store.replace_all(training_records(recipe, artifacts), source)
+    store.replace_all(training_records(recipe, artifacts), origin)
     return True
 
 

@@ -49,11 +49,11 @@ LIBRARIES = (
 
 
 def assemble(
-    recipe: Recipe, artifacts: Artifacts, directory: Path, store: FeatureStore, source: str = ""
+    recipe: Recipe, artifacts: Artifacts, directory: Path, store: FeatureStore, made_from: str = ""
 ) -> None:
     """Write a complete, sealed release into ``directory``.
 
-    ``store`` holds the users whose queries measure an approximate index; ``source`` is stored in the
+    ``store`` holds the users whose queries measure an approximate index; ``made_from`` is stored in the
     manifest and identifies what the release was made from.
 
     Raises:
@@ -81,7 +81,7 @@ def assemble(
         {
             "recipe": recipe.name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "source": source,
+            "made_from": made_from,
             "libraries": _library_versions(),
             "items": len(parts.raw_item_ids),
             "index": index_facts,

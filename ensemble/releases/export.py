@@ -45,12 +45,12 @@ def _export(recipe: Recipe, artifacts: Artifacts, force: bool) -> Path:
             filled = fill_feature_store(recipe, artifacts, store)
             chosen = store_of(recipe, artifacts)
             log.info(f"feature store {'filled' if filled else 'up to date'}: {chosen}")
-            source = _fingerprint(recipe, artifacts, inputs)
+            made_from = _fingerprint(recipe, artifacts, inputs)
             latest = latest_release(artifacts)
-            if latest is not None and not force and _made_of(latest, source):
+            if latest is not None and not force and _made_of(latest, made_from):
                 log.info(f"release up to date: {latest}")
                 return latest
-            return _new_release(recipe, artifacts, store, source)
+            return _new_release(recipe, artifacts, store, made_from)
     except OSError as error:
         raise ShortlistError(
             f"expected to write the release, got: {error}. Earlier releases are unchanged. "
@@ -62,7 +62,7 @@ def _new_release(
     recipe: Recipe,
     artifacts: Artifacts,
     store: FeatureStore,
-    source: str,
+    made_from: str,
 ) -> Path:
     from ensemble.releases.build import assemble
 
@@ -70,7 +70,7 @@ def _new_release(
     latest = latest_release(artifacts)
     directory = model / str(int(latest.name) + 1 if latest else 1)
     with atomic_directory(directory) as temporary:
-        assemble(recipe, artifacts, temporary, store, source)
+        assemble(recipe, artifacts, temporary, store, made_from)
         if served_version(artifacts) is None:  # the first release: Triton needs one to load
             record(artifacts, temporary, int(directory.name), "export")
     facts = manifest.read(directory)
@@ -82,9 +82,9 @@ def _new_release(
     return directory
 
 
-def _made_of(release: Path, source: str) -> bool:
+def _made_of(release: Path, made_from: str) -> bool:
     try:
-        return manifest.verify(release)["source"] == source
+        return manifest.verify(release).get("made_from") == made_from
     except ReleaseError:
         return False  # damaged: make a new one
 

@@ -69,9 +69,5 @@ def on_another_split(recipe: Recipe, kind: str) -> Recipe:
     return recipe.model_copy(update={"name": f"{recipe.name}-{kind}", "split": split})
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
     sys.exit(main())

@@ -36,9 +36,10 @@ def measure(
     """
     if recipe.serving.candidates < DRAWN + 1:
         raise ShortlistError(
-            f"expected serving.candidates of at least {DRAWN + 1:,}, which the protocol "
-            f"'sampled-negatives' scores for a user at once, got {recipe.serving.candidates:,}. Raise "
-            "it, or remove the protocol from evaluation.protocols."
+            f"expected serving.candidates of at least {DRAWN + 1:,}, the number of items that the "
+            "protocol 'sampled-negatives' scores for a user at once, got "
+            f"{recipe.serving.candidates:,}. Raise it, or remove the protocol from "
+            "evaluation.protocols."
         )
     random = np.random.default_rng(recipe.split.seed)
     test = data.interactions("test")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import merlin.models.tf as mm
 import numpy as np
 import tensorflow as tf
 
@@ -22,8 +21,8 @@ class TwoTower:
     """
 
     model: tf.keras.Model
-    query_tower: mm.Encoder
-    candidate_tower: mm.Encoder
+    query_tower: tf.keras.layers.Layer
+    candidate_tower: tf.keras.layers.Layer
     absolute: bool = False
 
     def embed_queries(self, columns: Arrays) -> np.ndarray:
@@ -35,7 +34,7 @@ class TwoTower:
         return _embed(self.candidate_tower, columns)
 
 
-def _embed(encoder: mm.Encoder, columns: Arrays) -> np.ndarray:
+def _embed(encoder: tf.keras.layers.Layer, columns: Arrays) -> np.ndarray:
     rows = len(next(iter(columns.values())))
     step = max(1, EMBED_VALUES * rows // sum(column.size for column in columns.values()))
     pieces = [

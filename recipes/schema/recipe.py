@@ -132,7 +132,7 @@ class Recipe(Table):
                 raise ValueError(
                     "expected ranker.target = 'positives' or 'label' with retriever.kind 'none', which "
                     "leaves the work to the ranker, got "
-                    f"{'ranker.target = candidates' if self.ranks else 'no ranker'}"
+                    + ("ranker.target = 'candidates'" if self.ranks else "no ranker")
                 )
             if len(self.serving.generators) > 1:
                 raise ValueError(
@@ -178,7 +178,7 @@ class Recipe(Table):
             for key in sorted({*getattr(self, name).changed} - read):
                 instead = f"set joint.{key}" if key in Joint.model_fields else ""
                 raise ValueError(
-                    f"expected only keys that [joint] reads, got {name}.{key}; "
+                    f"expected only keys that joint training reads, got {name}.{key} with [joint]; "
                     f"{instead or 'leave it out'}"
                 )
         return self
@@ -217,8 +217,8 @@ class Recipe(Table):
         for name in _flat(self.ranker.crossed_features):
             if name not in known:
                 raise ValueError(
-                    f"expected categories in ranker.crossed_features, out of: {', '.join(known)}; got "
-                    f"'{name}'"
+                    "expected ranker.crossed_features to name categories, which are: "
+                    f"{', '.join(known)}; got '{name}'"
                 )
         return self
 
@@ -238,8 +238,8 @@ class Recipe(Table):
             if feature.for_ranker and (not self.ranks or self.joint is not None):
                 raise ValueError(
                     f"expected a ranker that is trained separately for {what}, got "
-                    f"{'[joint]' if self.ranks else 'none'}; set a ranker.kind and no [joint], or leave the "
-                    "feature out"
+                    f"{'[joint]' if self.ranks else 'no ranker'}; set a ranker.kind other than 'none' and "
+                    "remove [joint], or leave the feature out"
                 )
         return self
 

@@ -106,15 +106,15 @@ class FeatureStore(Protocol):
         """Show or hide items, until they are switched again."""
         ...
 
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
+    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
         """Replace all records at once: readers see the old or the new.
 
-        Recorded events and switched-off items stay. ``source`` is stored as the records' origin.
+        Recorded events and switched-off items stay. ``origin`` is stored with them.
         """
         ...
 
-    def source(self) -> str | None:
-        """The ``source`` of the last ``replace_all``."""
+    def origin(self) -> str | None:
+        """The ``origin`` of the last ``replace_all``."""
         ...
 
     def close(self) -> None:

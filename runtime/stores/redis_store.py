@@ -127,7 +127,7 @@ class RedisFeatureStore:
                 change = self._redis.srem if on else self._redis.sadd
                 change(self._key("switched_off"), *chunk)
 
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
+    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
         users, new = self._key("users"), self._key(f"users:{uuid.uuid4().hex}")
         with self._asked("write to"):
             written = False
@@ -141,17 +141,17 @@ class RedisFeatureStore:
                 if written:
                     pipeline.persist(new)
                     pipeline.rename(new, users)
-                pipeline.set(self._key("source"), source)
+                pipeline.set(self._key("source"), origin)
                 pipeline.execute()
             except BaseException:
                 with suppress(RedisError):
                     self._redis.unlink(new)
                 raise
 
-    def source(self) -> str | None:
+    def origin(self) -> str | None:
         with self._asked("read"):
-            source = self._redis.get(self._key("source"))
-            return None if source is None else str(source)
+            origin = self._redis.get(self._key("source"))
+            return None if origin is None else str(origin)
 
     def close(self) -> None:
         self._redis.connection_pool.disconnect()

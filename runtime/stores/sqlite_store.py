@@ -109,13 +109,13 @@ class SqliteFeatureStore:
         with self._open("write to") as connection:
             connection.executemany(statement, ((item_id,) for item_id in item_ids))
 
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], source: str) -> None:
+    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
         with self._open("write to") as connection:
             connection.execute("DELETE FROM users")
-            connection.execute("INSERT OR REPLACE INTO facts VALUES ('source', ?)", (source,))
+            connection.execute("INSERT OR REPLACE INTO facts VALUES ('source', ?)", (origin,))
             _put(connection, records)
 
-    def source(self) -> str | None:
+    def origin(self) -> str | None:
         with self._open("read") as connection:
             row = connection.execute("SELECT value FROM facts WHERE name = 'source'").fetchone()
         return row[0] if row else None

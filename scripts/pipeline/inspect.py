@@ -30,4 +30,6 @@ def run(arguments: Namespace) -> None:
     say(f"the same with charts: {recipe.artifacts.inspection}")
     if found.refusals:
         reasons = "\n".join(f"  - {reason}" for reason in found.refusals)
-        raise ShortlistError(f"expected data that can train a useful model, got:\n{reasons}")
+        raise ShortlistError(
+            f"expected data that can train a useful model, got these problems:\n{reasons}"
+        )

@@ -1,15 +1,15 @@
-"""Source ``aliccp``: which shown item a customer of Taobao clicked on, from Ali-CCP.
+"""Source ``aliccp``: which of the items shown to them Taobao customers clicked, from Ali-CCP.
 
 X. Ma et al., "Entire space multi-task model", SIGIR 2018; tianchi.aliyun.com/dataset/408, for
-research. Taken from a folder ``aliccp`` with the official CSV files, or with Parquet files that
-have the columns below; where there is neither, rows made up by the generator that Merlin Models
-ships. Those are labelled synthetic: ids follow a log-normal distribution, clicks a coin, so they
-measure the machinery and never quality.
+research. Read from a folder ``aliccp`` with the official CSV files, or with Parquet files that
+have the columns below. Without either, the generator that Merlin Models ships generates rows. They
+are labelled synthetic: ids follow a log-normal distribution and clicks are coin flips, so they
+exercise the pipeline but never measure quality.
 
 Tables:
     interactions: user_id, item_id, click, conversion, all int64, in the order of the files
-    users, items: the id and ``USER`` or ``ITEM``, all int64; of several rows of an id the first
-        counts
+    users, items: the columns ``USER`` or ``ITEM``, which begin with the id, all int64; the first row of
+        an id counts
 """
 
 import re
@@ -32,7 +32,7 @@ from stages.log import logger
 log = logger(__name__)
 
 ADDRESS = "https://tianchi.aliyun.com/dataset/408"
-#: Columns and the numbers that the official files know them by.
+#: Columns, and their feature numbers in the official files.
 USER = {
     "user_id": "101",
     "user_profile": "121",
@@ -53,35 +53,35 @@ ITEM = {
 }
 TARGETS = ("click", "conversion")
 COLUMNS = (*USER, *ITEM, *TARGETS)
-#: A line's features: number, value and weight, between control characters.
+#: A line's features: number, value and weight, separated by control characters.
 _SEPARATORS = re.compile("[\x01\x02\x03]")
 _HINT = (
-    f"Expected the official sample_skeleton_train.csv and common_features_train.csv ({ADDRESS}), "
+    f"Give the official sample_skeleton_train.csv and common_features_train.csv ({ADDRESS}), "
     f"or Parquet files with the columns {', '.join(COLUMNS)}."
 )
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables.
+    """Read the three tables.
 
     Raises:
-        ShortlistError: a folder is there and holds neither form, or a file is damaged.
+        ShortlistError: the folder exists but contains neither form, or a file is damaged.
     """
     folder = _folder(data_dir)
     if folder is None:
         rows = recipe.source.rows
         log.info(
-            f"no folder aliccp is given: making up {rows:,} SYNTHETIC rows (clicks are a coin)"
+            f"no folder aliccp given: generating {rows:,} SYNTHETIC rows (clicks are coin flips)"
         )
         return _tables(_synthetic(rows, recipe.source.catalogue), f"{rows:,} synthetic rows")
-    log.info(f"reading Ali-CCP of {folder}")
+    log.info(f"reading Ali-CCP from {folder}")
     official = any(folder.rglob("sample_skeleton_train.csv"))
     found = _official(folder) if official else _parquet(folder)
     return _tables(pa.concat_tables(found), str(folder))
 
 
 def inputs(recipe: Recipe) -> list[str]:
-    """What the tables depend on beside the recipe: the folder, or None where they are made up."""
+    """What the tables depend on besides the recipe: the folder, or None for synthetic rows."""
     return [str(_folder(None))]
 
 
@@ -91,7 +91,7 @@ def _folder(data_dir: Path | None) -> Path | None:
         return None
     if (given / "aliccp").is_dir():
         return given / "aliccp"
-    # SHORTLIST_DATA may well be a folder of other data sets.
+    # SHORTLIST_DATA may be a folder of other data sets.
     return data_dir
 
 
@@ -117,8 +117,8 @@ def _synthetic(rows: int, catalogue: int) -> pa.Table:
         ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if ended.returncode:
             raise ShortlistError(
-                f"Merlin's generator failed to make {rows:,} rows: {ended.stderr.strip()[-500:]} "
-                f"Lower source.rows, or give the real files ({ADDRESS})."
+                f"expected {rows:,} rows from Merlin's generator, got an error: "
+                f"{ended.stderr.strip()[-500:]} Lower source.rows, or give the real files ({ADDRESS})."
             )
         return pa.parquet.read_table(file, columns=list(COLUMNS))
 
@@ -126,18 +126,20 @@ def _synthetic(rows: int, catalogue: int) -> pa.Table:
 def _parquet(folder: Path) -> Iterator[pa.Table]:
     files = sorted(file for file in folder.rglob("*.parquet") if file.is_file())
     if not files:
-        raise ShortlistError(f"{folder} holds no Ali-CCP. {_HINT}")
+        raise ShortlistError(f"expected the files of Ali-CCP in {folder}, found none. {_HINT}")
     for file in files:
         try:
             table = pa.parquet.ParquetFile(file).read(columns=list(COLUMNS))
         except (pa.ArrowException, OSError) as error:
             raise ShortlistError(
-                f"{file} cannot be read as Parquet: {error}. It is damaged or cut off; make it "
-                f"again of the files of {ADDRESS}."
+                f"expected a complete Parquet file at {file}, got an error: {error}. It is damaged or "
+                f"cut off; create it again from the files of {ADDRESS}."
             ) from error
         missing = [name for name in COLUMNS if name not in table.column_names]
         if missing:
-            raise ShortlistError(f"{file} has no column {', '.join(missing)}. {_HINT}")
+            raise ShortlistError(
+                f"expected the columns {', '.join(missing)} in {file}, found none of these. {_HINT}"
+            )
         yield pa.table({name: _whole_numbers(table, name, file) for name in COLUMNS})
 
 
@@ -146,12 +148,12 @@ def _whole_numbers(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
         return table[name].cast(pa.int64())
     except pa.ArrowException as error:
         raise ShortlistError(
-            f"Column '{name}' of {file} must hold whole numbers: {error}. {_HINT}"
+            f"expected whole numbers in column '{name}' of {file}, got an error: {error}. {_HINT}"
         ) from error
 
 
 def _official(folder: Path) -> Iterator[pa.Table]:
-    """The official training and test files, a million rows at a time."""
+    """Read the official training and test files, a million rows at a time."""
     for part in ("train", "test"):
         skeleton = next(folder.rglob(f"sample_skeleton_{part}.csv"), None)
         if skeleton is None:
@@ -159,7 +161,8 @@ def _official(folder: Path) -> Iterator[pa.Table]:
         common = next(folder.rglob(f"common_features_{part}.csv"), None)
         if common is None:
             raise ShortlistError(
-                f"{folder} has {skeleton.name} and no common_features_{part}.csv. {_HINT}"
+                f"expected common_features_{part}.csv in {folder}, which has {skeleton.name}, found "
+                f"none. {_HINT}"
             )
         shared = dict(_lines(common, USER, 0))
         lines = _lines(skeleton, ITEM, 3)
@@ -167,21 +170,23 @@ def _official(folder: Path) -> Iterator[pa.Table]:
             absent = next((key for key, _ in block if key not in shared), None)
             if absent is not None:
                 raise ShortlistError(
-                    f"{skeleton} names the common features {absent}, which {common.name} does not "
-                    f"hold: it is cut off, or of another part. Fetch both again from {ADDRESS}."
+                    f"expected the common features {absent}, which {skeleton} names, in {common.name}, "
+                    "found none: it is cut off, or belongs to another part. Download both again from "
+                    f"{ADDRESS}."
                 )
             yield _of_rows([shared[key] + numbers for key, numbers in block])
 
 
 def _lines(path: Path, columns: dict[str, str], before: int) -> Iterator[tuple[str, list[int]]]:
-    """Of every line the key of its common features, and its numbers.
+    """Yield the key of the common features and the numbers of every line.
 
-    A line holds ``before`` fields (none, or its own number, click and conversion), that key, how
-    many features follow, and these. The numbers are the values of the features ``columns`` in their
-    order, 0 for one that is not there, and then click and conversion.
+    A line has ``before`` fields (none, or its id, click and conversion), the key, the number of features,
+    and the features. The numbers are the values of the features ``columns`` in that order, 0 for a missing
+    one, followed by click and conversion.
     """
     number = 0
-    with path.open(encoding="latin-1") as file:  # ASCII in truth; anything else is no number
+    # The files are ASCII; any other byte is not part of a number.
+    with path.open(encoding="latin-1") as file:
         for number, line in enumerate(file, start=1):
             try:
                 *front, key, _, features = line.rstrip("\n").split(",")
@@ -193,13 +198,15 @@ def _lines(path: Path, columns: dict[str, str], before: int) -> Iterator[tuple[s
                 yield key, values + [int(label) for label in front[1:]]
             except ValueError as error:
                 raise ShortlistError(
-                    f"{path}:{number} is no line of Ali-CCP ({error}). Expected "
+                    "expected the comma-separated fields "
                     f"{'id, click, conversion, ' if before else ''}key of common features, number "
-                    "of features and features between commas: it is cut off, or another file. "
-                    f"Fetch it again from {ADDRESS}."
+                    f"of features and features at {path}:{number}, got an error: {error}. The file is "
+                    f"cut off, or another one. Download it again from {ADDRESS}."
                 ) from error
     if number == 0:
-        raise ShortlistError(f"{path} is empty. Fetch it again from {ADDRESS}.")
+        raise ShortlistError(
+            f"expected lines of Ali-CCP in {path}, got an empty file. Download it again from {ADDRESS}."
+        )
 
 
 def _of_rows(rows: list[list[int]]) -> pa.Table:

@@ -1,7 +1,7 @@
-"""Made-up rows in the shape of Ali-CCP, by the generator that Merlin Models ships.
+"""Generate synthetic rows in the form of Ali-CCP, with the generator that Merlin Models ships.
 
-Run as a program of its own (``python -m sources.datasets.aliccp_synthetic ROWS CATALOGUE FILE``): the
-generator brings TensorFlow in, which must not be there yet when the workflow prepares Merlin for it.
+Runs as a separate program (``python -m sources.datasets.aliccp_synthetic ROWS CATALOGUE FILE``): the
+generator imports TensorFlow, which must not be loaded before the workflow prepares Merlin for it.
 """
 
 import sys
@@ -13,13 +13,13 @@ SEED = 42
 def main(rows: int, catalogue: int, path: Path) -> None:
     """Write ``rows`` rows with the columns of the raw Ali-CCP to the Parquet file ``path``.
 
-    The generator's ids are few, however many rows there are. With a ``catalogue`` above 0 ids are drawn
-    from so many items, the popular ones more often, and as many users.
+    The generator uses few ids, however many rows there are. With a ``catalogue`` above 0, ids are drawn from
+    that many items, the popular ones more often, and from as many users.
     """
     import dask
     import numpy as np
 
-    # It has to be said before dask's data frames are imported: Merlin knows the old ones only.
+    # Must be set before Dask's data frames are imported: Merlin supports only the old ones.
     dask.config.set({"dataframe.query-planning": False})
     from merlin.datasets.synthetic import generate_data
 

@@ -1,8 +1,8 @@
-"""Source ``anime``: ratings of anime by users of myanimelist.net, a subsample.
+"""Source ``anime``: a subsample of anime ratings by users of myanimelist.net.
 
 CooperUnion's "Anime Recommendations Database" (Kaggle), cut to 5,000 users by A. da Costa Fortes
-for the caserec project. Ratings are joined with what is known of each anime; rows with anything
-missing are dropped.
+for the caserec project. Ratings are joined with the data about each anime; rows with missing values
+are dropped.
 
 Tables:
     interactions: user_id int64, item_id int64, rating int64 (1 to 10)
@@ -10,9 +10,9 @@ Tables:
     items: item_id int64, name string, genres list<string>, type string, episodes int64,
         members int64
 
-A user's context comes from what the user watched and did not rate, so that it gives no rating away:
-the three most frequent genres, the most frequent type, and the mean of log10(members). Users who
-rated all that they watched have none.
+A user's context is computed from the anime that the user watched but did not rate, so that no rating
+leaks into it: the three most frequent genres, the most frequent type, and the mean of log10(members).
+Users who rated everything that they watched have no context.
 """
 
 import html
@@ -40,8 +40,8 @@ DATASET = Dataset(
     forms=((RATINGS, INFO, HISTORY),),
     archives=("anime.zip",),
     by_hand=(
-        f"Fetch the anime data of {ADDRESS} (a subsample of kaggle.com/datasets/CooperUnion/"
-        "anime-recommendations-database) and give the folder that holds it: --data-dir FOLDER, or "
+        f"Download the anime data from {ADDRESS} (a subsample of kaggle.com/datasets/CooperUnion/"
+        "anime-recommendations-database) and give their folder: --data-dir FOLDER, or "
         "the environment variable SHORTLIST_DATA."
     ),
 )
@@ -72,15 +72,18 @@ _SCHEMAS: dict[TableName, pa.Schema] = {
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables.
+    """Read the three tables.
 
     Raises:
-        ShortlistError: the files are not there, are damaged or lack a column.
+        ShortlistError: the files are missing or damaged, or lack a column.
     """
     files = local(DATASET, data_dir)
     if files is None:
-        raise ShortlistError(f"There is no download of {DATASET.title}. {DATASET.by_hand}")
-    log.info(f"reading {DATASET.title} of {files.origin}")
+        raise ShortlistError(
+            f"expected a folder with {DATASET.title}, which is not downloaded automatically, got "
+            f"none. {DATASET.by_hand}"
+        )
+    log.info(f"reading {DATASET.title} from {files.origin}")
     number, text = pa.int64(), pa.string()
     pair = {"User_ID": number, "Anime_ID": number}
     names = {"anime_ids": number, "name": text, "genre": text, "type": text}
@@ -100,9 +103,9 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
 
 
 def _rows(files: Files, name: str, types: dict[str, pa.DataType], names: list[str]) -> pd.DataFrame:
-    """The rows of a file that lack nothing, with its columns ``types`` called ``names``."""
+    """The complete rows of a file, with its columns ``types`` renamed to ``names``."""
     table = read_table(DATASET, files, name, types).rename_columns(names)
-    # Before pandas, which makes floating point of integers with nulls.
+    # Before pandas, which turns integers with nulls into floats.
     return table.drop_null().to_pandas()
 
 
@@ -112,7 +115,7 @@ def _table(name: TableName, files: Files, rows: pd.DataFrame) -> RawTable:
 
 
 def _contexts(rated: pd.DataFrame, watched: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
-    """A row per user who rated something; null where nothing was watched without a rating."""
+    """One row per user who rated something; null if the user rated everything that they watched."""
     unrated = watched.merge(rated[["user_id", "item_id"]], how="left", indicator=True)
     unrated = unrated[unrated["_merge"] == "left_only"].merge(items, on="item_id")
     best = _most_frequent(unrated.explode("genres"), "genres").groupby("user_id")
@@ -126,6 +129,6 @@ def _contexts(rated: pd.DataFrame, watched: pd.DataFrame, items: pd.DataFrame) -
 
 
 def _most_frequent(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Each user's values, the most frequent first; the alphabet parts equally frequent ones."""
+    """Each user's values, most frequent first; ties in alphabetical order."""
     counts = rows.groupby(["user_id", column], as_index=False).size()
     return counts.sort_values(["user_id", "size", column], ascending=[True, False, True])

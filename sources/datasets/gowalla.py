@@ -1,14 +1,14 @@
-"""Source ``gowalla``: who checked in where, with the test part that LightGCN and its successors publish on.
+"""Source ``gowalla``: check-ins, with the test part that LightGCN and its successors report on.
 
 X. He et al., "LightGCN: simplifying and powering graph convolution network for recommendation", SIGIR 2020;
-check-ins of SNAP (E. Cho, S. Myers, J. Leskovec, KDD 2011), users and places with at least ten of them.
+check-ins from SNAP (E. Cho, S. Myers, J. Leskovec, KDD 2011), of users and places with at least ten.
 
 Tables:
     interactions: user_id int64, item_id int64, held_out bool
     users: user_id int64, places int64
     items: item_id int64
 
-``held_out``: the pair belongs to the published test part. ``places``: how many the user has in the others.
+``held_out``: whether the pair is in the published test part. ``places``: the user's pairs outside it.
 """
 
 import io
@@ -32,26 +32,29 @@ URL = "https://github.com/gusye1234/LightGCN-PyTorch/tree/master/data/gowalla"
 DATASET = Dataset(
     title="Gowalla as split for LightGCN",
     folder="gowalla",
-    # The graph is what LightGCN's code keeps of the training part.
+    # The graph is the form in which LightGCN's code stores the training part.
     forms=((TRAIN, TEST), (GRAPH, TEST)),
     archives=("gowalla.zip",),
     by_hand=(
-        f"Fetch {TRAIN} and {TEST} from {URL} and give the folder that holds them: --data-dir FOLDER, or "
+        f"Download {TRAIN} and {TEST} from {URL} and give their folder: --data-dir FOLDER, or "
         "the environment variable SHORTLIST_DATA."
     ),
 )
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables: the training part, then the test part.
+    """Read the three tables: the training part, then the test part.
 
     Raises:
-        ShortlistError: the files cannot be had, or are damaged.
+        ShortlistError: the files are missing or damaged.
     """
     files = local(DATASET, data_dir)
     if files is None:
-        raise ShortlistError(f"{DATASET.title} is not here. {DATASET.by_hand}")
-    log.info(f"reading {DATASET.title} of {files.origin}")
+        raise ShortlistError(
+            f"expected a folder with {DATASET.title}, which is not downloaded automatically, got none. "
+            f"{DATASET.by_hand}"
+        )
+    log.info(f"reading {DATASET.title} from {files.origin}")
     test = _lists(files, TEST)
     training = _lists(files, TRAIN) if TRAIN in files.content else _graph(files, test)
     users, items = np.concatenate([training, test]).T
@@ -67,26 +70,30 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
 
 
 def _lists(files: Files, name: str) -> np.ndarray:
-    """Pairs int64 [n, 2] of lines ``user item item …``; a user without items has a line, too."""
+    """Pairs int64 [n, 2] from lines ``user item item …``; a user without items has a line, too."""
     pairs: list[tuple[int, int]] = []
     for number, line in enumerate(files.content[name].splitlines(), 1):
         try:
             user, *items = map(int, line.split())
         except ValueError as error:
             raise ShortlistError(
-                f"Line {number} of {name} of {files.origin} is damaged: expected whole numbers, a user and "
-                f"the user's items, and `{line[:60].decode(errors='replace')}` came. {DATASET.by_hand}"
+                "expected whole numbers, a user and the user's items, in line "
+                f"{number} of {name} of {files.origin}, got "
+                f"`{line[:60].decode(errors='replace')}`. {DATASET.by_hand}"
             ) from error
         pairs += [(user, item) for item in items]
     if not pairs:
-        raise ShortlistError(f"{name} of {files.origin} holds no pair. {DATASET.by_hand}")
+        raise ShortlistError(
+            f"expected pairs of user and item in {name} of {files.origin}, got none. {DATASET.by_hand}"
+        )
     return np.array(pairs, np.int64)
 
 
 def _graph(files: Files, test: np.ndarray) -> np.ndarray:
-    """Pairs int64 [n, 2] of the symmetric adjacency matrix of all users, then all items.
+    """Pairs int64 [n, 2] from the symmetric adjacency matrix of all users, then all items.
 
-    The matrix does not say where the items begin: with the first column that an edge of a user leads to.
+    The matrix does not store where the items begin: the first item is the first column with an edge from a
+    user.
     """
     from scipy import sparse
 
@@ -94,19 +101,21 @@ def _graph(files: Files, test: np.ndarray) -> np.ndarray:
     try:
         matrix = sparse.load_npz(io.BytesIO(files.content[GRAPH])).tocoo()
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ShortlistError(f"{where} cannot be read: {error}. {DATASET.by_hand}") from error
+        raise ShortlistError(
+            f"expected a sparse matrix in {where}, got an error: {error}. {DATASET.by_hand}"
+        ) from error
     upper = matrix.row < matrix.col
     rows, columns = matrix.row[upper].astype(np.int64), matrix.col[upper].astype(np.int64)
     if not len(rows) or rows.max() >= columns.min():
         raise ShortlistError(
-            f"{where} is not a graph of users and items: expected every edge to lead from one of the first "
-            f"rows, the users, to a later one, the items. {DATASET.by_hand}"
+            f"expected a graph of users and items in {where}, with every edge between one of the first "
+            f"rows, the users, and a later one, the items, got other edges. {DATASET.by_hand}"
         )
     first_item = int(columns.min())
     if test[:, 0].max() >= first_item or test[:, 1].max() >= matrix.shape[0] - first_item:
         raise ShortlistError(
-            f"{where} and {TEST} do not belong together: the graph has {first_item:,} users and "
-            f"{matrix.shape[0] - first_item:,} items, and {TEST} names others. {DATASET.by_hand}"
+            f"expected only the {first_item:,} users and {matrix.shape[0] - first_item:,} items of {where} "
+            f"in {TEST}, got others: the files do not belong together. {DATASET.by_hand}"
         )
     order = np.lexsort((columns, rows))
     return np.stack([rows[order], columns[order] - first_item], axis=1)

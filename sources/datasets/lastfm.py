@@ -1,15 +1,15 @@
-"""Source ``lastfm-2k``: who listened to which artist how often, of HetRec 2011.
+"""Source ``lastfm-2k``: how often users listened to artists, from HetRec 2011.
 
 I. Cantador, P. Brusilovsky, T. Kuflik: "2nd Workshop on Information Heterogeneity and Fusion in
-Recommender Systems", RecSys 2011; from last.fm by way of GroupLens, for non-commercial use.
+Recommender Systems", RecSys 2011; from last.fm via GroupLens, for non-commercial use.
 
 Tables:
     interactions: user_id int64, item_id int64, plays int64, weight float64
     users: user_id int64
     items: item_id int64, name string
 
-``weight`` is 1 + ln(plays): plays spread over five orders of magnitude, and a loss weighted by them
-as they are would hear the few most devoted listeners alone.
+``weight`` is 1 + ln(plays): plays span five orders of magnitude, and the few most devoted listeners would
+dominate a loss weighted by the raw counts.
 """
 
 from pathlib import Path
@@ -36,20 +36,20 @@ DATASET = Dataset(
     forms=(("user_artists.dat", "artists.dat"),),
     archives=("hetrec2011-lastfm-2k.zip",),
     by_hand=(
-        f"Fetch {URL} on a machine that can, and give the folder that holds it: "
-        "--data-dir FOLDER, or the environment variable SHORTLIST_DATA."
+        f"Download {URL} on a machine that can, and give its folder: --data-dir FOLDER, or the "
+        "environment variable SHORTLIST_DATA."
     ),
 )
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables.
+    """Read the three tables.
 
     Raises:
-        ShortlistError: the files cannot be had, are damaged or lack a column.
+        ShortlistError: the files are not available or damaged, or lack a column.
     """
     files = local(DATASET, data_dir) or _downloaded()
-    log.info(f"reading {DATASET.title} (GroupLens; for non-commercial use) of {files.origin}")
+    log.info(f"reading {DATASET.title} (GroupLens; for non-commercial use) from {files.origin}")
     number, text = pa.int64(), pa.string()
     listens = read_table(
         DATASET,
@@ -72,19 +72,19 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
 
 
 def play_weight(plays: pa.ChunkedArray) -> pa.ChunkedArray:
-    """How much a song or artist that was played so often counts, float64: 1 + ln(plays)."""
+    """The weight of a pair in the loss, float64: 1 + ln(plays)."""
     return pc.add(1.0, pc.ln(pc.cast(pc.max_element_wise(plays, 1), pa.float64())))
 
 
 def _downloaded() -> Files:
     archive = downloads() / DATASET.archives[0]
     if not archive.exists():
-        log.info(f"asking {URL}")
+        log.info(f"requesting {URL}")
         try:
             download(URL, archive, _holds_the_data)
         except UnreachableError as error:
             raise ShortlistError(
-                f"{DATASET.title} could not be downloaded: {error}. {DATASET.by_hand}"
+                f"expected to download {DATASET.title}, got {error}. {DATASET.by_hand}"
             ) from error
     return in_archive(DATASET, archive)
 

@@ -1,10 +1,10 @@
-"""Source ``listenbrainz``: who listened to which song, of a ListenBrainz dump.
+"""Source ``listenbrainz``: who listened to which song, from a ListenBrainz dump.
 
-JSON lines, one listen each, as the dumps at data.metabrainz.org/pub/musicbrainz/listenbrainz (CC0)
-hold them: files ``*.listens`` in a ``.tar.zst``, formerly ``.tar.xz``. Taken are that archive; one
-file ``.listens``, ``.jsonl`` or ``.json``; and a folder of any of them. Archives and files may be
-plain or packed as ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; nothing is unpacked onto the disk. Read
-line by line: what is kept is one count a user and song.
+JSON lines, one listen each, as in the dumps at data.metabrainz.org/pub/musicbrainz/listenbrainz
+(CC0): files ``*.listens`` in a ``.tar.zst``, formerly ``.tar.xz``. Accepts such an archive; one file
+``.listens``, ``.jsonl`` or ``.json``; and a folder of any of them. Archives and files may be plain or
+compressed as ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; nothing is unpacked to disk. Reads line by line,
+and keeps only one count per user and song.
 
 Tables:
     interactions: user_id string, item_id string, plays int64, weight float64,
@@ -12,8 +12,8 @@ Tables:
     users: user_id string
     items: item_id string, track string, artist string, title string
 
-A song is known by its artist's and its own name, in lower case: recordings have many identifiers.
-``weight`` as for ``lastfm-2k``.
+The names of its artist and track, in lower case, identify a song: recordings have many identifiers.
+``weight`` is that of ``lastfm-2k``.
 """
 
 import io
@@ -36,24 +36,24 @@ from stages.log import logger
 log = logger(__name__)
 
 ADDRESS = "https://data.metabrainz.org/pub/musicbrainz/listenbrainz"
-#: What is read of a folder, and of an archive.
+#: The files that are read from a folder or an archive.
 _FILE = re.compile(r".*\.(tar|listens|jsonl?)(\.(gz|bz2|xz|zst))?")
-_EXPECTED = (
-    "Expected a JSON object a line with user_name or user_id, timestamp or listened_at, and "
-    "track_metadata with artist_name and track_name"
+_LISTEN = (
+    "a JSON object with user_name or user_id, timestamp or listened_at, and track_metadata with "
+    "artist_name and track_name"
 )
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables.
+    """Read the three tables.
 
     Raises:
-        ShortlistError: there is no such file, it is empty or damaged, or a line is no listen.
+        ShortlistError: the file is missing, empty or damaged, or a line is not a listen.
     """
-    assert recipe.source.interactions is not None  # the recipe was checked
+    assert recipe.source.interactions is not None  # the recipe schema checks this
     path = Path(recipe.source.interactions)
-    log.info(f"reading listens of {path}")
-    pairs: dict[tuple[str, str], list[int]] = {}  # plays, and the time of the last
+    log.info(f"reading listens from {path}")
+    pairs: dict[tuple[str, str], list[int]] = {}  # plays, and the time of the last play
     songs: dict[str, tuple[str, str]] = {}
     for user, artist, track, time in _listens(path):
         song = f"{artist} - {track}".lower()
@@ -62,7 +62,10 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
         pair[0] += 1
         pair[1] = max(pair[1], time)
     if not pairs:
-        raise ShortlistError(f"{path} holds no listen. {_EXPECTED}; fetch a dump from {ADDRESS}.")
+        raise ShortlistError(
+            f"expected listens, {_LISTEN} per line, in {path}, found none. Download a dump from "
+            f"{ADDRESS}."
+        )
     users, items = zip(*pairs, strict=True)
     plays, last = zip(*pairs.values(), strict=True)
     counts = pa.chunked_array([pa.array(plays, pa.int64())])
@@ -101,11 +104,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _listens(path: Path) -> Iterator[tuple[str, str, str, int]]:
-    """User, artist, track and time of every listen."""
+    """Yield user, artist, track and time of every listen."""
     if not path.exists():
         raise ShortlistError(
-            f"There is no {path}, which the recipe names as source.interactions. Fetch a dump from "
-            f"{ADDRESS}."
+            f"expected a dump at {path}, which the recipe names as source.interactions, found none. "
+            f"Download one from {ADDRESS}."
         )
     for file in _files(path):
         where, number = str(file), 0
@@ -116,13 +119,13 @@ def _listens(path: Path) -> Iterator[tuple[str, str, str, int]]:
                         yield _listen(line, f"{where}:{number}")
         except (OSError, EOFError, lzma.LZMAError, tarfile.TarError) as error:
             raise ShortlistError(
-                f"{where} cannot be read beyond line {number} ({error}): it is damaged or cut off. "
-                f"Fetch it again from {ADDRESS}."
+                f"expected a complete file at {where}, got an error after line {number}: {error}. It "
+                f"is damaged or cut off. Download it again from {ADDRESS}."
             ) from error
 
 
 def _members(file: Path) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The lines of every file of listens that ``file`` is or holds, with its name for messages."""
+    """Yield name, for messages, and lines of ``file``, or of every file of listens in the archive."""
     with _unpacked(file) as content:
         if ".tar" not in file.suffixes[-2:]:
             yield str(file), content
@@ -132,13 +135,13 @@ def _members(file: Path) -> Iterator[tuple[str, Iterable[bytes]]]:
                 lines = archive.extractfile(member)
                 if lines is not None and _FILE.fullmatch(member.name):
                     yield f"{file}({member.name})", lines
-            # tarfile takes a missing or broken header for the end, which is two blocks of zeros.
+            # tarfile takes a missing or damaged header for the end, which is two blocks of zeros.
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("its end is missing")
+                raise tarfile.ReadError("the end of the archive is missing")
 
 
 def _unpacked(file: Path) -> IO[bytes]:
-    """Its bytes; pyarrow unpacks what ends in .gz, .bz2 and .zst, and does not know .xz."""
+    """The decompressed bytes; pyarrow decompresses .gz, .bz2 and .zst, but not .xz."""
     return (
         lzma.open(file) if file.suffix == ".xz" else io.BufferedReader(pa.input_stream(str(file)))
     )
@@ -151,10 +154,10 @@ def _listen(line: bytes, where: str) -> tuple[str, str, str, int]:
         user = content.get("user_name") or str(int(content["user_id"]))
         time = content["timestamp"] if "timestamp" in content else content["listened_at"]
         names = (user, song["artist_name"], song["track_name"])
-        # Refuses a null, and half a character, which JSON can escape and no table can hold.
+        # Rejects a null, and a lone surrogate, which JSON can escape but no table can store.
         "".join(names).encode()
         return *names, int(time)
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ShortlistError(
-            f"{where} is no listen ({type(error).__name__}: {error}). {_EXPECTED}; see {ADDRESS}."
+            f"expected {_LISTEN} at {where}, got {type(error).__name__}: {error}. See {ADDRESS}."
         ) from error

@@ -1,4 +1,4 @@
-"""Source ``movielens-100k``: its files, in GroupLens' form or RecBole's, as raw tables.
+"""Source ``movielens-100k``: raw tables from its files, in GroupLens' form or RecBole's.
 
 Both forms give the same tables::
 
@@ -6,8 +6,8 @@ Both forms give the same tables::
     users         user_id int64, age int64, gender string, occupation string, zip_code string
     items         item_id int64, title string, year int64 (null where unknown), genres list<string>
 
-Interactions keep the order of ``u.data``. With ``titles_as_items`` the title takes the place of
-``item_id`` in both.
+Interactions keep the order of ``u.data``. With ``titles_as_items``, the title replaces ``item_id`` in
+interactions and items.
 """
 
 import io
@@ -28,7 +28,7 @@ from stages.log import logger
 log = logger(__name__)
 
 _YEAR = re.compile(r"(?P<name>.*?) *\((?P<year>\d{4})\)(?: \(V\))?")
-#: An article at the end of a title, or of a title in parentheses: "Empire Strikes Back, The".
+#: An article at the end of a title or of a title in parentheses: "Empire Strikes Back, The".
 _ARTICLE = re.compile(
     r"(?P<start>^|\()(?P<name>[^()]+), (?P<article>The|A|An|La|Les|Le|Il|Der|Das|Die|Det|O|L')"
     r"(?= \(|\)|$)"
@@ -36,29 +36,29 @@ _ARTICLE = re.compile(
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """The three tables.
+    """Read the three tables.
 
     Raises:
-        ShortlistError: the files cannot be had (see ``find``), or those beside the ratings are
+        ShortlistError: the files are not available (see ``find``), or files other than the ratings are
             damaged.
     """
     files = find(data_dir)
     log.info(
-        f"reading MovieLens-100K (GroupLens; for research, not to be passed on) of {files.origin}"
+        f"reading MovieLens-100K (GroupLens; for research, not to be passed on) from {files.origin}"
     )
     try:
         read = tables(files)
         return titles_as_items(read) if recipe.source.titles_as_items else read
     except (ValueError, LookupError) as error:
-        # The ratings are right (``find`` knows their checksum): it is another file.
+        # Not the ratings, whose checksum ``find`` verified.
         raise ShortlistError(
-            f"The users, films or genres of MovieLens-100K in {files.origin} are damaged or cut "
-            f"off ({type(error).__name__}: {error}). {DATASET.by_hand}"
+            f"expected the users, films and genres of MovieLens-100K in {files.origin}, got "
+            f"{type(error).__name__}: {error}. A file is damaged or cut off. {DATASET.by_hand}"
         ) from error
 
 
 def tables(files: Files) -> RawTables:
-    """The raw tables of files in either form."""
+    """The raw tables from files in either form."""
     columns = ["user_id", "item_id", "rating", "timestamp"]
     interactions = pyarrow.csv.read_csv(
         io.BytesIO(ratings(files)),
@@ -80,7 +80,7 @@ def tables(files: Files) -> RawTables:
 
 
 def titles_as_items(tables: RawTables) -> RawTables:
-    """Films of one title become one item, whose id is the title; the first gives the features."""
+    """Merge films of the same title into one item: its id is the title, its features are the first film's."""
     films = tables.items.in_memory()
     titles = dict(zip(films["item_id"].to_pylist(), films["title"].to_pylist(), strict=True))
     interactions = tables.interactions.in_memory()
@@ -97,7 +97,7 @@ def titles_as_items(tables: RawTables) -> RawTables:
 
 
 def readable_title(title: str) -> tuple[str, int | None]:
-    """A title as it is spoken, with its year, and the year.
+    """A title with its articles in front and its year, and the year.
 
     ``"Empire Strikes Back, The (1980)"`` becomes ``("The Empire Strikes Back (1980)", 1980)``.
     """
@@ -131,7 +131,7 @@ def _items_of_grouplens(files: Files) -> list[tuple[int, str, list[str]]]:
 
 
 def _items_of_recbole(files: Files) -> list[tuple[int, str, list[str]]]:
-    """RecBole took the last parentheses of a title for the year, which goes wrong in two places."""
+    """RecBole takes the last parentheses of a title for the year, which is wrong for two films."""
     items = []
     for number, title, year, genres in _rows(files.content["ml-100k.item"], "\t")[1:]:
         original = "unknown" if title == "unkonwn" else f"{title} ({year})"

@@ -1,7 +1,7 @@
-"""Where the files of MovieLens-100K come from: a local folder, GroupLens, or a wheel on PyPI.
+"""Get the files of MovieLens-100K from a local folder, GroupLens, or a wheel on PyPI.
 
-The data may be used for research and must not be passed on (see its README at grouplens.org), so it
-is fetched by whoever uses it and is no part of this project.
+The data may be used for research but must not be redistributed (see its README at grouplens.org), so
+this project does not contain them and every user downloads them.
 """
 
 import hashlib
@@ -20,17 +20,16 @@ log = logger(__name__)
 ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-#: Of ``u.data``, and of the lines after the header in the wheel's ``.inter``: they are the same.
+#: Of ``u.data``, and of the lines below the header of the wheel's ``.inter``, which are the same.
 RATINGS_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
 
 GROUPLENS_NAMES = ("u.data", "u.user", "u.item", "u.genre")
 RECBOLE_NAMES = ("ml-100k.inter", "ml-100k.user", "ml-100k.item")
 
 _BY_HAND = (
-    f"Fetch {ZIP_URL} on a machine that can, and give the folder that holds it: "
-    "--data-dir FOLDER, or the environment variable SHORTLIST_DATA."
+    f"Download {ZIP_URL} on a machine that can, and give its folder: --data-dir FOLDER, or the "
+    "environment variable SHORTLIST_DATA."
 )
-
 
 DATASET = Dataset(
     title="MovieLens-100K",
@@ -42,12 +41,12 @@ DATASET = Dataset(
 
 
 def find(data_dir: Path | None) -> Files:
-    """The files, GroupLens' or RecBole's, from the first place that has them.
+    """The files, in GroupLens' or RecBole's form, from the first place that has them.
 
-    A place that does not answer is passed over.
+    Places that do not answer are skipped.
 
     Raises:
-        ShortlistError: ``data_dir`` does not hold them, no place has them, or the ratings are not
+        ShortlistError: ``data_dir`` does not contain them, no place has them, or the ratings are not
             MovieLens-100K's.
     """
     local = _local(data_dir)
@@ -61,12 +60,15 @@ def find(data_dir: Path | None) -> Files:
             fetch(archive)
             return _in_archive(archive)
         except ShortlistError as error:
-            log.info(f"{archive.name} is passed over: {error}")
-    raise ShortlistError(f"MovieLens-100K could not be downloaded from anywhere. {_BY_HAND}")
+            log.info(f"skipping {archive.name}: {error}")
+    raise ShortlistError(
+        "expected to download MovieLens-100K from GroupLens or a package index, got it from neither. "
+        f"{_BY_HAND}"
+    )
 
 
 def _archives() -> tuple[Path, Path]:
-    """Where the downloads lie: GroupLens' zip, and the wheel."""
+    """Paths of the downloads: GroupLens' zip file, and the wheel."""
     return downloads() / "ml-100k.zip", downloads() / WHEEL
 
 
@@ -76,12 +78,12 @@ def _local(data_dir: Path | None) -> Files | None:
 
 
 def _in_archive(archive: Path) -> Files:
-    """The files in GroupLens' zip or in the wheel, which is a zip as well."""
+    """The files in GroupLens' zip file or in the wheel, which is also a zip file."""
     return _verified(in_archive(DATASET, archive))
 
 
 def ratings(files: Files) -> bytes:
-    """Lines of user, item, rating and timestamp between tabs, as in ``u.data``."""
+    """Tab-separated lines of user, item, rating and timestamp, as in ``u.data``."""
     if "u.data" in files.content:
         return files.content["u.data"].replace(b"\r\n", b"\n")
     return files.content["ml-100k.inter"].replace(b"\r\n", b"\n").partition(b"\n")[2]
@@ -91,14 +93,14 @@ def _verified(files: Files) -> Files:
     found = hashlib.sha256(ratings(files)).hexdigest()
     if found != RATINGS_SHA256:
         raise ShortlistError(
-            f"The ratings in {files.origin} are not those of MovieLens-100K: expected SHA-256 "
-            f"{RATINGS_SHA256}, and {found} came. The file is damaged, or is another data set."
+            f"expected the ratings of MovieLens-100K, SHA-256 {RATINGS_SHA256}, in {files.origin}, got "
+            f"SHA-256 {found}. The file is damaged, or is another data set. Download it again."
         )
     return files
 
 
 def _fetch_zip(target: Path) -> None:
-    log.info(f"asking {ZIP_URL}")
+    log.info(f"requesting {ZIP_URL}")
     download(ZIP_URL, target, _holds_the_data)
 
 
@@ -107,8 +109,8 @@ def _holds_the_data(path: Path) -> None:
 
 
 def _fetch_wheel(target: Path) -> None:
-    """The wheel is read as an archive; its package is neither installed nor imported."""
-    log.info(f"asking {_index()} for {WHEEL}")
+    """Download the wheel, which is read as an archive and neither installed nor imported."""
+    log.info(f"requesting {WHEEL} from {_index()}")
     download(_wheel_url(), target, _is_the_wheel)
 
 
@@ -121,24 +123,24 @@ def _wheel_url() -> str:
         try:
             files = response.json()["files"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UnreachableError("the index did not answer in JSON (PEP 691)") from error
+            raise UnreachableError("an index that does not answer in JSON (PEP 691)") from error
     for file in files:
         if file["filename"] == WHEEL:
             return urljoin(_index(), file["url"])
-    raise UnreachableError(f"the index does not list {WHEEL}")
+    raise UnreachableError(f"an index that does not list {WHEEL}")
 
 
 def _is_the_wheel(path: Path) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
-        raise ShortlistError(f"expected SHA-256 {WHEEL_SHA256}, and {found} came")
+        raise ShortlistError(f"expected SHA-256 {WHEEL_SHA256}, got {found}")
 
 
 def reachable() -> str:
-    """Where ``find`` would get the files now; nothing is downloaded.
+    """The place where ``find`` would get the files now; nothing is downloaded.
 
     Raises:
-        ShortlistError: nowhere.
+        ShortlistError: no place has them.
     """
     local = _local(None)
     if local is not None:
@@ -155,5 +157,5 @@ def reachable() -> str:
         return _wheel_url()
     except UnreachableError as error:
         raise ShortlistError(
-            f"neither GroupLens nor a package index answers. {_BY_HAND}"
+            f"expected an answer from GroupLens or a package index, got none. {_BY_HAND}"
         ) from error

@@ -1,4 +1,4 @@
-"""The tables that data preparation is measured on."""
+"""The tables on which data preparation is measured."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from benchmarks.etl import tables
 
 
 def test_both_forms_hold_the_same_rows(tmp_path: Path) -> None:
-    """The flat file is the interactions with the features of their user and item beside them."""
+    """The flat file is the interactions joined with the features of their user and item."""
     tables.write(2_000, tmp_path)
     raw = tables.artifacts(tmp_path).raw
     joined = (

@@ -1,4 +1,4 @@
-"""Recipes with other settings, beside the recipe's own artifacts."""
+"""Variants of a recipe, stored beside the recipe's own artifacts."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from stages.errors import ShortlistError
 
 
 def test_settings_are_changed_and_checked_again() -> None:
-    """What is not named stays; what does not fit is refused as in a recipe's file."""
+    """Other settings stay; an invalid one is refused as in a recipe's file."""
     recipe = load("movielens-100k")
     other = with_settings(recipe, {"ranker.folds": 0, "retriever.seed": 7})
     assert (other.ranker.folds, other.retriever.seed) == (0, 7)
@@ -24,7 +24,7 @@ def test_settings_are_changed_and_checked_again() -> None:
 
 
 def test_every_ablation_is_a_recipe_that_goes_without_something() -> None:
-    """Each differs from the whole recipe, and each number that is left out was there."""
+    """Each differs from the full recipe, and each ranker feature that is left out was there."""
     recipe = load("movielens-100k")
     for settings in ABLATION.values():
         assert with_settings(recipe, settings) != recipe
@@ -33,7 +33,7 @@ def test_every_ablation_is_a_recipe_that_goes_without_something() -> None:
 
 
 def test_variants_share_raw_and_prepared_data(tmp_path: Path) -> None:
-    """A folder of its own for models; what was prepared is the same files."""
+    """Each has its own folder for models; prepared data are the same files."""
     artifacts = Artifacts(tmp_path / "films")
     for folder in (artifacts.raw.root, artifacts.prepared.root):
         folder.mkdir(parents=True)
@@ -46,7 +46,7 @@ def test_variants_share_raw_and_prepared_data(tmp_path: Path) -> None:
 
 
 def test_the_first_good_epoch_ends_a_race() -> None:
-    """The first that is good enough, not the best; where there is none, that is said."""
+    """The first that is good enough, not the best; without one, the error says so."""
     epochs = [Reached(1.0, 0.1, 1), Reached(2.0, 0.3, 2), Reached(3.0, 0.4, 3)]
     assert first(epochs, 0.3).seconds == 2.0
     with pytest.raises(ValueError, match=r"0\.5000 after 3 epochs, got 0\.4000"):

@@ -1,8 +1,8 @@
 """Builds a stage of the Dockerfile without Docker: its instructions one by one, on an overlay.
 
 The base image is this machine's own file system, read-only below an overlay, so that ``useradd`` or
-``apt-get`` change nothing here: what they write lands in a folder. Every mount lives in a mount namespace
-of its own and is gone with its process. It needs Linux, root (as CI has) and overlay mounts.
+``apt-get`` change nothing here: what they write lands in a folder. Every command mounts in its own
+mount namespace, which ends with its process. It needs Linux, root (as CI has) and overlay mounts.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.containers.dockerfile import Stage, environment, run_options
 
-#: For packages to be found as they are found outside: an index, a proxy, certificates, uv's cache.
+#: Passed on to find packages as they are found outside: index, proxy, certificates, uv's cache.
 PASSED_ON = (
     "PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_CACHE_DIR",
     "SSL_CERT", "REQUESTS_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
@@ -36,9 +36,9 @@ exec chroot --userspec="$USERSPEC" --groups= "$SCRATCH/root" env -i -- "$@"
 
 @dataclass
 class Image:
-    """What a stage has come to."""
+    """The current state of a stage."""
 
-    #: The files that its instructions wrote, as they lie from the root.
+    #: The files that its instructions wrote, by their path from the root.
     state: Path
     environment: dict[str, str]
     workdir: str = "/"
@@ -47,7 +47,7 @@ class Image:
     settings: dict[str, str] = field(default_factory=dict)
 
     def path(self, inside: str) -> Path:
-        """Where something that lies at ``inside`` lies here."""
+        """The path on this machine of ``inside``, a path in the image."""
         return self.state / os.path.join(self.workdir, inside).lstrip("/")
 
 
@@ -57,14 +57,14 @@ class Builder:
     def __init__(self, stages: dict[str, Stage], context: Path, scratch: Path) -> None:
         self._stages, self._context, self._scratch = stages, context, scratch
         self._images: dict[str, Image] = {}
-        #: What followed each RUN that ended well.
+        #: The text of each RUN that succeeded.
         self.executed: list[str] = []
 
     def build(self, name: str) -> Image:
         """The image of a stage, or of a base image, which is this machine.
 
         Raises:
-            subprocess.CalledProcessError: a command failed; ``output`` is what it said.
+            subprocess.CalledProcessError: a command failed; ``output`` is what it printed.
         """
         if name not in self._images:
             state = self._scratch / name.replace("/", "_")
@@ -76,10 +76,10 @@ class Builder:
     def run(self, image: Image, words: list[str], binds: dict[str, Path] | None = None) -> str:
         """Run a command in an image, which keeps what it writes. Returns its output.
 
-        ``binds``: folders of this machine that are seen at other places in the image.
+        ``binds``: folders of this machine by where they appear in the image.
 
         Raises:
-            subprocess.CalledProcessError: it failed; ``output`` is what it said.
+            subprocess.CalledProcessError: it failed; ``output`` is what it printed.
         """
         scratch = self._scratch / "mounts"
         for folder in (scratch / "work", scratch / "root"):
@@ -118,11 +118,11 @@ class Builder:
             name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)
         }
         image = Image(state, passed_on | {"PATH": PATH})
-        # In a container of Docker's these two are mounts, which an overlay does not see.
+        # In a Docker container these two are mounts, which an overlay does not see.
         (state / "etc").mkdir()
         for name in ("resolv.conf", "hosts"):
             shutil.copy(f"/etc/{name}", state / "etc" / name)
-        # The image's user has to reach the interpreter, which may lie in somebody's home.
+        # The image's user has to reach the interpreter, which may be in a home directory.
         for parent in reversed(Path(sys.base_prefix).parents[:-1]):
             (state / parent.relative_to("/")).mkdir(mode=0o755, exist_ok=True)
         self.run(image, [os.path.realpath(sys.executable), "-m", "venv", "/usr/local"])
@@ -150,7 +150,7 @@ class Builder:
 
     def _run_line(self, image: Image, text: str) -> None:
         mounts, command = run_options(text)
-        # A cache mount needs nothing: this machine's cache is seen through the overlay.
+        # A cache mount needs nothing: this machine's cache is visible through the overlay.
         binds = {
             mount["target"]: self.build(mount["from"]).path(mount["source"])
             for mount in mounts

@@ -1,4 +1,4 @@
-"""The Dockerfile and .dockerignore, read as far as the tests need it."""
+"""The Dockerfile and .dockerignore, parsed as far as the tests need it."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction, its continued lines joined: ``RUN`` and what follows it."""
+    """One instruction with its continued lines joined: ``RUN`` and the text after it."""
 
     name: str
     text: str
@@ -26,7 +26,7 @@ class Stage:
     instructions: list[Instruction] = field(default_factory=list)
 
     def texts(self, name: str) -> list[str]:
-        """What follows each instruction of that name."""
+        """The text of each instruction of that name."""
         return [each.text for each in self.instructions if each.name == name]
 
 
@@ -79,7 +79,7 @@ def environment(text: str, before: dict[str, str]) -> dict[str, str]:
 
 
 def allowed() -> list[str]:
-    """What .dockerignore lets through: all is left out but the lines with ``!``."""
+    """The paths that .dockerignore lets through: it leaves out everything but the lines with ``!``."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     lines = [line for line in lines if line and not line.startswith("#")]
     assert lines[0] == "*", "an allow list begins with leaving out everything"

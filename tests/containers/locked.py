@@ -1,4 +1,4 @@
-"""What uv.lock says, as uv itself reads it."""
+"""The packages of uv.lock, as uv itself reads them."""
 
 import subprocess
 from functools import cache
@@ -13,13 +13,13 @@ from tests.containers.dockerfile import ROOT
 
 @cache
 def locked(extra: str, python: str) -> dict[str, str]:
-    """Name and version of every package of an extra (the development tools left out).
+    """Name and version of every package of an extra, without development tools.
 
-    ``python``: a version; of 3.11 without more the newest patch, as package managers take it.
+    ``python``: a version; 3.11 alone means its newest patch, as package managers read it.
     """
     uv = find_uv()
     if uv is None:
-        pytest.skip("there is no uv to read uv.lock with: `make install` brings it")
+        pytest.skip("found no uv to read uv.lock with: `make install` installs it")
     options = ["--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"]
     exported = subprocess.run(
         [uv, "export", "--frozen", "--offline", "--quiet", "--extra", extra, *options],

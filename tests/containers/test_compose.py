@@ -1,4 +1,4 @@
-"""compose.yml: valid, and its parts fit each other, the images and the commands."""
+"""compose.yml is valid, and its parts fit each other, the images and the commands."""
 
 import os
 import re
@@ -24,12 +24,12 @@ STAGES = read_stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
 
 
 def _without_variables(text: str) -> str:
-    """As compose reads it where no variable is set: ``${NAME:-default}``, and ``$$`` for ``$``."""
+    """As compose reads it if no variable is set: ``${NAME:-default}``, and ``$$`` for ``$``."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text).replace("$$", "$")
 
 
 def _valid(path: Path) -> bool:
-    """Against the schema of the Compose Specification that check-jsonschema carries."""
+    """By check-jsonschema's copy of the Compose Specification's schema."""
     check = Path(sys.executable).with_name("check-jsonschema")
     command = [str(check), "--builtin-schema", "vendor.compose-spec", str(path)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -48,7 +48,7 @@ def test_it_keeps_to_the_compose_specification(tmp_path: Path) -> None:
 
 
 def test_only_what_is_used_starts_by_itself() -> None:
-    """Redis waits behind its profile, and is waited for only where it was asked for."""
+    """Redis starts only with its profile, and `release` waits for it only then."""
     assert set(SERVICES) == {"release", "triton", "prometheus", "grafana", "redis"}
     behind = {name for name, service in SERVICES.items() if "profiles" in service}
     assert behind == {"redis"}
@@ -59,7 +59,7 @@ def test_only_what_is_used_starts_by_itself() -> None:
 
 
 def test_the_store_is_one_for_the_release_and_the_server() -> None:
-    """Both are told the same feature store; where none is named, it is the recipe's."""
+    """Both get the same feature store; if none is named, it is the recipe's."""
     given = {name: SERVICES[name]["environment"][VARIABLE] for name in ("release", "triton")}
     assert given == dict.fromkeys(given, f"${{{VARIABLE}:-}}")
     (named,) = set(re.findall(rf"{VARIABLE}=(redis://\S+)", TEXT))
@@ -69,7 +69,7 @@ def test_the_store_is_one_for_the_release_and_the_server() -> None:
 
 
 def test_images_are_pinned_or_built_here() -> None:
-    """What comes from a registry has a whole version; ours is a stage of the Dockerfile."""
+    """An image from a registry has a full version; ours is a stage of the Dockerfile."""
     for name, service in SERVICES.items():
         if "build" in service:
             assert service["build"]["context"] == "."
@@ -81,7 +81,7 @@ def test_images_are_pinned_or_built_here() -> None:
 
 
 def test_every_mounted_file_and_volume_exists() -> None:
-    """What is mounted out of the checkout is there and read-only; other volumes are declared."""
+    """Mounts from the checkout exist and are read-only; other volumes are declared."""
     named = set()
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
@@ -95,7 +95,7 @@ def test_every_mounted_file_and_volume_exists() -> None:
 
 
 def test_ports_are_published_once_and_on_this_machine_only() -> None:
-    """No two services share a port, and none of them, without passwords, is open to the network."""
+    """No two services share a port, and none is open to the network, as they have no passwords."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     parts = [port.split(":") for port in published]
     assert {host for host, _, _ in parts} == {"127.0.0.1"}
@@ -104,7 +104,7 @@ def test_ports_are_published_once_and_on_this_machine_only() -> None:
 
 
 def test_triton_listens_where_the_ports_are_published() -> None:
-    """The command is one that `shortlist` takes, on all addresses of its container."""
+    """`shortlist` accepts the command, which listens on all addresses of its container."""
     words = [_without_variables(word) for word in SERVICES["triton"]["command"]]
     assert words[0] == "shortlist"
     arguments = parser_for(words[1:]).parse_args(words[1:])
@@ -131,7 +131,7 @@ def test_the_release_is_made_in_the_volume_that_is_served() -> None:
 def test_the_release_takes_every_step_or_stops(
     tmp_path: Path, fails: str, expected: list[str], status: int
 ) -> None:
-    """The steps run in order on the recipe; after one that fails, nothing more is tried."""
+    """The steps run in order on the recipe; after one that fails, nothing more runs."""
     program = tmp_path / "shortlist"
     program.write_text(
         f'#!/bin/sh\necho "$1 $2" >> {tmp_path}/calls\nif [ "$1" = {fails} ]; then exit 3; fi\n'

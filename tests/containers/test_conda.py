@@ -1,4 +1,4 @@
-"""The conda environments hold what uv.lock holds."""
+"""The conda environments hold the packages of uv.lock."""
 
 import re
 import tomllib
@@ -13,15 +13,15 @@ from packaging.utils import canonicalize_name
 from tests.containers.locked import ROOT, locked
 
 FILES = {"environment.yml": "gpu", "environment-cpu.yml": "cpu"}
-#: conda's names of what is called otherwise on PyPI.
+#: PyPI's names of packages that conda names differently.
 ON_PYPI = {"cudf": "cudf-cu12", "dask-cudf": "dask-cudf-cu12", "cupy": "cupy-cuda12x"}
-#: What conda's cudf, dask-cuda and cupy depend on and bring themselves.
+#: Dependencies that conda's cudf, dask-cuda and cupy install themselves.
 BROUGHT_BY_CUDF = {
     "cachetools", "cuda-python", "fastrlock", "libcudf-cu12", "libkvikio-cu12", "numba-cuda",
     "nvidia-nvcomp-cu12", "nvtx", "pylibcudf-cu12", "pynvjitlink-cu12", "rapids-dask-dependency",
     "rmm-cu12",
 }  # fmt: skip
-#: Not Python packages, or not of the lock.
+#: Not Python packages, or not in the lock.
 OUTSIDE = {"python", "pip", "cuda-version"}
 
 
@@ -30,7 +30,7 @@ def _text(name: str) -> str:
 
 
 def _specifications(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """What conda and what pip is asked for: name and version."""
+    """The packages that conda and pip are to install: name and version."""
     environment: dict[str, Any] = yaml.safe_load(text)
     *for_conda, for_pip = environment["dependencies"]
     conda = {name: version for name, _, version in (each.partition("=") for each in for_conda)}
@@ -41,12 +41,12 @@ def _specifications(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _differences(text: str, extra: str) -> list[str]:
-    """One line for each package that is not as in uv.lock."""
+    """One line for each package that differs from uv.lock."""
     conda, pip = _specifications(text)
     known = locked(extra, conda["python"])
     asked = {ON_PYPI.get(name, name): v for name, v in conda.items() if name not in OUTSIDE}
     found = [f"{name}: by conda and by pip" for name in asked.keys() & pip.keys()]
-    # conda's 24.12 stands for every 24.12.x
+    # conda's 24.12 matches every 24.12.x
     wrong = {
         name: version
         for name, version in asked.items()
@@ -62,13 +62,13 @@ def _differences(text: str, extra: str) -> list[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_package_has_the_locked_version(name: str) -> None:
-    """conda and pip together ask for the whole of the extra, each package once, as locked."""
+    """conda and pip together install the whole extra, each package once, as locked."""
     assert _differences(_text(name), FILES[name]) == []
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_any_one_changed_version_would_be_seen(name: str) -> None:
-    """Of each line another version is named as the one difference; a line left out is named, too."""
+    """Another version of any line is reported as the only difference; a missing line is reported, too."""
     text = _text(name)
     lines = [line for line in text.splitlines() if re.match(r"\s+- [a-z0-9-]+={1,2}\d", line)]
     assert len(lines) > 100
@@ -78,15 +78,15 @@ def test_any_one_changed_version_would_be_seen(name: str) -> None:
             continue
         package = ON_PYPI.get(package, package)
         changed = re.sub(r"(={1,2})\d+", r"\g<1>9999", line)
-        (said,) = _differences(text.replace(f"{line}\n", f"{changed}\n"), FILES[name])
-        assert said.startswith(f"{package}: 9999")
+        (difference,) = _differences(text.replace(f"{line}\n", f"{changed}\n"), FILES[name])
+        assert difference.startswith(f"{package}: 9999")
         without = _differences(text.replace(f"{line}\n", ""), FILES[name])
-        assert any(said.startswith(f"{package}: missing") for said in without)
+        assert any(each.startswith(f"{package}: missing") for each in without)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_pyproject_names_is_asked_for_by_its_name(name: str) -> None:
-    """Nothing that the project depends on is left to come along by itself."""
+    """No direct dependency is left to be installed by another package."""
     project = tomllib.loads(_text("pyproject.toml"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"][FILES[name]]]
     names = {re.match(r"[\w-]+", each)[0] for each in wanted}  # type: ignore[index]
@@ -96,7 +96,7 @@ def test_what_pyproject_names_is_asked_for_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_conda_can_read_it(name: str) -> None:
-    """The keys are those that conda knows, names are plain, and Python is one that the lock is for."""
+    """The keys are those that conda knows, names are canonical, and the lock supports the Python."""
     environment = yaml.safe_load(_text(name))
     assert set(environment) == {"name", "channels", "dependencies"}
     assert environment["name"] == "shortlist"
@@ -113,7 +113,7 @@ def test_conda_can_read_it(name: str) -> None:
 
 
 def test_rapids_is_one_release_built_for_the_cuda_of_the_lock() -> None:
-    """cuDF, dask-cudf and dask-cuda are of one month, for CUDA 12 like the wheels."""
+    """cuDF, dask-cudf and dask-cuda are of one release, for CUDA 12 like the wheels."""
     conda, _ = _specifications(_text("environment.yml"))
     assert conda["cudf"] == conda["dask-cudf"] == conda["dask-cuda"]
     assert all(ON_PYPI[name].endswith(("cu12", "cuda12x")) for name in ON_PYPI)
@@ -121,7 +121,7 @@ def test_rapids_is_one_release_built_for_the_cuda_of_the_lock() -> None:
 
 
 def test_both_say_how_they_are_installed() -> None:
-    """Without PIP_NO_DEPS pip would refuse, so the first lines say it, with the file's own name."""
+    """Without PIP_NO_DEPS pip would refuse, so the header gives the command with the file's own name."""
     for name in FILES:
         assert f"PIP_NO_DEPS=1 conda env create --file {name}" in _text(name)
         assert "pip install --no-deps --editable ." in _text(name)

@@ -1,4 +1,4 @@
-"""The CPU image, made instruction by instruction (tests/containers/builder.py) and then used."""
+"""The CPU image, built instruction by instruction (tests/containers/builder.py) and then used."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.containers.dockerfile import ROOT, read_stages, send_context
 from tests.containers.locked import locked
 
 STAGES = read_stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
-#: Minutes of building.
+#: Building takes minutes.
 pytestmark = pytest.mark.slow
 PACKAGES = """
 import importlib.metadata, json
@@ -25,7 +25,7 @@ print(json.dumps({each.name: each.version for each in importlib.metadata.distrib
 
 
 def _why_not() -> str:
-    """Why no image can be made here; empty where one can."""
+    """Why no image can be built here; empty if one can."""
     python, _, _ = STAGES["python"].base.removeprefix("python:").partition("-")
     if python != f"{sys.version_info.major}.{sys.version_info.minor}":
         return f"the image has Python {python}, and this is another"
@@ -36,7 +36,7 @@ def _why_not() -> str:
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
-    """A builder with the context that Docker would be sent."""
+    """A builder with the context that Docker would get."""
     reason = _why_not()
     if reason:
         pytest.skip(reason)
@@ -55,7 +55,7 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
 
 @pytest.fixture(scope="module")
 def image(builder: Builder) -> Image:
-    """The stage `cpu`, every RUN line of it and of the stages below executed."""
+    """The stage `cpu`, with every RUN line of it and of the stages below executed."""
     try:
         return builder.build("cpu")
     except subprocess.CalledProcessError as error:
@@ -71,24 +71,24 @@ def test_every_run_line_was_executed(builder: Builder, image: Image) -> None:
 
 
 def test_the_image_holds_the_locked_packages_and_no_others(builder: Builder, image: Image) -> None:
-    """As installed: what uv.lock says for this Python, without development tools, and the project."""
-    told = json.loads(builder.run(image, ["python", "-c", PACKAGES]))
-    held = {name.lower().replace("_", "-").replace(".", "-"): v for name, v in told.items()}
+    """Installed are uv.lock's packages for this Python, without development tools, and the project."""
+    versions = json.loads(builder.run(image, ["python", "-c", PACKAGES]))
+    held = {name.lower().replace("_", "-").replace(".", "-"): v for name, v in versions.items()}
     assert held.pop("shortlist")
     assert held == locked("cpu", platform.python_version())
     assert not image.path("/usr/local/bin/uv").exists()
 
 
 def test_the_images_own_code_runs_as_its_user(builder: Builder, image: Image) -> None:
-    """`shortlist` is on the PATH, out of /opt/shortlist, and the doctor finds nothing missing."""
+    """`shortlist` is on the PATH, from /opt/shortlist, and the doctor finds nothing missing."""
     code = "import os, recipes; print(os.getuid(), os.environ['HOME'], recipes.__file__)"
-    told = builder.run(image, ["python", "-c", code]).split()
-    assert told == ["10001", "/home/shortlist", "/opt/shortlist/recipes/__init__.py"]
+    printed = builder.run(image, ["python", "-c", code]).split()
+    assert printed == ["10001", "/home/shortlist", "/opt/shortlist/recipes/__init__.py"]
     (command,) = STAGES["cpu"].texts("CMD")
     assert "usage: shortlist demo" in builder.run(image, [*json.loads(command), "--help"])
     doctor = 'shortlist doctor --offline || echo "status $?"'
     lines = builder.run(image, ["sh", "-c", doctor]).splitlines()
-    # How much memory and disk are free is this machine's affair.
+    # How much memory and disk are free depends on this machine.
     problems = [each for each in lines if each.startswith("problem") and " free " not in each]
     assert problems == []
     assert any("tritonserver" in each and "nvidia-pytriton" in each for each in lines)
@@ -110,7 +110,7 @@ def test_the_user_writes_artifacts_and_cannot_change_the_code(
 
 
 def test_this_machine_was_not_changed(image: Image) -> None:
-    """The user was made in the image's own /etc/passwd; this machine's has no such line."""
+    """The user was created in the image's own /etc/passwd; this machine's has no such line."""
     made = "shortlist:x:10001:10001:"
     assert made in image.path("/etc/passwd").read_text()
     assert made not in Path("/etc/passwd").read_text()

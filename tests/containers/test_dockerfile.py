@@ -24,7 +24,7 @@ IMAGES = ("cpu", "gpu")
 
 
 def _complaints(text: str, *options: str) -> set[str]:
-    """Codes of the rules that hadolint finds broken."""
+    """Codes of the hadolint rules that the text breaks."""
     hadolint = Path(sys.executable).with_name("hadolint")
     command = [str(hadolint), "--no-fail", "--format", "json", *options, "-"]
     ended = subprocess.run(
@@ -40,13 +40,13 @@ def _interpreter(image: str) -> str:
 
 
 def test_hadolint_finds_nothing() -> None:
-    """Not even a matter of style, and no configuration file makes it look away."""
+    """Not even style issues, and no configuration file disables rules."""
     assert _complaints(TEXT) == set()
     assert not list(ROOT.glob(".hadolint*"))
 
 
 def test_hadolint_would_find_something() -> None:
-    """A moving tag, a user by name and a rule that is ignored no more are all seen."""
+    """It reports a floating tag, a user given by name, and a rule that is no longer ignored."""
     assert "DL3007" in _complaints(re.sub(r"(tritonserver):\S+", r"\1:latest", TEXT))
     assert "DL3066" in _complaints(TEXT.replace("USER 10001:10001", "USER shortlist"))
     assert "DL3008" in _complaints(TEXT.replace("# hadolint ignore=DL3008\n", ""))
@@ -65,7 +65,7 @@ def test_an_ignored_rule_is_explained() -> None:
 
 
 def test_uv_is_the_one_that_the_project_brings() -> None:
-    """Image and checkout are installed by one version of uv, which reads this uv.lock."""
+    """Image and checkout are installed by the same version of uv, which reads this uv.lock."""
     installed = [text for stage in STAGES.values() for text in stage.texts("RUN") if "pip" in text]
     pins = [found for text in installed for found in re.findall(r"uv==(\S+)", text)]
     assert pins == [UV_VERSION]
@@ -73,7 +73,7 @@ def test_uv_is_the_one_that_the_project_brings() -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_packages_are_the_locked_ones_for_that_python(image: str) -> None:
-    """The right extra, as locked, without development tools, for a Python that the lock is for."""
+    """The right extra, as locked, without development tools, for a Python that the lock supports."""
     (command,) = [each for each in STAGES[f"{image}-packages"].texts("RUN") if "uv sync" in each]
     assert "--frozen --no-dev" in command
     assert re.findall(r"--extra (\w+)", command) == [image]
@@ -82,7 +82,7 @@ def test_packages_are_the_locked_ones_for_that_python(image: str) -> None:
 
 
 def test_the_cpu_images_python_has_a_wheel_of_nvtabular() -> None:
-    """The slim image has no compiler: its Python, the one of its tag, is the one with a wheel."""
+    """The slim image has no compiler, so NVTabular needs a wheel for the Python of the image's tag."""
     base = re.fullmatch(r"python:(\d\.\d+)-slim-bookworm", STAGES["python"].base)
     assert base is not None
     assert base[1] == _interpreter("cpu")
@@ -93,7 +93,7 @@ def test_the_cpu_images_python_has_a_wheel_of_nvtabular() -> None:
 
 
 def test_the_gpu_image_is_of_the_month_of_rapids() -> None:
-    """Triton's container and cuDF are of one release of NVIDIA's, whose Python is 3.12."""
+    """Triton's container and cuDF are of the same NVIDIA release, whose Python is 3.12."""
     tag = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d\.\d\d)-py3", STAGES["triton"].base)
     assert tag is not None
     assert locked("gpu", _interpreter("gpu"))["cudf-cu12"].startswith(f"{tag[1]}.")
@@ -112,7 +112,7 @@ def test_a_change_of_code_installs_no_package_again() -> None:
 
 
 def test_both_images_are_used_alike() -> None:
-    """The same user, volume, ports, command and check of health; only the packages differ."""
+    """The same user, volume, ports, command and health check; only the packages differ."""
     cpu, gpu = ([(e.name, e.text) for e in STAGES[image].instructions] for image in IMAGES)
     assert [(name, text.replace("gpu-", "cpu-")) for name, text in gpu] == cpu
     assert list(STAGES)[-1] == "cpu", "the last stage is what `docker build .` makes"
@@ -120,7 +120,7 @@ def test_both_images_are_used_alike() -> None:
 
 
 def test_the_words_after_the_images_name_are_the_command() -> None:
-    """`docker run IMAGE shortlist demo` runs just that, which is also what runs without words."""
+    """`docker run IMAGE shortlist demo` runs just that, which is also the default."""
     for image in IMAGES:
         assert STAGES[image].texts("ENTRYPOINT") == []
         (command,) = (json.loads(text) for text in STAGES[image].texts("CMD"))
@@ -129,7 +129,7 @@ def test_the_words_after_the_images_name_are_the_command() -> None:
 
 
 def test_the_user_is_not_root_and_owns_the_artifacts() -> None:
-    """The number of the user is the one that was made, and artifacts go where it may write."""
+    """The user's id is the one that was created, and artifacts go where it may write."""
     for image in IMAGES:
         (user,) = STAGES[image].texts("USER")
         made = STAGES[image].texts("RUN")[0]
@@ -147,14 +147,14 @@ def _commands() -> Iterator[str]:
 
 
 def test_nothing_is_fetched_but_by_package_managers() -> None:
-    """No RUN line names an address or a program that downloads from one."""
+    """No RUN line names a URL or a program that downloads from one."""
     commands = [*_commands()]
     assert len(commands) >= 5
     assert not [each for each in commands if re.search(r"https?://|\b(curl|wget|git)\b", each)]
 
 
 def test_the_context_is_what_the_package_is_built_of() -> None:
-    """.dockerignore lets through the packages of the wheel and what describes them, no more."""
+    """.dockerignore lets through the packages of the wheel and the files that describe them, no more."""
     wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
     project = PYPROJECT["project"]
     described = ["pyproject.toml", "uv.lock", project["readme"], *project["license-files"]]

@@ -1,4 +1,4 @@
-"""The images' HEALTHCHECK, run as it stands but for the port."""
+"""The images' HEALTHCHECK, run unchanged except for the port."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def _healthy(port: int) -> bool:
     assert words[:2] == ["python", "-c"]
     assert f", {USUAL['http']}," in words[2]
     code = words[2].replace(f", {USUAL['http']},", f", {port},")
-    # A proxy, even one that answers nothing, has no say in it.
+    # A proxy, even one that does not answer, must not matter.
     environment = {"http_proxy": "http://127.0.0.1:9"}
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=20)
@@ -50,7 +50,7 @@ def test_a_triton_that_serves_is_healthy(server: Server) -> None:
 
 
 def test_a_triton_that_is_not_ready_is_unhealthy() -> None:
-    """Triton answers 400 until its models are loaded; where nothing listens, that is no health."""
+    """Triton answers 400 until its models are loaded; a port where nothing listens is unhealthy, too."""
     with _answering(200) as port:
         assert _healthy(port)
     with _answering(400) as port:

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana ask for figures that a real Triton gives."""
+"""Prometheus and Grafana query metrics that a real Triton exposes."""
 
 import json
 import re
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "docs" / "monitoring"
 GRAFANA = MONITORING / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboards" / "serving.json").read_text())
-#: What may stand in a query beside names of metrics and labels.
+#: Words that a query may contain besides names of metrics and labels.
 WORDS = {"sum", "rate", "by", "histogram_quantile"}
 
 
@@ -51,7 +51,7 @@ def exposed(server: Server) -> dict[str, set[str]]:
 
 
 def test_names_are_found_in_queries() -> None:
-    """The reading of queries sees metrics, also misspelt ones, and labels."""
+    """``_names`` finds metrics, also misspelt ones, and labels."""
     query = "sum by (reason, model) (rate(nv_a[$__rate_interval])) / sum(nv_b) / 1000"
     assert _names(query) == ({"nv_a", "nv_b"}, {"reason", "model"})
     assert _names("histogram(nv_a)")[0] == {"histogram", "nv_a"}
@@ -67,7 +67,7 @@ def test_a_query_names_what_triton_exposes(query: str, exposed: dict[str, set[st
 
 
 def test_the_dashboard_shows_requests_and_their_time() -> None:
-    """The two counters that matter most are on it, and every panel has a query and a place."""
+    """The two counters that matter most are on it, and every panel has a query and its own place."""
     named = set().union(*(_names(query)[0] for query in _queries()))
     assert {"nv_inference_request_success", "nv_inference_request_duration_us"} <= named
     panels: list[dict[str, Any]] = DASHBOARD["panels"]
@@ -78,7 +78,7 @@ def test_the_dashboard_shows_requests_and_their_time() -> None:
 
 
 def test_grafana_finds_its_source_and_its_dashboards() -> None:
-    """The panels' source is the provisioned one, at the service's port; files lie where looked for."""
+    """The panels' source is the provisioned one, at the service's port; files are where Grafana looks."""
     provisioning = GRAFANA / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())[
         "datasources"
@@ -100,7 +100,7 @@ def test_grafana_finds_its_source_and_its_dashboards() -> None:
 
 
 def test_prometheus_asks_triton_at_its_metrics_port() -> None:
-    """The scraped address is a service's name and the port that its command line gives metrics."""
+    """The scraped address is a service's name and the metrics port of its command line."""
     prometheus = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
     services = yaml.safe_load((ROOT / "compose.yml").read_text())["services"]
     ((target,),) = [

@@ -63,8 +63,8 @@ ONE = _ids([b"1"])
         ({"user_id": ONE, "top_k": np.array([[5, 5]], np.int32)}, "top_k"),
         ({"top_k": np.array([[5]], np.int32)}, "user_id|inputs"),
         ({"user_id": ONE, "shoe_size": np.array([[5]], np.int32)}, "shoe_size|inputs"),
-        ({"user_id": _ids([b"1"], [b"\xff\xfe"])}, "user_id as UTF-8"),
-        ({"user_id": ONE, "exclude_item_ids": _ids([b"\xff"])}, "exclude_item_ids as UTF-8"),
+        ({"user_id": _ids([b"1"], [b"\xff\xfe"])}, "user_id in UTF-8"),
+        ({"user_id": ONE, "exclude_item_ids": _ids([b"\xff"])}, "exclude_item_ids in UTF-8"),
     ],
 )
 def test_a_wrong_tensor_is_refused(

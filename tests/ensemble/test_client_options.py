@@ -47,15 +47,15 @@ def test_an_answer_names_its_release(client: Client) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filter": "year > 5"}, "expected names out of: genres, price; got 'year'"),
+        ({"filter": "year > 5"}, "expected a column among: genres, price; got 'year'"),
         (
             {"filter": "price >"},
-            "expected the name of a column, a number or a string, got 'its end'",
+            "expected the name of a column, a number or a string, got the end",
         ),
         ({"user_features": {"shoe_size": 43}}, "which the models read, got 'shoe_size'"),
         ({"temperature": -2}, "temperature of 0 or more, got -2"),
         ({"diversity": 2}, "diversity from 0 to 1, got 2"),
-        ({"similar_to": "no such item"}, "no item here"),
+        ({"similar_to": "no such item"}, "to be an item of this release, got 'no such item'"),
     ],
 )
 def test_an_impossible_option_is_refused(

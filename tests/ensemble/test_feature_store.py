@@ -85,11 +85,11 @@ def test_odd_ids_are_ids(store: FeatureStore) -> None:
     assert [_items(store, each) for each in odd] == [[each] for each in odd]
 
 
-def test_an_id_that_is_no_text_is_a_store_error(store: FeatureStore) -> None:
+def test_an_id_that_utf8_cannot_hold_is_a_store_error(store: FeatureStore) -> None:
     """For half a surrogate pair, which JSON can hold and UTF-8 cannot, the error names the store."""
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="expected to write to the feature store"):
         store.record([_event("\ud800", "a", 1.0)])
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="expected to read the feature store"):
         store.get_many(["\ud800"])
 
 
@@ -170,7 +170,7 @@ def test_a_write_is_seen_by_another_connection_at_once(opener: Opener) -> None:
 
 
 def test_a_reader_cannot_write(opener: Opener) -> None:
-    """A store opened to be read refuses every change."""
+    """A store opened read-only refuses every change."""
     opener().put_many([("anna", ANNA)])
     reader = opener(read_only=True)
     writes: list[Callable[[], object]] = [
@@ -180,7 +180,7 @@ def test_a_reader_cannot_write(opener: Opener) -> None:
         lambda: reader.replace_all([], "another"),
     ]
     for write in writes:
-        with pytest.raises(StoreError, match=r"readonly|read alone"):
+        with pytest.raises(StoreError, match=r"readonly|opened read-only"):
             write()
     assert reader.get_many(["anna", "ben"]) == [ANNA, None]
     assert reader.switched_off() == frozenset()
@@ -205,10 +205,10 @@ def test_an_exchange_keeps_events_and_what_is_off(store: FeatureStore) -> None:
     store.replace_all([("ben", BEN)], "second")
     assert store.get_many(["anna", "ben", "carl"]) == [UserRecord({}, ["new"], 1), BEN, None]
     assert store.switched_off() == {"a"}
-    assert store.source() == "second"
+    assert store.origin() == "second"
     store.replace_all([], "third")
     assert store.get_many(["ben"]) == [None]
-    assert store.source() == "third"
+    assert store.origin() == "third"
 
 
 def test_a_failed_exchange_keeps_the_old_content(store: FeatureStore) -> None:
@@ -222,7 +222,7 @@ def test_a_failed_exchange_keeps_the_old_content(store: FeatureStore) -> None:
     with pytest.raises(ZeroDivisionError):
         store.replace_all(broken(), "second")
     assert store.get_many(["anna", "user 0"]) == [ANNA, None]
-    assert store.source() == "first"
+    assert store.origin() == "first"
 
 
 def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> None:

@@ -227,7 +227,7 @@ def test_an_explanation_tells_why_an_item_is_not_there(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filter": "year > 5"}, r"expected names out of: genres, price; got 'year'"),
+        ({"filter": "year > 5"}, r"expected a column among: genres, price; got 'year'"),
         ({"user_features": {"aeg": 5}}, "'aeg'.*did you mean 'age'"),
         (
             {"user_features": {"group": 5}},
@@ -236,7 +236,7 @@ def test_an_explanation_tells_why_an_item_is_not_there(
         ({"temperature": -1.0}, "temperature of 0 or more, got -1"),
         ({"temperature": float("nan")}, "temperature of 0 or more, got nan"),
         ({"diversity": 1.5}, "diversity from 0 to 1, got 1.5"),
-        ({"similar_to": "no such item"}, "'no such item', which is no item"),
+        ({"similar_to": "no such item"}, "to be an item of this release, got 'no such item'"),
         ({"seed": [1, 2]}, "seed for each of 1 users, got 2"),
     ],
 )

@@ -193,5 +193,5 @@ def test_operators_in_a_wrong_order_are_refused(served: Plan, release: Path) -> 
     """A plan that reads a column before it is made does not load."""
     graph = {"user_features": (), "retrieves": True, "generators": []}
     settings = {"candidates": 50, "top_k": 5, "graph": graph}
-    with pytest.raises(ReleaseError, match="encode_user reads"):
+    with pytest.raises(ReleaseError, match="an operator before encode_user that makes"):
         Plan(settings, served.operators[1:])

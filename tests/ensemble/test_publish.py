@@ -108,14 +108,14 @@ def test_the_release_before_can_be_served_when_the_served_one_is_damaged(three: 
     assert served_version(three) == 1
 
 
-def test_a_release_of_another_time_answers_by_its_own_code(three: Artifacts) -> None:
+def test_a_release_of_another_version_answers_with_its_own_code(three: Artifacts) -> None:
     """A release that the current code cannot read is tried and served with the code it carries."""
     release = release_of(three, 2)
     assert release is not None
     change(release, "plan.json", f'"format": {plan.FORMAT}', '"format": 99')
     change(release, "runtime/plan.py", f"FORMAT = {plan.FORMAT}\n", "FORMAT = 99\n")
     store = SqliteFeatureStore(three.feature_store, read_only=True)
-    with pytest.raises(plan.ReleaseError, match=r"format 3 of .*plan\.json, got 99"):
+    with pytest.raises(plan.ReleaseError, match=r"format 3 in .*plan\.json, got 99"):
         plan.load(release, store)
     store.close()
     with running_server(three, RECIPE.name) as server:
@@ -139,7 +139,7 @@ def test_the_last_releases_are_kept_and_the_way_back(three: Artifacts) -> None:
     assert names(three)[-1] == "6"
 
 
-def test_releases_are_listed_with_what_a_person_chooses_by(three: Artifacts) -> None:
+def test_releases_are_listed_with_the_facts_to_choose_by(three: Artifacts) -> None:
     """Age, figures, items, size, whether it is served; with ``check`` also whether it is whole."""
     published(three, 2)
     release = release_of(three, 3)
@@ -150,7 +150,8 @@ def test_releases_are_listed_with_what_a_person_chooses_by(three: Artifacts) -> 
     assert [each.served for each in listed] == [False, True, False]
     assert [each.figures for each in listed] == [{"ndcg@10": x} for x in (0.50, 0.51, 0.40)]
     assert [each.whole for each in listed] == [True, True, False]
-    assert "ranker.onnx is damaged" in str(listed[2].problem)
+    assert "ranker.onnx with SHA-256" in str(listed[2].problem)
+    assert "got a damaged file" in str(listed[2].problem)
     files = [path for path in release.rglob("*") if path.is_file()]
     assert listed[2].bytes == sum(len(path.read_bytes()) for path in files)
     assert listed[0].items == 400

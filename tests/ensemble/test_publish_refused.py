@@ -43,7 +43,7 @@ def _served(artifacts: Artifacts) -> dict[str, bytes | None]:
     return {path.name: path.read_bytes() if path.exists() else None for path in files}
 
 
-def test_a_damaged_release_is_refused_by_the_name_of_the_file(three: Artifacts) -> None:
+def test_a_damaged_release_is_refused_and_its_file_named(three: Artifacts) -> None:
     """Neither publish nor rollback serves it, and the record is unchanged."""
     published(three, 2)
     release = release_of(three, 1)
@@ -51,7 +51,10 @@ def test_a_damaged_release_is_refused_by_the_name_of_the_file(three: Artifacts) 
     damage(release)
     before = _served(three)
     for attempt in (lambda: published(three, 1), lambda: rolled_back(three)):
-        with pytest.raises(ShortlistError, match=r"1/ranker\.onnx is damaged.*shortlist export"):
+        with pytest.raises(
+            ShortlistError,
+            match=r"1/ranker\.onnx with SHA-256 .*, got a damaged file.*shortlist export",
+        ):
             attempt()
     assert _served(three) == before
 

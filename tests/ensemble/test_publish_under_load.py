@@ -143,7 +143,9 @@ def test_publishing_loses_no_request_and_mixes_no_answer(
             for number in range(10):
                 publish(RECIPE, three, 1 + number % 3, Gate(force=True))
                 if number == 4:
-                    with pytest.raises(ShortlistError, match=r"4/ranker\.onnx is damaged"):
+                    with pytest.raises(
+                        ShortlistError, match=r"4/ranker\.onnx with SHA-256 .*, got a damaged file"
+                    ):
                         publish(RECIPE, three, 4, Gate(force=True))
                 load.wait_for_more(50)
     assert load.failed == []

@@ -23,13 +23,13 @@ def _store(where: str, recipe: str = "shop") -> FeatureStore:
     return open_store(where, recipe=recipe, deadline_s=None, read_only=False, kept=10)
 
 
-def test_what_is_in_redis_and_is_none_of_ours(redis: RedisServer) -> None:
+def test_damaged_or_foreign_values_in_redis_are_an_error(redis: RedisServer) -> None:
     """A damaged record or a key of another kind is an error that names the store, not an answer."""
     store = _store(redis.url)
     redis.ask("HSET", "shortlist:shop:users", "anna", "{")
     redis.ask("SET", "shortlist:shop:events:ben", "text")
     for user in ("anna", "ben"):
-        with pytest.raises(StoreError, match=r"redis://.* cannot be read"):
+        with pytest.raises(StoreError, match=r"expected to read the feature store redis://"):
             store.get_many([user])
     assert store.get_many(["carl"]) == [None]
 
@@ -42,7 +42,7 @@ def test_recipes_share_a_redis(redis: RedisServer) -> None:
     film.switch(["c"], on=False)
     assert shop.get_many(["anna", "ben"]) == [ANNA, None]
     assert film.get_many(["anna", "ben"]) == [None, UserRecord({}, ["c"], recorded=1)]
-    assert (shop.switched_off(), film.source()) == (frozenset(), None)
+    assert (shop.switched_off(), film.origin()) == (frozenset(), None)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_recipes_share_a_redis(redis: RedisServer) -> None:
 )
 def test_a_url_of_something_else_is_refused_at_once(where: str) -> None:
     """Such a URL cannot become valid later."""
-    with pytest.raises(StoreError, match="no URL of a Redis"):
+    with pytest.raises(StoreError, match="expected the URL of a Redis"):
         _store(where)
 
 

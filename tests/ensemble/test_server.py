@@ -180,14 +180,14 @@ def test_without_a_release_the_command_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_damaged_release_is_refused_by_the_name_of_the_file(copied: Artifacts) -> None:
+def test_a_damaged_release_is_refused_and_its_file_named(copied: Artifacts) -> None:
     """With one flipped bit in a model, Triton does not start, and the message names the file."""
     path = copied.model_repository / "recommender" / "1" / "ranker.onnx"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with (
-        pytest.raises(ShortlistError, match=r"ranker\.onnx is damaged"),
+        pytest.raises(ShortlistError, match=r"ranker\.onnx with SHA-256 .*, got a damaged file"),
         running_server(copied, "made-up"),
     ):
         pass

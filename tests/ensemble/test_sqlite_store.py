@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_missing_store_is_named(path: Path) -> None:
     """A reader creates no empty store; the error names the missing file."""
     store = SqliteFeatureStore(path, read_only=True)
-    with pytest.raises(StoreError, match=r"store\.sqlite does not exist"):
+    with pytest.raises(StoreError, match=r"a feature store at .*store\.sqlite, found none"):
         store.get_many(["anna"])
     assert not path.exists()
 
@@ -39,7 +39,9 @@ def test_a_damaged_record_is_an_error_not_an_answer(path: Path) -> None:
     store.put_many([("anna", ANNA)])
     with sqlite3.connect(path) as other:
         other.execute("UPDATE users SET features = '{'")
-    with pytest.raises(StoreError, match=r"store\.sqlite cannot be read"):
+    with pytest.raises(
+        StoreError, match=r"expected to read the feature store .*store\.sqlite, got: "
+    ):
         store.get_many(["anna"])
 
 
@@ -51,7 +53,7 @@ def test_a_store_of_the_first_format_loses_nothing(path: Path) -> None:
     first.close()
     store = SqliteFeatureStore(path)
     assert store.get_many(["anna"]) == [ANNA]
-    assert store.source() == "the first data"
+    assert store.origin() == "the first data"
     assert store.record([Event.of("anna", "c", time=1.0)]) == 1
     store.switch(["b"], on=False)
     store.close()

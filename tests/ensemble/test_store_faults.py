@@ -65,21 +65,24 @@ def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
     asked: list[Callable[[], object]] = [
         lambda: store.get_many(["anna"]),
         store.switched_off,
-        store.source,
+        store.origin,
         lambda: writer.record([Event.of("anna", "c")]),
         lambda: writer.put_many([("anna", ANNA)]),
         lambda: writer.replace_all([("anna", ANNA)], "source"),
         lambda: writer.switch(["a"], on=False),
     ]
     for ask in asked:
-        with _fails(rf"redis://127\.0\.0\.1:{redis.port}/0 cannot be (read|written): .*refused"):
+        with _fails(
+            r"expected to (read|write to) the feature store "
+            rf"redis://127\.0\.0\.1:{redis.port}/0, got: .*refused"
+        ):
             ask()
     for _ in range(2):
         redis.start()
         writer.put_many([("anna", ANNA)])
         assert _eventually(store) == [ANNA]
         redis.stop()
-        with _fails("cannot be read"):
+        with _fails("expected to read the feature store"):
             store.get_many(["anna"])
 
 
@@ -90,9 +93,9 @@ def test_redis_that_hangs(redis: RedisServer) -> None:
     assert _eventually(store) == [ANNA]
     with redis.hanging():
         for connected in (store, _served(redis.url)):
-            with _fails("cannot be read: no answer within 20 ms"):
+            with _fails("to read the feature store .*, got no reply within 20 ms"):
                 connected.get_many(["anna"])
-        with _fails("cannot be written: no answer within 100 ms"):
+        with _fails("to write to the feature store .*, got no reply within 100 ms"):
             _written(redis.url, deadline_s=0.1).record([Event.of("anna", "c")])
     assert _eventually(store)[0] is not None
 
@@ -105,7 +108,7 @@ def test_a_redis_host_that_swallows_everything() -> None:
         for each in waiting:  # fills the queue of waiting connections
             each.setblocking(False)
             each.connect_ex(address)
-        with _fails("no answer within 20 ms"):
+        with _fails("got no reply within 20 ms"):
             _served(f"redis://127.0.0.1:{address[1]}").get_many(["anna"])
         for each in waiting:
             each.close()
@@ -124,10 +127,10 @@ def test_redis_that_is_full(redis: RedisServer) -> None:
         lambda: store.switch(["a"], on=False),
     ]
     for write in writes:
-        with _fails("cannot be written: .*maxmemory"):
+        with _fails("to write to the feature store .*, got: .*maxmemory"):
             write()
     assert store.get_many(["anna", "ben"]) == [ANNA, None]
-    assert (store.source(), store.switched_off()) == ("source", frozenset())
+    assert (store.origin(), store.switched_off()) == ("source", frozenset())
     redis.ask("CONFIG", "SET", "maxmemory", "0")
     assert redis.ask("DBSIZE") == 2, "nothing half-written is left"
     for write in writes:
@@ -188,9 +191,9 @@ def test_sqlite_that_is_locked(path: Path) -> None:
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     other.execute("UPDATE users SET features = features")
-    with _fails("cannot be (opened|read): .*locked"):
+    with _fails("to (open|read) the feature store .*, got: .*locked"):
         store.get_many(["anna"])
-    with _fails("cannot be (opened|written): .*locked"):
+    with _fails("to (open|write to) the feature store .*, got: .*locked"):
         writer.record([Event.of("anna", "c")])
     other.rollback()
     other.close()
@@ -205,7 +208,7 @@ def test_sqlite_is_read_while_another_writes(path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     other.execute("DELETE FROM users")
     assert store.get_many(["anna"]) == [ANNA]
-    with _fails("cannot be (opened|written): .*locked"):
+    with _fails("to (open|write to) the feature store .*, got: .*locked"):
         writer.record([Event.of("anna", "c")])
     other.rollback()
     other.close()
@@ -218,9 +221,9 @@ def test_sqlite_that_takes_too_long(path: Path) -> None:
     many.record(Event.of("ben", str(n), time=float(n)) for n in range(200_000))
     many.close()
     served = open_store(str(path), recipe="shop", deadline_s=0.01, read_only=True, kept=1_000_000)
-    with _fails("cannot be read: it took longer than 10 ms"):
+    with _fails("to read the feature store .*, got: no result within 10 ms"):
         served.get_many(["ben"])
-    with _fails("cannot be read: it took longer than 20 ms"):
+    with _fails("to read the feature store .*, got: no result within 20 ms"):
         served.get_many(["ben", *map(str, range(100))])
     assert _eventually(served) == [ANNA]
 
@@ -230,41 +233,41 @@ def test_sqlite_without_the_right_to_write(path: Path) -> None:
     store = _written(str(path))
     with (
         _without_rights(path, path.parent),
-        _fails("cannot be (opened|written): .*(readonly|unable to open)"),
+        _fails("to (open|write to) the feature store .*, got: .*(readonly|unable to open)"),
     ):
         store.record([Event.of("anna", "c")])
     assert store.get_many(["anna"]) == [ANNA]
     assert store.record([Event.of("anna", "c")]) == 1
 
 
-def test_sqlite_that_is_damaged_and_mended(path: Path) -> None:
+def test_sqlite_that_is_damaged_and_restored(path: Path) -> None:
     """For garbage in the file, the error names it; once the old content is restored, it is read."""
     store = _served(str(path))
     whole = path.read_bytes()
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
-    with _fails(r"store\.sqlite cannot be opened: file is not a database"):
+    with _fails(r"to open the feature store .*store\.sqlite, got: file is not a database"):
         store.get_many(["anna"])
     path.write_bytes(whole)
     assert store.get_many(["anna"]) == [ANNA]
 
 
-def test_sqlite_that_is_deleted_and_made_anew(path: Path) -> None:
+def test_sqlite_that_is_deleted_and_created_again(path: Path) -> None:
     """A missing file is reported, even if it was open; a new file of that name is used at once."""
     store, writer = _served(str(path)), _written(str(path))
     assert store.get_many(["anna"]) == writer.get_many(["anna"]) == [ANNA]
     for each in path.parent.iterdir():
         each.unlink()
-    with _fails(r"store\.sqlite does not exist"):
+    with _fails(r"a feature store at .*store\.sqlite, found none"):
         store.get_many(["anna"])
     writer.put_many([("ben", BEN)])
     assert store.get_many(["anna", "ben"]) == [None, BEN]
 
 
-def test_sqlite_whose_folder_is_not_there_yet(tmp_path: Path) -> None:
+def test_sqlite_whose_folder_does_not_exist_yet(tmp_path: Path) -> None:
     """A server may start before its store exists."""
     path = tmp_path / "later" / "store.sqlite"
     store = _served(str(path))
-    with _fails("does not exist"):
+    with _fails("expected a feature store at .*, found none"):
         store.switched_off()
     path.parent.mkdir()
     _written(str(path)).switch(["a"], on=False)

@@ -61,7 +61,8 @@ def test_no_file_of_a_release_holds_a_password(
         pass  # uses a separate store for its measurement, and reads no other
     monkeypatch.setenv(VARIABLE, "redis://:s3cret@127.0.0.1:1/0")
     with pytest.raises(
-        ShortlistError, match=r"redis://127\.0\.0\.1:1/0 cannot be read.*it is running"
+        ShortlistError,
+        match=r"to read the feature store redis://127\.0\.0\.1:1/0, got: .*it is running",
     ):
         export(RECIPE, artifacts, force=False)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "s3cret.sqlite"))

@@ -1,4 +1,4 @@
-"""What tests of the evaluation share."""
+"""Fixtures of the evaluation tests."""
 
 import pytest
 
@@ -9,5 +9,5 @@ from tests.models import shop
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
-    """The shop that tests/models trains too: once a session for both. Not to be changed."""
+    """The shop that tests/models also trains, once a session for both. Do not modify it."""
     return shop.trained(tmp_path_factory)

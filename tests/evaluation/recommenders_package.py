@@ -1,8 +1,8 @@
-"""What recommenders-team/recommenders says of made-up lists and tables: write it down, or read it again.
+"""Results of recommenders-team/recommenders on made-up lists and tables: the cases, and their generator.
 
-The package cannot be installed beside the tests: its wheel brings a folder ``tests`` of its own, which hides
-this one, and names forty packages that metrics do not need. So its answers are kept in
-``recommenders_package.json``. To ask it again, here or another version of it:
+The package cannot be installed beside the tests: its wheel contains a folder ``tests``, which hides this one,
+and requires forty packages that metrics do not need. Its results are therefore stored in
+``recommenders_package.json``. To regenerate them, with this or another version:
 
   uv pip install --target FOLDER --no-deps recommenders==1.2.1 scikit-learn joblib narwhals threadpoolctl
   PYTHONPATH=FOLDER python tests/evaluation/recommenders_package.py
@@ -20,7 +20,7 @@ RATIO, SEED = 0.75, 42
 
 
 def cases() -> list[tuple[np.ndarray, list[np.ndarray]]]:
-    """Lists int64 [users, 10] with tails of -1, and the relevant items of each user, one at least."""
+    """Lists int64 [users, 10] with tails of -1, and the relevant items of each user, at least one."""
     made = []
     for number, (users, items) in enumerate([(1, 12), (7, 12), (40, 30), (60, 200)]):
         random = np.random.default_rng(number)
@@ -33,14 +33,14 @@ def cases() -> list[tuple[np.ndarray, list[np.ndarray]]]:
 
 
 def table() -> pd.DataFrame:
-    """Interactions with groups of one up to some dozens of rows."""
+    """Interactions in groups of one to a few dozen rows."""
     random = np.random.default_rng(11)
     users, items = (random.zipf(1.6, 600) % 40 for _ in range(2))
     return pd.DataFrame({"userID": users, "itemID": items, "row": range(600)})
 
 
 def main() -> None:
-    """Ask the package and write its answers."""
+    """Run the package and write its results."""
     from recommenders.datasets import python_splitters  # type: ignore[import-not-found]
     from recommenders.evaluation import python_evaluation  # type: ignore[import-not-found]
 

@@ -1,4 +1,4 @@
-"""Coverage, novelty, diversity and popularity of lists against values worked out by hand."""
+"""Coverage, novelty, diversity and popularity of lists against values computed by hand."""
 
 import math
 
@@ -9,10 +9,10 @@ from evaluation import beyond_accuracy
 from evaluation.beyond_accuracy import Catalogue
 from models.prepared import Interactions
 
-#: Users 0..2 took items {0, 1}, {0, 1, 2}, {0}; item 3 is nobody's, user 3 took nothing.
+#: Users 0..2 took items {0, 1}, {0, 1, 2}, {0}; nobody took item 3, user 3 took nothing.
 TAKEN = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
 TRAINING = Interactions(*np.nonzero(TAKEN))
-#: Items have 3, 2, 1 and 0 users: of four, the middle of the last, third, second and first quarter.
+#: Items have 3, 2, 1 and 0 users: the middles of the top, third, second and bottom quarter.
 PERCENTILE = [0.875, 0.625, 0.375, 0.125]
 
 
@@ -32,7 +32,7 @@ def test_novelty_is_the_mean_surprise_of_an_item(catalogue: Catalogue) -> None:
     assert catalogue.novelty(np.array([[0, 3]])) == pytest.approx(
         math.log2(5 / 4) / 2 + math.log2(5) / 2
     )
-    # Lists weigh the same, however long; one without an item is no list.
+    # Lists weigh the same, however long; an empty one does not count.
     found = catalogue.novelty(np.array([[3, 3], [0, -1], [-1, -1]]))
     assert found == pytest.approx((math.log2(5) + math.log2(5 / 4)) / 2)
 
@@ -42,12 +42,12 @@ def test_diversity_is_the_mean_distance_of_a_lists_pairs(catalogue: Catalogue) -
     cosines = [2 / math.sqrt(6), 1 / math.sqrt(3), 1 / math.sqrt(2)]
     assert catalogue.diversity(np.array([[1, 0]])) == pytest.approx(1 - cosines[0])
     assert catalogue.diversity(np.array([[2, 0, 1]])) == pytest.approx(1 - sum(cosines) / 3)
-    # Nobody's item is like no other.
+    # An item without users is similar to none.
     assert catalogue.diversity(np.array([[3, 0]])) == 1.0
 
 
 def test_lists_of_fewer_than_two_items_have_no_diversity(catalogue: Catalogue) -> None:
-    """They are left out of the mean; where there are no others there is no figure."""
+    """They are left out of the mean; without any others there is no figure."""
     mixed = np.array([[1, 0], [2, -1], [-1, -1]])
     assert catalogue.diversity(mixed) == pytest.approx(1 - 2 / math.sqrt(6))
     assert catalogue.diversity(np.array([[2, -1]])) is None
@@ -57,7 +57,7 @@ def test_lists_of_fewer_than_two_items_have_no_diversity(catalogue: Catalogue) -
 def test_pairs_in_slices_are_the_same(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One pair at a time gives what all at once give."""
+    """One pair at a time gives the same as all at once."""
     lists = np.array([[2, 0, 1], [3, 1, 0], [0, 1, -1]])
     together = catalogue.diversity(lists)
     monkeypatch.setattr(beyond_accuracy, "PAIRS", 1)
@@ -65,7 +65,7 @@ def test_pairs_in_slices_are_the_same(
 
 
 def test_popularity_lift_compares_each_user_with_themselves(catalogue: Catalogue) -> None:
-    """User 0 took items of 0.75 on average, user 2 one of 0.875."""
+    """User 0's items have a mean percentile of 0.75, user 2's only item 0.875."""
     np.testing.assert_allclose(catalogue.percentile, PERCENTILE)
     lists = np.array([[2, -1], [1, 3]])
     expected = ((0.375 - 0.75) + ((0.625 + 0.125) / 2 - 0.875)) / 2
@@ -73,7 +73,7 @@ def test_popularity_lift_compares_each_user_with_themselves(catalogue: Catalogue
 
 
 def test_users_without_a_past_have_no_taste_to_compare_with(catalogue: Catalogue) -> None:
-    """User 3 took nothing: left out; alone there is no figure."""
+    """User 3 took nothing and is left out; for user 3 alone there is no figure."""
     both = catalogue.popularity_lift(np.array([[2], [0]]), np.array([0, 3]))
     assert both == pytest.approx(0.375 - 0.75)
     assert catalogue.popularity_lift(np.array([[0]]), np.array([3])) is None
@@ -87,7 +87,7 @@ def test_gini_runs_from_all_alike_to_always_the_same(catalogue: Catalogue) -> No
 
 
 def test_popular_lists_for_all_are_worse_in_every_figure(catalogue: Catalogue) -> None:
-    """The same two popular items for everybody, against lists that go around the catalogue."""
+    """The same two popular items for everybody, against lists that cover the catalogue."""
     users = np.arange(3)
     same = catalogue.figures(np.array([[0, 1]] * 3), users, 2)
     varied = catalogue.figures(np.array([[0, 3], [1, 2], [2, 3]]), users, 2)
@@ -98,7 +98,7 @@ def test_popular_lists_for_all_are_worse_in_every_figure(catalogue: Catalogue) -
 
 
 def test_figures_look_no_deeper_than_k(catalogue: Catalogue) -> None:
-    """What stands behind the first k changes nothing; of one item alone there is no diversity."""
+    """Items after the first k change nothing; a single item has no diversity."""
     users = np.arange(2)
     deep = catalogue.figures(np.array([[0, 3], [1, 2]]), users, 1)
     assert deep == catalogue.figures(np.array([[0], [1]]), users, 1)
@@ -106,7 +106,7 @@ def test_figures_look_no_deeper_than_k(catalogue: Catalogue) -> None:
 
 
 def test_a_pair_that_occurs_twice_counts_once(catalogue: Catalogue) -> None:
-    """A user who comes back to an item makes it no more popular."""
+    """A user who returns to an item makes it no more popular."""
     twice = Catalogue.of(TRAINING + TRAINING, 4, 4)
     lists = np.array([[0, 1, 2, 3]] * 4)
     assert twice.figures(lists, np.arange(4), 4) == catalogue.figures(lists, np.arange(4), 4)

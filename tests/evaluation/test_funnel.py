@@ -27,7 +27,7 @@ Trained = tuple[Recipe, Artifacts]
 
 @pytest.fixture(scope="module")
 def evaluated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The shop in a place of its own, with its report."""
+    """A copy of the shop, with its report."""
     recipe, artifacts = trained
     copied = shop.copied(artifacts, tmp_path_factory.mktemp("evaluated") / "copy")
     evaluate(recipe, copied, served_in_process, force=False)
@@ -41,7 +41,7 @@ def report(evaluated: Trained) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lists(evaluated: Trained) -> dict[str, np.ndarray]:
-    """Item rows of every user by system, asked of the plan and the baseline themselves."""
+    """Item rows of every user by system, directly from the plan and the baseline."""
     recipe, artifacts = evaluated
     data = PreparedData(artifacts.prepared)
     visible = data.interactions("train") + data.interactions("valid")
@@ -83,7 +83,7 @@ def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> N
 
 
 def test_no_stage_adds_relevant_items(report: dict[str, Any]) -> None:
-    """Each stage keeps a part of what the one before kept; the last is the funnel's recall."""
+    """Each stage keeps a part of what the previous one kept; the last share is the funnel's recall."""
     stages = list(report["stages"].values())
     assert 1 >= stages[0] >= stages[1] >= stages[2] > 0
     assert stages[2] == pytest.approx(report["systems"]["funnel"]["recall@10"])
@@ -92,7 +92,7 @@ def test_no_stage_adds_relevant_items(report: dict[str, Any]) -> None:
 def test_every_system_has_its_figures_beyond_accuracy(
     evaluated: Trained, report: dict[str, Any], lists: dict[str, np.ndarray]
 ) -> None:
-    """Those of the lists that the test users were given; popularity shows the least of the catalogue."""
+    """The figures are those of the test users' lists; popularity covers less than the funnel."""
     data = PreparedData(evaluated[1].prepared)
     visible = data.interactions("train", "valid")
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
@@ -108,7 +108,7 @@ def test_every_system_has_its_figures_beyond_accuracy(
 
 
 def test_the_groups_of_users_have_the_figures_of_their_users(report: dict[str, Any]) -> None:
-    """Weighed by how many they are, the groups give the figure of all users."""
+    """Weighted by their size, the groups give the figures of all users."""
     assert sum(group["users"] for group in report["groups"]) == report["users"]
     for system, figures in report["systems"].items():
         for name, value in figures.items():
@@ -119,7 +119,7 @@ def test_the_groups_of_users_have_the_figures_of_their_users(report: dict[str, A
 
 
 def test_the_passage_agrees_with_the_systems(report: dict[str, Any]) -> None:
-    """The ranker's lift is the funnel less retrieval; what filtering left is retrieval's recall."""
+    """The ranker's lift is the funnel minus retrieval; the share after filtering is retrieval's recall."""
     lift, systems = report["passage"]["lift"], report["systems"]
     assert (lift["k"], report["passage"]["retrieval_depth"]) == (10, 20)
     assert lift["as_retrieved"] == pytest.approx(systems["retrieval"]["ndcg@10"])
@@ -130,12 +130,12 @@ def test_the_passage_agrees_with_the_systems(report: dict[str, Any]) -> None:
 
 
 def test_the_picture_lies_beside_the_report(evaluated: Trained) -> None:
-    """A PNG that can be read."""
+    """A readable PNG."""
     assert imread(evaluated[1].funnel_picture).shape[1] > 400
 
 
 def test_no_seen_item_is_in_any_list(evaluated: Trained, lists: dict[str, np.ndarray]) -> None:
-    """Nothing of train or valid is shown to its user, by any system, and nothing twice."""
+    """No system shows users their items of train or valid, or an item twice."""
     data = PreparedData(evaluated[1].prepared)
     visible = data.interactions("train") + data.interactions("valid")
     for ranked in lists.values():
@@ -149,7 +149,7 @@ def test_no_seen_item_is_in_any_list(evaluated: Trained, lists: dict[str, np.nda
 def test_the_figures_are_the_metrics_of_those_lists(
     evaluated: Trained, report: dict[str, Any], lists: dict[str, np.ndarray]
 ) -> None:
-    """Users with something in the test part, each test item once, over the whole catalogue."""
+    """Over users with a test item, each test item once, and the whole catalogue."""
     data = PreparedData(evaluated[1].prepared)
     wanted = data.interactions("test").by_user(data.user_count)
     asked = [row for row, items in enumerate(wanted) if len(items)]
@@ -170,7 +170,7 @@ def test_training_learnt_the_two_tastes(
 
 
 def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained, said: list[str]) -> None:
-    """A second `evaluate` says so and leaves the file; `force` makes an equal one."""
+    """A second `evaluate` logs this and leaves the file; `force` writes an equal one."""
     recipe, artifacts = evaluated
     before, content = artifacts.report.stat().st_ino, artifacts.report.read_text()
     said.clear()
@@ -183,7 +183,7 @@ def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained, said: list[str]
 
 
 def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
-    """A person reads systems, stages and the ranker's figures on the terminal."""
+    """The terminal shows systems, stages and the ranker's figures."""
     console = Console(width=160, record=True)
     with console.capture() as captured:
         console.print(tables(report))
@@ -206,7 +206,7 @@ def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
 def test_a_missing_input_names_its_command(
     trained: Trained, tmp_path: Path, missing: str, command: str
 ) -> None:
-    """Without prepared data or models: what to run first."""
+    """Without prepared data or models the error says what to run first."""
     recipe, artifacts = trained
     there = Artifacts(tmp_path)
     for name in {"prepared", "models"} - {missing}:
@@ -217,7 +217,7 @@ def test_a_missing_input_names_its_command(
 
 
 def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_path: Path) -> None:
-    """Nobody has anything relevant: what to change, and no report of zeros."""
+    """No user has a relevant item: the error says what to change, and no report of zeros is written."""
     recipe, artifacts = trained
     copied = shop.copied(artifacts, tmp_path / "copy")
     path = copied.prepared.raw_interactions("test") / "part_00000.parquet"
@@ -228,7 +228,7 @@ def test_without_a_test_part_there_is_nothing_to_evaluate(trained: Trained, tmp_
 
 
 def test_the_report_is_json(evaluated: Trained) -> None:
-    """A strict reader, which knows no NaN, reads it."""
+    """A strict parser, which refuses NaN, reads it."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

@@ -5,7 +5,7 @@ import numpy as np
 from evaluation.generators import generator_lists
 from runtime.plan import Trace
 
-# Retrieved 4, 7, 2, 9; 7 was seen. The two-tower model had 4 and 2 before 9, the linear one 9, then 2.
+# Retrieved 4, 7, 2, 9; 7 was seen. The two-tower model ranks 4 and 2 before 9, the linear one 9, then 2.
 TRACE = Trace(
     np.array([[4, 7, 2, 9]]),
     np.array([[4, 2, 9]]),
@@ -17,14 +17,14 @@ TRACE = Trace(
 
 
 def test_each_source_has_its_own_order() -> None:
-    """By its ranks, of what may be shown; the linear generator did not have 4."""
+    """By its ranks among the items that may be shown; the linear generator did not return 4."""
     lists = generator_lists(TRACE, ("two-tower", "linear"), 3)
     assert lists["retrieval"].tolist() == [[4, 2, 9]]
     assert lists["linear generator"].tolist() == [[9, 2, -1]]
 
 
 def test_the_blend_adds_up_standard_scores() -> None:
-    """The linear generator says of 4, which it did not have, what it says of its last: 6."""
+    """Item 4, which the linear generator did not return, gets the score of its last: 6."""
     first, second = np.array([5.0, 3.9, 1.0]), np.array([6.0, 6.0, 8.0])
     total = (first - first.mean()) / first.std() + (second - second.mean()) / second.std()
     expected = np.array([4, 2, 9])[np.argsort(-total)]
@@ -41,7 +41,7 @@ def test_one_source_is_the_candidates_themselves() -> None:
 
 
 def test_a_source_that_brought_nothing_says_nothing() -> None:
-    """A user without a past has nothing from the linear generator: the blend is the two-tower model's order."""
+    """Without a history the linear generator returns nothing: the blend is the two-tower model's order."""
     ranks = TRACE.generator_ranks * np.array([1, 0]) if TRACE.generator_ranks is not None else None
     trace = Trace(
         TRACE.retrieved_rows,

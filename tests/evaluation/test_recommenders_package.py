@@ -1,4 +1,4 @@
-"""Metrics and splits are those of recommenders-team/recommenders: its own answers, to 1e-9 and to the row."""
+"""Metrics and splits equal those of recommenders-team/recommenders: figures to 1e-9, splits to the row."""
 
 import json
 from typing import Any
@@ -26,14 +26,14 @@ def test_metrics_equal_the_packages(answers: dict[str, Any], number: int) -> Non
 
 
 def test_the_random_split_holds_out_the_packages_rows(answers: dict[str, Any]) -> None:
-    """Of the same table, ratio and seed, the very same rows."""
+    """The same table, ratio and seed give the very same rows."""
     held = random_holdout(len(table()), 1 - RATIO, SEED)
     assert np.flatnonzero(held).tolist() == answers["test_rows"]["random"]
 
 
 @pytest.mark.parametrize("by", ["user", "item"])
 def test_the_stratified_split_holds_out_the_packages_rows(answers: dict[str, Any], by: str) -> None:
-    """By user and by item, with groups of a single row among them."""
+    """By user and by item, including groups of a single row."""
     groups = table()[f"{by}ID"]
     assert (groups.value_counts() == 1).any()
     held = stratified_holdout(groups.to_numpy(), 1 - RATIO, SEED)

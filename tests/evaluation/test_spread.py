@@ -1,4 +1,4 @@
-"""Means and spreads over seeds, and paired differences over users, against values worked out by hand."""
+"""Means and spreads over seeds, and paired differences over users, against values computed by hand."""
 
 import math
 
@@ -26,14 +26,14 @@ def test_one_seed_has_no_spread() -> None:
 
 
 def test_a_figure_that_a_seed_lacks_has_no_mean() -> None:
-    """None is no number, and the other two seeds are not the three that are spoken of."""
+    """A mean of the two other seeds would not be the mean of three that the table states."""
     tables = [{"a": {"map": 0.5, "lift": lift}} for lift in (0.1, None, 0.3)]
     assert list(over_seeds(tables)["a"]) == ["map"]
 
 
 def test_seeds_with_other_systems_are_refused() -> None:
-    """The figures that not all have are named."""
-    with pytest.raises(ValueError, match=r"table 2 differ.*\('b', 'map'\)"):
+    """The error names the figures that not all tables have."""
+    with pytest.raises(ValueError, match=r"got table 2 that differs.*\('b', 'map'\)"):
         over_seeds([{"a": {"map": 0.5}}, {"a": {"map": 0.5}, "b": {"map": 0.5}}])
     with pytest.raises(ValueError, match="got none"):
         over_seeds([])
@@ -50,7 +50,7 @@ def test_a_paired_difference_has_the_error_of_the_differences() -> None:
 
 
 def test_what_is_hard_for_both_cancels_out() -> None:
-    """Users differ by much, systems by little: the error is that of the little."""
+    """Users differ a lot, systems a little: the error is that of the systems' difference."""
     first = np.linspace(0, 1, 100)
     better = first + np.where(np.arange(100) % 2, 0.01, 0.02)
     found = paired(first, better)
@@ -60,7 +60,7 @@ def test_what_is_hard_for_both_cancels_out() -> None:
 
 
 def test_differences_without_any_spread() -> None:
-    """Equal systems are no errors apart, and one that is always better infinitely many."""
+    """Equal systems are 0 standard errors apart, an always better one infinitely many."""
     first = np.array([0.0, 0.5])
     assert paired(first, first).errors == 0
     assert paired(first, first + 0.25).errors == math.inf
@@ -68,6 +68,8 @@ def test_differences_without_any_spread() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [(3, 4), (1, 1)])
 def test_other_users_or_too_few_are_refused(first: int, second: int) -> None:
-    """A paired difference needs the same users, and two of them."""
-    with pytest.raises(ValueError, match=r"same users, two at least"):
+    """A paired difference needs the same users, at least two of them."""
+    with pytest.raises(
+        ValueError, match=rf"same users, at least two, got \({first},\) and \({second},\)"
+    ):
         paired(np.zeros(first), np.zeros(second))

@@ -1,4 +1,4 @@
-"""The funnel stage by stage, on a trace that can be read."""
+"""The funnel stage by stage, on a small trace."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from evaluation.funnel_picture import draw_funnel
 from evaluation.stages import Passage, kept, passage
 from runtime.plan import Trace
 
-#: User 0: of seven retrieved items 1 and 3 may not be shown, 6 and 7 find no room.
+#: User 0: of seven retrieved items, 1 and 3 may not be shown, 6 and 7 are cut off.
 #: User 1: few were retrieved, and one of them may not be shown.
 TRACE = Trace(
     retrieved_rows=np.array([[1, 2, 3, 4, 5, 6, 7], [1, 8, 9, -1, -1, -1, -1]]),
@@ -28,30 +28,30 @@ def found() -> Passage:
 
 
 def test_the_share_of_relevant_items_left_after_each_stage() -> None:
-    """User 0 has 3, 5 and 6 of four retrieved and is left with 5; user 1 keeps its one item."""
+    """User 0 retrieves 3, 5 and 6 of four relevant items and keeps 5; user 1 keeps the only one."""
     assert kept(TRACE, RELEVANT, 2) == {
         "retrieved": (3 / 4 + 1) / 2,
         "filtered": (1 / 4 + 1) / 2,
         "ordered@2": (1 / 4 + 1) / 2,
     }
-    # One item deep: 5 and 9 stand first.
+    # At depth 1: 5 and 9 come first.
     assert kept(TRACE, RELEVANT, 1)["ordered@1"] == (1 / 4 + 1) / 2
 
 
 def test_how_many_items_are_left(found: Passage) -> None:
-    """Padding is no item."""
+    """Padding does not count."""
     assert found.items == {"catalogue": 60, "retrieved": 5, "filtered": 2.5, "ordered@2": 2}
 
 
 def test_what_may_not_be_shown_is_told_from_what_found_no_room(found: Passage) -> None:
-    """Of ten retrieved items 1, 3 and 8 are left out, 6 and 7 cut off; of four relevant ones 3, and 6."""
+    """Of ten retrieved items 1, 3 and 8 are filtered out, 6 and 7 cut off; 3 and 6 are relevant."""
     filtering = found.filtering
     assert (filtering.filtered_out, filtering.cut_off) == (3 / 10, 2 / 10)
     assert (filtering.relevant_filtered_out, filtering.relevant_cut_off) == (1 / 4, 1 / 4)
 
 
 def test_nothing_is_cut_off_where_there_is_room() -> None:
-    """The last retrieved item may not be shown, and candidates are left over: it was left out."""
+    """The last retrieved item is no candidate although there is room: it was filtered out."""
     trace = Trace(
         np.array([[1, 2, 3]]), np.array([[1, 2, -1]]), np.zeros((1, 3)), np.array([[1, 2]])
     )
@@ -60,7 +60,7 @@ def test_nothing_is_cut_off_where_there_is_room() -> None:
 
 
 def test_retrieval_is_judged_on_its_candidates_in_its_own_order() -> None:
-    """recall@100 where there are as many, else as deep as they go."""
+    """recall@100 if there are as many candidates, else as deep as they go."""
     wide = np.arange(150)[None, :]
     trace = Trace(wide, wide, np.zeros((1, 150)), wide[:, :10])
     found = passage(trace, [np.array([98, 99, 100, 149])], 10, 1000, unranked=None)
@@ -70,7 +70,7 @@ def test_retrieval_is_judged_on_its_candidates_in_its_own_order() -> None:
 
 
 def test_the_lift_is_what_the_rankers_order_gains(found: Passage) -> None:
-    """5 moves from behind the first two to the front, 9 from the second place to the first."""
+    """5 moves from third to first place, 9 from second to first."""
     second, best = 1 / math.log2(3), 1 / (1 + 1 / math.log2(3))
     lift = found.lift
     assert lift is not None
@@ -82,7 +82,7 @@ def test_the_lift_is_what_the_rankers_order_gains(found: Passage) -> None:
 
 
 def test_no_order_is_better_than_the_best_one() -> None:
-    """Relevant candidates first; those that retrieval missed cannot be had."""
+    """Relevant candidates first; items that retrieval missed stay out of reach."""
     reversed_order = Trace(
         np.array([[1, 2, 3]]), np.array([[1, 2, 3]]), np.zeros((1, 3)), np.array([[1, 2, 3]])
     )
@@ -101,7 +101,7 @@ def test_one_stage_alone_has_no_lift() -> None:
 
 @pytest.mark.parametrize("two_stages", [True, False])
 def test_the_picture_shows_the_shares(two_stages: bool, tmp_path: Path) -> None:
-    """A bar that is left with less is shorter: fewer blue pixels where less was kept."""
+    """A smaller share has a shorter bar, hence fewer blue pixels."""
     unranked = TRACE.candidate_rows if two_stages else None
     made = passage(TRACE, RELEVANT, 2, 60, unranked=unranked)
 

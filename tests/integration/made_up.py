@@ -1,6 +1,6 @@
 """Small made-up data in each data set's own format, with two tastes: even users like even items.
 
-``FOLDERS``: by source kind, what writes the files below a folder.
+``FOLDERS``: by source kind, the function that writes the files below a folder.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ USERS, ITEMS, EACH = 40, 30, 14
 
 
 def pairs() -> list[tuple[int, int]]:
-    """Users from 1 and items from 1: four of five of a user's items are of the user's own taste."""
+    """Users and items, numbered from 1: four in five of a user's items are of the user's own taste."""
     random = np.random.default_rng(11)
     found = []
     for user in range(1, USERS + 1):
@@ -57,7 +57,7 @@ def movielens(folder: Path) -> str:
 
 
 def lastfm(folder: Path) -> None:
-    """HetRec's files; one in eight listened twice at most."""
+    """HetRec's files; one in eight pairs has only two plays."""
     plays = [
         f"{user}\t{item}\t{2 if (user + item) % 8 == 0 else 10 * rating(user, item)}"
         for user, item in pairs()
@@ -89,7 +89,7 @@ def anime(folder: Path) -> None:
 
 
 def aliccp(folder: Path) -> None:
-    """A Parquet file: every user was shown many items, and clicked on those of the own taste."""
+    """A Parquet file: every user was shown many items, and clicked on those of their own taste."""
     shown = [
         (user, 1 + (user * 7 + 3 * step) % ITEMS) for user in range(1, 41) for step in range(20)
     ]

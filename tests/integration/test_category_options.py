@@ -1,4 +1,4 @@
-"""Hashed, shared and combined categories go the whole way: prepared, trained, exported, asked for."""
+"""Hashed, shared and combined categories end to end: prepared, trained, exported, requested."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts
 
 
 def test_both_towers_hold_one_table_of_shared_words(trained: tuple[Recipe, Artifacts]) -> None:
-    """What is learnt of a word as a customer's hobby is known of it as a product's tag."""
+    """What is learnt about a word as a customer's hobby also applies to it as a product's tag."""
     recipe, artifacts = trained
     data = PreparedData(artifacts.prepared)
     tables = EmbeddingTables(8, seed=1)
@@ -58,7 +58,7 @@ def test_both_towers_hold_one_table_of_shared_words(trained: tuple[Recipe, Artif
 
 
 def test_a_request_brings_the_parts_of_a_combination(trained: tuple[Recipe, Artifacts]) -> None:
-    """Of a customer whom nobody knows, with a country that nobody has seen, or with no feature at all."""
+    """For an unknown user, with an unseen country or without any feature."""
     with served_in_process(*trained) as plan:
         plain, young, old = (
             plan.recommend(["nobody"], user_features=given)

@@ -1,4 +1,4 @@
-"""MovieLens-100K under the protocol of recommenders-team/recommenders: what is comparable, and how good."""
+"""MovieLens-100K under the protocol of recommenders-team/recommenders: comparability and quality."""
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,7 +18,7 @@ from workflows.prepare import prepare
 
 @pytest.fixture(scope="module")
 def prepared(movielens: tuple[Recipe, Artifacts]) -> tuple[Recipe, Artifacts]:
-    """The real tables, split and encoded as the recipe says."""
+    """The real tables, split and encoded by the recipe."""
     recipe, artifacts = movielens
     prepare(recipe, artifacts, force=False)
     return recipe, artifacts
@@ -39,7 +39,7 @@ def test_the_split_is_the_published_one(prepared: tuple[Recipe, Artifacts]) -> N
 def test_popularity_is_as_good_as_by_the_protocols_own_code(
     prepared: tuple[Recipe, Artifacts],
 ) -> None:
-    """Split, removal of seen items and metrics together give the figure known for popularity."""
+    """Split, removal of seen items and metrics together reproduce popularity's known figures."""
     data = PreparedData(prepared[1].prepared)
     visible = data.interactions("train") + data.interactions("valid")
     seen = visible.by_user(data.user_count)
@@ -57,7 +57,7 @@ def test_popularity_is_as_good_as_by_the_protocols_own_code(
 def test_the_funnel_beats_retrieval_and_what_is_published_for_simple_models(
     prepared: tuple[Recipe, Artifacts],
 ) -> None:
-    """Trained as the recipe says: above NCF's and SAR's published nDCG, and the ranker lifts it."""
+    """With the recipe's settings: above NCF's and SAR's published nDCG, and the ranker lifts it."""
     recipe, artifacts = prepared
     train(recipe, artifacts, force=False)
     evaluate(recipe, artifacts, served_in_process, force=False)

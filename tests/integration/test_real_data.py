@@ -1,4 +1,4 @@
-"""Recipes on their real data, where it can be reached: each beats what it is compared with."""
+"""Recipes on their real data, if it is reachable: each beats what it is compared with."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 def report_of(name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The report after a training as the recipe has it."""
+    """The report after training with the recipe's own settings."""
     recipe = load(name)
     artifacts = Artifacts(tmp_path_factory.mktemp(name) / name)
     try:
@@ -35,7 +35,7 @@ def report_of(name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def test_movielens_retrieval_beats_the_tutorial_at_every_k(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """With nothing removed as the tutorial has it; with training items removed, popularity too."""
+    """With nothing removed, as in the tutorial; with training items removed, it beats popularity, too."""
     everything, removed = report_of("movielens-retrieval", tmp_path_factory)["protocols"]
     for column in COLUMNS:
         assert everything["rows"]["retrieval, exact search"][column] > PUBLISHED[column]
@@ -44,7 +44,7 @@ def test_movielens_retrieval_beats_the_tutorial_at_every_k(
 
 
 def test_ratings_beat_the_notebook(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """RMSE 0.9526, MAE 0.7577, NDCG@10 0.0859 and precision@10 0.0856 are published there."""
+    """The notebook publishes RMSE 0.9526, MAE 0.7577, NDCG@10 0.0859 and precision@10 0.0856."""
     report = report_of("ratings", tmp_path_factory)
     errors = report["protocols"][0]["rows"]["funnel, as served"]
     assert errors["rmse"] < 0.92
@@ -54,7 +54,7 @@ def test_ratings_beat_the_notebook(tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_songs_beat_popularity(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Over the whole catalogue, and of 1,000 random artists."""
+    """Over the whole catalogue, and against 1,000 random artists."""
     report = report_of("songs", tmp_path_factory)
     systems, sampled = report["systems"], report["protocols"][0]["rows"]
     assert systems["funnel"]["ndcg@10"] > 1.4 * systems["popularity"]["ndcg@10"]

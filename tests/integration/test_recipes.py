@@ -1,4 +1,4 @@
-"""Each recipe that comes with the project, the whole way on small made-up data, out of a real Triton."""
+"""Each bundled recipe, end to end on small made-up data, served by a real Triton."""
 
 import shutil
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from tests.integration.made_up import FOLDERS, ITEMS
 from tests.workflows.engines import assert_same
 from workflows.prepare import prepare
 
-#: What makes a training short; everything else is as the recipe has it.
+#: Settings that shorten training; everything else is as in the recipe.
 SHORT: dict[str, dict[str, Any]] = {
     "retriever": {"max_epochs": 1, "batch_size": 64, "embedding_dim": 8, "linear_dim": 4},
     "ranker": {"max_epochs": 1, "batch_size": 64, "log_every": 0, "members": 1},
@@ -55,7 +55,7 @@ def shortened(name: str) -> Recipe:
     return Recipe.model_validate(content)
 
 
-#: Those that `make test` runs: each kind of retriever and ranker that no other test trains on such data.
+#: Recipes that `make test` runs: each kind of retriever and ranker that no other test trains on such data.
 SOON = ("movielens-100k", "movielens-retrieval", "ratings")
 
 
@@ -98,7 +98,7 @@ def test_the_report_holds_every_figure_that_the_recipe_asks_for(made: Made) -> N
 
 
 def test_nvtabular_prepares_the_same(made: Made, tmp_path: Path) -> None:
-    """What Polars made of the recipe's data, NVTabular makes of it on Dask."""
+    """NVTabular on Dask makes of the recipe's data what Polars made of it."""
     there = Artifacts(tmp_path)
     shutil.copytree(made.artifacts.raw.root, there.raw.root)
     prepare(made.recipe, there, force=False, engine="dask", encoded_rows=True)
@@ -106,7 +106,7 @@ def test_nvtabular_prepares_the_same(made: Made, tmp_path: Path) -> None:
 
 
 def test_triton_recommends_and_scores_pairs(made: Made) -> None:
-    """Over gRPC and HTTP alike: unseen items in order; the asked-for pairs; somebody nobody knows."""
+    """Over gRPC and HTTP alike: unseen items in order, the requested pairs, and an unknown user."""
     rows = pq.read_table(made.artifacts.prepared.raw_interactions("train"))
     user = str(rows[made.recipe.columns.user][0])
     seen = {
@@ -141,5 +141,5 @@ def test_triton_recommends_and_scores_pairs(made: Made) -> None:
 
 
 def test_the_made_up_catalogue_is_whole(made: Made) -> None:
-    """Every item is in the release, so that the figures are over all of them."""
+    """Every item is prepared, so the figures are over all of them."""
     assert pq.read_metadata(made.artifacts.prepared.items).num_rows == ITEMS

@@ -1,4 +1,4 @@
-"""A funnel of several sources and a listwise ranker: trained, evaluated, and asked through a real Triton."""
+"""A funnel of several generators and a listwise ranker: trained, evaluated, and served by a real Triton."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ def client(made: tuple[Recipe, Artifacts]) -> Iterator[Client]:
 
 
 def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], client: Client) -> None:
-    """The figures of the report are those of the server's answers, item by item."""
+    """The report's figures are those of the server's answers, item by item."""
     recipe, artifacts = made
     data = PreparedData(artifacts.prepared)
     wanted = data.interactions("test").by_user(data.user_count)
@@ -77,19 +77,19 @@ def test_triton_answers_what_was_evaluated(made: tuple[Recipe, Artifacts], clien
 
 
 def test_each_answer_says_which_sources_had_it(client: Client) -> None:
-    """Somebody with a past gets items that two sources agree on; their ranks there count from 1."""
+    """A user with a history gets items that several generators returned; their ranks there start at 1."""
     [story] = client.recommend(["c7"], explain=True).explanations
     assert story is not None
-    sources = [item["generators"] for item in story["items"]]
-    assert {name for each in sources for name in each} >= {"two-tower", "linear", "als"}
-    assert all(facts["rank"] >= 1 for each in sources for facts in each.values())
-    assert any(len(each) > 1 for each in sources)
+    generators = [item["generators"] for item in story["items"]]
+    assert {name for each in generators for name in each} >= {"two-tower", "linear", "als"}
+    assert all(facts["rank"] >= 1 for each in generators for facts in each.values())
+    assert any(len(each) > 1 for each in generators)
 
 
 def test_somebody_unknown_gets_what_is_popular(
     made: tuple[Recipe, Artifacts], client: Client
 ) -> None:
-    """Only the two-tower model and popularity bring anything, and the most popular item is among it."""
+    """Only the two-tower model and popularity return anything, and the most popular item is included."""
     found = client.recommend(["nobody"], top_k=12, explain=True)
     [story] = found.explanations
     assert story is not None
@@ -103,7 +103,7 @@ def test_somebody_unknown_gets_what_is_popular(
 
 
 def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artifacts]) -> None:
-    """Every user's candidates, their order and all numbers about them, as the served plan has them."""
+    """Every user's candidates, their order and all ranker features equal those of the served plan."""
     recipe, artifacts = made
     data = PreparedData(artifacts.prepared)
     visible, test = data.interactions("train", "valid"), data.interactions("test")
@@ -128,11 +128,11 @@ def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artif
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"serving": {"generators": ["linear"]}}, "expected 'two-tower' and every generator once"),
+        ({"serving": {"generators": ["linear"]}}, "expected 'two-tower' and no generator twice"),
         ({"ranker": {"folds": 1}}, "retriever.kind 'masked-softmax'"),
         (
             {"ranker": {"loss": "listwise", "target": "label"}},
-            "`loss` is read where target is 'candidates'",
+            "expected `loss` only with target = 'candidates'",
         ),
         ({"ranker": {"features": ["linaer"]}}, "did you mean 'linear'"),
     ],

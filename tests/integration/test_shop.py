@@ -74,7 +74,7 @@ def ask(capsys: pytest.CaptureFixture[str], protocol: str, *words: str) -> list[
 
 
 def test_every_command_says_what_it_did(said: dict[str, str]) -> None:
-    """A person sees the counts, the training's progress, the figures and where the release is."""
+    """They print the counts, the training's progress, the figures and where the release is."""
     assert "192 interactions, 40 users, 12 items" in said["prepare"]
     assert "retriever epoch 1: loss" in said["train"]
     assert "popularity" in said["evaluate"]
@@ -91,7 +91,7 @@ def test_even_a_shop_this_small_is_learnt(said: dict[str, str]) -> None:
 def test_users_get_titled_items_that_they_have_not_bought(
     capsys: pytest.CaptureFixture[str], protocol: str
 ) -> None:
-    """Raw ids with titles, scores descending, nothing of the training part."""
+    """Raw ids with titles, scores descending, nothing from the training part."""
     answers = ask(capsys, protocol, "--user", "0", "--user", "1", "--top", "5")
     prepared = Artifacts.of("shop").prepared
     bought = [
@@ -136,7 +136,7 @@ def test_an_unknown_user_is_answered_and_marked(
 
 @pytest.mark.usefixtures("served")
 def test_both_protocols_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    """One question has one answer, whichever way it is asked."""
+    """The same request gets the same answer over either protocol."""
     words = [word for user in range(40) for word in ("--user", str(user))]
     assert ask(capsys, "grpc", *words) == ask(capsys, "http", *words)
 
@@ -156,7 +156,7 @@ def test_a_step_too_early_names_the_command_to_copy(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The remedy names the recipe as it was typed, so that it can be pasted."""
+    """The remedy names the recipe as it was typed, ready to paste."""
     write_shop(tmp_path)
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
     path = str(tmp_path / "shop.toml")

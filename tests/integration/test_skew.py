@@ -53,7 +53,7 @@ RECIPE = shop_recipe(
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """The made-up shop of the workflows' tests with some more odd columns, prepared."""
+    """The made-up shop of the workflow tests with some more unusual columns, prepared."""
     artifacts = Artifacts(tmp_path_factory.mktemp("skew") / "shop")
     write_shop(artifacts.raw)
     users = pq.read_table(artifacts.raw.users)
@@ -118,7 +118,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
 
 
 def test_every_interaction_has_the_same_codes(prepared: Artifacts) -> None:
-    """The rows that models train on hold, joined, what the server would look up."""
+    """The joined rows that models train on hold what the server would look up."""
     encoding = Encoding.load(prepared.prepared.encoding)
     for part in ("train", "valid", "test"):
         files = sorted(prepared.prepared.interactions(part).glob("*.parquet"))

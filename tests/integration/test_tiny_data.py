@@ -1,4 +1,4 @@
-"""As little data as can be: it is learnt from, or refused with a reason."""
+"""As little data as possible: training succeeds, or is refused with a reason."""
 
 from pathlib import Path
 
@@ -49,14 +49,14 @@ def prepared(folder: Path, text: str, customers: int) -> tuple[Recipe, Artifacts
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
-    """One order alone is held out for validation: the ranker has one user to learn from."""
+    """Only one order is held out for validation: the ranker has one user to learn from."""
     recipe, artifacts = prepared(tmp_path_factory.mktemp("tiny"), RECIPE, customers=20)
     train(recipe, artifacts, force=False)
     return recipe, artifacts
 
 
 def test_one_order_to_validate_on_is_enough(trained: tuple[Recipe, Artifacts]) -> None:
-    """Fewer rows than a batch, users without any validation row: the funnel answers all the same."""
+    """Fewer rows than a batch, users without any validation row: the funnel still answers."""
     with served_in_process(*trained) as plan:
         answer = plan.recommend(["0", "nobody"], top_k=3)
     assert answer.known_user.tolist() == [True, False]
@@ -64,10 +64,10 @@ def test_one_order_to_validate_on_is_enough(trained: tuple[Recipe, Artifacts]) -
 
 
 def test_numeric_features_reach_the_ranker(trained: tuple[Recipe, Artifacts]) -> None:
-    """Candidates that differ in their price alone differ in their score."""
+    """Candidates that differ only in their price differ in their score."""
     session = onnxruntime.InferenceSession(str(trained[1].models.onnx("ranker")))
     rows = {
-        # Numbers of the size that they have here: far larger ones drown the price.
+        # Numbers of realistic size: far larger ones would drown the price.
         each.name: np.zeros((3, 1), np.float32)
         if "float" in each.type
         else np.ones((3, 1), np.int64)
@@ -78,10 +78,10 @@ def test_numeric_features_reach_the_ranker(trained: tuple[Recipe, Artifacts]) ->
 
 
 def test_a_single_interaction_cannot_be_trained_on(tmp_path: Path) -> None:
-    """An item is learnt against others: with one there is none, and that is said."""
+    """An item is learnt against others: with one interaction there are none, and the error says so."""
     text = RECIPE.replace("valid = 0.01", "valid = 0.5")
     recipe, artifacts = prepared(tmp_path, text, customers=1)
-    with pytest.raises(ShortlistError, match=r"at least 2 positives .* found 1"):
+    with pytest.raises(ShortlistError, match=r"at least 2 positives .* got 1"):
         train(recipe, artifacts, force=False)
     assert not artifacts.models.root.exists()
 
@@ -109,7 +109,7 @@ blend = 0.5""",
 
 @pytest.mark.parametrize(("customers", "valid"), [(2, 0.2), (4, 0.01), (20, 0.01)])
 def test_several_sources_of_next_to_nothing(tmp_path: Path, customers: int, valid: float) -> None:
-    """Hardly a user, a fold in which nothing is held out: it answers, and with numbers."""
+    """With hardly any users, or nothing held out in a fold, the funnel answers with finite scores."""
     text = SEVERAL.replace("valid = 0.01", f"valid = {valid}")
     recipe, artifacts = prepared(tmp_path, text, customers)
     train(recipe, artifacts, force=False)

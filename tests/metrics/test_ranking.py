@@ -1,4 +1,4 @@
-"""Ranking metrics against values worked out by hand and against plain loops."""
+"""Ranking metrics against values computed by hand and against plain loops."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metrics import ranking
 
-#: User 0 has one relevant item, at rank 2; user 1 has three, at ranks 1 and 4 and nowhere.
+#: User 0 has one relevant item, at rank 2; user 1 has three, at ranks 1 and 4 and not in the list.
 RANKED = np.array([[1, 2, 3, -1], [4, 5, 6, 7]])
 RELEVANT = [np.array([2]), np.array([4, 7, 9])]
 LOG3, LOG5 = math.log2(3), math.log2(5)
@@ -33,7 +33,7 @@ LOG3, LOG5 = math.log2(3), math.log2(5)
 def test_hand_worked_lists(
     metric: Callable[..., np.ndarray], k: int, expected: list[float]
 ) -> None:
-    """Each metric at each depth gives what its definition gives on paper, user by user."""
+    """Each metric at each depth equals its definition, computed by hand user by user."""
     np.testing.assert_allclose(metric(RANKED, RELEVANT, k), expected, rtol=1e-12)
 
 
@@ -85,7 +85,7 @@ def test_metrics_equal_plain_loops(data: st.DataObject) -> None:
 
 
 def test_recall_over_all_that_is_retrieved() -> None:
-    """Two users find a half and all of theirs, in whatever order."""
+    """One user finds half of the relevant items, the other all, in any order."""
     retrieved = np.array([[0, 1], [2, -1]])
     found = ranking.recall(retrieved, [np.array([1, 9]), np.array([2])], 2)
     assert found.tolist() == [0.5, 1.0]

@@ -1,4 +1,4 @@
-"""Errors of predicted labels against values worked out by hand."""
+"""Errors of predicted labels against values computed by hand."""
 
 import math
 
@@ -13,7 +13,7 @@ TRUE = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
 @pytest.mark.parametrize(
     ("predicted", "expected"),
     [
-        # One error of 2 beside a variance of 5/4; the errors' own variance is 3/4.
+        # One error of 2 against a variance of 5/4; the errors' own variance is 3/4.
         ([1, 2, 3, 2], {"rmse": 1.0, "mae": 0.5, "r2": 0.2, "explained_variance": 0.4}),
         # A constant error.
         ([2, 3, 4, 5], {"rmse": 1.0, "mae": 1.0, "r2": 0.2, "explained_variance": 1.0}),
@@ -25,7 +25,7 @@ TRUE = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
     ],
 )
 def test_hand_worked_predictions(predicted: list[float], expected: dict[str, float]) -> None:
-    """Each metric gives what its definition gives on paper."""
+    """Each metric equals its definition, computed by hand."""
     scores = np.array(predicted, np.float32)
     found = {name: metric(scores, TRUE) for name, metric in METRICS.items()}
     assert found == pytest.approx(expected)
@@ -33,7 +33,7 @@ def test_hand_worked_predictions(predicted: list[float], expected: dict[str, flo
 
 
 def test_labels_that_are_all_the_same_explain_nothing() -> None:
-    """Their variance is 0 and its shares no number; errors are what they are."""
+    """Their variance is 0 and shares of it are NaN; errors are unaffected."""
     same = np.full(3, 4.0, np.float32)
     found = {name: metric(same - 1, same) for name, metric in METRICS.items()}
     assert (found["rmse"], found["mae"]) == (1.0, 1.0)

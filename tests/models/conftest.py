@@ -1,4 +1,4 @@
-"""What tests of the models share."""
+"""Fixtures of the model tests."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.models import shop
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
-    """The shop's recipe and its artifacts, trained. Not to be changed: copy them first."""
+    """The shop's recipe and its artifacts, trained. Do not modify them: copy them first."""
     return shop.trained(tmp_path_factory)
 
 
@@ -23,7 +23,7 @@ def recipe(trained: tuple[Recipe, Artifacts]) -> Recipe:
 
 @pytest.fixture(scope="session")
 def artifacts(trained: tuple[Recipe, Artifacts]) -> Artifacts:
-    """Not to be changed: see ``copied``."""
+    """Do not modify them: see ``copied``."""
     return trained[1]
 
 
@@ -34,5 +34,5 @@ def data(artifacts: Artifacts) -> PreparedData:
 
 @pytest.fixture
 def copied(artifacts: Artifacts, tmp_path: Path) -> Artifacts:
-    """The shop's artifacts in a place of their own."""
+    """A copy of the shop's artifacts."""
     return shop.copied(artifacts, tmp_path / "copy")

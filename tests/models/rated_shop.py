@@ -14,7 +14,7 @@ LIKED = "stars >= 4"
 
 
 def recipe(folder: Path, **tables: Any) -> Recipe:
-    """As ``shop.recipe``, its ranker predicting the stars."""
+    """``shop.recipe`` with a ranker that predicts the stars."""
     label = {
         "columns": {"label": "stars"},
         "interactions": {"positive": LIKED},
@@ -27,7 +27,7 @@ def recipe(folder: Path, **tables: Any) -> Recipe:
 
 
 def prepared(folder: Path, **tables: Any) -> tuple[Recipe, Artifacts]:
-    """The recipe, and its files through the real sources and workflows."""
+    """The recipe, and its files ingested and prepared as the commands do."""
     shop.write_files(folder)
     path = folder / "interactions.parquet"
     bought = pq.read_table(path)

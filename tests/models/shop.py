@@ -73,7 +73,7 @@ def recipe(folder: Path, **tables: Any) -> Recipe:
 
 
 def _read_by(name: str, before: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """Those of the shop's own settings that another kind of retriever or ranker has as well."""
+    """The shop's settings that another kind of retriever or ranker also reads."""
     kinds = {"retriever": retrievers.KINDS, "ranker": rankers.KINDS}.get(name, ())
     for kind in kinds:
         if kind_of(kind) == table.get("kind"):
@@ -82,7 +82,7 @@ def _read_by(name: str, before: dict[str, Any], table: dict[str, Any]) -> dict[s
 
 
 def write_files(folder: Path, customers: int = CUSTOMERS, purchases: int = PURCHASES) -> None:
-    """The shop's own three files. Customer c0 is in no users table; product 40 is never bought."""
+    """Write the shop's three files. Customer c0 is not in the users table; product 40 is never bought."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(5)
     rows = []
@@ -118,7 +118,7 @@ def write_files(folder: Path, customers: int = CUSTOMERS, purchases: int = PURCH
 
 
 def prepared(folder: Path, made: Recipe) -> Artifacts:
-    """The shop's files below ``folder`` through the real sources and workflows."""
+    """Ingest and prepare the shop's files below ``folder`` as the commands do."""
     artifacts = Artifacts(folder / "artifacts")
     ingest(made, artifacts, None)
     prepare(made, artifacts, force=False)
@@ -126,7 +126,7 @@ def prepared(folder: Path, made: Recipe) -> Artifacts:
 
 
 def trained(factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
-    """The shop, prepared and trained once for every test of the session that asks for it."""
+    """The shop, prepared and trained once per session, for every test that asks for it."""
 
     def make(folder: Path) -> None:
         write_files(folder)
@@ -138,7 +138,7 @@ def trained(factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
 
 
 def copied(artifacts: Artifacts, folder: Path) -> Artifacts:
-    """The same artifacts below ``folder``, to train into."""
+    """A copy of the artifacts below ``folder``, to train into."""
     shutil.copytree(artifacts.root, folder)
     return Artifacts(folder)
 

@@ -10,8 +10,7 @@ from models.retrievers.two_tower import TwoTower
 def share_with_own_taste_first(
     data: PreparedData, two_tower: TwoTower, visible: Interactions
 ) -> float:
-    """Share of the customers whose unseen products of their own taste score higher than the others, in the
-    mean."""
+    """Share of customers whose unseen products of their own taste score higher than others on average."""
     queries = two_tower.embed_queries(data.queries(visible))
     scores = queries @ two_tower.embed_items(data.items).T
     past = visible.by_user(data.user_count)

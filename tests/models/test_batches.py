@@ -1,4 +1,4 @@
-"""Training batches: what is read, and in which order it comes."""
+"""Training batches: the columns that are read, and the order of rows."""
 
 from itertools import chain
 from typing import Any
@@ -27,8 +27,7 @@ from stages.columns import POSITIVE
 def test_positives_lists_are_padded_as_by_a_plain_loop(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[list[int], bool]], cut: int
 ) -> None:
-    """Long lists are cut, short and empty ones filled with 0, over files and row groups alike; rows
-    that are no positives are left out."""
+    """Long lists are cut, short ones padded with 0 and other rows left out, across files and row groups."""
     folder = tmp_path_factory.mktemp("lists")
     length = 4
     for name, part in (("a", rows[:cut]), ("b", rows[cut:])):
@@ -66,7 +65,7 @@ def rows_of(batches: Batches) -> list[list[int]]:
 
 
 def test_every_row_comes_once_an_epoch_in_another_order_the_next() -> None:
-    """Columns and targets stay together; the last batch holds what is left."""
+    """Columns and targets stay together; the last batch holds the remainder."""
     column = np.arange(10)
     batches = Batches(
         {"row": column, "list": column[:, None] + [0, 1]}, 4, seed=1, target=column * 2
@@ -85,7 +84,7 @@ def test_every_row_comes_once_an_epoch_in_another_order_the_next() -> None:
 
 
 def test_the_seed_gives_the_order() -> None:
-    """The same seed shuffles alike, another one does not."""
+    """The same seed gives the same order, another one a different order."""
     column = {"row": np.arange(50)}
     one, same, other = (rows_of(Batches(column, 10, seed)) for seed in (3, 3, 4))
     assert one == same
@@ -93,7 +92,7 @@ def test_the_seed_gives_the_order() -> None:
 
 
 def test_whole_batches_leave_a_remainder_out() -> None:
-    """In-batch negatives want batches of one size; fewer rows than a batch still make one."""
+    """In-batch negatives need batches of one size; fewer rows than a batch still make one."""
     assert [len(rows) for rows in rows_of(Batches({"row": np.arange(10)}, 4, 1, None, True))] == [
         4,
         4,
@@ -115,7 +114,7 @@ def pairs() -> Pairs:
     )
 
 
-#: What each of them is, written out.
+#: The expected columns of the three pairs.
 WRITTEN_OUT: dict[str, Any] = {
     "rate": [0.1, 0.2, 0.3],
     "group": [8, 7, 8],
@@ -125,7 +124,7 @@ WRITTEN_OUT: dict[str, Any] = {
 
 
 def test_pairs_have_the_columns_of_their_user_and_item() -> None:
-    """In a batch, gathered in a graph, and of all rows the numbers alone."""
+    """In a batch, gathered in a graph, and as the numeric inputs of all rows."""
     batches = pairs()
     rows = batches.rows_of(0)
     in_graph = batches.in_graph()(tf.constant(rows))

@@ -1,4 +1,4 @@
-"""What the ranker learns from: the candidates of a funnel, their labels and the numbers about them."""
+"""The ranker's training rows: the candidates of a funnel, their labels and ranker features."""
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,7 +29,7 @@ FEATURES = (
 
 
 def asking(recipe: Recipe, count: int, *generators: str) -> Recipe:
-    """The recipe with so many candidates of some sources, and every number about them."""
+    """The recipe with ``count`` candidates of some generators, and every ranker feature."""
     return recipe.model_copy(
         update={
             "serving": recipe.serving.model_copy(
@@ -49,7 +49,7 @@ def retrieval_of(
 
 @pytest.fixture(scope="module")
 def vectors(data: PreparedData) -> tuple[np.ndarray, np.ndarray]:
-    """Queries and item embeddings drawn by chance: any will do to retrieve by."""
+    """Random query and item embeddings: any will do for retrieval."""
     random = np.random.default_rng(3)
     shapes = ((data.user_count, 4), (data.item_count, 4))
     queries, items = (random.normal(size=shape).astype(np.float32) for shape in shapes)
@@ -127,12 +127,12 @@ def test_cross_features_by_hand(
 
 
 def test_a_recipe_may_name_every_number_that_is_computed() -> None:
-    """What recipes are checked against is what the runtime knows."""
+    """Recipes are checked against the ranker features that the runtime computes."""
     assert set(KNOWN) == {RETRIEVAL_SCORE, *RANKER_FEATURES}
 
 
 def test_rows_of_some_users(rows: CandidateRows) -> None:
-    """All rows of the chosen users and no other; joined again they are everybody's."""
+    """All rows of the chosen users and no others; both parts together are all rows."""
     chosen = rows.of_users(np.array([3, 5]))
     assert set(chosen.users) == {3, 5}
     both = all_of([chosen, rows.of_users(np.setdiff1d(rows.users, [3, 5]))])
@@ -144,7 +144,7 @@ def test_rows_of_some_users(rows: CandidateRows) -> None:
 def test_an_unknown_users_rows_show_nothing_of_the_user(
     data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    """Unknown features, no past, the whole catalogue as candidates; the labels are the user's."""
+    """Unknown features, no history, the whole catalogue as candidates; only the labels are the user's."""
     relevant = data.interactions("valid")
     users = np.unique(relevant.users)[:3]
     query = vectors[0][:1]
@@ -165,7 +165,7 @@ def test_an_unknown_users_rows_show_nothing_of_the_user(
 def test_training_and_service_compute_the_same_numbers(
     data: PreparedData, recipe: Recipe, artifacts: Artifacts
 ) -> None:
-    """Every input of the ranker, for every user with a test item: as the served plan computes it."""
+    """Every ranker input of every user with a test item equals what the served plan computes."""
     visible, relevant = data.interactions("train", "valid"), data.interactions("test")
     users = np.unique(relevant.users)
     with served_in_process(recipe, artifacts) as plan:
@@ -191,7 +191,7 @@ def test_training_and_service_compute_the_same_numbers(
 
 
 def in_order(columns: Arrays, names: dict[str, str]) -> Arrays:
-    """Rows by item code, which tells the items of the shop apart: equal scores may swap."""
+    """Rows sorted by item code, which is unique in this shop: equal scores may swap."""
     order = np.argsort(columns["product"], kind="stable")
     return {name: columns[name][order] for name in names}
 
@@ -203,7 +203,7 @@ def embeddings_of(artifacts: Artifacts) -> np.ndarray:
 def test_the_served_arrays_are_of_train_and_valid(
     data: PreparedData, recipe: Recipe, artifacts: Artifacts
 ) -> None:
-    """The arrays beside the models are those of the whole training part, bit by bit."""
+    """The arrays stored beside the models are those of train and valid together, bit for bit."""
     visible = data.interactions("train", "valid")
     expected_arrays = candidate_arrays(recipe, data, visible)
     assert len(expected_arrays) == len(list(artifacts.models.candidate_arrays.glob("*.npy")))
@@ -216,7 +216,7 @@ def test_the_served_arrays_are_of_train_and_valid(
 def test_an_item_keeps_as_many_linear_weights_as_the_recipe_says(
     data: PreparedData, recipe: Recipe
 ) -> None:
-    """Two of each item, its largest."""
+    """The two largest of each item."""
     linear = recipe.linear.model_copy(update={"neighbours": 2})
     visible = data.interactions("train")
     arrays = candidate_arrays(recipe.model_copy(update={"linear": linear}), data, visible)
@@ -228,7 +228,7 @@ def test_an_item_keeps_as_many_linear_weights_as_the_recipe_says(
 def test_sources_take_turns(
     data: PreparedData, recipe: Recipe, vectors: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    """First the best of the two-tower model, then of the linear one what is neither seen nor there."""
+    """The two-tower model's best item, then the linear model's best that is neither seen nor listed."""
     asked = asking(recipe, 2, "two-tower", "linear")
     rows = candidate_rows(
         asked, data, retrieval_of(asked, data, vectors), data.interactions("valid")
@@ -246,12 +246,12 @@ def test_sources_take_turns(
 
 
 def test_numbers_are_compared_within_a_list(rows: CandidateRows) -> None:
-    """A standing has mean 0 and spread 1 over a user's candidates, and keeps their order."""
+    """A z-score has mean 0 and deviation 1 over a user's candidates, and keeps their order."""
     for user in np.unique(rows.users)[:5]:
         own = rows.of_users(np.array([user])).columns
-        standing = own["retrieval_score_zscore"]
-        assert standing.mean() == pytest.approx(0, abs=1e-5)
-        assert standing.std() == pytest.approx(1, abs=1e-5)
-        assert standing.argmax() == own["retrieval_score"].argmax()
+        zscore = own["retrieval_score_zscore"]
+        assert zscore.mean() == pytest.approx(0, abs=1e-5)
+        assert zscore.std() == pytest.approx(1, abs=1e-5)
+        assert zscore.argmax() == own["retrieval_score"].argmax()
         order = np.argsort(own["linear"], kind="stable")
         assert (np.diff(own["linear_zscore"][order]) >= 0).all()

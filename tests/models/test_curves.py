@@ -1,4 +1,4 @@
-"""The learning curves of a training as a picture."""
+"""The picture of a training's learning curves."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ CURVE, KEPT = "1f77b4", "808080"
 
 
 def test_each_figure_of_each_training_has_a_panel(tmp_path: Path) -> None:
-    """In their order; what is no training, such as the seed, has none. Falling falls, rising rises."""
+    """In order; entries that are no training, such as the seed, have none. Curves run the right way up."""
     figures = {
         "seed": 42,
         "retriever": trained(2, {"loss": 3.0, "recall": 0.1}, {"loss": 2.0, "recall": 0.3}),
@@ -53,7 +53,7 @@ def test_each_figure_of_each_training_has_a_panel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", [1, 3, 5])
 def test_the_epoch_that_was_kept_is_marked(tmp_path: Path, kept: int) -> None:
-    """By a line across the curve, at that epoch."""
+    """By a vertical line at that epoch."""
     losses = [{"loss": loss} for loss in (5.0, 4.0, 3.0, 2.5, 2.6)]
     (panel,) = panels({"retriever": trained(kept, *losses)}, tmp_path)
     _, curve = pixels(panel, CURVE)

@@ -1,4 +1,4 @@
-"""What both trainings share, on the smallest network there is."""
+"""The code that both trainings share, on the smallest possible network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def batches() -> tf.data.Dataset:
 
 
 def scripted(model: tf.keras.Model, figures: list[float]) -> tuple[Validation, list[float]]:
-    """A validation that reads its figures off a list, and the model's weight at each reading."""
+    """A validation that takes its figures from a list, and the model's weight at each measurement."""
     weights: list[float] = []
     following: Iterator[float] = iter(figures)
 
@@ -49,7 +49,7 @@ def scripted(model: tf.keras.Model, figures: list[float]) -> tuple[Validation, l
 def test_the_model_is_left_with_the_best_epochs_weights(
     tmp_path: Path, figures: list[float], epochs: int, best: int, run: int
 ) -> None:
-    """Weights, checkpoint and the returned epoch are those of the best figure, however it ended."""
+    """Weights, checkpoint and the returned epoch are those of the best figure, however training ended."""
     model = network()
     validation, weights = scripted(model, figures)
     returned = fit(
@@ -72,7 +72,7 @@ def test_without_validation_every_epoch_is_run(tmp_path: Path) -> None:
 
 
 def test_a_line_is_logged_for_each_epoch(tmp_path: Path, said: list[str]) -> None:
-    """A line names model, epoch, loss and figure, with a person in mind."""
+    """A readable line names model, epoch, loss and figure."""
     model = network(0.0)
     validation = Validation("figure", lambda: 0.5, "network")
     fit(model, batches(), epochs=1, logs=Logs(tmp_path), validation=validation, patience=1)
@@ -81,7 +81,7 @@ def test_a_line_is_logged_for_each_epoch(tmp_path: Path, said: list[str]) -> Non
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
-    """It is refused before anything is measured with such weights."""
+    """Training stops before anything is measured with such weights."""
     model = network(1e30)
     validation, weights = scripted(model, [0.5] * 9)
     with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
@@ -90,13 +90,13 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
 
 
 def test_a_training_without_validation_stops_on_such_a_loss_too(tmp_path: Path) -> None:
-    """The last retriever has no validation part, and must not be written with NaN inside either."""
+    """The final retriever has no validation part, and must not be written with NaN either."""
     with pytest.raises(ShortlistError, match=r"expected a finite loss, got (nan|inf)"):
         fit(network(1e30), batches(), epochs=9, logs=Logs(tmp_path))
 
 
 def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
-    """A file that cannot be written below the folder is an OSError; other errors stay what they are."""
+    """A file that cannot be written below the folder raises OSError; other errors are unchanged."""
     with pytest.raises(OSError, match=str(tmp_path)), file_errors(tmp_path):
         tf.io.write_file(str(tmp_path), "a folder is no file")
     with pytest.raises(tf.errors.OpError), file_errors(tmp_path / "elsewhere"):
@@ -104,7 +104,7 @@ def test_tensorflows_file_errors_become_the_systems(tmp_path: Path) -> None:
 
 
 def test_figures_are_logged_at_the_chosen_interval(tmp_path: Path) -> None:
-    """Of every second step of three epochs of three: its number, the figure, and both in TensorBoard."""
+    """Every second of nine steps is kept with its number and figure, also for TensorBoard."""
     steps = tf.data.Dataset.from_tensors((np.ones((4, 1)), np.full((4, 1), 5.0))).repeat(3)
     model = network()
     weights: list[float] = []
@@ -117,7 +117,7 @@ def test_figures_are_logged_at_the_chosen_interval(tmp_path: Path) -> None:
     fit(model, steps, epochs=3, logs=Logs(tmp_path), validation=validation)
     assert [figures["step"] for figures in validation.steps] == [2, 4, 6, 8]
     assert sorted(weights) == weights
-    # Four steps and the ends of three epochs, of which the second is a measured step.
+    # Four steps and the ends of three epochs; the second epoch ends on a measured step.
     assert (len(weights), len(set(weights))) == (7, 6)
     events = EventAccumulator(str(tmp_path / "validation"), {"tensors": 0})
     events.Reload()

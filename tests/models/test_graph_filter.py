@@ -1,4 +1,4 @@
-"""The filter on the graph of items against its formula, with all eigenvectors of a dense matrix."""
+"""The graph filter against its formula, with all eigenvectors of a dense matrix."""
 
 import numpy as np
 import pytest
@@ -13,23 +13,23 @@ USERS, ITEMS = 30, 8
 
 @pytest.fixture(scope="module")
 def taken() -> np.ndarray:
-    """bool [USERS, ITEMS]: who took what; items differ in how often they are taken."""
+    """bool [USERS, ITEMS]: which user took which item; items differ in popularity."""
     random = np.random.default_rng(3)
     return random.random((USERS, ITEMS)) < np.linspace(0.2, 0.8, ITEMS)
 
 
 def written_out(taken: np.ndarray, options: Linear) -> np.ndarray:
-    """float64 [ITEMS, ITEMS]: every eigenvalue through the filter, the diagonal left out."""
+    """float64 [ITEMS, ITEMS]: the filter applied to every eigenvalue, with 0 on the diagonal."""
     matrix = taken.astype(float)
     of_user, of_item = np.maximum(matrix.sum(1), 1), np.maximum(matrix.sum(0), 1)
     scaled = matrix / np.sqrt(of_user)[:, None] / np.sqrt(of_item)
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
-    becomes = options.rest * values
+    filtered = options.rest * values
     largest = np.argsort(-values)[: options.dim]
-    becomes[largest] = (values[largest] + options.low_pass) * np.exp(
+    filtered[largest] = (values[largest] + options.low_pass) * np.exp(
         -options.sharpening * values[largest]
     )
-    weights = (vectors * becomes) @ vectors.T * of_item**options.popularity_power
+    weights = (vectors * filtered) @ vectors.T * of_item**options.popularity_power
     np.fill_diagonal(weights, 0)
     return weights
 
@@ -47,7 +47,7 @@ def as_matrix(taken: np.ndarray, count: int, options: Linear) -> np.ndarray:
 def test_weights_are_those_of_the_formula(
     dim: int, at_once: int, taken: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many items are worked on at once."""
+    """For any number of items processed at once."""
     monkeypatch.setattr(graph_filter, "CELLS_AT_ONCE", at_once * ITEMS)
     options = Linear(dim=dim, low_pass=0.3, sharpening=1.5, rest=0.6, popularity_power=0.5)
     np.testing.assert_allclose(
@@ -56,7 +56,7 @@ def test_weights_are_those_of_the_formula(
 
 
 def test_the_strongest_are_kept_whatever_their_sign(taken: np.ndarray) -> None:
-    """What is left out is no larger than what is kept."""
+    """No weight left out is larger than a kept one."""
     options = Linear(dim=4, sharpening=3.0)
     weights = written_out(taken, options)
     assert (weights < 0).any()
@@ -70,7 +70,7 @@ def test_the_strongest_are_kept_whatever_their_sign(taken: np.ndarray) -> None:
 
 @pytest.mark.parametrize("taken_by", [[[0, 0]], [[0, 0], [1, 0]], [[0, 0], [0, 1]]])
 def test_a_graph_of_next_to_nothing_has_finite_weights(taken_by: list[list[int]]) -> None:
-    """One user, one item, or one user of two items; items that nobody took lead nowhere."""
+    """One pair, two users of one item, or one user of two; items that nobody took have no weights."""
     found = filtered_links(Interactions(*np.array(taken_by).T), 2, 3, 2, Linear())
     assert found.rows.shape == (3, 2)
     assert np.isfinite(found.weights).all()

@@ -1,4 +1,4 @@
-"""A training that meets a full disk, or is killed: what was there before stays, and the next one goes on."""
+"""A training that meets a full disk or is killed: earlier models stay, and the next one resumes."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.disks import full_disk
 from tests.heard import heard
 from tests.models import shop
 
-#: Kills its own process as soon as a training logs a line that begins with the third argument.
+#: Kills its own process as soon as training logs a line that begins with the third argument.
 SCRIPT = """
 import os, signal, sys
 from collections.abc import Callable
@@ -43,7 +43,7 @@ with heard(kill):
 
 @pytest.fixture(scope="module")
 def lively(recipe: Recipe) -> Recipe:
-    """The shop's recipe, where the layers draw at random in all its models."""
+    """The shop's recipe with random layers in all its models."""
     ranker = recipe.ranker.model_copy(update={"dropout": 0.3, "max_epochs": 3})
     retriever = recipe.retriever.model_copy(update={"max_epochs": 3, "log_every": 3})
     return recipe.model_copy(update={"ranker": ranker, "retriever": retriever})
@@ -53,9 +53,9 @@ def lively(recipe: Recipe) -> Recipe:
 def killed(
     lively: Recipe, artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Artifacts, list[str]]:
-    """Trained artifacts after a training that was killed in its second epoch, and what it logged.
+    """Trained artifacts after another training was killed in its second epoch, and what that one logged.
 
-    Not to be changed: copy them first.
+    Do not modify them: copy them first.
     """
     copied, at = (
         shop.copied(artifacts, tmp_path_factory.mktemp("killed") / "c"),
@@ -74,7 +74,7 @@ def killed(
 
 
 def interrupt_at(beginning: str) -> Callable[[str], None]:
-    """Ctrl-C as soon as a line is logged that begins so."""
+    """Ctrl-C as soon as a logged line begins so."""
 
     def interrupt(line: str) -> None:
         if line.startswith(beginning):
@@ -85,9 +85,9 @@ def interrupt_at(beginning: str) -> Callable[[str], None]:
 
 @pytest.mark.parametrize("largest_file", [300, 40_000])
 def test_a_full_disk_is_explained(recipe: Recipe, copied: Artifacts, largest_file: int) -> None:
-    """Whether a checkpoint or a log cannot grow: what to do, and nothing half-written stays."""
+    """If a checkpoint or a log cannot grow, the error says what to do, and nothing half-written stays."""
     before = shop.contents(copied.models.root)
-    explained = r"could not be written: .*File too large.* Free disk space"
+    explained = r"to write the models to .*/models, got: .*File too large.* Free disk space"
     with full_disk(largest_file), pytest.raises(ShortlistError, match=explained):
         train(recipe, copied, force=True)
     left = ["models", "prepared", "preparing.lock", "raw"]
@@ -98,7 +98,7 @@ def test_a_full_disk_is_explained(recipe: Recipe, copied: Artifacts, largest_fil
 def test_a_kill_leaves_the_former_models(
     killed: tuple[Artifacts, list[str]], artifacts: Artifacts
 ) -> None:
-    """After kill -9 in the middle of a training the models are, byte for byte, the former ones."""
+    """After kill -9 in mid-training the models are the earlier ones, byte for byte."""
     left, _ = killed
     assert shop.contents(left.models.root) == shop.contents(artifacts.models.root)
     assert len(list(left.root.glob(".models.*.tmp"))) == 1
@@ -107,7 +107,7 @@ def test_a_kill_leaves_the_former_models(
 def test_killed_and_interrupted_it_ends_with_the_same_weights_bit_for_bit(
     lively: Recipe, artifacts: Artifacts, killed: tuple[Artifacts, list[str]], tmp_path: Path
 ) -> None:
-    """No finished epoch is done again; weights, embeddings and figures are those of an undisturbed run."""
+    """No finished epoch is repeated; weights, embeddings and figures are those of an undisturbed run."""
     undisturbed = shop.copied(artifacts, tmp_path / "undisturbed")
     train(lively, undisturbed, force=True)
     assert not undisturbed.training.exists()
@@ -146,7 +146,7 @@ def test_killed_and_interrupted_it_ends_with_the_same_weights_bit_for_bit(
 def test_another_recipe_begins_anew(
     lively: Recipe, killed: tuple[Artifacts, list[str]], tmp_path: Path
 ) -> None:
-    """What a killed training left is of no use to one with other settings, and goes."""
+    """A training with other settings cannot use what a killed one left, and deletes it."""
     copied = shop.copied(killed[0], tmp_path / "copy")
     left = copied.training / "stamp.json"
     before = left.read_text()
@@ -156,4 +156,4 @@ def test_another_recipe_begins_anew(
         train(other, copied)
     assert left.read_text() != before
     assert any(line.startswith("retriever epoch 1") for line in logged)
-    assert not any("going on" in line for line in logged)
+    assert not any("resuming" in line for line in logged)

@@ -1,4 +1,4 @@
-"""Two heads over shared towers: each loss by hand, what a weight of 0 leaves alone, and the training."""
+"""Two heads over shared towers: each loss by hand, the effect of a weight of 0, and the training."""
 
 import json
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_weight_of_zero_leaves_a_head_as_it_was(
 def test_both_heads_learn_and_the_learning_rate_falls_on_a_plateau(
     made: tuple[Recipe, Artifacts],
 ) -> None:
-    """The figures of both heads after each epoch; a rate that is the former one or its half."""
+    """Both heads have figures for each epoch; the learning rate either stays or halves."""
     figures = json.loads(made[1].models.training.read_text())["joint"]
     history = figures["validation"]
     assert {"loss", "validation_loss", "rmse", "recall_at_10"} == set(history[0])
@@ -125,7 +125,7 @@ def test_saved_and_loaded_weights_give_the_same_answers(made: tuple[Recipe, Arti
 def test_a_warm_start_goes_on_with_both_heads(
     made: tuple[Recipe, Artifacts], tmp_path: Path
 ) -> None:
-    """Trained on without learning anything, the item embeddings are what they were."""
+    """At a learning rate of nearly 0, a warm start keeps the item embeddings."""
     from tests.models import shop
 
     recipe, artifacts = made

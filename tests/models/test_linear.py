@@ -16,7 +16,7 @@ LINEAR = Linear(dropout=0.5, penalty=3.0)
 
 @pytest.fixture(scope="module")
 def taken() -> np.ndarray:
-    """bool [USERS, ITEMS]: who took what; items differ in how often they are taken."""
+    """bool [USERS, ITEMS]: which user took which item; items differ in popularity."""
     random = np.random.default_rng(8)
     return random.random((USERS, ITEMS)) < np.linspace(0.1, 0.8, ITEMS)
 
@@ -29,7 +29,7 @@ def interactions(taken: np.ndarray) -> Interactions:
 def test_weights_solve_the_penalised_regression_of_each_item(
     taken: np.ndarray, interactions: Interactions
 ) -> None:
-    """Each item from the others alone, least squares with the penalty that dropping items amounts to."""
+    """Least squares of each item on the others, with the penalty that dropout is equivalent to."""
     matrix = taken.astype(float)
     weights = item_weights(interactions, USERS, ITEMS, LINEAR)
     penalty = 0.5 / (1 - 0.5) * matrix.sum(axis=0) + 3.0
@@ -43,13 +43,13 @@ def test_weights_solve_the_penalised_regression_of_each_item(
 
 
 def test_a_repeated_pair_counts_once(interactions: Interactions) -> None:
-    """A user who comes back to an item is still one user."""
+    """A user who returns to an item is still one user."""
     twice = item_weights(interactions + interactions, USERS, ITEMS, LINEAR)
     np.testing.assert_allclose(twice, item_weights(interactions, USERS, ITEMS, LINEAR), atol=1e-7)
 
 
 def test_the_strongest_weights_are_kept_whatever_their_sign() -> None:
-    """By absolute value; asked for more than there are, all of them."""
+    """By absolute value; all of them if more are asked for than there are."""
     weights = np.array([[0, 0.1, -0.5, 0.3], [0.2, 0, 0, -0.1], [0, 0, 0, 1], [3, -2, 1, 0]])
     kept = strongest(weights.astype(np.float32), 2)
     found = [dict(zip(*pair, strict=True)) for pair in zip(kept.rows, kept.weights, strict=True)]
@@ -60,7 +60,7 @@ def test_the_strongest_weights_are_kept_whatever_their_sign() -> None:
 
 
 def test_factors_are_the_nearest_of_their_width(interactions: Interactions) -> None:
-    """What two narrow tables miss of the weights is what a singular value decomposition leaves out."""
+    """Two narrow tables miss exactly what a truncated singular value decomposition leaves out."""
     weights = item_weights(interactions, USERS, ITEMS, LINEAR)
     spread = np.linalg.svd(weights.astype(np.float64), compute_uv=False)
     for dim in (1, 3):
@@ -81,7 +81,7 @@ def test_factors_are_the_nearest_of_their_width(interactions: Interactions) -> N
 def test_how_many_items_there_are_says_which_weights_they_have(
     most: int, filtered: int, kind: str, interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Solved, filtered or linked: the first that can, and what is asked for by name gives the same."""
+    """The first kind that can handle the catalogue is chosen, and gives what naming it gives."""
     penalty = {"penalty": 3.0} if kind == "edlae" else {}
     asked = Linear.model_validate({"kind": kind, "dropout": 0.5, **penalty})
     expected = strongest_weights(interactions, USERS, ITEMS, 3, asked)
@@ -95,7 +95,7 @@ def test_how_many_items_there_are_says_which_weights_they_have(
 def test_a_kind_is_refused_where_it_would_take_the_memory(
     interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A recipe that insists on it is told what to set instead."""
+    """The error names the kind to set instead."""
     monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
     with pytest.raises(ShortlistError, match=r"linear\.kind = 'graph-filter'"):
         strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="edlae"))

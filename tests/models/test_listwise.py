@@ -1,4 +1,4 @@
-"""Rankers trained on lists: the batches, the loss by hand, and probabilities that are such."""
+"""Rankers trained on lists: the batches, the loss by hand, and calibrated probabilities."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def lists(size: int = 2) -> Lists:
 
 
 def test_lists_stay_whole_and_are_filled_up() -> None:
-    """Row 6 stands for none; the list without a relevant row, of which nothing can be learnt, is left out."""
+    """Row 6 is padding; a list without a relevant row teaches nothing and is left out."""
     batches = lists()
     assert (len(batches), batches.width) == (1, 3)
     rows = batches.rows_of(0).reshape(-1, 3).tolist()
@@ -36,7 +36,7 @@ def test_lists_stay_whole_and_are_filled_up() -> None:
 
 
 def test_the_loss_is_that_of_the_relevant_ones_in_their_list() -> None:
-    """-log softmax of each relevant one over its own list, over the root of how many; filling counts not."""
+    """-log softmax of each relevant row in its list, over the root of their number; padding is ignored."""
     logits = tf.constant([[1.0, 3.0, 9.0], [0.0, 2.0, 1.0]])
     target = tf.constant([[0.0, 1.0, -1.0], [1.0, 0.0, 1.0]])
     first = np.log(np.exp(1) + np.exp(3)) - 3
@@ -46,7 +46,7 @@ def test_the_loss_is_that_of_the_relevant_ones_in_their_list() -> None:
 
 
 def test_a_step_moves_relevant_ones_up() -> None:
-    """In both lists the relevant row differs from the others by its input, which is learnt."""
+    """In both lists the input separates the relevant row from the others, and the ranker learns it."""
     batches = lists()
     model = Listwise(Fixed(), batches.width)
     model.compile(optimizer=tf.keras.optimizers.SGD(0.1))
@@ -62,7 +62,7 @@ def test_a_step_moves_relevant_ones_up() -> None:
 
 
 def test_calibrated_scores_are_probabilities_in_the_same_order() -> None:
-    """Logits three times too sure and of another base rate: then as many are relevant as the scores say."""
+    """Overconfident logits with a wrong base rate become scores that match the share of relevant rows."""
     random = np.random.default_rng(5)
     true = random.normal(-2, 1, 20_000)
     relevant = (random.random(20_000) < 1 / (1 + np.exp(-true))).astype(np.float32)
@@ -79,7 +79,7 @@ def test_calibrated_scores_are_probabilities_in_the_same_order() -> None:
 
 
 def test_the_blend_is_added_after_training() -> None:
-    """Twice the sum of both inputs, beside what the ranker says; while it learns, the ranker alone."""
+    """Twice the sum of both inputs is added to the ranker's logit; in training it is the ranker alone."""
     model = Listwise(Fixed(), 3, ["x", "y"], 2.0)
     columns = {"x": tf.constant([1.0, 0.0]), "y": tf.constant([0.5, 3.0])}
     model(columns)
@@ -91,7 +91,7 @@ def test_the_blend_is_added_after_training() -> None:
 
 
 def test_rows_that_are_all_alike_calibrate_nothing() -> None:
-    """Of relevant ones alone nobody learns how many there are."""
+    """Relevant rows alone carry no information about their share."""
     model = Listwise(Fixed(), 3)
     model.calibrate({"x": np.ones(4, np.float32)}, np.ones(4, np.float32))
     assert (float(model.slope), float(model.offset)) == (1.0, 0.0)

@@ -23,14 +23,14 @@ def built(data: PreparedData, **changes: object) -> TwoTower:
 
 
 def weighted(data: PreparedData) -> Labelled:
-    """The training part, every third interaction no positive, weights that tell rows apart."""
+    """The training part with every third interaction not positive, and a different weight for each row."""
     rows = data.labelled("train")
     number = np.arange(len(rows), dtype=np.float32)
     return Labelled(rows.users, rows.items, rows.label, 2 + number, number % 3 > 0, number)
 
 
 def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData) -> None:
-    """Interactions keep label and weight; a drawn item is labelled 0 and weighs 1, or 0 if it was taken."""
+    """Interactions keep label and weight; a sampled negative has label 0, weight 1, or 0 if it was taken."""
     rows = weighted(data)
     taken = set(zip(rows.users[rows.positive], rows.items[rows.positive], strict=True))
     pairs = log_loss.LabelledPairs(data, rows, 64, NEGATIVES, seed=7)
@@ -60,7 +60,7 @@ def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData)
 
 
 def test_a_row_does_not_see_its_own_item_in_the_history(data: PreparedData) -> None:
-    """What remains of the history is the user's other positives, all of them."""
+    """The remaining history is all of the user's other positives."""
     assert data.history is not None
     rows = data.labelled("train")
     pairs = log_loss.LabelledPairs(data, rows, len(rows), 0, seed=7)
@@ -74,7 +74,7 @@ def test_a_row_does_not_see_its_own_item_in_the_history(data: PreparedData) -> N
 
 
 def test_the_probability_is_the_absolute_cosine(data: PreparedData) -> None:
-    """Of the two towers' outputs, which have length 1; a loss of two rows by hand, weighted."""
+    """The two towers' outputs have length 1; the weighted loss of two rows is computed by hand."""
     two_tower = built(data)
     rows = data.queries(data.interactions("train"), np.arange(2))
     columns = rows | {name: column[:2] for name, column in data.items.items()}
@@ -92,7 +92,7 @@ def test_the_probability_is_the_absolute_cosine(data: PreparedData) -> None:
 
 
 def test_every_cosine_begins_on_the_same_side(data: PreparedData) -> None:
-    """Before training hardly a pair has a negative cosine, so that pairs pull in one direction."""
+    """Before training hardly any pair has a negative cosine, so pairs pull in one direction."""
     two_tower = built(data, embedding_dim=32)
     queries = two_tower.embed_queries(data.queries(data.interactions("train")))
     cosines = queries @ two_tower.embed_items(data.items).T
@@ -101,7 +101,7 @@ def test_every_cosine_begins_on_the_same_side(data: PreparedData) -> None:
 
 
 def test_it_learns_two_tastes(data: PreparedData) -> None:
-    """After a short training a user's own half of the products scores higher, for nearly everybody."""
+    """After a short training nearly every user's own half of the products scores higher."""
     settings = {"learning_rate": 0.03, "history_dropout": 0.2}
     two_tower = built(data, **settings)
     batches = log_loss.batches(data, options(**settings), ["train"])

@@ -1,4 +1,4 @@
-"""Columns looked up together give what each branch gives alone, and their tables the same gradients."""
+"""Columns looked up together give the vectors and gradients of separate look-ups."""
 
 import merlin.models.tf as mm
 import numpy as np
@@ -30,7 +30,7 @@ def block(kind: type[mm.ParallelBlock]) -> mm.ParallelBlock:
 
 
 def columns() -> dict[str, tf.Tensor]:
-    """Three rows; code 0, which is no code, and codes that come twice."""
+    """Three rows, with code 0, which is padding, and repeated codes."""
     return {
         "city": tf.constant([[3], [0], [3]]),
         "colour": tf.constant([[5], [5], [1]]),
@@ -44,14 +44,14 @@ def columns() -> dict[str, tf.Tensor]:
 def test_vectors_and_gradients_are_those_of_single_look_ups(
     monkeypatch: pytest.MonkeyPatch, most_rows: int
 ) -> None:
-    """In training: tables together, each alone (too large), and all of them."""
+    """In training: some tables together, each alone (too large), and all together."""
     monkeypatch.setattr(lookups, "MOST_ROWS", most_rows)
     found = {}
     for kind in (EmbeddedColumns, mm.ParallelBlock):
         layer = block(kind)
         with tf.GradientTape() as tape:
             vectors = layer(columns(), training=True)
-            # Another factor for every number, so that none can stand for another.
+            # A different factor for every number, so that a mix-up shows.
             parts = [
                 tf.reduce_sum(vectors[name] * np.arange(number, number + 9).reshape(3, 3))
                 for number, name in enumerate(SIZES)

@@ -1,4 +1,4 @@
-"""The steps of an epoch: compiled ones beside plain ones, and which batch comes when."""
+"""The steps of an epoch: compiled ones against plain ones, and the order of batches."""
 
 import threading
 from typing import Any
@@ -21,7 +21,7 @@ SIZE = 4
 
 
 class Small(tf.keras.Model):
-    """A vector for each code, and a line through the size; notes how often it is traced, and with what."""
+    """A weight per code plus a linear function of the size; records each trace's dtype and row count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,8 +52,7 @@ def callbacks(model: tf.keras.Model, *each: tf.keras.callbacks.Callback) -> Any:
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_compiled_steps_do_what_plain_steps_do(xla: bool) -> None:
-    """An epoch of three batches, the last a small one: weights and loss are those of Keras's own step, not
-    compiled, on the same rows."""
+    """After three batches, the last a small one, weights and loss equal those of Keras's uncompiled step."""
     plain, model = small(False), small(xla)
     plain.run_eagerly = True
     for number in range(3):
@@ -68,8 +67,11 @@ def test_compiled_steps_do_what_plain_steps_do(xla: bool) -> None:
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_a_step_by_hand(xla: bool) -> None:
-    """One weight 0, sizes 1 and 2, targets 2 and 4: the gradient of the mean square is the mean of -4 and
-    -16, so at a rate of 0.1 the weight is 1 afterwards; the loss before it was the mean of 4 and 16."""
+    """A weight of 0 becomes 1 after one step of gradient descent.
+
+    Sizes are 1 and 2, targets 2 and 4: the gradient of the mean square is the mean of -4 and -16, and the
+    rate 0.1. The loss before the step is the mean of 4 and 16.
+    """
     model = tf.keras.Sequential(
         [
             tf.keras.layers.Lambda(lambda columns: columns["size"]),
@@ -85,8 +87,7 @@ def test_a_step_by_hand(xla: bool) -> None:
 
 
 def test_a_step_is_not_traced_again_for_another_number_of_rows() -> None:
-    """Once a step has made the variables, batches of four and two rows trace nothing more; codes take half
-    their memory."""
+    """After the first step, batches of four and two rows trace nothing more; codes are int32."""
     model = small(False)
     step = compiled_step(model, batches())
     step(first_batch(batches()))
@@ -97,14 +98,14 @@ def test_a_step_is_not_traced_again_for_another_number_of_rows() -> None:
 
 
 def test_xla_is_for_whole_batches() -> None:
-    """It compiles for a number of rows that it knows; the small last batch goes the other way."""
+    """XLA compiles for a known number of rows; the small last batch runs without it."""
     model = small(True)
     run_epoch(compiled_step(model, batches()), batches(), callbacks(model))
     assert {*model.seen} == {(tf.int32, SIZE), (tf.int32, None)}
 
 
 class Numbers(tf.keras.utils.Sequence):
-    """Three batches of one number each; notes which were begun."""
+    """Three batches of one number each; records which were begun."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +120,7 @@ class Numbers(tf.keras.utils.Sequence):
 
 
 def test_the_next_batch_is_made_while_one_is_in_use() -> None:
-    """One ahead and no more; all come in their order."""
+    """One ahead and no more, all in order."""
     numbers = Numbers()
     found = []
     for place, (values, _) in enumerate(ahead(numbers)):
@@ -132,7 +133,7 @@ def test_the_next_batch_is_made_while_one_is_in_use() -> None:
 
 
 def test_of_batches_in_memory_the_rows_are_handed_over() -> None:
-    """Numbers of rows, each row once in an epoch; of anything else the batches themselves."""
+    """Row numbers, each once an epoch; anything else hands over the batches themselves."""
     given = batches()
     rows = list(ahead(given))
     assert [len(each) for each in rows] == [4, 4, 2]
@@ -142,18 +143,18 @@ def test_of_batches_in_memory_the_rows_are_handed_over() -> None:
 
 
 def test_callbacks_are_told_of_every_batch() -> None:
-    """Begin and end in turns, with the figures so far; the last ones are the epoch's."""
-    told: list[Any] = []
+    """Begin and end alternate, with the figures so far; the last ones are the epoch's."""
+    calls: list[Any] = []
 
     class Listening(tf.keras.callbacks.Callback):
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            told.append(batch)
+            calls.append(batch)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            told.append(float(logs["loss"]))
+            calls.append(float(logs["loss"]))
 
     model = small(False)
     figures = run_epoch(compiled_step(model, batches()), batches(), callbacks(model, Listening()))
-    assert told[::2] == [0, 1, 2]
-    assert len({*told[1::2]}) == 3
-    assert figures == {"loss": told[-1]}
+    assert calls[::2] == [0, 1, 2]
+    assert len({*calls[1::2]}) == 3
+    assert figures == {"loss": calls[-1]}

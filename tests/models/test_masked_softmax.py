@@ -24,7 +24,7 @@ def options(**changes: object) -> MaskedSoftmax:
 
 
 def built(data: PreparedData, **changes: object) -> TwoTower:
-    """A model with a bias for every item, drawn by chance as its embeddings are."""
+    """A model with a random bias for every item."""
     tf.keras.utils.set_random_seed(1)
     two_tower = masked_softmax.build(data, options(**changes), data.interactions("train"), 50)
     bias = two_tower.model.bias
@@ -59,7 +59,7 @@ def test_the_loss_is_of_the_hidden_items_among_all_but_the_shown(
 
 
 def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarray:
-    """Scores [users, items] after the training part: of the members and of the linear model, added up."""
+    """Scores [users, items] after the training part: the members' and the linear model's, added up."""
     model = two_tower.model
     tables, bias = model.embeddings.numpy(), model.bias.numpy()
     train = data.interactions("train")
@@ -81,7 +81,7 @@ def by_hand(data: PreparedData, two_tower: TwoTower, weight: float) -> np.ndarra
 
 
 def test_one_inner_product_adds_up_members_and_the_linear_model(data: PreparedData) -> None:
-    """The vectors of both towers give the score of every member, bias and linear weights included."""
+    """The inner product of the towers' vectors sums all members' scores, biases and the linear weights."""
     weight = 2.5
     two_tower = built(data, linear_dim=3, linear_weight=weight)
     queries = two_tower.embed_queries(data.queries(data.interactions("train")))
@@ -91,7 +91,7 @@ def test_one_inner_product_adds_up_members_and_the_linear_model(data: PreparedDa
 
 
 def test_a_user_without_a_past_is_scored_by_the_biases(data: PreparedData) -> None:
-    """Padding says nothing: the order is that of the biases alone."""
+    """Padding adds nothing: the order is that of the biases alone."""
     two_tower = built(data, linear_dim=3)
     unknown: Arrays = data.unknown_user
     products = two_tower.embed_queries(unknown) @ two_tower.embed_items(data.items).T
@@ -100,7 +100,7 @@ def test_a_user_without_a_past_is_scored_by_the_biases(data: PreparedData) -> No
 
 
 def test_it_learns_who_likes_what(data: PreparedData) -> None:
-    """After a few epochs the unseen items of a customer's own taste score higher, for nearly everyone."""
+    """After a few epochs nearly every customer's unseen items of their own taste score higher."""
     chosen = options(learning_rate=0.05, history_dropout=0.5)
     tf.keras.utils.set_random_seed(1)
     train = data.interactions("train")
@@ -113,7 +113,7 @@ def test_it_learns_who_likes_what(data: PreparedData) -> None:
 def test_batches_are_the_users_with_something_to_show_and_something_to_hide(
     data: PreparedData,
 ) -> None:
-    """One row a user over the item codes; a user of one item is left out; an epoch shows all others."""
+    """One row per user over the item codes; a user with one item is left out, an epoch covers all others."""
     visible = Interactions(np.array([0, 0, 1, 2, 2, 2]), np.array([3, 4, 5, 6, 7, 7]))
     batches = masked_softmax.Baskets(data, visible, size=1, seed=0)
     rows = np.concatenate([batches[place][0] for place in range(len(batches))])
@@ -124,7 +124,7 @@ def test_batches_are_the_users_with_something_to_show_and_something_to_hide(
 
 
 def test_a_part_where_nobody_has_two_items_is_refused(data: PreparedData) -> None:
-    """Said before the training, with what the head needs."""
+    """Before training, with what the head needs."""
     single = Interactions(np.array([0, 1]), np.array([3, 4]))
     with pytest.raises(ShortlistError, match="two different items"):
         masked_softmax.Baskets(data, single, size=8, seed=0)
@@ -133,7 +133,7 @@ def test_a_part_where_nobody_has_two_items_is_refused(data: PreparedData) -> Non
 def test_a_catalogue_too_large_for_the_linear_model_is_refused(
     data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its closed form would take the memory: the key to change is named."""
+    """Its closed form would take too much memory; the error names the key to change."""
     monkeypatch.setattr(masked_softmax, "MOST_ITEMS", data.item_count - 1)
     with pytest.raises(ShortlistError, match="linear_dim = 0"):
         built(data, linear_dim=3)
@@ -142,7 +142,7 @@ def test_a_catalogue_too_large_for_the_linear_model_is_refused(
 def test_a_table_embedded_in_many_passes_is_the_same(
     data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long histories go through the tower a few at a time; no user is lost or moved by it."""
+    """Long histories go through the tower a few at a time; no user is lost or reordered."""
     encoder = built(data, linear_dim=3)
     columns = data.queries(data.interactions("train"))
     at_once = encoder.embed_queries(columns)

@@ -1,4 +1,4 @@
-"""Item neighbours against cosines worked out by hand."""
+"""Item neighbours against cosines computed by hand."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def pairs(*users: list[int]) -> Interactions:
 
 
 def test_hand_computed_cosines() -> None:
-    """Users of both items over the root of the product of each one's users; nearest first."""
+    """Common users over the root of the product of each item's users; nearest first."""
     found = item_neighbours(pairs([0, 1], [0, 1, 2], [0]), users=4, items=4, count=3)
     assert found.rows.tolist() == [[1, 2, -1], [0, 2, -1], [1, 0, -1], [-1, -1, -1]]
     near, middle, far = 2 / np.sqrt(3 * 2), 1 / np.sqrt(2 * 1), 1 / np.sqrt(3 * 1)
@@ -25,13 +25,13 @@ def test_hand_computed_cosines() -> None:
 
 
 def test_an_item_is_not_its_own_neighbour() -> None:
-    """Not even where nothing else is near, and the list is longer than there are items."""
+    """Not even if nothing else is near and the list is longer than the catalogue."""
     found = item_neighbours(pairs([0], [1, 2]), users=2, items=3, count=10)
     assert found.rows.tolist() == [[-1, -1, -1], [2, -1, -1], [1, -1, -1]]
 
 
 def test_a_repeated_pair_counts_once() -> None:
-    """A user who comes back to an item is still one user."""
+    """A user who returns to an item is still one user."""
     once = item_neighbours(pairs([0, 1], [0]), users=2, items=2, count=1)
     twice = item_neighbours(pairs([0, 1, 0, 0], [0]), users=2, items=2, count=1)
     np.testing.assert_array_equal(once.weights, twice.weights)
@@ -39,7 +39,7 @@ def test_a_repeated_pair_counts_once() -> None:
 
 
 def test_equal_neighbours_stand_by_row_and_the_rest_is_cut() -> None:
-    """Items 1 to 4 are equally near to item 0: the two first rows are kept."""
+    """Items 1 to 4 are equally near to item 0: the first two rows are kept."""
     found = item_neighbours(pairs([4, 2, 0, 3, 1]), users=1, items=5, count=2)
     assert found.rows.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]]
 
@@ -47,7 +47,7 @@ def test_equal_neighbours_stand_by_row_and_the_rest_is_cut() -> None:
 def test_a_link_is_divided_by_how_many_each_of_its_ends_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Users of 2, 3 and 1 items; items of 3, 2 and 1 users. Worked out link by link, one item at a time."""
+    """Users of 2, 3 and 1 items, items of 3, 2 and 1 users, by hand; items are processed one at a time."""
     monkeypatch.setattr(neighbours, "ITEMS_AT_ONCE", 1)
     found = linked_items(
         pairs([0, 1], [0, 1, 2], [0]),

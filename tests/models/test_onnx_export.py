@@ -32,8 +32,11 @@ class Factors(tf.keras.Model):
 def test_large_weights_are_constants_of_the_graph(
     large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None, one or all of the weights go round the conversion: the inputs are the columns alone, every table
-    is in the file once, and the model has its own weights again."""
+    """None, one or all of the weights bypass the conversion.
+
+    The inputs are the columns alone, every table is in the file once, and the model has its weights
+    again.
+    """
     monkeypatch.setattr(onnx_export, "LARGE", large)
     model = Factors()
     rows = {"user": np.array([0, 8, 3]), "item": np.array([6, 1, 1])}

@@ -1,4 +1,4 @@
-"""AdamW here against Keras's own, and what a large table's update leaves alone."""
+"""Our AdamW against Keras's, and which rows of a large table an update leaves alone."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ STEPS = [([1, 0, 1], [[1.0, 2.0], [0.5, 0.0], [3.0, -1.0]]), ([2], [[0.25, 4.0]]
 
 
 def trained(optimizer: tf.keras.optimizers.Optimizer, dense: bool = False) -> np.ndarray:
-    """``ROWS`` after ``STEPS``, given as rows or as whole gradients."""
+    """``ROWS`` after ``STEPS``, with sparse or dense gradients."""
     table = tf.Variable(ROWS)
     for rows, values in STEPS:
         slices = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant(ROWS.shape))
@@ -23,7 +23,7 @@ def trained(optimizer: tf.keras.optimizers.Optimizer, dense: bool = False) -> np
 @pytest.mark.parametrize("decay", [0.0, 0.4])
 @pytest.mark.parametrize("dense", [True, False])
 def test_a_small_table_is_updated_as_by_keras(decay: float, dense: bool) -> None:
-    """Whole gradients and rows that come twice: every row, seen or not, is where Keras puts it."""
+    """With dense gradients or repeated rows, every row, seen or not, ends where Keras puts it."""
     rate = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 3, 0.0)
     theirs = tf.keras.optimizers.AdamW(rate, weight_decay=decay, jit_compile=False)
     np.testing.assert_allclose(
@@ -32,8 +32,11 @@ def test_a_small_table_is_updated_as_by_keras(decay: float, dense: bool) -> None
 
 
 def test_a_large_table_changes_only_where_it_was_looked_up() -> None:
-    """Row 3 stays to the bit, decay or not; row 2, first seen in the last step, is where Keras puts it when
-    it starts there; row 0 does not move on in the step that does not see it."""
+    """A step leaves the rows that it does not see unchanged, weight decay included.
+
+    Row 3 is never seen and stays bit for bit; row 2, first seen in the last step, ends where Keras puts it
+    when it starts there; row 0 does not move in the step that does not see it.
+    """
     lazy = trained(AdamW(0.1, 0.4, large_table=4))
     np.testing.assert_array_equal(lazy[3], ROWS[3])
     one = trained_once(AdamW(0.1, 0.4, large_table=4))
@@ -57,8 +60,10 @@ def trained_once(optimizer: tf.keras.optimizers.Optimizer) -> np.ndarray:
 
 @pytest.mark.parametrize("decay", [0.0, 0.4])
 def test_a_large_table_whose_rows_are_all_looked_up_is_updated_as_by_keras(decay: float) -> None:
-    """Where every step sees every row, one of them twice, there is nothing to be lazy about: over five steps
-    with a falling rate all rows stay where Keras puts them."""
+    """If every step sees every row, one of them twice, lazy updates make no difference.
+
+    Over five steps with a falling rate all rows end where Keras puts them.
+    """
     rate = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 6, 0.0)
     optimizers = [
         AdamW(rate, decay, large_table=4),
@@ -78,7 +83,7 @@ def test_a_large_table_whose_rows_are_all_looked_up_is_updated_as_by_keras(decay
 
 
 def test_what_is_no_table_is_never_lazy() -> None:
-    """A vector as long as a large table loses its weight decay everywhere, whatever the gradient's rows."""
+    """A vector as long as a large table gets weight decay everywhere, whatever the gradient's rows."""
     vector = tf.Variable([1.0, 1.0, 1.0, 1.0])
     slices = tf.IndexedSlices(tf.constant([2.0]), tf.constant([1]), tf.constant([4]))
     AdamW(0.1, 0.5, large_table=4).apply_gradients([(slices, vector)])

@@ -1,4 +1,4 @@
-"""Products of pairs against Merlin's own layer."""
+"""Pairwise products against Merlin's own layer."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,7 @@ from shims.pair_products import PairProducts
 
 
 def test_products_and_gradients_are_merlins() -> None:
-    """Five rows of four vectors; every product with a weight of its own."""
+    """Five rows of four vectors; every product has a different weight."""
     random = np.random.default_rng(7)
     vectors = tf.constant(random.normal(size=(5, 4, 3)), tf.float32)
     weights = tf.constant(random.normal(size=(5, 6)), tf.float32)

@@ -1,4 +1,4 @@
-"""Pooling of embeddings: what a column of codes becomes."""
+"""Pooling the embeddings of a column of codes."""
 
 import merlin.models.tf as mm
 import numpy as np
@@ -18,7 +18,7 @@ def table() -> mm.EmbeddingTable:
 
 
 def test_pooling_is_the_sum_over_a_power_of_the_count(table: mm.EmbeddingTable) -> None:
-    """Three codes with power 0.5, worked out from the table's own rows; no code gives zeros."""
+    """Three codes with power 0.5, computed from the table's rows; no code gives zeros."""
     layer = PooledEmbedding(table, power=0.5)
     found = layer(tf.constant([[4, 7, 4, 0], [0, 0, 0, 0]]))
     rows = table.table.embeddings.numpy()
@@ -28,7 +28,7 @@ def test_pooling_is_the_sum_over_a_power_of_the_count(table: mm.EmbeddingTable) 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_older_codes_count_less_with_a_half_life(table: mm.EmbeddingTable, training: bool) -> None:
-    """Half for every two later ones, by hand; padding is no later code."""
+    """The weight halves for every two later codes; padding does not count as one."""
     layer = PooledEmbedding(table, power=1.0, half_life=2.0)
     found = layer(tf.constant([[4, 7, 3, 0, 0]]), training=training)
     rows = table.table.embeddings.numpy()
@@ -53,7 +53,7 @@ def test_a_scalar_code_is_its_row(table: mm.EmbeddingTable) -> None:
 
 
 def test_dropout_is_for_training_alone(table: mm.EmbeddingTable) -> None:
-    """In training a mean over what was kept, in service always the same mean over everything."""
+    """Training averages over the kept codes, serving always over all of them."""
     layer = PooledEmbedding(table, dropout=0.5)
     codes = tf.constant([[3, 4, 5, 6, 7]])
     served = layer(codes).numpy()
@@ -65,7 +65,7 @@ def test_dropout_is_for_training_alone(table: mm.EmbeddingTable) -> None:
 
 
 def test_a_history_shares_the_table_of_its_item_id(data: PreparedData) -> None:
-    """One table per domain: item id and history the same, user id another."""
+    """One table per domain: item id and history share one, the user id has another."""
     assert data.history is not None
     tables = EmbeddingTables(8, seed=1)
     assert tables.of(data.history) is tables.of(data.item_id)

@@ -52,7 +52,7 @@ def test_queries_hold_the_most_recent_items_oldest_first(
 
 
 def test_queries_of_chosen_users(data: PreparedData) -> None:
-    """Some rows, in any order, are those rows of everybody's queries; without a past, zeros."""
+    """Chosen rows, in any order, equal those of all users' queries; without a history they are 0."""
     train = data.interactions("train")
     everybody, chosen = data.queries(train), data.queries(train, np.array([7, 2]))
     assert set(chosen) == set(data.query_schema.column_names)
@@ -63,7 +63,7 @@ def test_queries_of_chosen_users(data: PreparedData) -> None:
 
 
 def test_interactions_by_user() -> None:
-    """Items in the order they came, for users without any too; later ones are appended."""
+    """Items in their original order, also for users without any; later ones are appended."""
     first = Interactions(np.array([2, 0, 2]), np.array([5, 6, 4]))
     both = first + Interactions(np.array([0]), np.array([1]))
     assert [items.tolist() for items in both.by_user(4)] == [[6, 1], [], [5, 4], []]
@@ -84,7 +84,7 @@ def test_item_counts_are_per_code(data: PreparedData) -> None:
 def test_the_unknown_user_is_the_one_that_is_served(
     data: PreparedData, recipe: Recipe, artifacts: Artifacts
 ) -> None:
-    """What training calls the unknown user is, column by column, what the server makes of one."""
+    """Training's unknown user equals the server's, column by column."""
     with served_in_process(recipe, artifacts) as plan:
         served = plan.run(plan.columns(plan.request(["nobody"])))
     assert set(data.unknown_user) == set(data.query_schema.column_names)

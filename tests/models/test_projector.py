@@ -23,7 +23,7 @@ from stages.artifacts import Artifacts
 
 
 class Projector:
-    """What `tensorboard --logdir` answers its projector's page."""
+    """What `tensorboard --logdir` serves to its projector page."""
 
     def __init__(self, logdir: Path) -> None:
         events = plugin_event_multiplexer.EventMultiplexer()
@@ -39,7 +39,7 @@ class Projector:
         return answer.data
 
     def labels(self) -> list[str]:
-        """Of each point: the page passes over lines without anything in them."""
+        """One label per point; the page skips empty lines."""
         content = self.get("/metadata", run=".", name="items", num_rows=100_000).decode()
         return [line for line in content.split("\n") if line.strip()]
 
@@ -49,7 +49,7 @@ class Projector:
 
 
 def test_vectors_and_labels_are_served(tmp_path: Path) -> None:
-    """Whatever a title holds, each point has its own label."""
+    """Each point has its own label, whatever characters the title holds."""
     embeddings = np.array([[0.5, -1], [2, 1e-7], [3, 123456], [4, 0]], np.float32)
     write_projector(embeddings, ["Tea\tfor\ntwo", "日本", " ", '"A" #1'], tmp_path / "projector")
     served = Projector(tmp_path)
@@ -61,7 +61,7 @@ def test_vectors_and_labels_are_served(tmp_path: Path) -> None:
 
 
 def test_of_many_items_some_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evenly over the catalogue, first and last among them, each under its label."""
+    """A sample spread evenly over the catalogue, first and last item included, each with its label."""
     monkeypatch.setattr(projector, "MOST_ITEMS", 5)
     embeddings = np.arange(41, dtype=np.float32)[:, None]
     write_projector(embeddings, [f"item {row}" for row in range(41)], tmp_path / "projector")
@@ -71,7 +71,7 @@ def test_of_many_items_some_are_shown(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_training_leaves_its_items_for_the_projector(artifacts: Artifacts) -> None:
-    """Found among the logs of the trainings, without knowing where."""
+    """TensorBoard finds them in the training logs without further options."""
     served = Projector(artifacts.models.logs)
     assert json.loads(served.get("/runs")) == ["."]
     embedded = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())

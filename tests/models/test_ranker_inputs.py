@@ -1,4 +1,4 @@
-"""What a ranker is fed: numbers become comparable."""
+"""A ranker's inputs: numbers are standardised."""
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +24,7 @@ def test_standardised_columns_have_mean_0_and_variance_1() -> None:
 
 
 def test_standardised_shapes() -> None:
-    """Numbers come as [batch] or [batch, 1]; other columns are let go."""
+    """Numbers have shape [batch] or [batch, 1]; other columns are dropped."""
     layer = Standardise({"a": np.array([1.0, 3.0], np.float32)})
     for values in (tf.constant([3.0, 1.0]), tf.constant([[3.0], [1.0]])):
         assert layer({"a": values, "other": values}).numpy().tolist() == [[1.0], [-1.0]]

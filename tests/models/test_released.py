@@ -12,7 +12,7 @@ from models.training.fitting import Logs, fit
 
 
 class Pulled(tf.keras.Model):
-    """Three vectors, each row's own to be told from the others."""
+    """Three vectors, trained to tell each row's own from the others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ def graphs() -> int:
 
 
 def test_a_loss_with_a_gradient_of_its_own_leaves_no_graph() -> None:
-    """What the graph holds, variables and rows, is free once the model is."""
+    """The graph's variables and rows are freed with the model."""
     before = graphs()
     model = Pulled()
     model.compile("sgd")

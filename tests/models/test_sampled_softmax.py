@@ -1,4 +1,4 @@
-"""The masked softmax over a sample of the items: its loss worked out by hand, and what it learns."""
+"""The masked softmax over a sample of the items: its loss by hand, and what it learns."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -24,8 +24,11 @@ def options(**settings: object) -> SampledSoftmax:
 def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
     data: PreparedData, monkeypatch: pytest.MonkeyPatch, normalized: bool, hard: int
 ) -> None:
-    """By hand: the others' hidden items, the drawn ones and those near to hidden ones compete, each corrected
-    for how often it does; what is shown of a user does not."""
+    """By hand: the items that compete are each corrected for how often they do.
+
+    These are other users' hidden items, the drawn ones and those near hidden ones; a user's shown items do
+    not compete.
+    """
     chosen = options(normalized=normalized, temperature=0.5, hard_negatives=hard)
     train = data.interactions("train")
     model = sampled_softmax.build(data, chosen, train, 10).model
@@ -34,7 +37,7 @@ def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
     hide = np.array([[0.9, 0.1, 0.9, 0.1], [0.1, 0.9, 0.9, 0.9], [0.9, 0.1, 0.9, 0.1]])
     drawn = np.array([12, 3, 12, 13, 14])
     items, near = cardinality(data.item_id), model.near.numpy()
-    # Of the hidden 4, 6, 4 and 3 two are chosen, and of each one of the nearest.
+    # Two of the hidden 4, 6, 4 and 3 are chosen, and one of the nearest items of each.
     pulled = near[[6, 3], [1, 2]] if hard else []
 
     def uniform(shape: object, *bounds: Any) -> tf.Tensor:
@@ -72,7 +75,7 @@ def test_the_loss_is_that_of_the_hidden_items_among_the_sample(
 
 
 def test_hard_negatives_are_taken_by_the_same_users(data: PreparedData) -> None:
-    """The nearest by common users, of an item that has none itself: worked out from the pairs."""
+    """The nearest items share users with the item; one that shares none gets itself."""
     train = data.interactions("train")
     model = sampled_softmax.build(data, options(hard_negatives=3), train, 10).model
     codes, near = data.items[data.item_id.name], model.near.numpy()
@@ -85,7 +88,7 @@ def test_hard_negatives_are_taken_by_the_same_users(data: PreparedData) -> None:
 
 
 def test_batches_are_the_codes_of_users_with_two_items(data: PreparedData) -> None:
-    """Padded with 0 to the longest row; a user of one item is left out, a repeated item stands once."""
+    """Padded with 0 to the longest row; a user with one item is left out, a repeated item appears once."""
     visible = Interactions(np.array([0, 0, 0, 1, 2, 2, 2]), np.array([3, 4, 5, 5, 6, 7, 7]))
     batches = sampled_softmax.CodeLists(data, visible, size=1, seed=0)
     rows = np.concatenate([batches[place][0] for place in range(len(batches))])
@@ -95,7 +98,7 @@ def test_batches_are_the_codes_of_users_with_two_items(data: PreparedData) -> No
 
 
 def test_it_learns_who_likes_what(data: PreparedData) -> None:
-    """After a few epochs the unseen items of a customer's own taste score higher, for nearly everyone."""
+    """After a few epochs nearly every customer's unseen items of their own taste score higher."""
     chosen = options(learning_rate=0.05)
     tf.keras.utils.set_random_seed(1)
     train = data.interactions("train")

@@ -1,4 +1,4 @@
-"""Two workers train one model: what one process would have made, written once; and one of them is killed."""
+"""Two workers train one model: the same as one process's, written once, even if a worker was killed."""
 
 import contextlib
 import json
@@ -22,8 +22,8 @@ from tests.models import shop
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-#: Trains, as every worker, on a folder of its own as on a machine of its own. Lines are kept with the rank of
-#: who said them. Worker 1 kills itself as soon as the chief has said the fourth argument.
+#: Each worker trains in its own folder, as if on its own machine, and stores its log lines with its rank.
+#: Worker 1 kills itself as soon as rank 0 has logged the fourth argument.
 SCRIPT = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
@@ -33,15 +33,15 @@ from stages.errors import ShortlistError
 from recipes.schema.recipe import Recipe
 from tests.heard import heard
 
-folder, said, last = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+folder, log, last = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 
-def say(line):
-    with said.open("a") as file:
+def write(line):
+    with log.open("a") as file:
         file.write(f"{rank} {line}\\n")
 
 def die():
-    while not said.exists() or last not in said.read_text():
+    while not log.exists() or last not in log.read_text():
         time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -49,7 +49,7 @@ if rank == 1 and last:
     threading.Thread(target=die, daemon=True).start()
 try:
     recipe = Recipe.model_validate_json(sys.argv[1])
-    with heard(say):
+    with heard(write):
         train(recipe, Artifacts(folder / str(rank)), force=True)
 except ShortlistError as error:
     sys.exit(f"shortlist: {error}")
@@ -58,9 +58,9 @@ except ShortlistError as error:
 
 @dataclass(frozen=True)
 class Trained:
-    """What one process made, and two workers, one of which was killed at first.
+    """What one process made, and two workers after one of them was killed in a first try.
 
-    ``before``: the files of worker 1's folder before it all; ``said``: lines of the first and the second try.
+    ``before``: the files of worker 1's folder beforehand; ``logged``: lines of the first and second try.
     """
 
     alone: Artifacts
@@ -70,16 +70,16 @@ class Trained:
     complaint: str
     statuses: tuple[int, int]
     progress: list[str]
-    said: tuple[list[str], list[str]]
+    logged: tuple[list[str], list[str]]
 
 
-def command(recipe: Recipe, folder: Path, said: Path, last: str = "") -> list[str]:
-    arguments = [recipe.model_dump_json(), str(folder), str(said), last]
+def command(recipe: Recipe, folder: Path, log: Path, last: str = "") -> list[str]:
+    arguments = [recipe.model_dump_json(), str(folder), str(log), last]
     return [sys.executable, "-c", SCRIPT, *arguments]
 
 
 def started(words: list[str], addresses: list[str], rank: int) -> subprocess.Popen[str]:
-    """A worker as a person starts it, with TF_CONFIG."""
+    """A worker started by hand, with TF_CONFIG."""
     task = {"type": "worker", "index": rank}
     config = json.dumps({"cluster": {"worker": addresses}, "task": task})
     environment = {**os.environ, VARIABLE: config}
@@ -88,7 +88,7 @@ def started(words: list[str], addresses: list[str], rank: int) -> subprocess.Pop
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The two-tower model and the DLRM of the shop; nothing is drawn by chance in their steps."""
+    """The two-tower model and the DLRM of the shop, without randomness in their steps."""
     folder = tmp_path_factory.mktemp("several-workers")
     shop.write_files(folder)
     still = {"unknown_rate": 0.0, "history_dropout": 0.0, "max_epochs": 3}
@@ -119,34 +119,38 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def test_a_killed_worker_ends_the_other_with_a_message(trained: Trained) -> None:
-    """The one that is left says that it is alone, instead of waiting; what is finished stays."""
+    """The remaining worker reports it instead of waiting; finished epochs stay."""
     assert trained.statuses == (1, -signal.SIGKILL), trained.complaint[-2000:]
-    assert "shortlist: another of the 2 workers has ended" in trained.complaint
+    message = "shortlist: expected all 2 workers to run to the end, got one that stopped early"
+    assert message in trained.complaint
     assert trained.progress == ["progress.json"]
 
 
 def test_it_goes_on_where_the_worker_was_lost(trained: Trained) -> None:
-    """Started again, both begin after the epochs that the chief had finished, and end."""
-    first, second = trained.said
+    """Started again, both resume after the epochs that rank 0 had finished, and complete."""
+    first, second = trained.logged
     assert "0 retriever epoch 1" in {line.split(":")[0] for line in first}
     begun = [line.split(":")[0] for line in second]
-    assert any("going on" in line for line in second)
+    assert any("resuming" in line for line in second)
     assert "0 retriever epoch 1" not in begun
     assert "0 retriever epoch 3" in begun
     assert not trained.chief.training.exists()
 
 
 def test_the_chief_alone_speaks_and_writes(trained: Trained) -> None:
-    """All lines are the chief's; the folder of the other is, byte for byte, as it was."""
-    assert {line.split()[0] for lines in trained.said for line in lines} == {"0"}
+    """All lines are rank 0's; the other worker's folder is unchanged, byte for byte."""
+    assert {line.split()[0] for lines in trained.logged for line in lines} == {"0"}
     assert shop.contents(trained.other.root) == trained.before
     assert trained.chief.models.training.exists()
 
 
 def test_two_workers_make_what_one_process_makes(trained: Trained) -> None:
-    """The losses agree to 1e-4, the retriever's weights to 1e-5, the ranker's to 5e-3: it sees scores of the
-    retriever's vectors. The bias at a tower's end adds the same to all items' scores, so that its gradient
-    is nothing but rounding: items are compared by their distances from the mean item."""
+    """The losses agree to 1e-4, the retriever's weights to 1e-5, the ranker's to 5e-3.
+
+    The ranker's tolerance is larger because it sees scores of the retriever's vectors. The bias at a tower's
+    end adds the same to all items' scores, so its gradient is nothing but rounding error: items are compared
+    by their distance from the mean item.
+    """
     one, two = (read.models for read in (trained.alone, trained.chief))
     figures = [json.loads(models.training.read_text()) for models in (one, two)]
     for model in ("retriever", "ranker"):

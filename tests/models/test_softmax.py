@@ -1,4 +1,4 @@
-"""The two-tower model's loss, against a softmax worked out in NumPy from the towers' own vectors."""
+"""The two-tower model's loss against a softmax computed in NumPy from the towers' vectors."""
 
 import merlin.models.tf as mm
 import numpy as np
@@ -14,7 +14,7 @@ from models.retrievers.softmax import build
 from models.retrievers.two_tower import TwoTower
 from recipes.schema.retrievers import Softmax
 
-#: Nothing is drawn by chance, and a step hardly moves the weights.
+#: No randomness, and a step hardly moves the weights.
 STILL = {"embedding_dim": 8, "unknown_rate": 0.0, "history_dropout": 0.0, "learning_rate": 1e-12}
 USERS = np.array([0, 1, 2, 3, 4])
 #: Item 7 is in the batch three times.
@@ -22,7 +22,7 @@ ITEMS = np.array([7, 3, 7, 12, 7])
 
 
 def batch(data: PreparedData, items: np.ndarray) -> Arrays:
-    """Each of ``USERS`` beside an item, as a training batch."""
+    """``USERS`` paired with ``items``, as a training batch."""
     queries = data.queries(data.interactions("train"), USERS)
     return queries | {name: column[items] for name, column in data.items.items()}
 
@@ -30,7 +30,7 @@ def batch(data: PreparedData, items: np.ndarray) -> Arrays:
 def built(data: PreparedData, visible: Interactions, **options: object) -> TwoTower:
     tf.keras.utils.set_random_seed(1)
     two_tower = build(data, Softmax.model_validate({**STILL, **options}), visible, 10)
-    two_tower.model.run_eagerly = True  # a step or two are not worth a graph
+    two_tower.model.run_eagerly = True  # one or two steps are not worth a graph
     return two_tower
 
 
@@ -50,7 +50,7 @@ def by_hand(
 ) -> float:
     """Mean cross-entropy of the positive against the other items of the batch that differ from it.
 
-    ``log_q``: what is subtracted from the logit of each item of the batch.
+    ``log_q``: subtracted from the logit of each item of the batch.
     """
     columns = batch(data, items)
     queries = two_tower.embed_queries(
@@ -69,7 +69,7 @@ def by_hand(
 
 
 def spread(two_tower: TwoTower) -> TwoTower:
-    """Larger embeddings, so that logits differ as they do after training."""
+    """Enlarge the embeddings: logits then differ as they do after training."""
     for variable in two_tower.model.trainable_variables:
         variable.assign(variable * 4)
     return two_tower
@@ -77,7 +77,7 @@ def spread(two_tower: TwoTower) -> TwoTower:
 
 @pytest.fixture(scope="module")
 def visible(data: PreparedData) -> Interactions:
-    """Every item once, items 3 and 12 very often, so that the correction has weight."""
+    """Every item once, items 3 and 12 very often, to make the correction matter."""
     rows = np.concatenate([np.arange(data.item_count), np.full(399, 3), np.full(29, 12)])
     return Interactions(np.zeros_like(rows), rows)
 
@@ -93,10 +93,10 @@ def log_q_of(data: PreparedData, visible: Interactions, items: np.ndarray) -> np
 def test_the_loss_is_the_corrected_softmax(
     data: PreparedData, visible: Interactions, corrected: bool, temperature: float
 ) -> None:
-    """Accidental hits are no negatives, logits are over temperature less log Q, or without log Q."""
+    """Accidental hits are masked; logits are divided by the temperature, then corrected by log Q or not."""
     options = {"logq_correction": corrected, "temperature": temperature}
     two_tower = built(data, visible, **options)
-    loss_of(data, two_tower)  # the weights are made in the first step
+    loss_of(data, two_tower)  # the first step creates the weights
     spread(two_tower)
     log_q = log_q_of(data, visible, ITEMS) if corrected else np.zeros(len(ITEMS))
     expected = by_hand(data, two_tower, ITEMS, temperature, log_q)
@@ -104,7 +104,7 @@ def test_the_loss_is_the_corrected_softmax(
 
 
 def test_the_counts_of_items_change_the_loss(data: PreparedData, visible: Interactions) -> None:
-    """The same weights and batch: other counts give another loss, but only with the correction."""
+    """For the same weights and batch, other counts give another loss only with the logQ correction."""
     more = np.full(500, 3)
     other = visible + Interactions(np.zeros_like(more), more)
     with_counts = [loss_of(data, built(data, each)) for each in (visible, other)]
@@ -114,21 +114,21 @@ def test_the_counts_of_items_change_the_loss(data: PreparedData, visible: Intera
 
 
 def test_a_repeated_item_is_not_its_own_negative(data: PreparedData, visible: Interactions) -> None:
-    """A batch of one item alone has no negative at all, so there is nothing to lose."""
+    """A batch of one repeated item has no negatives, so its loss is 0."""
     same = np.full(len(USERS), 7)
     assert loss_of(data, built(data, visible), same) == pytest.approx(0, abs=1e-6)
     assert loss_of(data, built(data, visible), ITEMS) > 0.1
 
 
 def test_history_and_item_share_their_embeddings(data: PreparedData, visible: Interactions) -> None:
-    """One step on one side's items moves the table that the other side reads."""
+    """Both towers train the same table of item ids."""
     two_tower = built(data, visible)
     loss_of(data, two_tower)
     tables = [
         {id(one) for one in side.trainable_variables if "embeddings" in one.name}
         for side in (two_tower.query_tower, two_tower.candidate_tower)
     ]
-    # The item id's: country, age, hobbies and user id are the query tower's own, tags the other's.
+    # The item id's table: country, age, hobbies and user id belong to the query tower, tags to the other.
     assert [len(each) for each in tables] == [5, 2]
     assert len(tables[0] & tables[1]) == 1
 
@@ -141,7 +141,7 @@ TEMPERATURE = 0.5
 def of_merlin(
     queries: tf.Tensor, vectors: tf.Tensor, counts: np.ndarray
 ) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
-    """Loss and gradients of Merlin's output block, every row beside its item's vector."""
+    """Loss and gradients of Merlin's output block, given each row's own item vector."""
     item = ColumnSchema(
         "item", dtype=np.int64, tags=[Tags.ITEM_ID, Tags.CATEGORICAL],
         properties={"domain": {"min": 0, "max": 2, "name": "item"}},
@@ -177,7 +177,7 @@ def of_merlin(
 def test_loss_and_gradients_are_those_of_merlins_contrastive_output(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    """Six rows of three items, however many rows are worked on at once."""
+    """Six rows of three items, for any number of rows processed at once."""
     monkeypatch.setattr(softmax, "BLOCK_ROWS", block)
     random = np.random.default_rng(3)
     queries = tf.constant(random.normal(size=(6, 4)), tf.float32)

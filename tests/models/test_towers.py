@@ -1,4 +1,4 @@
-"""What a tower hides in training, and that service sees everything."""
+"""What a tower hides in training; serving sees everything."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from models.prepared import Arrays, PreparedData
 from recipes.schema.recipe import Recipe
 from recipes.schema.retrievers import Softmax
 
-#: What stands for the unknown in the hand-written cases.
+#: The unknown values of the hand-written cases.
 UNKNOWN_ID = {"id": np.array([2])}
 UNKNOWN_ROW = {
     "id": np.array([2]),
@@ -30,7 +30,7 @@ def inputs(rows: int = 2) -> dict[str, tf.Tensor]:
 
 
 def test_everything_named_is_hidden_in_training_alone() -> None:
-    """With rate 1 the named columns become the unknown row; other columns and service do not."""
+    """At rate 1 the named columns become the unknown row; other columns and serving are unaffected."""
     layer = Hide([UNKNOWN_ROW], rate=1.0)
     shown = inputs()
     hidden = layer(shown, training=True)
@@ -59,7 +59,7 @@ def test_a_row_is_hidden_as_a_whole() -> None:
 
 
 def test_groups_are_hidden_each_on_its_own() -> None:
-    """An id that is hidden alone leaves the rest of its row; a row that is hidden takes its id along."""
+    """Hiding an id alone leaves the rest of its row; hiding a row hides its id, too."""
     tf.random.set_seed(1)
     hidden = Hide([UNKNOWN_ID, UNKNOWN_ROW], rate=0.5)(inputs(10_000), training=True)
     ids, numbers = hidden["id"].numpy()[:, 0] == 2, hidden["number"].numpy()[:, 0] == 0.5
@@ -69,7 +69,7 @@ def test_groups_are_hidden_each_on_its_own() -> None:
 
 
 def side_of(data: PreparedData, side: str) -> tuple[Arrays, Arrays]:
-    """A side's columns, and what stands for its unknown id."""
+    """A side's columns and its unknown id."""
     if side == "query":
         codes = {data.user_id.name: data.unknown_user[data.user_id.name]}
         return data.queries(data.interactions("train")), codes
@@ -80,7 +80,7 @@ def side_of(data: PreparedData, side: str) -> tuple[Arrays, Arrays]:
 def test_a_tower_in_training_sees_the_unknown(
     data: PreparedData, recipe: Recipe, side: str
 ) -> None:
-    """With nearly every id hidden a training pass gives what the unknown id gives in service."""
+    """With nearly every id hidden, a training pass gives what serving gives for the unknown id."""
     options = recipe.retriever.model_dump() | {"unknown_rate": 0.9999999, "history_dropout": 0.0}
     schema = data.query_schema if side == "query" else data.candidate_schema
     columns, unknown = side_of(data, side)

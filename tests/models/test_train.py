@@ -1,4 +1,4 @@
-"""What ``train`` leaves behind, and when it trains again."""
+"""What ``train`` writes, and when it trains again."""
 
 import json
 import shutil
@@ -99,7 +99,7 @@ def test_onnx_inputs_are_named_by_feature(
 def test_item_embeddings_are_the_candidate_towers_output(
     data: PreparedData, artifacts: Artifacts
 ) -> None:
-    """Row by row what the ONNX candidate tower gives for the items table, in row order."""
+    """They are what the ONNX candidate tower gives for the items table, in row order."""
     table = pq.read_table(artifacts.models.item_embeddings)
     assert table["item_row"].to_pylist() == list(range(data.item_count))
     opened = session(artifacts, "candidate_tower")
@@ -115,7 +115,7 @@ def test_item_embeddings_are_the_candidate_towers_output(
 
 
 def test_training_json_tells_what_happened(artifacts: Artifacts, recipe: Recipe) -> None:
-    """Seed, the best epoch of each model with its figures, and how far ONNX was off."""
+    """Seed, the best epoch of each model with its figures, and the largest difference of ONNX."""
     figures = json.loads(artifacts.models.training.read_text())
     assert figures["seed"] == recipe.retriever.seed
     for model, figure in (("retriever", "recall_at_10"), ("ranker", "auc_within_users")):
@@ -145,7 +145,7 @@ def test_tensorboard_logs_and_checkpoint(artifacts: Artifacts, model: str) -> No
 
 
 def test_the_ranker_keeps_its_best_epochs_weights(artifacts: Artifacts) -> None:
-    """Every trained weight of the exported ranker stands in the checkpoint of the best epoch."""
+    """Every trained weight of the exported ranker is in the checkpoint of the best epoch."""
     checkpoint = tf.train.load_checkpoint(
         str(artifacts.models.logs / "ranker" / "checkpoint" / "best")
     )
@@ -167,7 +167,7 @@ def test_the_ranker_keeps_its_best_epochs_weights(artifacts: Artifacts) -> None:
 def test_models_that_are_up_to_date_are_kept(
     artifacts: Artifacts, recipe: Recipe, said: list[str]
 ) -> None:
-    """A second `train` says so and touches no file."""
+    """A second `train` logs this and touches no file."""
     files = [path for path in artifacts.models.root.rglob("*") if path.is_file()]
     before = {path: path.stat().st_mtime_ns for path in files}
     said.clear()
@@ -192,7 +192,7 @@ def test_other_sources_of_candidates_are_another_training(
     table: str,
     changes: dict[str, object],
 ) -> None:
-    """The ranker has learnt from the candidates that they bring: models of other ones are not up to date."""
+    """The ranker learnt from other generators' candidates, so the models are not up to date."""
 
     def trains(*arguments: object, **options: object) -> None:
         raise InterruptedError("it trains")
@@ -208,7 +208,7 @@ def test_other_sources_of_candidates_are_another_training(
 def test_force_trains_again_and_the_seed_gives_the_same_model(
     copied: Artifacts, artifacts: Artifacts, recipe: Recipe, said: list[str]
 ) -> None:
-    """Up to date or not, all is made anew: other files, and bit by bit the same item embeddings."""
+    """Even up-to-date models are trained again: new files, but bit for bit the same item embeddings."""
     before = copied.models.stamp.stat().st_ino
     said.clear()
     train(recipe, copied, force=True)
@@ -223,7 +223,7 @@ def test_force_trains_again_and_the_seed_gives_the_same_model(
 def test_a_warm_start_begins_with_the_former_weights(
     copied: Artifacts, artifacts: Artifacts, recipe: Recipe
 ) -> None:
-    """Trained on without learning anything, every model is what it was; begun anew, it is not."""
+    """At a learning rate of nearly 0 a warm start keeps every model as it was; a fresh start does not."""
     still = {"learning_rate": 1e-12, "max_epochs": 1}
     frozen = recipe.model_copy(
         update={
@@ -248,7 +248,7 @@ def test_a_warm_start_begins_with_the_former_weights(
 def test_a_warm_start_needs_models_that_fit(
     copied: Artifacts, recipe: Recipe, tmp_path: Path
 ) -> None:
-    """None there: which command makes them. Of another width: what differs, and they stay."""
+    """If there are none, the error names the command; if the width differs, it says so and they stay."""
     before = shop.contents(copied.models.root)
     options = recipe.retriever.model_copy(update={"embedding_dim": 4})
     narrower = recipe.model_copy(update={"retriever": options})
@@ -261,13 +261,13 @@ def test_a_warm_start_needs_models_that_fit(
 
 
 def test_prepared_data_that_is_missing_names_its_command(tmp_path: Path, recipe: Recipe) -> None:
-    """Nothing to train on: which command makes it."""
+    """The error names the command that makes it."""
     with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):
         train(recipe, Artifacts(tmp_path / "empty"), force=False)
 
 
 def test_a_loss_that_is_no_number_is_explained(copied: Artifacts, recipe: Recipe) -> None:
-    """A learning rate far too large: what to change, and the former models stay as they were."""
+    """For a learning rate far too large the error says what to change, and the earlier models stay."""
     before = shop.contents(copied.models.root)
     options = recipe.retriever.model_copy(update={"learning_rate": 1e30})
     diverging = recipe.model_copy(update={"retriever": options})

@@ -28,7 +28,7 @@ Shop = tuple[Recipe, Artifacts]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The shop with stars, ids alone: the fewer columns, the faster. Not to be changed: see ``rated``."""
+    """The shop with stars, with ids alone for speed. Do not modify it: see ``rated``."""
     return rated_shop.prepared(
         tmp_path_factory.mktemp("rated"),
         features={"user": {}, "item": {}},
@@ -38,7 +38,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture
 def rated(prepared: Shop, tmp_path: Path) -> Shop:
-    """The same with artifacts in a place of their own."""
+    """The same with a copy of the artifacts."""
     return prepared[0], shop.copied(prepared[1], tmp_path / "copy")
 
 
@@ -50,7 +50,7 @@ def searching(recipe: Recipe, space: dict[str, Any], trials: int = 1, seed: int 
 
 
 def studies(artifacts: Artifacts) -> list[optuna.Study]:
-    """Those that lie in the file, oldest first."""
+    """The studies stored in the file, oldest first."""
     storage = f"sqlite:///{artifacts.study}"
     summaries = optuna.get_all_study_summaries(storage)
     return [optuna.load_study(study_name=one.study_name, storage=storage) for one in summaries]
@@ -60,14 +60,14 @@ def states(study: optuna.Study) -> list[str]:
     return [trial.state.name for trial in study.trials]
 
 
-def test_the_best_settings_are_found_and_hopeless_ones_given_up(
+def test_the_best_settings_are_found_and_hopeless_ones_pruned(
     rated: Shop, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """One rate learns; with one the loss is no number, with one nothing moves: the median stops it."""
+    """One rate learns, one makes the loss non-finite, and one moves nothing: the median prunes it."""
     monkeypatch.setattr(tune_module, "UNPRUNED_TRIALS", 1)
     recipe, artifacts = rated
     recipe = with_settings(recipe, {"retriever.max_epochs": 5})
-    # With this seed they are drawn in the order of the learning, the diverging, the standing.
+    # With this seed the rate that learns is drawn first, then the diverging one, then the idle one.
     rates = {"retriever.learning_rate": {"choices": [0.02, 1e-9, 1e30]}}
     said.clear()
     best = tune(searching(recipe, rates, trials=3, seed=10), artifacts, None)
@@ -79,9 +79,9 @@ def test_the_best_settings_are_found_and_hopeless_ones_given_up(
     assert study.best_value == max(study.trials[0].intermediate_values.values())
     rate = "retriever.learning_rate ="
     assert said[0] == f"trial 1 of 3: {study.best_value:.4f} ({rate} 0.02)"
-    assert said[1].startswith(f"trial 2 of 3: given up ({rate} 1e+30): expected a finite loss")
+    assert said[1].startswith(f"trial 2 of 3: pruned ({rate} 1e+30): expected a finite loss")
     assert said[2:] == [
-        f"trial 3 of 3: given up ({rate} 1e-09)",
+        f"trial 3 of 3: pruned ({rate} 1e-09)",
         f"best of 3 trials on the validation part: {study.best_value:.4f}",
     ]
 
@@ -90,7 +90,7 @@ def test_the_best_settings_are_found_and_hopeless_ones_given_up(
 def test_rankers_are_tuned_by_what_stops_their_training(
     rated: Shop, target: str, best_of: Callable[[Iterable[float]], float]
 ) -> None:
-    """The error of a label is to be low, the AUC of positives high."""
+    """The error of a label is minimised, the AUC of positives maximised."""
     recipe, artifacts = rated
     recipe = with_settings(recipe, {"ranker.target": target})
     rates = {"ranker.learning_rate": {"choices": [0.05]}}
@@ -99,7 +99,7 @@ def test_rankers_are_tuned_by_what_stops_their_training(
     epochs = study.trials[0].intermediate_values.values()
     assert study.best_value == best_of(epochs)
     assert len(set(epochs)) == 2
-    # Of other trials, too, the best is what is best for a ranker.
+    # The search compares trials by the same direction.
     assert study.direction.name == ("MINIMIZE" if best_of is min else "MAXIMIZE")
 
 
@@ -125,7 +125,7 @@ tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2)
 
 
 def test_a_killed_search_goes_on(rated: Shop, said: list[str]) -> None:
-    """kill -9 in the second trial: the first one counts, the second is made again, and no third."""
+    """After kill -9 in the second trial the first counts, the second is repeated, and there is no third."""
     recipe, artifacts = rated
     rates = {"retriever.learning_rate": {"low": 0.001, "high": 0.03, "log": True}}
     recipe = searching(recipe, rates, trials=7)
@@ -155,7 +155,7 @@ def test_a_killed_search_goes_on(rated: Shop, said: list[str]) -> None:
 
 
 def test_another_question_begins_another_search(rated: Shop, said: list[str]) -> None:
-    """Other data, another space or another setting: earlier trials do not count; they stay."""
+    """With other data, another space or another setting, earlier trials do not count, but stay stored."""
     recipe, artifacts = rated
     rate = {"retriever.learning_rate": {"choices": [0.01, 0.02]}}
     asked = searching(recipe, rate)
@@ -166,7 +166,7 @@ def test_another_question_begins_another_search(rated: Shop, said: list[str]) ->
         return said[0].startswith("trial 1 of 1")
 
     assert trained(asked)
-    # What is searched has no value yet, and the number of trials is how far to go.
+    # Neither the value of a searched key nor the number of trials begins another search.
     assert not trained(with_settings(asked, {"retriever.learning_rate": 0.5}))
     assert not trained(searching(recipe, rate, trials=1))
     assert trained(searching(recipe, {"retriever.learning_rate": {"choices": [0.01]}}))
@@ -177,7 +177,7 @@ def test_another_question_begins_another_search(rated: Shop, said: list[str]) ->
 
 
 def test_values_come_from_the_declared_space() -> None:
-    """Floats and whole numbers within their ends, both reached at; choices of any type as they are."""
+    """Floats and integers cover their range, both ends included; choices of any type stay as they are."""
     space = Tune.model_validate_json(
         """{"space": {
             "retriever.learning_rate": {"low": 0.001, "high": 0.1, "log": true},
@@ -204,7 +204,7 @@ def test_values_come_from_the_declared_space() -> None:
 
 
 def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
-    """Every digit of a float, texts between quotes, truth in lower case: TOML reads the same back."""
+    """Every digit of a float, quoted strings, lower-case booleans: TOML reads the same values back."""
     best = {
         "ranker.learning_rate": 0.0123456789012345,
         "ranker.weight_decay": 1e-05,
@@ -220,7 +220,7 @@ def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
 @pytest.mark.parametrize(
     ("settings", "space", "complaint"),
     [
-        ({}, None, r"declares no space to search. Give it a table such as:\n\[tune.space\]"),
+        ({}, None, r"a \[tune.space\] table .* found none. Add one such as:\n\[tune.space\]"),
         ({"ranker": {}}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
         ({"ranker": {"kind": "none"}}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
         (
@@ -231,16 +231,20 @@ def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
         (
             {"joint": {}, "retriever": {}, "ranker": {"target": "label"}},
             {"retriever.seed": [1]},
-            r"cannot be tuned: .*not those of a \[joint\] table",
+            r"got the retriever of .* a recipe with a \[joint\] table cannot be tuned",
         ),
-        ({}, {"retriever.learn_rate": [1]}, "no such key .did you mean 'learning_rate'"),
-        ({}, {"retriever": [1]}, r"names 'retriever', and \[retriever\] has no such key"),
-        ({}, {"retriever.batch_size": [64, 1]}, "(?s)batch_size = 1 .* greater than or equal to 2"),
-        ({}, {"retriever.kind": ["soft"]}, '(?s)kind = "soft" .*expected .*got "soft"'),
+        (
+            {},
+            {"retriever.learn_rate": [1]},
+            "got 'retriever.learn_rate' .did you mean 'learning_rate'",
+        ),
+        ({}, {"retriever": [1]}, r"name a key of \[retriever\], got 'retriever'"),
+        ({}, {"retriever.batch_size": [64, 1]}, "(?s)batch_size = 1:.* greater than or equal to 2"),
+        ({}, {"retriever.kind": ["soft"]}, '(?s)kind = "soft":.*expected .*got "soft"'),
         (
             {},
             {"retriever.kind": ["masked-softmax"]},
-            "retriever.layers: kind 'masked-softmax' does not read this key",
+            "retriever.layers: expected a key of kind 'masked-softmax', got one of kind 'softmax'",
         ),
         ({}, {"retriever.seed": {"low": 1, "high": 2}}, "(?s)seed = 1.* a valid integer"),
         ({}, {"retriever.temperature": {"low": 0, "high": 1}}, "(?s)temperature = 0.* than 0"),
@@ -254,7 +258,7 @@ def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
 def test_a_space_that_cannot_be_searched_is_explained(
     rated: Shop, settings: dict[str, Any], space: dict[str, Any] | None, complaint: str
 ) -> None:
-    """Before any trial, with the key and what it takes."""
+    """Before any trial, with the key and the values that it accepts."""
     recipe, artifacts = rated
     content = recipe.model_dump(mode="json", exclude_unset=True)
     for table, value in settings.items():
@@ -270,16 +274,18 @@ def test_a_space_that_cannot_be_searched_is_explained(
     assert not artifacts.study.exists()
 
 
-def test_without_an_end_there_is_nothing_best(rated: Shop) -> None:
-    """Where every trial fails, the reason of the last is told."""
+def test_a_search_whose_trials_all_fail_is_explained(rated: Shop) -> None:
+    """If every trial fails, the error gives the reason of the last one."""
     recipe, artifacts = rated
     recipe = searching(recipe, {"retriever.learning_rate": {"choices": [1e30]}})
-    with pytest.raises(ShortlistError, match=r"none of 1 trials .* expected a finite loss"):
+    with pytest.raises(
+        ShortlistError, match=r"one of 1 trials to finish, got none.* expected a finite loss"
+    ):
         tune(recipe, artifacts, None)
 
 
 def test_what_must_be_there_is_named(rated: Shop, tmp_path: Path) -> None:
-    """Nothing prepared: what to run. A file of trials that is none: what to delete."""
+    """Without prepared data the error says what to run; with a broken trials file, what to delete."""
     recipe, artifacts = rated
     recipe = searching(recipe, {"retriever.seed": {"choices": [1]}})
     with pytest.raises(ShortlistError, match="shortlist prepare two-tastes"):

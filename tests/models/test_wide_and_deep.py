@@ -1,4 +1,4 @@
-"""Wide & deep: the wide side by hand, what each optimizer moves, and what training is good for."""
+"""Wide & deep: the wide side by hand, what each optimizer updates, and the effect of training."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def model_of(rated: tuple[Recipe, PreparedData], **changes: object) -> tf.keras.
 def test_the_wide_side_sums_a_weight_per_user_item_and_pair(
     rated: tuple[Recipe, PreparedData],
 ) -> None:
-    """By hand from the tables: pairs of a list count as their mean, and padding has no weight."""
+    """By hand from the tables: crosses with a list count as their mean, without padding."""
     data = rated[1]
     columns = some_rows(data)
     wide = model_of(rated).wide
@@ -76,7 +76,7 @@ def test_the_wide_side_sums_a_weight_per_user_item_and_pair(
 def test_ftrl_moves_the_wide_side_and_the_other_optimizer_the_deep(
     rated: tuple[Recipe, PreparedData],
 ) -> None:
-    """One step with no deep learning rate moves wide weights only."""
+    """One step with a deep learning rate of nearly 0 moves wide weights only."""
     _, data = rated
     columns, target = some_rows(data), data.labelled("train").label[:40]
     model = model_of(rated, learning_rate=1e-30)
@@ -110,7 +110,7 @@ def test_training_lowers_the_error_below_the_mean_labels(
 
 
 def test_the_answer_is_the_mean_of_the_deep_sides(rated: tuple[Recipe, PreparedData]) -> None:
-    """In training each answers for itself; asked, their mean; a probability where that is the target."""
+    """Training returns each member's answer, inference the mean; a probability if the target is positives."""
     _, data = rated
     columns = some_rows(data)
     model = model_of(rated, members=3, dropout=0.0)
@@ -125,7 +125,7 @@ def test_the_answer_is_the_mean_of_the_deep_sides(rated: tuple[Recipe, PreparedD
 def test_an_exported_model_gives_the_same_answers(
     rated: tuple[Recipe, PreparedData], tmp_path: Path
 ) -> None:
-    """As SavedModel, loaded again, and as ONNX; even one that nothing has gone through yet."""
+    """As a reloaded SavedModel and as ONNX, even if the model has not been called yet."""
     from models.export.onnx_export import export
 
     _, data = rated

@@ -1,4 +1,4 @@
-"""Worker processes without a model: small programs that say who they are, wait, fail or die."""
+"""Worker processes without a model: small programs that write their rank, wait, fail or die."""
 
 import json
 import subprocess
@@ -33,14 +33,14 @@ def written(folder: Path, rank: int) -> dict[str, Any]:
 
 
 def is_alive(process: Any) -> bool:
-    """Each leads a group of its own."""
+    """Each worker leads its own process group."""
     return bool(processes_of(process))
 
 
 def test_each_knows_all_and_the_chief_alone_prints(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Three addresses, the same for all, a number for each; what worker 0 prints is printed."""
+    """All get the same three addresses, and each a rank; only rank 0's output is printed."""
     assert run_workers(command(tmp_path, "print('rank', rank)"), 3) == 0
     configs = [written(tmp_path, rank)["config"] for rank in range(3)]
     clusters = [config["cluster"]["worker"] for config in configs]
@@ -51,28 +51,32 @@ def test_each_knows_all_and_the_chief_alone_prints(
 
 
 @pytest.mark.parametrize("killed", [0, 1])
-def test_where_one_is_killed_the_others_are_ended(tmp_path: Path, killed: int) -> None:
-    """The message names it; the other, which would wait for a minute, is gone at once."""
+def test_if_one_is_killed_the_others_are_stopped(tmp_path: Path, killed: int) -> None:
+    """The message names the killed worker; the other, which would wait for a minute, is stopped at once."""
     wait = f"""
 while rank == {killed} and not os.path.exists(sys.argv[1] + "/{1 - killed}"):
     time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL) if rank == {killed} else time.sleep(60)
 """
-    with pytest.raises(ShortlistError, match=f"worker {killed} of 0 to 1 was killed by signal 9"):
+    message = (
+        f"expected workers 0 to 1 to finish, got worker {killed}, which was killed by signal 9"
+    )
+    with pytest.raises(ShortlistError, match=message):
         run_workers(command(tmp_path, wait), 2)
     assert not is_alive(written(tmp_path, 1 - killed)["id"])
 
 
 def test_a_workers_failure_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """What it said on its own standard error, and its status."""
+    """Its own standard error, and its status."""
     fail = "sys.exit('no such disk') if rank == 1 else time.sleep(60)"
-    with pytest.raises(ShortlistError, match="worker 1 of 0 to 1 failed with status 1"):
+    message = "expected workers 0 to 1 to finish, got worker 1, which failed with status 1"
+    with pytest.raises(ShortlistError, match=message):
         run_workers(command(tmp_path, fail), 2)
     assert "no such disk" in capfd.readouterr().err
 
 
 def test_the_chiefs_failure_is_the_commands(tmp_path: Path) -> None:
-    """It has said why; the others are ended and the status is its own."""
+    """Rank 0 has printed why itself; the others are ended and its status is returned."""
     wait = """
 while rank == 0 and not os.path.exists(sys.argv[1] + "/1"):
     time.sleep(0.01)
@@ -83,9 +87,9 @@ sys.exit(3) if rank == 0 else time.sleep(60)
 
 
 def test_the_variable_must_not_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A worker of others does not start workers of its own."""
+    """A process that is already a worker does not start workers."""
     monkeypatch.setenv(VARIABLE, "{}")
-    with pytest.raises(ShortlistError, match="TF_CONFIG is set"):
+    with pytest.raises(ShortlistError, match="expected TF_CONFIG to be unset"):
         run_workers(command(tmp_path, ""), 2)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Which rows a worker takes, and how TF_CONFIG is read; nothing of TensorFlow runs here."""
+"""Which rows a worker takes, and how TF_CONFIG is read, without running TensorFlow."""
 
 import json
 
@@ -26,7 +26,7 @@ TASK = {"type": "worker", "index": 0}
 def test_shares_are_of_one_size_and_leave_no_row_out(
     monkeypatch: pytest.MonkeyPatch, rows: int, count: int, shares: list[list[int]]
 ) -> None:
-    """Every so many rows for each worker; what is missing at the end is filled up from the beginning."""
+    """Each worker takes every count-th row; a short share is filled up from the beginning."""
     found = []
     for rank in range(count):
         monkeypatch.setattr(workers, "_here", Worker(rank, count))
@@ -35,7 +35,7 @@ def test_shares_are_of_one_size_and_leave_no_row_out(
 
 
 def test_rows_of_a_matrix_are_shared_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole rows, as the negatives that are drawn for each."""
+    """Whole rows, such as the negatives sampled for each."""
     monkeypatch.setattr(workers, "_here", Worker(1, 2))
     np.testing.assert_array_equal(share(np.array([[1, 2], [3, 4], [5, 6]])), [[3, 4], [1, 2]])
 
@@ -53,17 +53,17 @@ def test_rows_of_a_matrix_are_shared_too(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_variable_that_cannot_be_used_is_explained(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """No JSON, no task, a number that there is not, parameter servers: what came, and an example."""
+    """Invalid JSON, no task, an index out of range, parameter servers: the error shows it and an example."""
     monkeypatch.setenv(VARIABLE, text)
     expected = "expected the environment variable TF_CONFIG"
-    with pytest.raises(ShortlistError, match=expected) as told, joined():
+    with pytest.raises(ShortlistError, match=expected) as raised, joined():
         pass
-    assert text in str(told.value)
-    assert '"index": 0' in str(told.value)
+    assert text in str(raised.value)
+    assert '"index": 0' in str(raised.value)
 
 
 def test_a_single_worker_is_alone(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
-    """One address: there is nobody to wait for, and no strategy."""
+    """With one address there is nobody to wait for, and no strategy."""
     config = {"cluster": {"worker": ["host:4000"]}, "task": TASK}
     monkeypatch.setenv(VARIABLE, json.dumps(config))
     said.clear()

@@ -50,7 +50,7 @@ def run(path: Path, environment: Mapping[str, str]) -> NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    # Neither a person's IPython start-up files nor another way to show figures.
+    # Use neither the reader's IPython start-up files nor another Matplotlib backend.
     with tempfile.TemporaryDirectory(prefix="shortlist-ipython-") as ipython:
         own = {name: value for name, value in environment.items() if name != "MPLBACKEND"}
         client.execute(env={**own, "IPYTHONDIR": ipython})

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, show what they say, and are stored as they run."""
+"""The notebooks run from top to bottom, show what they claim, and are stored as they run."""
 
 import ast
 import os
@@ -17,10 +17,10 @@ from tests.notebooks.running import code_cells, numbered, paths, read, run, show
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 300_000
-#: What a notebook may import, beside the standard library.
+#: What a notebook may import, besides the standard library.
 PROJECT = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"shortlist"}
 SHOWN_WITH = {"matplotlib", "merlin", "numpy", "nvtabular", "pandas", "pyarrow", "tensorflow"}
-#: Folders that only the machine of whoever stored a notebook has.
+#: Folders that are specific to the machine on which a notebook was stored.
 OF_A_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|var|mnt)/")
 
 Run = Callable[[str], NotebookNode]
@@ -29,7 +29,7 @@ each = pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
 
 @pytest.fixture(scope="module")
 def ran(movielens: tuple[Recipe, Artifacts]) -> Run:
-    """Runs the notebook of a number, once; all share their artifacts, so MovieLens is trained once."""
+    """Runs a notebook by its number, once; all share their artifacts, so MovieLens is trained once."""
     artifacts = movielens[1].root.parent
     (artifacts / "downloads").symlink_to(downloads().absolute())
     environment = {**os.environ, "SHORTLIST_ARTIFACTS": str(artifacts)}
@@ -44,7 +44,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
 
 
 def printed(notebook: NotebookNode, pattern: str) -> re.Match[str]:
-    """Where what a notebook shows matches ``pattern``, which it must do."""
+    """The match of ``pattern`` in what a notebook shows; there must be one."""
     text = "\n".join(shown(notebook))
     found = re.search(pattern, text)
     assert found is not None, f"nothing shown matches {pattern!r}:\n{text}"
@@ -57,7 +57,7 @@ def numbers(notebook: NotebookNode, pattern: str) -> list[float]:
 
 
 def kinds(notebook: NotebookNode) -> list[list[str]]:
-    """For every cell of code: of what kinds its outputs are."""
+    """The kinds of the outputs of every code cell."""
     return [
         [output.get("name") or ", ".join(sorted(output.data)) for output in cell.outputs]
         for cell in code_cells(notebook)
@@ -73,7 +73,7 @@ def test_there_are_six_and_each_has_its_line() -> None:
 
 @each
 def test_it_defines_nothing(path: Path) -> None:
-    """Whatever is worth a function is in the project's packages, where it is tested."""
+    """Anything worth a function is in the project's packages, where it is tested."""
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     for cell in code_cells(read(path)):
         found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, definitions)]
@@ -82,7 +82,7 @@ def test_it_defines_nothing(path: Path) -> None:
 
 @each
 def test_it_imports_the_project_and_what_shows_its_work(path: Path) -> None:
-    """No other library does what the project says it does."""
+    """No other library does the project's work."""
     imported = set()
     for cell in code_cells(read(path)):
         for node in ast.walk(ast.parse(cell.source)):
@@ -107,7 +107,7 @@ def test_it_is_stored_with_the_outputs_of_one_run(path: Path) -> None:
 
 @each
 def test_it_tells_nothing_of_the_machine_it_ran_on(path: Path) -> None:
-    """No path but those below the project's folder, and no large file."""
+    """No paths of that machine, and no large file."""
     text = "\n".join(shown(read(path)))
     assert not OF_A_MACHINE.search(text)
     assert str(Path.home()) not in text
@@ -116,7 +116,7 @@ def test_it_tells_nothing_of_the_machine_it_ran_on(path: Path) -> None:
 
 
 def assert_shows_what_is_stored(notebook: NotebookNode, stored: NotebookNode) -> None:
-    """Outputs of the same kinds in the same cells; the same text, but for cells tagged ``varies``.
+    """Outputs of the same kinds in the same cells; the same text, except in cells tagged ``varies``.
 
     Those show trained weights or the clock, which differ between machines.
     """
@@ -136,13 +136,13 @@ def test_it_runs_and_shows_what_is_stored(ran: Run, number: str) -> None:
 
 @pytest.mark.slow
 def test_the_shop_runs_and_shows_what_is_stored(shop: NotebookNode) -> None:
-    """As above, for the notebook that brings its own data."""
+    """As above, for the notebook that makes its own data."""
     assert_shows_what_is_stored(shop, read(numbered("05")))
 
 
 @each
 def test_most_cells_are_compared(path: Path) -> None:
-    """Of each notebook some cells show what does not depend on the machine."""
+    """Every notebook has cells whose outputs do not depend on the machine."""
     cells = code_cells(read(path))
     assert any("varies" not in cell.metadata.get("tags", []) for cell in cells if cell.outputs)
 
@@ -176,7 +176,7 @@ def test_retrieval_finds_more_than_popularity(ran: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_ranker_lifts_what_retrieval_found(ran: Run) -> None:
-    """03: a better order, and the very AUC and log loss of the report out of the shown candidates."""
+    """03: a better order, and the report's AUC and log loss, recomputed from the shown candidates."""
     before, after = numbers(ran("03"), r"retrieval alone ([\d.]+), whole funnel ([\d.]+)")
     assert after > before
     for figure in ("AUC", "log loss"):
@@ -189,7 +189,7 @@ def test_the_ranker_lifts_what_retrieval_found(ran: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_server_answers_the_same_whichever_way_it_is_asked(ran: Run) -> None:
-    """04: over gRPC and HTTP, alone and among many, served and in process; then it is gone."""
+    """04: over gRPC and HTTP, alone and among many, served and in process; then it stops."""
     notebook = ran("04")
     assert numbers(notebook, r"(\d+) users asked for over gRPC and over HTTP") == [256]
     for line in (
@@ -206,7 +206,7 @@ def test_the_server_answers_the_same_whichever_way_it_is_asked(ran: Run) -> None
 
 @pytest.mark.slow
 def test_the_shop_gets_what_its_customers_like(shop: NotebookNode) -> None:
-    """05: under 25 lines of TOML find most of a taste that is said nowhere in the data."""
+    """05: under 25 lines of TOML find most of a taste that is stated nowhere in the data."""
     assert numbers(shop, r"a recipe of (\d+) lines") < [25]
     assert numbers(shop, r"(\d+)% of the recommendations are from the customer's own") > [66]
 
@@ -214,7 +214,9 @@ def test_the_shop_gets_what_its_customers_like(shop: NotebookNode) -> None:
 @pytest.mark.slow
 def test_a_misspelt_name_is_named_with_the_right_one(shop: NotebookNode) -> None:
     """05: a column that the data lacks, a key that no recipe has."""
-    assert printed(shop, r"orders\.parquet has no column 'custommer'.*did you mean 'customer'\?")
+    assert printed(
+        shop, r"column 'custommer', .* in orders\.parquet, got none .did you mean 'customer'\?"
+    )
     assert printed(shop, r"columns\.timestmap: there is no such key .did you mean 'timestamp'\?")
 
 

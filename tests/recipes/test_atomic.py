@@ -12,7 +12,7 @@ from stages.atomic import atomic_directory, atomic_file
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    """An exception while writing changes nothing and leaves no litter."""
+    """An exception while writing changes nothing and leaves no temporary file."""
     path = tmp_path / "table"
     path.write_text("old")
     with pytest.raises(OSError, match="full"), atomic_file(path) as temporary:
@@ -34,7 +34,7 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_killed_writer_leaves_the_old_folder_and_the_next_one_clears_up(tmp_path: Path) -> None:
-    """SIGKILL in the middle of writing costs nothing that was complete before."""
+    """SIGKILL in mid-write loses nothing that was complete before."""
     folder = tmp_path / "tables"
     folder.mkdir()
     (folder / "old").write_text("old")

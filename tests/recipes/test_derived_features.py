@@ -1,4 +1,4 @@
-"""What a recipe may say of features that the interactions or times make."""
+"""Recipes with features derived from interactions or times."""
 
 import pytest
 
@@ -24,35 +24,38 @@ def recipe_of(feature: dict[str, object], **tables: object) -> Recipe:
 @pytest.mark.parametrize(
     ("feature", "complaint"),
     [
-        ({"kind": "count", "of": "price"}, "it is for kind 'age', 'combined' or 'target'"),
-        ({"kind": "count", "fill": 1.0}, "it is for kind 'age' or 'numeric'"),
-        ({"kind": "target", "fill": 1.0}, "features.item.it.fill: kind 'target' does not read"),
-        ({"kind": "age", "of": ["a", "b"]}, "`of` must be its name"),
-        ({"kind": "target", "of": ["a", "a"]}, "`of` has a name twice"),
-        ({"kind": "numeric", "days": 7}, "it is for kind 'count'"),
-        ({"kind": "age", "positive": True}, "it is for kind 'count'"),
+        ({"kind": "count", "of": "price"}, "got one of kind 'age', 'combined' or 'target'"),
+        ({"kind": "count", "fill": 1.0}, "got one of kind 'age' or 'numeric'"),
+        ({"kind": "target", "fill": 1.0}, "features.item.it.fill: expected a key of kind 'target'"),
+        ({"kind": "age", "of": ["a", "b"]}, "expected one column in `of` for kind 'age', got 2"),
+        (
+            {"kind": "target", "of": ["a", "a"]},
+            r"expected each name once in `of`, got \['a', 'a'\]",
+        ),
+        ({"kind": "numeric", "days": 7}, "got one of kind 'count'"),
+        ({"kind": "age", "positive": True}, "got one of kind 'count'"),
         ({"kind": "count", "days": 0}, "greater than 0"),
-        ({"kind": "count", "folds": 3}, "it is for kind 'target'"),
-        ({"kind": "numeric", "smoothing": 1.0}, "it is for kind 'target'"),
+        ({"kind": "count", "folds": 3}, "got one of kind 'target'"),
+        ({"kind": "numeric", "smoothing": 1.0}, "got one of kind 'target'"),
         ({"kind": "target", "folds": 1}, "greater than or equal to 2"),
         (
             {"kind": "count", "frequency_threshold": 2},
-            "it is for kind 'categorical', 'combined' or 'text'",
+            "got one of kind 'categorical', 'combined' or 'text'",
         ),
-        ({"kind": "count", "hash_bins": 9}, "it is for kind 'categorical', 'combined' or 'text'"),
-        ({"kind": "age", "shared": "day"}, "it is for kind 'categorical' or 'text'"),
-        ({"kind": "combined", "of": ["a", "b"], "shared": "day"}, "'combined' does not read"),
-        ({"kind": "target", "keep": "last"}, "it is for kind 'categorical' or 'text'"),
-        ({"kind": "combined", "of": ["a", "b"], "log": True}, "'combined' does not read this key"),
-        ({"kind": "categorical", "pad": True}, "`pad` is read where list is true"),
+        ({"kind": "count", "hash_bins": 9}, "got one of kind 'categorical', 'combined' or 'text'"),
+        ({"kind": "age", "shared": "day"}, "got one of kind 'categorical' or 'text'"),
+        ({"kind": "combined", "of": ["a", "b"], "shared": "day"}, "a key of kind 'combined', got"),
+        ({"kind": "target", "keep": "last"}, "got one of kind 'categorical' or 'text'"),
+        ({"kind": "combined", "of": ["a", "b"], "log": True}, "a key of kind 'combined', got one"),
+        ({"kind": "categorical", "pad": True}, "expected `pad` only with list = true"),
         ({}, "features.item.it.kind: expected 'age', 'bucket'"),
         ({"kind": "word"}, "features.item.it.kind: expected 'age', 'bucket'"),
-        ({"kind": "combined", "of": "a"}, "needs `of`, two features or more"),
-        ({"kind": "categorical", "of": "price"}, "it is for kind 'age', 'combined' or 'target'"),
+        ({"kind": "combined", "of": "a"}, "expected two or more features in `of`"),
+        ({"kind": "categorical", "of": "price"}, "got one of kind 'age', 'combined' or 'target'"),
     ],
 )
 def test_options_belong_to_their_kinds(feature: dict[str, object], complaint: str) -> None:
-    """What would have no effect is refused, with the kinds that it is for."""
+    """An option without effect is refused; the error names the kinds that read it."""
     with pytest.raises(ShortlistError, match=complaint):
         recipe_of(feature)
 
@@ -63,56 +66,72 @@ def test_options_belong_to_their_kinds(feature: dict[str, object], complaint: st
         (
             {"kind": "age"},
             {"columns": {"user": "customer", "item": "product"}},
-            "kind 'age' of feature 'it' needs columns.timestamp",
+            "expected columns.timestamp for kind 'age' of feature 'it', got none",
         ),
         (
             {"kind": "count", "days": 30},
             {"columns": {"user": "customer", "item": "product"}},
-            "`days` of feature 'it' needs columns.timestamp",
+            "expected columns.timestamp for `days` of feature 'it', got none",
         ),
         (
             {"kind": "target"},
             {"columns": {"user": "customer", "item": "product"}},
-            "kind 'target' of feature 'it' needs columns.label or interactions.positive",
+            "expected columns.label or interactions.positive for kind 'target' of feature 'it', "
+            "got neither",
         ),
-        ({"kind": "target"}, {"ranker": {"kind": "none"}}, "is for a ranker of its own"),
+        (
+            {"kind": "target"},
+            {"ranker": {"kind": "none"}},
+            "a ranker that is trained separately for kind 'target' of feature 'it', got no ranker",
+        ),
         (
             {"kind": "target"},
             {"ranker": {"target": "label"}, "joint": {}},
-            "is for a ranker of its own",
+            r"a ranker that is trained separately for kind 'target' of feature 'it', got \[joint\]",
         ),
-        ({"kind": "count"}, {"ranker": {"ids": False}}, "leaves the ranker without a category"),
+        (
+            {"kind": "count"},
+            {"ranker": {"ids": False}},
+            "expected a category among the ranker's inputs, got ranker.ids = false",
+        ),
         (
             {"kind": "target"},
             {"ranker": {"kind": "wide-and-deep", "crossed_features": [["it", "product"]]}},
-            "categories are",
+            "to name categories, which are: customer, product; got 'it'",
         ),
     ],
 )
-def test_they_need_what_they_are_made_of(
+def test_a_missing_time_label_or_ranker_is_named(
     feature: dict[str, object], tables: dict[str, object], complaint: str
 ) -> None:
-    """A time, a label or a ranker that the recipe does not have is asked for by its key."""
+    """The error names the key of the time, label or ranker that the recipe lacks."""
     with pytest.raises(ShortlistError, match=complaint):
         recipe_of(feature, **tables)
 
 
-def test_a_count_does_not_take_the_name_of_a_column() -> None:
-    """Both would be one raw value of a user."""
+def test_a_count_with_the_name_of_a_column_is_refused() -> None:
+    """Both would be the same raw value."""
     features = {"item": {"sold": {"kind": "count"}, "rate": {"kind": "target", "of": "sold"}}}
-    with pytest.raises(ShortlistError, match="'sold' of kind 'count' has the name of a column"):
+    complaint = (
+        "a feature of kind 'count' not to have the name of a column, got 'sold', "
+        "a column that 'rate' reads"
+    )
+    with pytest.raises(ShortlistError, match=complaint):
         recipe_of({"kind": "count"}, features=features)
 
 
-def test_a_target_is_not_of_a_combination() -> None:
-    """It is of raw columns, and takes several of them."""
+def test_a_target_does_not_read_a_combination() -> None:
+    """A target is computed from raw columns, and may combine several."""
     features = {
         "colour": {"kind": "categorical"},
         "size": {"kind": "bucket", "boundaries": [1.0]},
         "look": {"kind": "combined", "of": ["colour", "size"]},
         "rate": {"kind": "target", "of": "look"},
     }
-    complaint = "'look' of kind 'combined' has the name of a column that 'rate' is made of"
+    complaint = (
+        "a feature of kind 'combined' not to have the name of a column, got 'look', "
+        "a column that 'rate' reads"
+    )
     with pytest.raises(ShortlistError, match=complaint):
         recipe_of({}, features={"item": features})
     features["rate"] = {"kind": "target", "of": ["colour", "size"]}
@@ -120,15 +139,17 @@ def test_a_target_is_not_of_a_combination() -> None:
     assert found.columns("item") == {"colour": "colour", "size": "size"}
 
 
-def test_a_count_of_all_times_needs_no_time() -> None:
+def test_a_count_without_days_needs_no_time() -> None:
     """Without `days` nothing is compared with the newest interaction."""
     columns = {"user": "customer", "item": "product"}
     assert recipe_of({"kind": "count"}, columns=columns).features.counts("item")
 
 
 def test_raw_columns_are_named_once() -> None:
-    """A column that several features are made of is read once; a count reads none. It stands for the feature
-    of its own name, or else for the first."""
+    """A column that several features use is read once; a count reads none.
+
+    The column is listed with the feature of its own name, or else with the first that uses it.
+    """
     features = {
         "rate": {"kind": "target", "of": ["brand", "shelf"]},
         "brand": {"kind": "categorical"},

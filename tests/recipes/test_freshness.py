@@ -1,4 +1,4 @@
-"""Stamps: work is reused exactly as long as nothing that it depends on has changed."""
+"""Stamps: work is reused exactly as long as nothing it depends on has changed."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
 
 def test_a_stamp_is_fresh_for_its_own_fingerprint_only(tmp_path: Path) -> None:
-    """What was stamped is recognised, and anything else is not."""
+    """The stamped fingerprint is recognised, and no other."""
     stamp = tmp_path / "stage" / "stamp.json"
     write_stamp(stamp, "abc")
     assert is_fresh(stamp, "abc")
@@ -19,7 +19,7 @@ def test_a_stamp_is_fresh_for_its_own_fingerprint_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"other": 1}', "null"])
 def test_a_missing_or_damaged_stamp_is_not_fresh(tmp_path: Path, content: str | None) -> None:
-    """Half a stamp counts as none, so that the stage runs again."""
+    """A partial stamp counts as none, so the stage runs again."""
     stamp = tmp_path / "stamp.json"
     if content is not None:
         stamp.write_text(content)
@@ -30,7 +30,7 @@ def test_a_missing_or_damaged_stamp_is_not_fresh(tmp_path: Path, content: str | 
 def test_the_fingerprint_follows_recipe_code_and_inputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A changed value, source file or earlier stage is seen; an order of keys is not."""
+    """A changed value, source file or earlier stage changes it; the order of keys does not."""
     monkeypatch.setattr(freshness, "_ROOT", tmp_path)
     code = tmp_path / "stage" / "inner" / "work.py"
     code.parent.mkdir(parents=True)

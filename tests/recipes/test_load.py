@@ -41,12 +41,12 @@ def _complaint(folder: Path, text: str) -> str:
 
 @pytest.mark.parametrize("name", known_recipes())
 def test_every_recipe_of_the_project_loads_under_its_own_name(name: str) -> None:
-    """A recipe's file name is its name, so that its artifacts are where a person looks."""
+    """A recipe's file name is its name, so its artifacts are easy to find."""
     assert load(name).name == name
 
 
 def test_lists_and_whole_numbers_pass_strict_validation(tmp_path: Path) -> None:
-    """TOML's arrays become tuples and its integers floats where the recipe wants them."""
+    """TOML's arrays become tuples and its integers floats where the recipe expects them."""
     recipe = load(_written(tmp_path, GOOD))
     assert recipe.features.item["price"].boundaries == (10.0, 50.0)
 
@@ -59,10 +59,10 @@ def test_paths_are_relative_to_the_recipe_file(tmp_path: Path) -> None:
     assert source.users is None
 
 
-def test_a_recipe_knows_how_a_person_names_it(
+def test_a_recipe_knows_the_name_or_path_it_was_loaded_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Messages name a command to copy: with the path that was typed, or the name of our own."""
+    """Messages contain a command to copy, with the path as typed, or the name of a bundled recipe."""
     _written(tmp_path, GOOD)
     monkeypatch.chdir(tmp_path)
     assert load("./shop.toml").given_as == "./shop.toml"
@@ -71,27 +71,31 @@ def test_a_recipe_knows_how_a_person_names_it(
 
 
 def test_an_unknown_recipe_lists_the_known_ones_and_the_nearest() -> None:
-    """A slip in a name is answered with the name that was meant."""
+    """A typo in a name is answered with the nearest known name."""
     with pytest.raises(ShortlistError, match=r"did you mean 'movielens-100k'\?.*Known recipes"):
         load("movielens-100")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere is repeated, so that a wrong folder is seen."""
-    with pytest.raises(ShortlistError, match=r"There is no recipe file .*nowhere\.toml"):
+    """The message repeats the path, so a wrong folder is easy to see."""
+    with pytest.raises(
+        ShortlistError, match=r"expected a recipe file at .*nowhere\.toml, found none"
+    ):
         load(str(tmp_path / "nowhere.toml"))
 
 
 def test_a_syntax_error_names_file_line_and_column(tmp_path: Path) -> None:
-    """Broken TOML is pointed at, as a compiler would."""
-    assert "shop.toml:2:6: not valid TOML: " in _complaint(tmp_path, 'name = "shop"\nseed 3\n')
+    """The error points at broken TOML as a compiler would."""
+    assert "shop.toml:2:6: expected valid TOML, got an error: " in _complaint(
+        tmp_path, 'name = "shop"\nseed 3\n'
+    )
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 lead to a message and not to a traceback."""
+    """Bytes that are not UTF-8 give a message, not a traceback."""
     path = tmp_path / "shop.toml"
     path.write_bytes(b'name = "\xff"')
-    with pytest.raises(ShortlistError, match="byte 8 is not UTF-8"):
+    with pytest.raises(ShortlistError, match=r"shop\.toml, got invalid UTF-8 at byte 8"):
         load(str(path))
 
 
@@ -105,7 +109,10 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
     [
         (
             ("boundaries =", "boundries ="),
-            ["features.item.price.boundries: there is no such key (did you mean 'boundaries'?)"],
+            [
+                "features.item.price.boundries: expected a key of this table",
+                "got 'boundries' (did you mean 'boundaries'?)",
+            ],
         ),
         (("[split]", "seed = 3\n[split]"), ["features.item.price.seed", "did you mean split.seed"]),
         (("[10, 50]", '[10, "50"]'), ["price.boundaries[1]: expected a valid number", 'got "50"']),
@@ -116,20 +123,27 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\nclip = [5, 5]'),
-            ["features.item.price: ", "`clip` must be two numbers in ascending order"],
+            [
+                "features.item.price: expected two numbers in ascending order in `clip`",
+                "got [5.0, 5.0]",
+            ],
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nlog = true"),
-            ["features.item.price.log: kind 'bucket' does not read this key", "'numeric'"],
+            [
+                "features.item.price.log: expected a key of kind 'bucket', got one of kind",
+                "'numeric'",
+            ],
         ),
         (
             ("boundaries = [10, 50]", "boundaries = [10, 50]\nhash_bins = 9"),
-            ["features.item.price.hash_bins: kind 'bucket' does not read this key"],
+            ["features.item.price.hash_bins: expected a key of kind 'bucket', got one of kind"],
         ),
         (
             (BUCKET, 'kind = "categorical"\nhash_bins = 9\nfrequency_threshold = 2'),
             [
-                "features.item.price: `hash_bins` counts no values",
+                "features.item.price: expected `hash_bins` or `frequency_threshold`, got both",
+                "hashing does not count values",
                 "leave `frequency_threshold` out",
             ],
         ),
@@ -139,49 +153,71 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, 'kind = "categorical"\nkeep = "last"'),
-            ["`keep` is read where list is true"],
+            ["expected `keep` only with list = true"],
         ),
         (
             (BUCKET, BUCKET + '\nshared = "money"'),
-            ["price.shared: kind 'bucket' does not read", "it is for kind 'categorical' or 'text'"],
+            [
+                "price.shared: expected a key of kind 'bucket', "
+                "got one of kind 'categorical' or 'text'; remove it"
+            ],
         ),
         (
             (BUCKET, 'kind = "text"\nshared = "a/b"'),
             ["price.shared: expected string matching pattern"],
         ),
-        ((BUCKET, 'kind = "text"\nshared = "words"'), ["'price' alone has shared = 'words'"]),
+        (
+            (BUCKET, 'kind = "text"\nshared = "words"'),
+            ["expected two or more features with shared = 'words', got only 'price'"],
+        ),
         (
             (BUCKET, 'kind = "text"\nshared = "product"' + NAME.format('shared = "product"')),
-            ["'product' is both columns.item and shared = 'product'"],
+            ["expected one role for 'product', got both columns.item and shared = 'product'"],
         ),
         (
             (BUCKET, 'kind = "text"\nshared = "w"\nhash_bins = 9' + NAME.format('shared = "w"')),
-            ["price, name have shared = 'w'", "the same `frequency_threshold` and `hash_bins`"],
+            [
+                "expected the same `frequency_threshold` and `hash_bins`",
+                "with shared = 'w'",
+                "got different ones for price, name",
+            ],
         ),
         (
             (BUCKET, 'kind = "combined"\nof = ["a", "a"]'),
-            ["`of` has a name twice"],
+            ["expected each name once in `of`, got ['a', 'a']"],
         ),
         (
             (BUCKET, BUCKET + '\nof = ["a", "b"]'),
-            ["features.item.price.of: kind 'bucket' does not read this key"],
+            ["features.item.price.of: expected a key of kind 'bucket', got one of kind"],
         ),
         (
             (BUCKET, BUCKET + NAME.format("") + COMBINED),
             [
-                "features.item.both combines 'name'",
-                "of kind 'bucket' or 'categorical', without `list`: price",
+                "expected features.item.both to combine",
+                "of kind 'bucket' or 'categorical', without `list`: price; got 'name'",
             ],
         ),
         (('"parquet"', '"parkett"'), ["source.kind: expected", "did you mean 'parquet'?"]),
-        (('"customer"', "1979-05-27"), ["columns.user: no key of a recipe takes a date"]),
-        (('user = "customer"\n', ""), ["columns.user: this key is missing"]),
+        (
+            ('"customer"', "1979-05-27"),
+            [
+                "columns.user: expected a value other than a date",
+                "got 1979-05-27. No key of a recipe takes one",
+            ],
+        ),
+        (
+            ('user = "customer"\n', ""),
+            ["columns.user: expected a value for this required key, got none"],
+        ),
         (('"random"', '"random"\ntest = 1.5'), ["split.test: expected less than 1, got 1.5"]),
         (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, got true"]),
-        (('interactions = "data/orders.parquet"\n', ""), ["source: ", "needs `interactions`"]),
+        (
+            ('interactions = "data/orders.parquet"\n', ""),
+            ["source: expected `interactions`", "for kind 'parquet', got none"],
+        ),
         (
             ("[features.item.price]", "[features.item.customer]"),
-            ["'customer' is both columns.user"],
+            ["expected one role for 'customer', got both columns.user and"],
         ),
         (
             ('"random"', '"random"\n[retriever]\nbatch_size = 1'),
@@ -189,7 +225,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
-            ["ranker.ids = false leaves the ranker without a category"],
+            ["expected a category among the ranker's inputs, got ranker.ids = false"],
         ),
         (
             ("[split]", '[tune.space]\n"ranker.dropout" = { choices = [] }\n[split]'),
@@ -197,68 +233,84 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ("[split]", '[tune.space]\n"ranker.dropout" = { low = 0, hihg = 1 }\n[split]'),
-            ["tune.space.ranker.dropout.hihg: there is no such key (did you mean 'high'?)"],
+            [
+                "tune.space.ranker.dropout.hihg: expected a key of this table",
+                "got 'hihg' (did you mean 'high'?)",
+            ],
         ),
         (
             (
                 "[split]",
                 '[tune.space]\n"ranker.members" = { low = 1, high = 2.5, integer = true }\n[split]',
             ),
-            ["tune.space.ranker.members: with `integer` both"],
+            [
+                "tune.space.ranker.members: expected whole numbers for `low` and `high` with `integer`",
+                "got 1.0 and 2.5",
+            ],
         ),
         (
             (
                 "[split]",
                 '[ranker]\nkind = "wide-and-deep"\ncrossed_features = [["customer", "prize"]]\n[split]',
             ),
-            ["ranker.crossed_features names 'prize', and categories are: customer, product, price"],
+            [
+                "expected ranker.crossed_features to name categories, "
+                "which are: customer, product, price; got 'prize'"
+            ],
         ),
-        (("[columns]", "rows = 5\n[columns]"), ["source: `rows` is read where kind is 'aliccp'"]),
+        (
+            ("[columns]", "rows = 5\n[columns]"),
+            ["source: expected `rows` only with kind = 'aliccp'"],
+        ),
         (
             ("[split]", "[joint]\nretrieval_weight = 0\nrating_weight = 0\n[split]"),
-            ["joint: retrieval_weight and rating_weight must not both be 0"],
+            ["joint: expected `retrieval_weight` or `rating_weight` above 0, got 0 for both"],
         ),
         (
             ("[split]", "[joint]\nplato = 2\n[split]"),
-            ["joint.plato: there is no such key (did you mean 'plateau'?)"],
+            ["joint.plato: expected a key of this table, got 'plato' (did you mean 'plateau'?)"],
         ),
         (
             ("[split]", "[joint]\n[split]"),
             [
-                "[joint] needs retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label'"
+                "expected retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label' "
+                "with [joint], got 'softmax', 'dlrm' and 'candidates'"
             ],
         ),
         (
             ("[split]", '[ranker]\ntarget = "label"\n[split]'),
-            ["ranker.target 'label' needs columns.label"],
+            ["expected columns.label for ranker.target 'label', got none"],
         ),
         (
             ("[split]", '[retriever]\nkind = "none"\n[split]'),
-            ["retriever.kind 'none' leaves the work to the ranker"],
+            [
+                "with retriever.kind 'none', which leaves the work to the ranker",
+                "got ranker.target = 'candidates'",
+            ],
         ),
         (('"shop"', '"My Shop"'), ["name: expected string matching pattern", 'got "My Shop"']),
     ],
 )
-def test_what_is_wrong_is_said_with_the_full_key(
+def test_mistakes_are_reported_with_the_full_key(
     tmp_path: Path, change: tuple[str, str], complaints: list[str]
 ) -> None:
-    """Every kind of mistake names the key, what was expected and what came."""
+    """For every kind of mistake the error names the key, what was expected and what was found."""
     assert change[0] in GOOD
-    said = _complaint(tmp_path, GOOD.replace(*change))
+    message = _complaint(tmp_path, GOOD.replace(*change))
     for complaint in complaints:
-        assert complaint in said
+        assert complaint in message
 
 
-def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
-    """A person mends a recipe in one go."""
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """All problems of a recipe are reported at once."""
     text = GOOD.replace('user = "customer"\n', "").replace('"random"', '"sorted"')
-    said = _complaint(tmp_path, text)
-    assert "columns.user" in said
-    assert "split.kind" in said
+    message = _complaint(tmp_path, text)
+    assert "columns.user" in message
+    assert "split.kind" in message
 
 
-def test_a_recipe_is_read_without_what_takes_long_to_import() -> None:
-    """Every command reads one first, `shortlist releases` and the like too."""
+def test_reading_a_recipe_imports_nothing_slow() -> None:
+    """Every command loads a recipe first, even `shortlist releases`."""
     code = """
 import sys
 from recipes.load import load

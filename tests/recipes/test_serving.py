@@ -1,4 +1,4 @@
-"""What a recipe may say of its feature store."""
+"""The feature store of a recipe."""
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from recipes.schema.serving import Serving
     ["sqlite", "redis://cache", "redis://cache:6379/2", "rediss://cache", "unix:///run/redis.sock"],
 )
 def test_a_store_is_a_file_or_a_redis(store: str) -> None:
-    """By name, or by a URL that a Redis may have."""
+    """By name, or by the URL of a Redis."""
     assert Serving(store=store).store == store
 
 
@@ -19,7 +19,7 @@ def test_a_store_is_a_file_or_a_redis(store: str) -> None:
     "store", ["", "Sqlite", "cache:6379", "postgres://cache", "redis://", "redis"]
 )
 def test_another_store_is_refused(store: str) -> None:
-    """The message shows what may stand there."""
+    """The message shows what is allowed."""
     with pytest.raises(ValidationError, match=r"expected 'sqlite' or the URL of a Redis"):
         Serving(store=store)
 

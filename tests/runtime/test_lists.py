@@ -6,7 +6,7 @@ from runtime.lists import padded_lists
 
 
 def test_padding_cuts_and_fills() -> None:
-    """The first values are kept, the rest is filled; by default it is as wide as the longest."""
+    """The first values are kept, short lists are filled; the default width is that of the longest."""
     lists = [np.array([1, 2, 3]), np.array([], np.int64), np.array([4])]
     assert padded_lists(lists, np.int64, 2).tolist() == [[1, 2], [0, 0], [4, 0]]
     assert padded_lists(lists, np.int64, fill=-1).tolist() == [[1, 2, 3], [-1] * 3, [4, -1, -1]]

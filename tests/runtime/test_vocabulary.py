@@ -15,7 +15,7 @@ from runtime.features.vocabulary import Vocabulary
 VALUES = {
     "integer": st.integers(-(2**63), 2**63 - 1),
     "string": st.text(),
-    # -0.0 equals 0.0, to pandas as to a person: one value.
+    # -0.0 equals 0.0, in pandas as well: one value.
     "float": st.floats(allow_nan=False).map(lambda value: value + 0.0),
     "boolean": st.booleans(),
 }
@@ -42,7 +42,7 @@ def test_every_value_comes_back_exactly(
 
 
 def test_null_and_unknown_have_codes_of_their_own(tmp_path: Path) -> None:
-    """1 and 2; decoded they are no value."""
+    """1 and 2; both decode to None."""
     vocabulary = written(tmp_path, ["a", ""], "string")
     codes = Categorical("column", "string", vocabulary).encode(["", "b", None, float("nan")])
     assert codes.tolist() == [4, 2, 1, 1]

@@ -84,12 +84,12 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ("agee=3", "age, gender, income, tags; got 'agee' (did you mean 'age'?)"),
-        ("group=3", "age, gender, income, tags; got 'group'"),
+        ("agee=3", "(age, gender, income, tags), got 'agee' (did you mean 'age'?)"),
+        ("group=3", "(age, gender, income, tags), got 'group'"),
         ("age=old", "expected a number for age, got 'old'"),
         ("income=true", "expected a number for income, got True"),
-        ("gender=[1]", "expected a text or a number for gender, got [1]"),
-        ("tags=a", "expected a list of texts or numbers for tags, got 'a'"),
+        ("gender=[1]", "expected text or a number for gender, got [1]"),
+        ("tags=a", "expected a list of text or numbers for tags, got 'a'"),
         ("gender", "expected NAME=VALUE, got 'gender'"),
         ("=3", "expected NAME=VALUE, got '=3'"),
     ],
@@ -169,7 +169,9 @@ def test_load_fills_the_store_from_the_recipes_data(
     for path in Path("artifacts/made-up").glob("feature_store.sqlite*"):
         path.unlink()
     assert cli.main(["features", "get", recipe, "--user", "7"]) == 1
-    assert "does not exist. Run: shortlist export ./made-up.toml" in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert "expected a feature store at " in complaint
+    assert "feature_store.sqlite, found none. Run: shortlist export ./made-up.toml" in complaint
     assert cli.main(["features", "load", recipe]) == 0
     assert len(_get(recipe, "7", capsys)["interactions"]) > 0
 

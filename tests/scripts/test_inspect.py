@@ -42,10 +42,10 @@ def test_nonsense_is_shown_and_then_refused(shop: Path, capsys: pytest.CaptureFi
     assert "interactions that count" in shown.out
     lines = shown.err.splitlines()
     first, *reasons = lines[-4:]
-    assert first == "shortlist: expected data that can train a useful model, got:"
-    assert [reason.split(" has ")[0].split(" is ")[0] for reason in reasons] == [
-        "  - There",
-        "  - Column 'customer' (columns.user)",
-        "  - Column 'bought' (columns.label)",
+    assert first == "shortlist: expected data that can train a useful model, got these problems:"
+    assert [reason.split(", got ")[0] for reason in reasons] == [
+        "  - expected rows in the valid part of the split",
+        "  - expected users with several interactions in column 'customer' (columns.user)",
+        "  - expected at least two labels in column 'bought' (columns.label)",
     ]
     assert (shop.parent / "artifacts" / "shop" / "inspection.html").exists()

@@ -23,6 +23,16 @@ def test_lines_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixtur
     assert (shown.out, shown.err) == ("", "12 [bold] rows\n")
 
 
+def test_a_line_is_printed_once_whatever_libraries_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """`logging.basicConfig()`, which Merlin and absl call, adds a handler to Python's root logger."""
+    root, handler = logging.getLogger(), logging.StreamHandler()
+    with logs("info", as_json=False):
+        root.addHandler(handler)
+        log.info("once")
+    root.removeHandler(handler)
+    assert capsys.readouterr().err == "once\n"
+
+
 def test_json_logs_are_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Time, level, logger and message; exceptions include the traceback."""
     with logs("warning", as_json=True):

@@ -84,7 +84,7 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
         (TOML + SPACE, ["--trials", "0"], 2, "expected a whole number of at least 1, got '0'"),
         (TOML + SPACE, ["--trials", "few"], 2, "expected a whole number of at least 1, got 'few'"),
         (TOML + SPACE, [], 1, "shortlist prepare ./shop.toml"),
-        (TOML, [], 1, "declares no space to search"),
+        (TOML, [], 1, "expected a [tune.space] table"),
         (TOML + SPACE.replace("embedding_dim", "embedding_dims"), [], 1, "mean 'embedding_dim'?"),
     ],
 )

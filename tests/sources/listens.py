@@ -1,4 +1,4 @@
-"""Made-up listens as a ListenBrainz dump holds them, and a recipe for them."""
+"""Synthetic listens in the form of a ListenBrainz dump, and a recipe for them."""
 
 import io
 import json
@@ -29,7 +29,7 @@ kind = "temporal"
 
 
 def listen(user: str, time: int, artist: str, track: str) -> dict[str, Any]:
-    """A listen as the dumps hold it."""
+    """A listen in the form of the dumps."""
     about = {"artist_name": artist, "track_name": track, "additional_info": {"tags": []}}
     return {"user_id": len(user), "user_name": user, "timestamp": time, "track_metadata": about}
 
@@ -38,7 +38,7 @@ def lines(*listens: dict[str, Any]) -> bytes:
     return "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in listens).encode()
 
 
-#: Two months; the song of the lake was spelt in two ways.
+#: Two months; the song about the lake is spelt in two ways.
 MARCH = lines(
     listen("zoë", 300, "The Ducks", "On the Lake"),
     listen("bob", 100, "Café Robots", "Bolts"),
@@ -55,7 +55,7 @@ def recipe(folder: Path, name: str) -> Recipe:
 
 
 def archive(ending: str = ".listens") -> bytes:
-    """Both months as an official archive names them, beside the files that every dump brings."""
+    """Both months, named as in an official archive, together with the files that every dump contains."""
     top = "listenbrainz-listens-dump-1-20240501-000003-full"
     content = {
         "TIMESTAMP": b"2024-05-01 00:00:03",

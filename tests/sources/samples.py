@@ -1,4 +1,4 @@
-"""Made-up data sets on disk."""
+"""Write synthetic data sets to disk."""
 
 import zipfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from stages.errors import ShortlistError
 
 
 def write(folder: Path, content: dict[str, bytes]) -> Path:
-    """Write files by name into ``folder``, and return it."""
+    """Write files, given by name, into ``folder`` and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in content.items():
         (folder / name).write_bytes(data)
@@ -20,7 +20,7 @@ def write(folder: Path, content: dict[str, bytes]) -> Path:
 
 
 def zipped(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
-    """Write a zip file of files by name, in the folder ``prefix`` of it, and return its bytes."""
+    """Write files, given by name, into the folder ``prefix`` of a zip file and return its bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in content.items():
@@ -29,7 +29,7 @@ def zipped(path: Path, prefix: str, content: dict[str, bytes]) -> bytes:
 
 
 def refused_whole(recipe: str, folder: Path, artifacts: Path, complaints: list[str]) -> None:
-    """The files of ``folder`` are refused with these words and the folder's name; no table is written."""
+    """Assert that ingest refuses ``folder`` with these words and the folder's name, and writes no table."""
     with pytest.raises(ShortlistError) as raised:
         ingest(load(recipe), Artifacts(artifacts), folder)
     for complaint in [*complaints, str(folder)]:

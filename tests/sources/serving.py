@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback with byte ranges, for tests of downloads."""
+"""A small HTTP server on loopback that supports byte ranges, for tests of downloads."""
 
 import threading
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Site:
-    """What the server holds and how it behaves; ``asked`` lists path and range of every request."""
+    """The content and behaviour of the server; ``asked`` lists the path and range of every request."""
 
     pages: dict[str, bytes]
-    #: How many bytes of a body go out before the connection breaks, one entry a request.
+    #: How many bytes of the body are sent before the connection breaks, one entry per request.
     breaks: list[int] = field(default_factory=list)
     ranges: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    #: Set to let a handler that hangs go on, so that the server can stop.
+    #: Set to wake a handler that hangs, so that the server can stop.
     released: threading.Event = field(default_factory=threading.Event)
     hangs: bool = False
     url: str = ""

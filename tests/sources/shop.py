@@ -1,4 +1,4 @@
-"""A made-up shop: a recipe and three tables, small enough to read."""
+"""A synthetic shop: a recipe and three tables, small enough to read."""
 
 import datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ PRODUCTS: dict[str, Any] = {
 
 
 def write(folder: Path, recipe: str = RECIPE, **tables: Any) -> Recipe:
-    """Write the shop into ``folder``; keyword arguments replace its tables by name."""
+    """Write the shop into ``folder``; keyword arguments replace the tables of these names."""
     for name, table in (
         {"orders": ORDERS, "customers": CUSTOMERS, "products": PRODUCTS} | tables
     ).items():

@@ -1,4 +1,4 @@
-"""Ali-CCP: official files, Parquet files of their columns, or rows that Merlin makes up."""
+"""Ali-CCP: official files, Parquet files with their columns, or rows that Merlin generates."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from tests.sources.samples import write
 
 
 def _features(**values: int) -> str:
-    """Features as the files hold them: number, value and weight; a name is ``f`` and the number."""
+    """Features in the form of the files: number, value and weight; a name is ``f`` and the number."""
     return "\x01".join(f"{name[1:]}\x02{value}\x031.0" for name, value in values.items())
 
 
-#: Made-up customers 7 and 8; 8 lacks 129, and 109_14 has several values and is not read.
+#: Synthetic customers 7 and 8; 8 lacks 129, and 109_14 has several values and is not read.
 COMMON = (
     f"aa11,11,{_features(f101=7, f121=1, f122=2, f124=3, f125=4, f126=5, f127=6, f128=0, f129=9)}"
     "\x01109_14\x0255\x030.69\x01109_14\x0256\x032.5\n"
@@ -52,13 +52,13 @@ def _read(folder: Path | None) -> RawTables:
 
 
 def _rows(**changed: list[object]) -> pa.Table:
-    """Two rows of every column, int32 as Merlin writes them."""
+    """Two rows with every column, int32 as Merlin writes them."""
     rows = {name: pa.array([1, 2], pa.int32()) for name in aliccp.COLUMNS}
     return pa.table(rows | changed)
 
 
 def test_official_files_are_joined_by_the_key_of_common_features(tmp_path: Path) -> None:
-    """A row is a shown item; of an item's rows the first tells its features; what lacks is 0."""
+    """A row is a shown item; an item's first row gives its features; missing features are 0."""
     read = _read(write(tmp_path, SAMPLE))
     assert read.interactions.in_memory().to_pydict() == {
         "user_id": [7, 8, 7],
@@ -83,7 +83,7 @@ def test_official_files_are_joined_by_the_key_of_common_features(tmp_path: Path)
 
 @pytest.mark.parametrize("folder", ["", "aliccp", "aliccp/sample_train"])
 def test_the_test_part_follows_and_has_its_own_common_features(tmp_path: Path, folder: str) -> None:
-    """Both parts are read wherever they were unpacked; a key means another user in each."""
+    """Both parts are read wherever they were unpacked; a key means a different user in each."""
     write(tmp_path / folder, SAMPLE | TEST_PART)
     read = _read(tmp_path)
     assert read.interactions.in_memory()["user_id"].to_pylist() == [7, 8, 7, 9]
@@ -91,7 +91,7 @@ def test_the_test_part_follows_and_has_its_own_common_features(tmp_path: Path, f
 
 
 def test_parquet_files_of_the_columns_will_do(tmp_path: Path) -> None:
-    """Files in the order of their names, with columns in any order, more of them, and int32."""
+    """Files are read in name order; columns may be in any order, extra, or int32."""
     pq.write_table(_rows(click=[0, 1]), tmp_path / "b.parquet")
     more = _rows(click=[1, 1], user_id=[5, 1]).append_column("position", [[3, 3]])
     pq.write_table(more.select(more.column_names[::-1]), tmp_path / "a.parquet")
@@ -107,7 +107,7 @@ def test_parquet_files_of_the_columns_will_do(tmp_path: Path) -> None:
 
 
 def test_the_recipe_takes_them(tmp_path: Path, said: list[str]) -> None:
-    """The source's columns are those that the recipe names."""
+    """The source returns the columns that the recipe names."""
     artifacts = Artifacts(tmp_path / "artifacts")
     ingest(load("aliccp"), artifacts, write(tmp_path / "aliccp", SAMPLE).parent)
     assert pq.read_table(artifacts.raw.interactions)["click"].to_pylist() == [0, 1, 1]
@@ -122,12 +122,12 @@ def _made_up(rows: int) -> Recipe:
 def test_rows_are_made_up_where_no_files_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """They are called synthetic, the same every time, and give way to files that appear later."""
+    """Rows are logged as synthetic, are the same every time, and are replaced by files that appear later."""
     monkeypatch.setenv("SHORTLIST_DATA", str(tmp_path / "data"))
     recipe, artifacts = _made_up(500), Artifacts(tmp_path / "artifacts")
     ingest(recipe, artifacts, None)
     assert said[0] == (
-        "no folder aliccp is given: making up 500 SYNTHETIC rows (clicks are a coin)"
+        "no folder aliccp given: generating 500 SYNTHETIC rows (clicks are coin flips)"
     )
     first = pq.read_table(artifacts.raw.interactions)
     assert first.schema.names == ["user_id", "item_id", "click", "conversion"]
@@ -151,7 +151,7 @@ def test_rows_are_made_up_where_no_files_are(
 def test_a_catalogue_of_any_size_can_be_made_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nearly all of the items and users that are asked for occur, the first items most often."""
+    """Nearly all of the requested items and users occur, the first items most often."""
     monkeypatch.delenv("SHORTLIST_DATA", raising=False)
     made_up = _made_up(4000)
     source = made_up.source.model_copy(update={"catalogue": 300})
@@ -166,10 +166,10 @@ def test_a_catalogue_of_any_size_can_be_made_up(
 
 
 def test_a_generator_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here Python does not find its library: its own words come with the way out."""
+    """Here Python does not find its library: the message has its own error and a remedy."""
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     with pytest.raises(
-        ShortlistError, match=r"failed to make 500 rows: (?s:.+)encodings"
+        ShortlistError, match=r"expected 500 rows from .*, got an error: (?s:.+)encodings"
     ) as raised:
         aliccp.read(_made_up(500), None)
     assert "Lower source.rows" in str(raised.value)

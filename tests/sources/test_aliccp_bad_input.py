@@ -1,4 +1,4 @@
-"""Ali-CCP in pieces: every damaged file is refused by its name and line, and nothing is written."""
+"""Ali-CCP: every damaged file is refused with its name and line, and no table is written."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ SKELETON = b"1,0,0,aa11,1,205\x0240\x031.0\n2,1,0,aa11,1,205\x0241\x031.0\n"
 
 
 def _refused(folder: Path, complaints: list[str]) -> None:
-    """Assert that what lies in ``folder`` is refused with these words, and leaves no table."""
+    """Assert that ingest refuses ``folder`` with these words and writes no table."""
     artifacts = folder.parent / "artifacts"
     with pytest.raises(ShortlistError) as raised:
         ingest(load("aliccp"), Artifacts(artifacts), folder)
@@ -31,32 +31,32 @@ def _refused(folder: Path, complaints: list[str]) -> None:
 
 
 BAD = {
-    "no row": (COMMON, b"", ["sample_skeleton_train.csv is empty"]),
-    "no customer": (b"", SKELETON, ["common_features_train.csv is empty"]),
+    "no row": (COMMON, b"", ["sample_skeleton_train.csv, got an empty file"]),
+    "no customer": (b"", SKELETON, ["common_features_train.csv, got an empty file"]),
     "cut in a field": (
         COMMON,
         SKELETON[:30],
-        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+        ["sample_skeleton_train.csv:2, got an error: a field is missing"],
     ),
     "cut before a weight": (
         COMMON,
         SKELETON[:-4],
-        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+        ["sample_skeleton_train.csv:2, got an error: a field is missing"],
     ),
     "cut before a value": (
         COMMON,
         SKELETON[:-8],
-        ["sample_skeleton_train.csv:2 is no line", "a field is missing"],
+        ["sample_skeleton_train.csv:2, got an error: a field is missing"],
     ),
     "cut customer": (
         COMMON[:9],
         SKELETON,
-        ["common_features_train.csv:1 is no line", "key of common features"],
+        ["common_features_train.csv:1, got an error", "key of common features"],
     ),
     "swapped": (
         COMMON,
         COMMON,
-        ["sample_skeleton_train.csv:1", "Expected id, click, conversion, key"],
+        ["sample_skeleton_train.csv:1", "fields id, click, conversion, key"],
     ),
     "not the customers": (
         SKELETON,
@@ -70,7 +70,7 @@ BAD = {
     "unknown customer": (
         COMMON,
         SKELETON.replace(b"2,1,0,aa11", b"2,1,0,zz99"),
-        ["names the common features zz99"],
+        ["expected the common features zz99, which"],
     ),
 }
 
@@ -79,36 +79,45 @@ BAD = {
 def test_a_bad_official_file_is_refused(
     tmp_path: Path, common: bytes, skeleton: bytes, complaints: list[str]
 ) -> None:
-    """A cut line, another file and what is no number name file and line and what was expected."""
+    """For a truncated line, another file or an invalid number: the file, the line and the expected fields."""
     files = {"common_features_train.csv": common, "sample_skeleton_train.csv": skeleton}
     _refused(write(tmp_path / "data", files), complaints)
 
 
 def test_a_part_without_its_common_features_is_refused(tmp_path: Path) -> None:
-    """A row without its customer would be nobody's, so the other file is asked for."""
+    """Rows need their customers, so the message names the missing file."""
     folder = write(tmp_path / "data", {"sample_skeleton_train.csv": SKELETON})
-    _refused(folder, ["has sample_skeleton_train.csv and no common_features_train.csv"])
+    _refused(
+        folder,
+        [
+            "expected common_features_train.csv in",
+            "which has sample_skeleton_train.csv, found none",
+        ],
+    )
 
 
 def test_a_given_folder_with_neither_form_is_refused(tmp_path: Path) -> None:
-    """Who names a folder does not get made-up rows without a word."""
+    """A given folder without the files is an error; synthetic rows do not silently replace them."""
     folder = write(tmp_path / "data", {"README": b"Ali-CCP"})
-    _refused(folder, ["holds no Ali-CCP", "official sample_skeleton_train.csv", "user_id"])
+    _refused(
+        folder,
+        ["expected the files of Ali-CCP in", "official sample_skeleton_train.csv", "user_id"],
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"click": None}, "b.parquet has no column click"),
-        ({"click": ["yes", "no"]}, "Column 'click' of"),
-        ({"user_age": [1.5, 2.0]}, "Column 'user_age' of"),
-        ({"item_id": [[1], [2]]}, "Column 'item_id' of"),
+        ({"click": None}, "expected the columns click in"),
+        ({"click": ["yes", "no"]}, "expected whole numbers in column 'click' of"),
+        ({"user_age": [1.5, 2.0]}, "expected whole numbers in column 'user_age' of"),
+        ({"item_id": [[1], [2]]}, "expected whole numbers in column 'item_id' of"),
     ],
 )
 def test_a_parquet_file_of_other_columns_is_refused(
     tmp_path: Path, changed: dict[str, Any], complaint: str
 ) -> None:
-    """Of several files the one is named whose column is missing or holds no whole numbers."""
+    """Of several files, the message names the one whose column is missing or is not whole numbers."""
     good = {name: [1, 2] for name in COLUMNS}
     bad = {name: values for name, values in (good | changed).items() if values is not None}
     (tmp_path / "data").mkdir()
@@ -119,7 +128,7 @@ def test_a_parquet_file_of_other_columns_is_refused(
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "page"])
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: str) -> None:
-    """What is no Parquet, a file cut short and a destroyed page all name the file."""
+    """For text, a file cut short and a destroyed page, the message names the file."""
     (tmp_path / "data").mkdir()
     path = tmp_path / "data" / "rows.parquet"
     pq.write_table(pa.table({name: [1, 2] for name in COLUMNS}), path)
@@ -131,4 +140,6 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: str) -> None:
         "page": whole[:4] + b"\xff" * 56 + whole[60:],
     }
     path.write_bytes(damaged[damage])
-    _refused(tmp_path / "data", ["rows.parquet cannot be read as Parquet"])
+    _refused(
+        tmp_path / "data", ["expected a complete Parquet file at", "rows.parquet, got an error: "]
+    )

@@ -1,4 +1,4 @@
-"""Ratings of anime: joined with what is known of each, and a context from what was not rated."""
+"""Anime ratings, joined with data about each anime and a user context from unrated anime."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.sources.samples import refused_whole, write, zipped
 
-#: Made-up anime. User 7 rated 1 and 4, and only watched 2, 3 and 5; user 8 rated all watched.
+#: Synthetic anime. User 7 rated 1 and 4, and only watched 2, 3 and 5; user 8 rated all watched.
 SAMPLE = {
     "anime_ratings.dat": b"User_ID\tAnime_ID\tFeedback\n8\t2\t10\n7\t1\t6\n7\t4\t9\n8\t3\t1\n",
     "anime_history.dat": (
@@ -46,7 +46,7 @@ def _read(folder: Path | None) -> RawTables:
 
 
 def test_ratings_are_those_of_anime_that_lack_nothing(tmp_path: Path) -> None:
-    """Anime 4 has no genre, so it and its rating are left out; the others keep their order."""
+    """Anime 4 has no genre, so it and its rating are dropped; the others keep their order."""
     read = _read(write(tmp_path, SAMPLE))
     assert read.interactions.in_memory().to_pydict() == {
         "user_id": [8, 7, 8],
@@ -69,7 +69,7 @@ def test_ratings_are_those_of_anime_that_lack_nothing(tmp_path: Path) -> None:
 
 
 def test_a_users_context_is_what_was_watched_and_not_rated(tmp_path: Path) -> None:
-    """User 7 watched 2, 3 and 5: thrice drama, twice slice of life, and the alphabet decides."""
+    """User 7 watched 2, 3 and 5: drama three times, slice of life twice; ties are alphabetical."""
     read = _read(write(tmp_path, SAMPLE))
     assert read.users.in_memory().to_pydict() == {
         "user_id": [7, 8],
@@ -80,7 +80,7 @@ def test_a_users_context_is_what_was_watched_and_not_rated(tmp_path: Path) -> No
 
 
 def test_a_rating_changes_no_context_but_by_leaving_it(tmp_path: Path) -> None:
-    """Another number of stars is another label and the same user: no rating is given away."""
+    """Another rating changes the label but not the user: the context does not leak ratings."""
     one = _read(write(tmp_path / "one", SAMPLE))
     changed = RATINGS.replace(b"7\t1\t6", b"7\t1\t2")
     two = _read(write(tmp_path / "two", SAMPLE | {"anime_ratings.dat": changed}))
@@ -97,7 +97,7 @@ def test_a_rating_changes_no_context_but_by_leaving_it(tmp_path: Path) -> None:
 
 
 def test_columns_have_their_types_even_where_all_is_missing(tmp_path: Path) -> None:
-    """Where everybody rated all that was watched, contexts are null, of type string and float64."""
+    """If all users rated everything that they watched, contexts are null, of type string and float64."""
     history = b"User_ID\tAnime_ID\tFeedback\n7\t1\t1\n7\t4\t1\n8\t2\t1\n8\t3\t1\n"
     read = _read(write(tmp_path, SAMPLE | {"anime_history.dat": history}))
     assert read.users.in_memory().schema.types == [
@@ -122,7 +122,7 @@ def test_rows_with_a_missing_number_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_recipe_takes_them(tmp_path: Path, said: list[str]) -> None:
-    """The source's columns are those that the recipe names, out of a zip file as it was fetched."""
+    """The source returns the columns that the recipe names, from the zip file as downloaded."""
     zipped(tmp_path / "data" / "anime.zip", "anime/", SAMPLE)
     artifacts = Artifacts(tmp_path / "artifacts")
     ingest(load("anime"), artifacts, tmp_path / "data")
@@ -131,23 +131,28 @@ def test_the_recipe_takes_them(tmp_path: Path, said: list[str]) -> None:
 
 
 def test_without_a_folder_the_address_is_told(tmp_path: Path) -> None:
-    """Nobody can download it for a person, so the error says where a person does."""
-    with pytest.raises(ShortlistError, match=r"There is no download") as raised:
+    """There is no automatic download, so the message says where to get the data."""
+    with pytest.raises(
+        ShortlistError, match=r"expected a folder with the anime ratings, .* got none"
+    ) as raised:
         _read(None)
     assert "https://github.com/caserec/Datasets-for-Recommender-Systems" in str(raised.value)
     assert "--data-dir FOLDER" in str(raised.value)
 
 
 BAD = [
-    ({"anime_ratings.dat": b""}, ["anime_ratings.dat of", "is empty"]),
-    ({"anime_ratings.dat": INFO}, ["no column 'User_ID', 'Anime_ID', 'Feedback'"]),
+    ({"anime_ratings.dat": b""}, ["anime_ratings.dat of", "got an empty file"]),
+    ({"anime_ratings.dat": INFO}, ["without 'User_ID', 'Anime_ID', 'Feedback'"]),
     ({"anime_ratings.dat": RATINGS[:-3]}, ["anime_ratings.dat of", "cut off", "Row #5"]),
     ({"anime_ratings.dat": RATINGS.replace(b"10", b"ten")}, ["column 'Feedback'", "'ten'"]),
-    ({"anime_history.dat": b"User_ID\tAnime_ID\n"}, ["anime_history.dat of", "no row"]),
+    (
+        {"anime_history.dat": b"User_ID\tAnime_ID\n"},
+        ["expected rows below the header of anime_history.dat of"],
+    ),
     ({"anime_info.dat": INFO.replace(b"26", b"Unknown")}, ["column 'episodes'", "'Unknown'"]),
     (
         {"anime_info.dat": INFO.decode().encode("latin-1")},
-        ["Line 3 of anime_info.dat", "not UTF-8"],
+        ["expected UTF-8 in line 3 of anime_info.dat"],
     ),
     ({"anime_info.dat": INFO.replace(b"\n5\t", b"\n3\t")}, ["more than once, such as 3"]),
 ]
@@ -157,20 +162,20 @@ BAD = [
 def test_bad_files_are_refused_whole(
     tmp_path: Path, change: dict[str, bytes], complaints: list[str]
 ) -> None:
-    """Every bad file is named with the folder it lies in, and no table is written."""
+    """The message names the bad file and its folder, and no table is written."""
     folder = write(tmp_path / "data", SAMPLE | change)
     refused_whole("anime", folder, tmp_path / "artifacts", complaints)
 
 
 @pytest.mark.data
 def test_the_real_data_set(tmp_path: Path, said: list[str]) -> None:
-    """Anime with at least 111 ratings: 305,028 ratings of 997, and names in plain letters."""
+    """Of anime with at least 111 ratings: 305,028 ratings of 997 anime; names have no HTML entities."""
     from workflows.selection import select, without_rare
     from workflows.tables import read_tables
 
     said.clear()
     if local(anime.DATASET, None) is None:
-        pytest.skip(f"the anime are not here: SHORTLIST_DATA names no folder with them {said}")
+        pytest.skip(f"SHORTLIST_DATA names no folder with the anime ratings: {said}")
     recipe, artifacts = load("anime"), Artifacts(tmp_path / "artifacts")
     ingest(recipe, artifacts, None)
     tables = read_tables(recipe, artifacts.raw)

@@ -1,4 +1,4 @@
-"""Raw columns of features of kind age and target are checked when tables are read."""
+"""The raw columns of features of kind age and target are checked on ingest."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ brand_rate = { kind = "target", of = ["brand", "product"] }""",
 
 
 def read(folder: Path, **columns: Any) -> list[str]:
-    """What is said when the shop has such columns in its tables of customers and products."""
+    """Ingest the shop with these columns in customers and products, and return the log lines."""
     users = shop.CUSTOMERS | {"joined": columns.get("joined", [0, 86_400, None])}
     items = shop.PRODUCTS | {"brand": columns.get("brand", ["A", None, "B"])}
     recipe = shop.write(folder, RECIPE, customers=users, products=items)
@@ -31,7 +31,7 @@ def read(folder: Path, **columns: Any) -> list[str]:
 
 
 def test_a_count_needs_no_column(tmp_path: Path) -> None:
-    """Seconds with nulls are a time, nulls are a value of a target, and ids may be one."""
+    """Seconds may have nulls, and a target may be computed over nulls and ids."""
     assert not any("sold" in line for line in read(tmp_path))
 
 
@@ -40,23 +40,29 @@ def test_a_count_needs_no_column(tmp_path: Path) -> None:
     [
         (
             {"joined": ["2024", "soon", None]},
-            "must be an integer \\(seconds\\) or a datetime, because features.user.since is of kind",
+            "to be an integer \\(seconds\\) or a datetime, because features.user.since is of kind",
         ),
-        ({"joined": [1.5, 2.5, None]}, "'joined' of .* must be an integer \\(seconds\\)"),
-        ({"brand": [["A"], [], []]}, "'brand' of .* must be one value a row, .*brand_rate says so"),
-        ({"brand": [{"a": 1}] * 3}, "'brand' of .* to be a category"),
+        ({"joined": [1.5, 2.5, None]}, "'joined' of .* to be an integer \\(seconds\\)"),
+        (
+            {"brand": [["A"], [], []]},
+            "'brand' of .* to be one value per row, because .*brand_rate is not a list",
+        ),
+        (
+            {"brand": [{"a": 1}] * 3},
+            "'brand' of .* to be text, integers, numbers or booleans, because .*brand_rate reads categories",
+        ),
     ],
 )
 def test_other_columns_are_refused(tmp_path: Path, columns: dict[str, Any], complaint: str) -> None:
-    """The raw column, what it must be, and the feature that says so."""
+    """The message has the raw column, its expected type, and the feature that requires it."""
     with pytest.raises(ShortlistError, match=complaint):
         read(tmp_path, **columns)
 
 
 def test_a_missing_column_is_named_with_the_feature(tmp_path: Path) -> None:
-    """The raw column is missing, not one of the feature's name."""
+    """The message names the missing raw column, not the feature's name."""
     recipe = shop.write(tmp_path, RECIPE)
     with pytest.raises(
-        ShortlistError, match=r"no column 'joined', .* names as features.user.since"
+        ShortlistError, match=r"one column 'joined', .* names as features.user.since, .* got none"
     ):
         ingest(recipe, Artifacts(tmp_path / "artifacts"), None)

@@ -1,4 +1,4 @@
-"""Downloads: resumed where they broke, verified, and never half in place."""
+"""Downloads resume where they broke, are verified, and never leave a partial file."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _is_body(path: Path) -> None:
 
 
 def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, said: list[str]) -> None:
-    """After a break the rest is asked for, and nothing twice."""
+    """After a break only the rest is requested."""
     target = tmp_path / "file"
     said.clear()
     with serving(Site({"/file": BODY}, breaks=[100_000])) as site:
@@ -29,10 +29,10 @@ def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, said: list[s
 
 
 def test_a_later_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> None:
-    """A run that gives up keeps what came, and the next one asks for the rest."""
+    """A run that gives up keeps the bytes so far, and the next one requests the rest."""
     target = tmp_path / "file"
     with serving(Site({"/file": BODY}, breaks=[1000, 1000, 1000])) as site:
-        with pytest.raises(UnreachableError, match="goes on at byte 3,000"):
+        with pytest.raises(UnreachableError, match="resumes at byte 3,000"):
             download(f"{site.url}/file", target, _is_body)
         assert not target.exists()
         download(f"{site.url}/file", target, _is_body)
@@ -41,7 +41,7 @@ def test_a_later_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> No
 
 
 def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
-    """An answer that ignores the range replaces what was there and is not appended."""
+    """A response that ignores the range replaces the earlier bytes and is not appended."""
     target = tmp_path / "file"
     with serving(Site({"/file": BODY}, breaks=[1000], ranges=False)) as site:
         download(f"{site.url}/file", target, _is_body)
@@ -50,7 +50,7 @@ def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [b"another file's beginning", BODY + b"and more"])
 def test_leftovers_of_another_file_are_thrown_away(tmp_path: Path, left: bytes) -> None:
-    """Where the resumed file turns out wrong, it is fetched once more from the beginning."""
+    """If the resumed file fails its check, it is downloaded once more from the beginning."""
     target = tmp_path / "file"
     (tmp_path / "file.part").write_bytes(left)
     with serving(Site({"/file": BODY})) as site:
@@ -59,7 +59,7 @@ def test_leftovers_of_another_file_are_thrown_away(tmp_path: Path, left: bytes) 
 
 
 def test_a_complete_part_is_not_fetched_again(tmp_path: Path) -> None:
-    """A run that was killed just before the rename costs one small request."""
+    """After a kill just before the rename, the next run makes one small request."""
     target = tmp_path / "file"
     (tmp_path / "file.part").write_bytes(BODY)
     with serving(Site({"/file": BODY})) as site:
@@ -69,7 +69,7 @@ def test_a_complete_part_is_not_fetched_again(tmp_path: Path) -> None:
 
 
 def test_a_wrong_file_never_appears(tmp_path: Path) -> None:
-    """What fails its checksum is deleted, so that the next run starts afresh."""
+    """A file that fails its checksum is deleted, and the next run starts over."""
     with (
         serving(Site({"/file": b"something else"})) as site,
         pytest.raises(ShortlistError, match="not the body"),
@@ -79,7 +79,7 @@ def test_a_wrong_file_never_appears(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
-    """A host that takes the connection and stays silent costs no more than the deadline."""
+    """If a host accepts the connection and stays silent, the request ends at the deadline."""
     with (
         serving(Site({}, hangs=True)) as site,
         pytest.raises(UnreachableError, match=r"no answer within 0\.3 s"),
@@ -88,9 +88,9 @@ def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_an_error_is_named() -> None:
-    """A refusal says its status, because 403 and 404 are mended differently."""
+    """The message has the status, because 403 and 404 need different fixes."""
     with (
         serving(Site({})) as site,
-        pytest.raises(UnreachableError, match="the answer was 404 Not Found"),
+        pytest.raises(UnreachableError, match="status 404 Not Found"),
     ):
         answer(f"{site.url}/file", {})

@@ -1,4 +1,4 @@
-"""A data set's files: found in a folder or a zip file wherever a person has them, or asked for."""
+"""Finding a data set's files in a folder or a zip file, and the message without them."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def _no_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_lie_in_the_folder_or_in_the_data_sets_own_below(
     tmp_path: Path, place: str, content: dict[str, bytes]
 ) -> None:
-    """Either form is found in either place, and nothing but its files is read."""
+    """Either form is found in either place, and only its files are read."""
     write(tmp_path / place, {**content, "README": b"about birds"})
     found = local(BIRDS, tmp_path)
     assert found is not None
@@ -40,7 +40,7 @@ def test_files_lie_in_the_folder_or_in_the_data_sets_own_below(
 @pytest.mark.parametrize("name", ["birds-1k.zip", "birds.whl"])
 @pytest.mark.parametrize("prefix", ["", "birds-1k/", "some/other/folder/"])
 def test_a_zip_file_is_read_as_it_is(tmp_path: Path, name: str, prefix: str) -> None:
-    """What was fetched by hand need not be unpacked, wherever the files lie inside."""
+    """A downloaded zip file need not be unpacked, and its files may be in any folder."""
     zipped(tmp_path / name, prefix, DAT)
     found = local(BIRDS, tmp_path)
     assert found is not None
@@ -49,7 +49,7 @@ def test_a_zip_file_is_read_as_it_is(tmp_path: Path, name: str, prefix: str) -> 
 
 
 def test_half_a_form_is_not_the_data_set(tmp_path: Path) -> None:
-    """A folder with one of two files is passed over for one that has both."""
+    """A folder with one of two files is skipped for one that has both."""
     write(tmp_path, {"birds.dat": b"half"})
     write(tmp_path / "birds-1k", DAT)
     found = local(BIRDS, tmp_path)
@@ -60,7 +60,7 @@ def test_half_a_form_is_not_the_data_set(tmp_path: Path) -> None:
 def test_the_argument_comes_before_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SHORTLIST_DATA is used where no folder is given, and only there."""
+    """SHORTLIST_DATA is used only if no folder is given."""
     monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", DAT)))
     named = local(BIRDS, None)
     given = local(BIRDS, write(tmp_path / "two", CSV))
@@ -70,12 +70,12 @@ def test_the_argument_comes_before_the_environment(
 
 
 def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
-    """Who names a folder is told what was looked for in it, and where to get it."""
+    """The message has the expected files, and where to get them."""
     with pytest.raises(ShortlistError) as raised:
         local(BIRDS, tmp_path / "absent")
     assert str(raised.value) == (
-        f"{tmp_path / 'absent'} does not hold Birds of Nowhere. Expected birds.dat, nests.dat, or "
-        "birds.csv, in it or in its folder birds-1k, or birds-1k.zip or birds.whl. "
+        f"expected Birds of Nowhere in {tmp_path / 'absent'} (birds.dat, nests.dat, or birds.csv, "
+        "there or in the subfolder birds-1k, or birds-1k.zip or birds.whl), got none of these. "
         "Fetch https://birds.example/birds-1k.zip."
     )
 
@@ -83,7 +83,7 @@ def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
 def test_a_named_folder_without_the_data_is_told_and_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """SHORTLIST_DATA may hold other data sets; without it there is nothing to tell."""
+    """SHORTLIST_DATA may contain other data sets; if it is not set, nothing is logged."""
     said.clear()
     assert local(BIRDS, None) is None
     assert said == []
@@ -106,7 +106,7 @@ def _with_a_password(whole: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "changed", "password"])
 def test_a_damaged_zip_file_is_refused(tmp_path: Path, damage: str) -> None:
-    """Half a download, a page in a file's place and a flipped bit name the file and the way out."""
+    """For half a download, an HTML page or a flipped bit, the message has the file and a remedy."""
     archive = tmp_path / "birds-1k.zip"
     whole = zipped(archive, "", {**DAT, "birds.dat": bytes(range(256)) * 40})
     middle = len(whole) // 3
@@ -118,7 +118,7 @@ def test_a_damaged_zip_file_is_refused(tmp_path: Path, damage: str) -> None:
         "password": _with_a_password(whole),
     }
     archive.write_bytes(damaged[damage])
-    with pytest.raises(ShortlistError, match=r"cannot be read as a zip file") as raised:
+    with pytest.raises(ShortlistError, match=r"expected a zip file at .*, got an error") as raised:
         local(BIRDS, tmp_path)
     assert str(archive) in str(raised.value)
     assert "https://birds.example/birds-1k.zip" in str(raised.value)
@@ -126,10 +126,10 @@ def test_a_damaged_zip_file_is_refused(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_zip_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    """A whole zip file without the data set names what was expected in it."""
+    """For a valid zip file without the data set, the message has the expected files."""
     archive = tmp_path / "birds-1k.zip"
     zipped(archive, "", {"fish.dat": b"1\ttench\n"})
     with pytest.raises(
-        ShortlistError, match=r"does not hold Birds of Nowhere: expected birds\.dat"
+        ShortlistError, match=r"expected Birds of Nowhere in .*birds-1k\.zip \(birds\.dat"
     ):
         in_archive(BIRDS, archive)

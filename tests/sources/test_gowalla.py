@@ -1,4 +1,4 @@
-"""LightGCN's Gowalla: read from lists or from the graph, with the published test part marked."""
+"""LightGCN's Gowalla, read from lists or from the graph, with the published test part marked."""
 
 import io
 from pathlib import Path
@@ -46,7 +46,7 @@ def read(folder: Path) -> RawTables:
     ids=["lists", "graph"],
 )
 def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes]) -> None:
-    """The training pairs, then those of the test part; whoever has no test item has no test pair."""
+    """The training pairs come first, then the test pairs; a user without test items has no test pair."""
     tables = read(write(tmp_path / "gowalla", files).parent)
     assert tables.interactions.in_memory().to_pydict() == {
         "user_id": [0, 0, 1, 2, 2, 0, 1],
@@ -58,13 +58,13 @@ def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes])
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "complaint"),
     [
-        ({"train.txt": b"0 0 2\n1 one\n"}, "Line 2 of train.txt"),
-        ({"test.txt": b"0\n1\n"}, "test.txt of .* holds no pair"),
+        ({"train.txt": b"0 0 2\n1 one\n"}, "in line 2 of train.txt of .*, got `1 one`"),
+        ({"test.txt": b"0\n1\n"}, "test.txt of .*, got none"),
         (
             {"train.txt": None, "s_adj_mat.npz": b"PK no matrix"},
-            "s_adj_mat.npz of .* cannot be read",
+            "a sparse matrix in s_adj_mat.npz of .*, got an error",
         ),
         (
             {"train.txt": None, "s_adj_mat.npz": graph({0: [0], 1: [0]}, 2, 1)},
@@ -73,26 +73,28 @@ def test_both_forms_give_the_same_pairs(tmp_path: Path, files: dict[str, bytes])
     ],
 )
 def test_damaged_files_are_named(
-    tmp_path: Path, changed: dict[str, bytes | None], said: str
+    tmp_path: Path, changed: dict[str, bytes | None], complaint: str
 ) -> None:
-    """What came, in which file and line, and where whole ones are to be had."""
+    """The message has the problem, the file, and where to get complete files."""
     files = {name: content for name, content in (LISTS | changed).items() if content is not None}
     folder = write(tmp_path / "gowalla", files).parent
-    with pytest.raises(ShortlistError, match=said) as refusal:
+    with pytest.raises(ShortlistError, match=complaint) as refusal:
         read(folder)
     assert gowalla.URL in str(refusal.value)
 
 
 def test_a_matrix_without_two_sides_is_refused(tmp_path: Path) -> None:
-    """An edge between two users, or of an item to an item, is in no graph of users and items."""
+    """A graph of users and items has no edges between two users or two items."""
     file = io.BytesIO()
     sparse.save_npz(file, sparse.csr_matrix(np.ones((4, 4))))
     content = {"s_adj_mat.npz": file.getvalue(), "test.txt": LISTS["test.txt"]}
-    with pytest.raises(ShortlistError, match="not a graph of users and items"):
+    with pytest.raises(
+        ShortlistError, match=r"expected a graph of users and items in .* got other edges"
+    ):
         read(write(tmp_path / "gowalla", content).parent)
 
 
 def test_without_the_files_their_address_is_given(tmp_path: Path) -> None:
-    """Nothing is downloaded: a person is told what to fetch."""
+    """Nothing is downloaded; the message says what to download."""
     with pytest.raises(ShortlistError, match=r"train\.txt and test\.txt from https://github"):
         gowalla.read(load("gowalla"), None)

@@ -1,4 +1,4 @@
-"""Ingest: a person's own tables arrive whole and checked, or not at all."""
+"""Ingest writes a user's own tables whole and checked, or not at all."""
 
 import ctypes
 import os
@@ -30,12 +30,12 @@ def _ingest(folder: Path, **tables: Any) -> tuple[Artifacts, list[str]]:
 
 
 def _changed(table: dict[str, Any], **columns: Any) -> dict[str, Any]:
-    """``table`` with columns replaced, or left out where None is given."""
+    """``table`` with columns replaced, or removed if given as None."""
     return {name: value for name, value in (table | columns).items() if value is not None}
 
 
 def test_tables_keep_their_rows_names_and_order(tmp_path: Path) -> None:
-    """What a person wrote is what the next stage reads."""
+    """The next stage reads the tables exactly as the user wrote them."""
     artifacts, _ = _ingest(tmp_path)
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
     assert pq.read_table(artifacts.raw.users).to_pydict() == shop.CUSTOMERS
@@ -43,7 +43,7 @@ def test_tables_keep_their_rows_names_and_order(tmp_path: Path) -> None:
 
 
 def test_users_and_items_may_be_left_out(tmp_path: Path) -> None:
-    """Without tables of their own, users and items are those that interacted."""
+    """Without tables, users and items are those in the interactions."""
     recipe = shop.RECIPE.replace('users = "customers.parquet"\n', "")
     recipe = recipe.replace('age = { kind = "bucket", boundaries = [30, 60] }\n', "")
     recipe = recipe.replace('city = { kind = "categorical" }\n', "")
@@ -52,7 +52,7 @@ def test_users_and_items_may_be_left_out(tmp_path: Path) -> None:
 
 
 def test_ids_become_one_type_whatever_the_writer_chose(tmp_path: Path) -> None:
-    """Small integers, large strings and dictionaries are read as plain int64 and string."""
+    """Small integers, large strings and dictionaries become plain int64 and string."""
     orders = pa.table(shop.ORDERS)
     orders = orders.set_column(0, "customer", orders["customer"].cast(pa.int16()))
     orders = orders.set_column(1, "product", orders["product"].dictionary_encode())
@@ -68,7 +68,7 @@ def test_ids_become_one_type_whatever_the_writer_chose(tmp_path: Path) -> None:
 
 
 def test_ids_without_a_row_of_features_are_counted(tmp_path: Path) -> None:
-    """Interactions with things that the items table does not know are allowed and told."""
+    """Interactions of users that the users table lacks are accepted and logged."""
     customers = {name: values[:1] for name, values in shop.CUSTOMERS.items()}
     _, said = _ingest(tmp_path, customers=customers)
     assert any(line.startswith("2 of 3 users in the interactions are not in") for line in said)
@@ -77,20 +77,29 @@ def test_ids_without_a_row_of_features_are_counted(tmp_path: Path) -> None:
 BAD: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"orders": _changed(shop.ORDERS, customer=None, custommer=[1, 2, 3, 4])},
-        ["orders.parquet has no column 'customer'", "columns.user", "did you mean 'custommer'?"],
+        [
+            "expected one column 'customer'",
+            "columns.user, in",
+            "orders.parquet, got none (did you mean 'custommer'?)",
+        ],
     ),
     (
         {"customers": _changed(shop.CUSTOMERS, city=None)},
-        ["customers.parquet has no column 'city'", "features.user.city", "customer, age"],
+        [
+            "expected one column 'city'",
+            "features.user.city, in",
+            "customers.parquet, got none",
+            "customer, age",
+        ],
     ),
     ({"products": _changed(shop.PRODUCTS, name=None)}, ["'name'", "columns.title"]),
     (
         {"orders": _changed(shop.ORDERS, customer=[7.0, None, 9.0, 8.0])},
-        ["Column 'customer' of", "an integer or a string, and it is double", "A null among"],
+        ["column 'customer' of", "an integer or a string, got double", "A null among"],
     ),
     (
         {"orders": _changed(shop.ORDERS, customer=[7, None, None, 8])},
-        ["must not have null ids, and 2 of 4 rows have; the first is row 1"],
+        ["expected no null ids in column 'customer'", "got 2 in 4 rows, the first in row 1"],
     ),
     (
         {"products": _changed(shop.PRODUCTS, product=["cup", "", "pen"])},
@@ -104,7 +113,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"orders": _changed(shop.ORDERS, ordered_at=[1, 2, None, 4])}, ["'ordered_at'", "nulls"]),
     (
         {"orders": _changed(shop.ORDERS, quantity=["1", "2", "1", "3"])},
-        ["'quantity'", "must be a number"],
+        ["'quantity'", "to be a number, got string"],
     ),
     ({"orders": _changed(shop.ORDERS, quantity=[1.0, float("nan"), 1.0, 3.0])}, ["nulls", "row 1"]),
     (
@@ -117,24 +126,36 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"products": _changed(shop.PRODUCTS, tags=["a", "b", "c"])},
-        ["must be a list", "features.item.tags"],
+        ["to be a list", "features.item.tags"],
     ),
     (
         {"customers": _changed(shop.CUSTOMERS, city=[["a"], [], []])},
-        ["one value a row", "list = true"],
+        ["one value per row", "list = true"],
     ),
-    ({"customers": _changed(shop.CUSTOMERS, city=[{"a": 1}] * 3)}, ["'city'", "to be a category"]),
-    ({"products": _changed(shop.PRODUCTS, name=[1, 2, 3])}, ["must be a string"]),
+    (
+        {"customers": _changed(shop.CUSTOMERS, city=[{"a": 1}] * 3)},
+        ["'city'", "to be text, integers, numbers or booleans"],
+    ),
+    (
+        {"products": _changed(shop.PRODUCTS, name=[1, 2, 3])},
+        ["to be a string, because the recipe names it as columns.title"],
+    ),
     (
         {"customers": _changed(shop.CUSTOMERS, customer=[7, 8, 7])},
-        ["1 ids stand there more than once, such as 7"],
+        ["got 1 ids more than once, such as 7"],
     ),
     (
         {"customers": _changed(shop.CUSTOMERS, customer=["7", "8", "9"])},
-        ["int64 in", "string in", "one type"],
+        ["expected one type for column 'customer'", "got int64 and string"],
     ),
-    ({"orders": pa.table(shop.ORDERS).slice(0, 0)}, ["orders.parquet holds no row"]),
-    ({"products": pa.table(shop.PRODUCTS).slice(0, 0)}, ["products.parquet holds no row"]),
+    (
+        {"orders": pa.table(shop.ORDERS).slice(0, 0)},
+        ["expected at least one row of interactions in", "orders.parquet, got none"],
+    ),
+    (
+        {"products": pa.table(shop.PRODUCTS).slice(0, 0)},
+        ["expected at least one row of items in", "products.parquet, got none"],
+    ),
 ]
 
 
@@ -142,7 +163,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
 def test_bad_tables_are_refused_with_file_column_and_reason(
     tmp_path: Path, tables: dict[str, Any], complaints: list[str]
 ) -> None:
-    """Every kind of bad table is named together with the recipe's key that it breaks."""
+    """For every kind of bad table, the message has the file, the column and the key of the recipe."""
     with pytest.raises(ShortlistError) as raised:
         _ingest(tmp_path, **tables)
     for complaint in complaints:
@@ -151,16 +172,16 @@ def test_bad_tables_are_refused_with_file_column_and_reason(
 
 
 def test_a_missing_file_is_named_with_its_key(tmp_path: Path) -> None:
-    """A path that leads nowhere is told apart from a file that cannot be read."""
+    """A missing file has its own message, unlike a file that cannot be read."""
     recipe = shop.write(tmp_path)
     (tmp_path / "products.parquet").unlink()
-    with pytest.raises(ShortlistError, match=r"no file .*products\.parquet.*source\.items"):
+    with pytest.raises(ShortlistError, match=r"products\.parquet, .*source\.items, found none"):
         ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "page"])
 def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
-    """What is no Parquet, a file cut short and a destroyed page all name the file."""
+    """For text, a file cut short and a destroyed page, the message names the file."""
     recipe = shop.write(tmp_path)
     path = tmp_path / "orders.parquet"
     content = bytearray(path.read_bytes())
@@ -171,12 +192,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
     else:
         content[4:60] = b"\xff" * 56
     path.write_bytes(content)
-    with pytest.raises(ShortlistError, match=r"orders\.parquet cannot be read as Parquet"):
+    with pytest.raises(ShortlistError, match=r"a complete Parquet file at .*orders\.parquet, got"):
         ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
 def test_tables_up_to_date_are_kept_and_it_is_said(tmp_path: Path, said: list[str]) -> None:
-    """A second run writes nothing; changed data, another recipe and ``force`` do."""
+    """A second run writes nothing, unless the data or the recipe changed, or with ``force``."""
     artifacts, _ = _ingest(tmp_path)
     recipe = shop.write(tmp_path)
     os.utime(tmp_path / "orders.parquet")
@@ -195,7 +216,7 @@ def test_tables_up_to_date_are_kept_and_it_is_said(tmp_path: Path, said: list[st
 
 
 def test_refused_data_leave_the_old_tables(tmp_path: Path) -> None:
-    """After a bad delivery yesterday's tables are still there to work with."""
+    """If new data are refused, the earlier tables stay."""
     artifacts, _ = _ingest(tmp_path)
     with pytest.raises(ShortlistError):
         _ingest(tmp_path, orders=pa.table(shop.ORDERS).slice(0, 0))
@@ -203,20 +224,20 @@ def test_refused_data_leave_the_old_tables(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_tables(tmp_path: Path) -> None:
-    """A write that the system refuses (here: a limit on file size) ends in a message."""
+    """A write that the system refuses (here: a limit on file size) ends with a message."""
     artifacts, _ = _ingest(tmp_path)
     many = {name: values * 50_000 for name, values in shop.ORDERS.items()}
     many["quantity"] = list(range(200_000))
     shop.write(tmp_path, orders=many)
-    said = _ingest_elsewhere(tmp_path, _with_small_files)
-    assert "could not be written" in said
-    assert "Free disk space" in said
+    output = _ingest_elsewhere(tmp_path, _with_small_files)
+    assert f"error: expected to write {artifacts.raw.root}, got" in output
+    assert "Free disk space" in output
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
     assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
 
 
 def _with_small_files() -> None:
-    """Writing beyond so many bytes is an error, and not the end of the process."""
+    """Make writing beyond a file size an error that does not kill the process."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
@@ -225,13 +246,13 @@ _PR_CAPBSET_DROP = 24
 
 
 def _without_privileges() -> None:
-    """Root passes by permissions with CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH; take them away."""
+    """Drop CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, with which root bypasses permissions."""
     for capability in (1, 2):
         ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
-    """What a process says that ``beforehand`` has taken something from."""
+    """Ingest in a process that runs ``beforehand`` first, and return its output."""
     program = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -244,7 +265,7 @@ def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
         "    recipe = load(str(folder / 'shop.toml'))\n"
         "    ingest(recipe, Artifacts(folder / 'artifacts'), None)\n"
         "except ShortlistError as error:\n"
-        "    print('told:', error)\n"
+        "    print('error:', error)\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, str(folder)],
@@ -257,28 +278,28 @@ def _ingest_elsewhere(folder: Path, beforehand: Callable[[], None]) -> str:
 
 
 def test_a_folder_that_may_not_be_written_is_told_and_keeps_the_old_tables(tmp_path: Path) -> None:
-    """No permission to write: the folder, the reason and what to do."""
+    """Without write permission, the message has the folder, the reason and a remedy."""
     artifacts, _ = _ingest(tmp_path)
     shop.write(tmp_path, orders=_changed(shop.ORDERS, quantity=[4, 4, 4, 4]))
     artifacts.root.chmod(0o500)
-    said = _ingest_elsewhere(tmp_path, _without_privileges)
+    output = _ingest_elsewhere(tmp_path, _without_privileges)
     artifacts.root.chmod(0o700)
-    assert f"told: {artifacts.raw.root} could not be written: [Errno 13]" in said
-    assert "Let the user who runs this write there, or set SHORTLIST_ARTIFACTS" in said
+    assert f"error: expected to write {artifacts.raw.root}, got [Errno 13]" in output
+    assert "Give your user write permission there, or set SHORTLIST_ARTIFACTS" in output
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
     assert [path.name for path in artifacts.root.iterdir()] == ["raw"]
 
 
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
-    """No permission to read is not taken for a damaged file."""
+    """A file without read permission is not reported as damaged."""
     shop.write(tmp_path)
     (tmp_path / "customers.parquet").chmod(0o000)
-    said = _ingest_elsewhere(tmp_path, _without_privileges)
-    assert "customers.parquet may not be read: permission denied. Let the user who" in said
+    output = _ingest_elsewhere(tmp_path, _without_privileges)
+    assert "customers.parquet, got: permission denied. Give your user read permission" in output
 
 
 def test_a_kill_while_writing_leaves_the_old_tables(tmp_path: Path) -> None:
-    """SIGKILL after the first new table was written: the old three are still the ones in place."""
+    """After SIGKILL when the first new table is written, all three old tables are still in place."""
     artifacts, _ = _ingest(tmp_path)
     shop.write(tmp_path, orders=_changed(shop.ORDERS, quantity=[4, 4, 4, 4]))
     program = (

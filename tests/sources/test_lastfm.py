@@ -1,4 +1,4 @@
-"""Last.fm's play counts: read, weighted, and fetched from GroupLens where nobody has them."""
+"""Last.fm's play counts: read, weighted, and downloaded from GroupLens if not on this machine."""
 
 import math
 from pathlib import Path
@@ -17,7 +17,7 @@ from stages.errors import ShortlistError
 from tests.sources.samples import refused_whole, write, zipped
 from tests.sources.serving import Site, serving
 
-#: Made-up plays with the oddities of the real ones: line ends of Windows, none at the very end.
+#: Synthetic plays with the quirks of the real ones: Windows line ends, and none at the end of the file.
 SAMPLE = {
     "user_artists.dat": b"userID\tartistID\tweight\r\n4\t60\t1\r\n2\t51\t13883\r\n2\t60\t3",
     "artists.dat": (
@@ -32,7 +32,7 @@ ADDRESS = "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.
 
 @pytest.fixture(autouse=True)
 def _apart(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test's downloads apart, and all but the real data set out of sight."""
+    """Give every test its own downloads, and show ``SHORTLIST_DATA`` only to tests of the real data."""
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
     if request.node.get_closest_marker("data") is None:
         monkeypatch.delenv("SHORTLIST_DATA", raising=False)
@@ -43,13 +43,13 @@ def _read(folder: Path | None) -> RawTables:
 
 
 def _left(tmp_path: Path) -> list[str]:
-    """What lies among the downloads; the empty beginning of a file is nothing."""
+    """The downloaded files, without empty ones."""
     files = (tmp_path / "artifacts" / "downloads").iterdir()
     return sorted(file.name for file in files if file.stat().st_size)
 
 
 def test_the_tables_hold_what_the_files_say(tmp_path: Path) -> None:
-    """Rows and artists keep their order, and a listener is known by the first row."""
+    """Rows and artists keep their order, and users are in the order of their first rows."""
     read = _read(write(tmp_path / "lastfm-2k", SAMPLE).parent)
     assert read.interactions.in_memory().schema == pa.schema(
         {
@@ -72,13 +72,13 @@ def test_the_tables_hold_what_the_files_say(tmp_path: Path) -> None:
 
 
 def test_a_play_counts_less_the_more_there_are() -> None:
-    """One play weighs 1, 13,883 weigh 1 + ln(13,883) and not 13,883; none weighs less than 1."""
+    """One play weighs 1, 13,883 plays weigh 1 + ln(13,883), and no weight is below 1."""
     weights = lastfm.play_weight(pa.chunked_array([[1, 13883, 0]])).to_pylist()
     assert weights == pytest.approx([1.0, 1 + math.log(13883), 1.0])
 
 
 def test_the_recipe_songs_takes_them(tmp_path: Path, said: list[str]) -> None:
-    """The source's columns are those that the recipe names, out of a zip file as it was fetched."""
+    """The source returns the columns that the recipe names, from the zip file as downloaded."""
     zipped(tmp_path / "data" / "hetrec2011-lastfm-2k.zip", "", SAMPLE)
     artifacts = Artifacts(tmp_path / "songs")
     ingest(load("songs"), artifacts, tmp_path / "data")
@@ -87,7 +87,7 @@ def test_the_recipe_songs_takes_them(tmp_path: Path, said: list[str]) -> None:
 
 
 def test_they_are_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a folder the zip file comes from its address, and the next run asks nobody."""
+    """Without a folder the zip file is downloaded, and the next run makes no request."""
     archive = zipped(tmp_path / "lastfm.zip", "", SAMPLE)
     with serving(Site({"/lastfm.zip": archive})) as site:
         monkeypatch.setattr(lastfm, "URL", f"{site.url}/lastfm.zip")
@@ -100,11 +100,11 @@ def test_they_are_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_download_that_breaks_off_is_no_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What came is kept aside, the error says how to go on, and the next run fetches the rest."""
+    """The bytes so far are kept, the message says how to continue, and the next run requests the rest."""
     archive = zipped(tmp_path / "lastfm.zip", "", SAMPLE)
     with serving(Site({"/lastfm.zip": archive}, breaks=[50, 50, 50])) as site:
         monkeypatch.setattr(lastfm, "URL", f"{site.url}/lastfm.zip")
-        with pytest.raises(ShortlistError, match="goes on at byte 150") as raised:
+        with pytest.raises(ShortlistError, match="resumes at byte 150") as raised:
             _read(None)
         assert ADDRESS in str(raised.value)
         assert _left(tmp_path) == ["hetrec2011-lastfm-2k.zip.part"]
@@ -115,14 +115,14 @@ def test_a_download_that_breaks_off_is_no_data_set(
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        (None, "could not be downloaded: the answer was 404 Not Found. Fetch"),
-        (b"<html>Please log in</html>", "cannot be read as a zip file"),
+        (None, "expected to download HetRec 2011 Last.fm-2k, got status 404 Not Found. Download"),
+        (b"<html>Please log in</html>", "expected a zip file at .*, got an error"),
     ],
 )
 def test_an_address_without_the_file_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, complaint: str
 ) -> None:
-    """A refusal and a page in the file's place name the official address and the way by hand."""
+    """After a refusal or an HTML page, the message has the official address and how to give a folder."""
     with serving(Site({} if answer is None else {"/lastfm.zip": answer})) as site:
         monkeypatch.setattr(lastfm, "URL", f"{site.url}/lastfm.zip")
         with pytest.raises(ShortlistError, match=complaint) as raised:
@@ -134,16 +134,22 @@ def test_an_address_without_the_file_leaves_nothing(
 
 LISTENS, ARTISTS = SAMPLE["user_artists.dat"], SAMPLE["artists.dat"]
 BAD = [
-    ({"user_artists.dat": b""}, ["user_artists.dat of", "is empty"]),
-    ({"user_artists.dat": ARTISTS}, ["no column 'userID', 'artistID', 'weight'"]),
+    ({"user_artists.dat": b""}, ["user_artists.dat of", "got an empty file"]),
+    ({"user_artists.dat": ARTISTS}, ["without 'userID', 'artistID', 'weight'"]),
     (
         {"user_artists.dat": LISTENS[:-4]},
-        ["user_artists.dat of", "cut off: CSV parse error: Row #4"],
+        ["user_artists.dat of", "got an error: CSV parse error: Row #4", "cut off"],
     ),
     ({"user_artists.dat": LISTENS.replace(b"13883", b"many")}, ["column 'weight'", "'many'"]),
-    ({"user_artists.dat": LISTENS.replace(b"51", b"")}, ["Column 'item_id' of", "null ids"]),
-    ({"artists.dat": ARTISTS.replace(b"name", b"nom")}, ["artists.dat of", "no column 'name'"]),
-    ({"artists.dat": ARTISTS.decode().encode("latin-1")}, ["Line 2 of artists.dat", "not UTF-8"]),
+    (
+        {"user_artists.dat": LISTENS.replace(b"51", b"")},
+        ["expected no null ids in column 'item_id' of"],
+    ),
+    ({"artists.dat": ARTISTS.replace(b"name", b"nom")}, ["artists.dat of", "without 'name'"]),
+    (
+        {"artists.dat": ARTISTS.decode().encode("latin-1")},
+        ["expected UTF-8 in line 2 of artists.dat"],
+    ),
     ({"artists.dat": ARTISTS.replace(b"77", b"51")}, ["more than once, such as 51"]),
 ]
 
@@ -152,17 +158,17 @@ BAD = [
 def test_bad_files_are_refused_whole(
     tmp_path: Path, change: dict[str, bytes], complaints: list[str]
 ) -> None:
-    """Every bad file is named with the folder it lies in, and no table is written."""
+    """The message names the bad file and its folder, and no table is written."""
     folder = write(tmp_path / "data", SAMPLE | change)
     refused_whole("songs", folder, tmp_path / "songs", complaints)
 
 
 @pytest.mark.data
 def test_the_real_data_set(tmp_path: Path, said: list[str]) -> None:
-    """The published counts: listeners, artists and the rows between them."""
+    """The published numbers of interactions, listeners and artists."""
     said.clear()
     if local(lastfm.DATASET, None) is None:
-        pytest.skip(f"Last.fm-2k is not here: SHORTLIST_DATA names no folder with it {said}")
+        pytest.skip(f"SHORTLIST_DATA names no folder with Last.fm-2k: {said}")
     artifacts = Artifacts(tmp_path / "songs")
     ingest(load("songs"), artifacts, None)
     tables = (artifacts.raw.interactions, artifacts.raw.users, artifacts.raw.items)

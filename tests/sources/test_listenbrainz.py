@@ -1,4 +1,4 @@
-"""Listens of a ListenBrainz dump: counted by user and song, however the dump is packed."""
+"""Listens of a ListenBrainz dump are counted per user and song, whatever its compression."""
 
 import bz2
 import gzip
@@ -22,7 +22,7 @@ def _read(folder: Path, name: str, content: bytes) -> RawTables:
     return read(recipe(folder, name), None)
 
 
-#: The same listens in every form that is taken.
+#: The same listens in every accepted form.
 FORMS = {
     "dump.listens": MARCH + APRIL,
     "dump.json": MARCH + b"\n \n" + APRIL.rstrip(b"\n"),
@@ -40,7 +40,7 @@ FORMS = {
 
 @pytest.mark.parametrize("name", FORMS)
 def test_listens_are_counted_however_they_are_packed(tmp_path: Path, name: str) -> None:
-    """Plays of a song are one row a user, with the latest time, in the order of first listens."""
+    """Each user and song is one row, with the latest time, in the order of first listens."""
     tables = _read(tmp_path, name, FORMS[name])
     assert tables.interactions.in_memory().to_pydict() == {
         "user_id": ["zoë", "bob", "bob"],
@@ -74,7 +74,7 @@ def test_the_types_are_those_that_a_recipe_expects(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_all_files_of_listens_in_it(tmp_path: Path) -> None:
-    """An unpacked dump is read whole, packed files among them, and other files are left."""
+    """All files of an unpacked dump are read, also compressed ones; other files are ignored."""
     folder = tmp_path / "dump" / "listens" / "2024"
     folder.mkdir(parents=True)
     (folder / "3.listens").write_bytes(MARCH)
@@ -86,7 +86,7 @@ def test_a_folder_is_all_files_of_listens_in_it(tmp_path: Path) -> None:
 
 
 def test_the_api_spells_a_listen_in_another_way(tmp_path: Path) -> None:
-    """``listened_at`` is a time as well, and the number of a user without a name is a user."""
+    """``listened_at`` is also a time, and a user without a name is identified by number."""
     of_the_api = listen("", 0, "The Ducks", "Quack")
     of_the_api |= {"user_id": 17, "listened_at": 500}
     del of_the_api["timestamp"], of_the_api["user_name"]
@@ -96,7 +96,7 @@ def test_the_api_spells_a_listen_in_another_way(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_added_is_read_at_the_next_run(tmp_path: Path, said: list[str]) -> None:
-    """Tables of a folder are up to date until one of its files, however deep, is another."""
+    """Tables from a folder are up to date until a file in it, at any depth, changes."""
     folder = tmp_path / "dump" / "2024"
     folder.mkdir(parents=True)
     (folder / "3.listens").write_bytes(MARCH)

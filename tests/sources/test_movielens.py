@@ -1,4 +1,4 @@
-"""MovieLens-100K: found wherever it lies, verified, and the same tables out of either form."""
+"""MovieLens-100K: found in any accepted place, verified, and read from either form."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tests.sources.serving import Site, serving
 
 RATINGS = b"3\t1\t5\t881250949\n1\t4\t2\t891717742\n2\t1\t3\t878887116\n"
 GENRES = b"unknown|0\nAction|1\nChildren's|2\nSci-Fi|3\n\n"
-#: Made-up films with the oddities of the real ones: Latin-1, a trailing space, "(V)", no year.
+#: Synthetic films with the quirks of the real ones: Latin-1, a trailing space, "(V)", no year.
 GROUPLENS = {
     "u.data": RATINGS,
     "u.user": b"1|24|M|writer|85711\n2|53|F|other|0A1B2\n3|7|M|student|00501\n",
@@ -50,7 +50,7 @@ RECBOLE = {
 def _made_up_data(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Take the made-up ratings for the real ones, and keep every test's downloads apart."""
+    """Accept the synthetic ratings as the real ones, and give every test its own downloads."""
     monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(tmp_path / "artifacts"))
     if request.node.get_closest_marker("data") is None:
         monkeypatch.delenv("SHORTLIST_DATA", raising=False)
@@ -72,13 +72,13 @@ def _made_up_data(
     ],
 )
 def test_titles_are_written_as_they_are_spoken(title: str, spoken: tuple[str, int | None]) -> None:
-    """Articles stand in front, and the year is that in the title."""
+    """Articles move to the front, and the year is the one in the title."""
     assert readable_title(title) == spoken
 
 
 @pytest.mark.parametrize("content", [GROUPLENS, RECBOLE])
 def test_both_forms_give_the_same_tables(content: dict[str, bytes]) -> None:
-    """Whichever place the files came from, the same rows in the same order follow."""
+    """Both forms give the same rows in the same order."""
     read = tables(Files("here", content))
     assert read.interactions.in_memory().to_pydict() == {
         "user_id": [3, 1, 2],
@@ -111,13 +111,13 @@ def test_both_forms_give_the_same_tables(content: dict[str, bytes]) -> None:
 def test_a_folder_is_found_whether_it_is_the_data_or_holds_it(
     tmp_path: Path, place: str, content: dict[str, bytes]
 ) -> None:
-    """The unpacked folder and the folder it was unpacked in are both right."""
+    """The unpacked folder and its parent are both accepted."""
     write(tmp_path / "data" / place, content)
     assert find(tmp_path / "data").content == content
 
 
 def test_a_zip_in_the_folder_is_read_as_it_is(tmp_path: Path) -> None:
-    """What was fetched by hand need not be unpacked."""
+    """A downloaded zip file need not be unpacked."""
     zipped(tmp_path / "data" / "ml-100k.zip", "ml-100k/", GROUPLENS)
     assert find(tmp_path / "data").content == GROUPLENS
 
@@ -125,27 +125,29 @@ def test_a_zip_in_the_folder_is_read_as_it_is(tmp_path: Path) -> None:
 def test_the_environment_names_a_folder_and_the_argument_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SHORTLIST_DATA is used where no folder is given, and only there."""
+    """SHORTLIST_DATA is used only if no folder is given."""
     monkeypatch.setenv("SHORTLIST_DATA", str(write(tmp_path / "one", GROUPLENS)))
     assert find(None).origin == str(tmp_path / "one")
     assert find(write(tmp_path / "two", RECBOLE)).origin == str(tmp_path / "two")
 
 
 def test_a_given_folder_without_the_data_is_an_error(tmp_path: Path) -> None:
-    """Who names a folder is not served from elsewhere without a word."""
-    with pytest.raises(ShortlistError, match=r"does not hold MovieLens-100K\. Expected u\.data"):
+    """A given folder without the files is an error; nothing is silently downloaded instead."""
+    with pytest.raises(ShortlistError, match=r"expected MovieLens-100K in .* \(u\.data.* got none"):
         find(tmp_path)
 
 
 def test_other_ratings_are_refused(tmp_path: Path) -> None:
     """One changed byte in the ratings, or another data set, fails the checksum."""
     changed = GROUPLENS | {"u.data": RATINGS.replace(b"5", b"4", 1)}
-    with pytest.raises(ShortlistError, match="are not those of MovieLens-100K: expected SHA-256"):
+    with pytest.raises(
+        ShortlistError, match=r"expected the ratings of MovieLens-100K, SHA-256 .* got SHA-256"
+    ):
         find(write(tmp_path / "data", changed))
 
 
 def test_line_ends_of_another_system_do_not_matter(tmp_path: Path) -> None:
-    """A copy that went through Windows holds the same ratings."""
+    """A copy with Windows line ends has the same ratings."""
     content = {name: data.replace(b"\n", b"\r\n") for name, data in GROUPLENS.items()}
     read = tables(find(write(tmp_path / "data", content)))
     assert read.interactions.in_memory().num_rows == 3
@@ -155,7 +157,7 @@ def test_line_ends_of_another_system_do_not_matter(tmp_path: Path) -> None:
 def test_the_wheel_is_taken_where_grouplens_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """The next place is asked, a line says why, and the second time nothing is downloaded."""
+    """The next place is tried, the reason is logged, and the second run downloads nothing."""
     wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "../../files/recbole.whl"}
     index = json.dumps({"files": [{"filename": "other.whl", "url": "/other"}, listed]}).encode()
@@ -169,13 +171,13 @@ def test_the_wheel_is_taken_where_grouplens_does_not_answer(
         asked = len(site.asked)
         assert find(None).content == RECBOLE
         assert len(site.asked) == asked == 3
-    assert "ml-100k.zip is passed over: the answer was 404 Not Found" in said
+    assert "skipping ml-100k.zip: status 404 Not Found" in said
 
 
 def test_a_changed_wheel_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    """An archive whose checksum is not the pinned one is not read, and the way out is told."""
+    """An archive with a checksum other than the pinned one is not read, and the message has a remedy."""
     wheel = zipped(tmp_path / "wheel", "recbole/dataset_example/ml-100k/", RECBOLE)
     listed = {"filename": movielens_files.WHEEL, "url": "/recbole.whl"}
     pages = {
@@ -193,7 +195,7 @@ def test_a_changed_wheel_is_refused(
 
 @pytest.mark.data
 def test_the_real_data_set(movielens: tuple[Recipe, Artifacts]) -> None:
-    """The published counts, the first row of u.data, and the films that are known to be odd."""
+    """The published counts, the first row of u.data, and the films with known quirks."""
     _, artifacts = movielens
     interactions = pq.read_table(artifacts.raw.interactions)
     users, items = pq.read_table(artifacts.raw.users), pq.read_table(artifacts.raw.items)

@@ -1,4 +1,4 @@
-"""Folders of Parquet files: one table out of several files, or each difference named."""
+"""Folders of Parquet files are read as one table, or refused with every difference named."""
 
 import datetime
 import resource
@@ -18,7 +18,7 @@ from tests.sources import shop
 
 
 def _shop(folder: Path, **files: Any) -> Recipe:
-    """The shop with a folder of orders; ``files`` are what lies in it, a table by the file's name."""
+    """The shop with a folder of orders; ``files`` are its tables by file name."""
     recipe = shop.RECIPE.replace("orders.parquet", "orders")
     shop.write(folder)
     (folder / "orders").mkdir(exist_ok=True)
@@ -37,7 +37,7 @@ def _refused(folder: Path, **files: Any) -> str:
 
 
 def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: Path) -> None:
-    """Rows follow each other; columns may stand in another order, and integers be narrower."""
+    """Rows are concatenated; columns may be in another order, and integers may be narrower."""
     more = {name: shop.ORDERS[name] for name in reversed(shop.ORDERS)}
     narrow = pa.table(more)
     place = narrow.column_names.index("quantity")
@@ -45,7 +45,7 @@ def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: P
     artifacts = Artifacts(tmp_path / "artifacts")
     recipe = _shop(tmp_path, b=narrow, a=shop.ORDERS)
     (tmp_path / "orders" / "_SUCCESS").touch()
-    (tmp_path / "orders" / ".c.parquet").write_bytes(b"half a file of somebody who writes")
+    (tmp_path / "orders" / ".c.parquet").write_bytes(b"half a file of a running writer")
     ingest(recipe, artifacts, None)
     expected = {name: values * 2 for name, values in shop.ORDERS.items()}
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == expected
@@ -53,7 +53,7 @@ def test_files_of_a_folder_are_one_table_in_the_order_of_their_names(tmp_path: P
 
 
 def test_there_may_be_more_files_than_a_process_may_hold_open(tmp_path: Path) -> None:
-    """Files are opened one after the other."""
+    """Files are opened one at a time."""
     names = [f"part-{number:03}" for number in range(100)]
     recipe = _shop(tmp_path, **dict.fromkeys(names, shop.ORDERS))
     artifacts = Artifacts(tmp_path / "artifacts")
@@ -68,7 +68,7 @@ def test_there_may_be_more_files_than_a_process_may_hold_open(tmp_path: Path) ->
 
 
 def test_users_that_are_left_out_are_those_of_all_files(tmp_path: Path) -> None:
-    """Ids are gathered over the whole folder."""
+    """Ids are collected from the whole folder."""
     recipe = _shop(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"customer": [1, 2, 3, 4]})
     source = recipe.source.model_copy(update={"users": None})
     features = recipe.features.model_copy(update={"user": {}})
@@ -79,7 +79,7 @@ def test_users_that_are_left_out_are_those_of_all_files(tmp_path: Path) -> None:
 
 
 def test_a_new_file_makes_the_tables_new(tmp_path: Path, said: list[str]) -> None:
-    """What arrived in the folder since is read; nothing new is told as such."""
+    """A new file in the folder is read; without one, the tables are logged as up to date."""
     artifacts = Artifacts(tmp_path / "artifacts")
     recipe = _shop(tmp_path, a=shop.ORDERS)
     ingest(recipe, artifacts, None)
@@ -90,7 +90,7 @@ def test_a_new_file_makes_the_tables_new(tmp_path: Path, said: list[str]) -> Non
 
 
 def test_every_difference_between_files_is_named(tmp_path: Path) -> None:
-    """Missing, extra and retyped columns of all files at once, each with its file."""
+    """The message lists missing, extra and retyped columns of all files, each with its file."""
     orders = {name: values for name, values in shop.ORDERS.items() if name != "ordered_at"}
     message = _refused(
         tmp_path,
@@ -100,17 +100,17 @@ def test_every_difference_between_files_is_named(tmp_path: Path) -> None:
         d=shop.ORDERS | {"quantity": ["1", "2", "1", "3"]},
     )
     for complaint in (
-        "orders are not of one table, beginning with a.parquet",
+        "orders (times in one time zone, such as UTC), got differences from a.parquet:",
         "b.parquet lacks column 'ordered_at'",
-        "c.parquet has a column 'coupon' more",
-        "column 'quantity' is string in d.parquet, and int64 before",
-        "Write those files again, or move them elsewhere",
+        "c.parquet has an extra column 'coupon'",
+        "column 'quantity' is string in d.parquet, int64 in earlier files",
+        "Write these files again, or move them elsewhere",
     ):
         assert complaint in message
 
 
 def test_times_in_different_zones_are_told(tmp_path: Path) -> None:
-    """One file in UTC, one in local time: which hour is meant is not to be guessed."""
+    """With one file in UTC and one in local time, the hour would be a guess."""
     orders = pa.table(shop.ORDERS)
     place = orders.column_names.index("ordered_at")
     zoned = [
@@ -121,14 +121,14 @@ def test_times_in_different_zones_are_told(tmp_path: Path) -> None:
     ]
     message = _refused(tmp_path, a=zoned[0], b=zoned[1])
     assert "column 'ordered_at' is timestamp[us, tz=Europe/Zurich] in b.parquet" in message
-    assert "tz=UTC] before" in message
+    assert "tz=UTC] in earlier files" in message
     assert "times in one time zone, such as UTC" in message
 
 
 def test_a_column_without_any_value_in_one_file_takes_the_type_of_the_others(
     tmp_path: Path,
 ) -> None:
-    """Writers give such a column no type; before and after it, the others decide."""
+    """Writers give such a column no type; files before or after it determine the type."""
     customers = tmp_path / "customers"
     customers.mkdir()
     recipe = _shop(tmp_path, a=shop.ORDERS)
@@ -144,23 +144,23 @@ def test_a_column_without_any_value_in_one_file_takes_the_type_of_the_others(
 
 
 def test_a_null_id_is_named_with_file_and_row_group(tmp_path: Path) -> None:
-    """The row that a person has to look for, counted within its file."""
+    """The message has the number of the row within its file."""
     message = _refused(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"customer": [7, 7, 9, None]})
-    assert "Column 'customer' of" in message
+    assert "expected no null ids in column 'customer' of" in message
     assert (
-        "1 of 8 rows have; the first is row 3 (counted from 0) of b.parquet, in row group 1"
+        "got 1 in 8 rows, the first in row 3 (counted from 0) of b.parquet, in row group 1"
         in message
     )
 
 
 def test_ids_that_a_null_made_floating_point_are_named_with_their_row(tmp_path: Path) -> None:
-    """What came, why, where the null is and what to do."""
+    """The message has the type, its cause, the row of the null and a remedy."""
     floats = shop.ORDERS | {"customer": [7.0, 7.0, 9.0, None]}
     message = _refused(tmp_path, a=floats)
     for complaint in (
-        "must be an integer or a string, and it is double",
-        "1 of 4 rows have none, the first is row 3 (counted from 0) of a.parquet, in row group 1",
-        "write the others as integers",
+        "to be an integer or a string, got double",
+        "got 1 in 4 rows, the first in row 3 (counted from 0) of a.parquet, in row group 1",
+        "write the other ids as integers",
     ):
         assert complaint in message
     whole = shop.ORDERS | {"customer": [7.0, 7.0, 9.0, 8.0]}
@@ -168,7 +168,7 @@ def test_ids_that_a_null_made_floating_point_are_named_with_their_row(tmp_path: 
 
 
 def test_a_damaged_row_group_is_named_with_file_and_column(tmp_path: Path) -> None:
-    """One byte of one page is another: the checksum tells, and the old tables stay."""
+    """One byte of a page is changed: its checksum fails, and the old tables stay."""
     artifacts = Artifacts(tmp_path / "artifacts")
     recipe = _shop(tmp_path, a=shop.ORDERS)
     ingest(recipe, artifacts, None)
@@ -181,13 +181,13 @@ def test_a_damaged_row_group_is_named_with_file_and_column(tmp_path: Path) -> No
     path.write_bytes(content)
     with pytest.raises(ShortlistError) as raised:
         ingest(recipe, artifacts, None)
-    where = "b.parquet cannot be read as Parquet: column 'quantity' in row group 1 of 2"
+    where = "b.parquet, got damage in column 'quantity' in row group 1 of 2"
     assert where in str(raised.value)
     assert pq.read_table(artifacts.raw.interactions).to_pydict() == shop.ORDERS
 
 
 def test_damage_in_a_column_that_the_recipe_does_not_name_stops_the_writing(tmp_path: Path) -> None:
-    """Nobody checks that column; found when it is copied, it leaves no half table behind."""
+    """The checks do not read that column; the damage appears on copying and leaves no partial table."""
     path = tmp_path / "orders" / "a.parquet"
     recipe = _shop(tmp_path, a=shop.ORDERS | {"note": ["long enough"] * 4})
     note = pq.ParquetFile(path).metadata.row_group(0).column(4)
@@ -196,49 +196,49 @@ def test_damage_in_a_column_that_the_recipe_does_not_name_stops_the_writing(tmp_
     content[begin : begin + 20] = b"\xff" * 20
     path.write_bytes(content)
     artifacts = Artifacts(tmp_path / "artifacts")
-    with pytest.raises(ShortlistError, match=r"column 'note' in row group 0 of 2 .* is damaged"):
+    with pytest.raises(ShortlistError, match=r"got damage in column 'note' in row group 0 of 2 "):
         ingest(recipe, artifacts, None)
     assert list(artifacts.root.iterdir()) == []
 
 
 def test_a_folder_without_a_parquet_file_is_told(tmp_path: Path) -> None:
-    """An empty folder, or one with folders in it, is not taken for an empty table."""
+    """A folder without Parquet files is an error, not an empty table."""
     message = _refused(tmp_path)
-    assert "names as source.interactions, holds no file whose name ends in .parquet" in message
+    assert "names as source.interactions, found none" in message
 
 
 @pytest.mark.parametrize(
     ("column", "values", "complaint"),
     [
-        ("customer", pa.nulls(4), "an integer or a string, and it is null"),
-        ("ordered_at", pa.nulls(4), "an integer (seconds) or a datetime, and it is null"),
-        ("quantity", pa.nulls(4), "a number, and it is null"),
-        ("customer", pa.nulls(4, pa.int64()), "null ids, and 4 of 4 rows have"),
+        ("customer", pa.nulls(4), "an integer or a string, got null"),
+        ("ordered_at", pa.nulls(4), "an integer (seconds) or a datetime, got null"),
+        ("quantity", pa.nulls(4), "a number, got null"),
+        ("customer", pa.nulls(4, pa.int64()), "got 4 in 4 rows"),
     ],
 )
 def test_a_column_without_any_value_is_refused_where_values_are_needed(
     tmp_path: Path, column: str, values: pa.Array, complaint: str
 ) -> None:
-    """Ids, times and labels: with a type or without one."""
+    """Ids, times and labels without values are refused, with a type or without one."""
     assert complaint in _refused(tmp_path, a=shop.ORDERS | {column: values})
 
 
 def test_a_feature_without_any_value_is_told(tmp_path: Path, said: list[str]) -> None:
-    """With a type it may pass, and a person is told; without one it cannot be read as anything."""
+    """A column with a type is accepted and logged; without a type it is refused."""
     said.clear()
     empty = shop.CUSTOMERS | {"age": [None] * 3, "city": pa.nulls(3, pa.string())}
     empty["age"] = pa.array([float("nan"), None, None])
     recipe = shop.write(tmp_path, customers=empty)
     ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
-    told = [line for line in said if "holds no value at all" in line]
-    assert [line.split(" of ")[0] for line in told] == ["column 'age'", "column 'city'"]
+    empty_lines = [line for line in said if "has no values" in line]
+    assert [line.split(" of ")[0] for line in empty_lines] == ["column 'age'", "column 'city'"]
     recipe = shop.write(tmp_path, customers=shop.CUSTOMERS | {"city": pa.nulls(3)})
-    with pytest.raises(ShortlistError, match=r"'city' .* it is null\. It holds no value at all"):
+    with pytest.raises(ShortlistError, match=r"'city' .* got null\. It has no values"):
         ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
 
 
 def test_lists_with_nulls_in_them_pass_as_they_are(tmp_path: Path) -> None:
-    """A null element, a null list and an empty one are three things."""
+    """A null element, a null list and an empty list stay distinct."""
     tags = [["kitchen", None], None, []]
     recipe = shop.write(tmp_path, products=shop.PRODUCTS | {"tags": tags})
     artifacts = Artifacts(tmp_path / "artifacts")
@@ -247,7 +247,7 @@ def test_lists_with_nulls_in_them_pass_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_zoned_time_keeps_its_moment(tmp_path: Path) -> None:
-    """All files in one zone other than UTC: the raw table has the same moments."""
+    """If all files are in one time zone other than UTC, the raw table has the same instants."""
     moment = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
     orders = shop.ORDERS | {
         "ordered_at": pa.array([moment] * 4, pa.timestamp("us", tz="America/New_York"))

@@ -1,4 +1,4 @@
-"""What people call the items: titles by the ids that a server answers with."""
+"""Titles of items, by the ids in a server's answers."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.sources import shop
 
 
 def test_titles_stand_by_the_raw_id_as_text(tmp_path: Path) -> None:
-    """Ids are text as in answers, and an item without a title has no entry."""
+    """Ids are text, as in answers, and an item without a title has no entry."""
     orders = shop.ORDERS | {"product": [40, 41, 40, 42]}
     products = shop.PRODUCTS | {"product": [42, 41, 40], "name": ["Cup", None, "Pen"]}
     recipe = shop.write(tmp_path, orders=orders, products=products)

@@ -1,4 +1,4 @@
-"""MovieLens with titles as items: films of one title are one item."""
+"""MovieLens with titles as items: films with the same title are one item."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,7 @@ from stages.errors import ShortlistError
 from tests.sources.samples import write
 
 RATINGS = b"3\t4\t5\t881250949\n1\t2\t2\t891717742\n2\t1\t3\t878887116\n1\t3\t1\t878887117\n"
-#: Made-up films; 2 and 4 have one title and differ in year of release, as it stands, and genre.
+#: Synthetic films; 2 and 4 have the same title but differ in release date and genre.
 SAMPLE = {
     "u.data": RATINGS,
     "u.user": b"1|24|M|writer|85711\n2|53|F|other|0A1B2\n3|7|M|student|00501\n",
@@ -34,7 +34,7 @@ SAMPLE = {
 
 @pytest.fixture(autouse=True)
 def _made_up_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the made-up ratings for the real ones."""
+    """Accept the synthetic ratings as the real ones."""
     expected = hashlib.sha256(RATINGS).hexdigest()
     monkeypatch.setattr(movielens_files, "RATINGS_SHA256", expected)
 
@@ -46,7 +46,7 @@ def _ingested(tmp_path: Path, recipe: str, sample: dict[str, bytes]) -> Artifact
 
 
 def test_films_of_one_title_are_one_item(tmp_path: Path) -> None:
-    """Ratings of either film are of the title, and the first film gives the features."""
+    """Ratings of both films belong to the title, and the first film gives the features."""
     raw = _ingested(tmp_path, "movielens-retrieval", SAMPLE).raw
     assert pq.read_table(raw.interactions).to_pydict() == {
         "user_id": [3, 1, 2, 1],
@@ -63,7 +63,7 @@ def test_films_of_one_title_are_one_item(tmp_path: Path) -> None:
 
 
 def test_other_recipes_keep_the_numbers_of_films(tmp_path: Path) -> None:
-    """Without the option both films stay, each with its own id and title."""
+    """Without the option, both films stay, each with its own id and title."""
     artifacts = _ingested(tmp_path, "movielens-100k", SAMPLE)
     assert pq.read_table(artifacts.raw.interactions)["item_id"].to_pylist() == [4, 2, 1, 3]
     assert titles(load("movielens-100k"), artifacts) == {
@@ -78,7 +78,7 @@ BAD = [
     ("movielens-retrieval", {"u.item": SAMPLE["u.item"].split(b"4|")[0]}, "KeyError: 4"),
     ("movielens-100k", {"u.item": SAMPLE["u.item"][:-30]}, "ValueError: "),
     ("movielens-100k", {"u.item": b"film\n"}, "ValueError: "),
-    ("movielens-100k", {"u.item": b""}, "holds no row"),
+    ("movielens-100k", {"u.item": b""}, "expected at least one row of items in"),
     ("movielens-100k", {"u.user": SAMPLE["u.user"][:-10]}, "ValueError: "),
     ("movielens-100k", {"u.user": SAMPLE["u.user"].replace(b"53", b"old")}, "'old'"),
     ("movielens-100k", {"u.user": b""}, "ValueError: "),
@@ -90,7 +90,7 @@ BAD = [
 def test_damaged_files_beside_the_ratings_are_refused(
     tmp_path: Path, recipe: str, change: dict[str, bytes], complaint: str
 ) -> None:
-    """Only the ratings have a checksum: users and films that cannot be read are told as well."""
+    """Only the ratings have a checksum, but unreadable users and films are errors, too."""
     with pytest.raises(ShortlistError) as raised:
         _ingested(tmp_path, recipe, SAMPLE | change)
     assert complaint in str(raised.value)
@@ -100,7 +100,7 @@ def test_damaged_files_beside_the_ratings_are_refused(
 
 @pytest.mark.data
 def test_the_real_data_set_has_1664_titles(movielens: tuple[Recipe, Artifacts]) -> None:
-    """As the published protocol counts them; 100,000 ratings are all still there."""
+    """The count is that of the published protocol, and all 100,000 ratings are kept."""
     raw = movielens[1].raw
     tables = RawTables(
         RawTable("interactions", "", pq.read_table(raw.interactions)),

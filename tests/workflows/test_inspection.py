@@ -101,12 +101,12 @@ def test_parts_are_those_of_the_preparation(
             assert rows["positive"].sum() == prepared["positive"].sum()
 
 
-def test_nothing_left_and_bad_conditions_are_told(tmp_path: Path) -> None:
+def test_no_rows_left_and_bad_conditions_are_errors(tmp_path: Path) -> None:
     """Data that cannot be inspected at all raise an error with the recipe key."""
     artifacts = write_raw(tmp_path)
     for condition, complaint in (
         ("stars > 9", r"0 of 800 .*`stars > 9` holds for none"),
-        ("star > 9", "expected names out of: .*channel.*got 'star'"),
+        ("star > 9", "expected a column among: .*channel.*got 'star'"),
     ):
         with pytest.raises(ShortlistError, match=complaint):
             inspect(ratings_recipe(interactions={"filter": condition}), artifacts)
@@ -235,7 +235,7 @@ def artifacts_page(folder: Path) -> str:
     return html.unescape((folder / "ratings" / "inspection.html").read_text(encoding="utf-8"))
 
 
-def test_all_reasons_come_at_once(tmp_path: Path) -> None:
+def test_all_reasons_are_reported_at_once(tmp_path: Path) -> None:
     """A constant label and an id that differs in every row are both reported."""
     interactions = {"stars": [1] * 800, "item": list(range(800))}
     found = inspect(ratings_recipe(), write_raw(tmp_path, interactions=interactions))
@@ -245,7 +245,7 @@ def test_all_reasons_come_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_number_that_tells_the_outcome_is_refused(tmp_path: Path) -> None:
+def test_a_number_that_reveals_the_outcome_is_refused(tmp_path: Path) -> None:
     """All ages differ, so no value has ten rows; ages above 40 are the positives."""
     numbers = range(800)
     tables: dict[str, Any] = {
@@ -297,7 +297,7 @@ REMARKS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("tables", "remark"), REMARKS)
-def test_what_is_worth_knowing_is_told_and_refuses_nothing(
+def test_remarks_do_not_refuse_the_data(
     tmp_path: Path, tables: dict[str, Any], remark: str
 ) -> None:
     """Columns without information, time in the wrong unit, and drift do not prevent training."""

@@ -147,14 +147,14 @@ def test_an_interrupted_run_goes_on_at_the_partition(
     assert len(written) == {"split:": 0, "killed": 3, "third": 3, "encoded": 8}[moment]
     made: dict[Path, int] = {}
     # before Dask encodes, all raw rows are written
-    raw_too = shop.preparing.laid.exists()
+    raw_too = shop.preparing.partitions.exists()
     for path in output.rglob("part_*.parquet"):
         if path.name in written or (raw_too and path.parent.parent.name == "raw"):
             made[path.relative_to(output)] = path.stat().st_mtime_ns
         else:
             path.write_bytes(b"half a file")
     prepare(shop_recipe(), shop, force=False, engine=engine, encoded_rows=True)
-    assert messages[0].startswith("going on with the preparation")
+    assert messages[0].startswith("resuming the interrupted preparation")
     assert (f"partitions already written: {len(written)}" in messages) == bool(written)
     again = {name: (shop.prepared.root / name).stat().st_mtime_ns for name in made}
     # if nothing is left to encode, Dask encodes the first again
@@ -181,7 +181,7 @@ def test_other_data_begin_anew(
     messages.clear()
     replace_column(shop.raw.interactions, "stars", [2.0] * 300)
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
-    assert not any("going on" in line or "already" in line for line in messages)
+    assert not any("resuming" in line or "already" in line for line in messages)
     fresh = Artifacts(tmp_path / "fresh")
     write_shop(fresh.raw)
     replace_column(fresh.raw.interactions, "stars", [2.0] * 300)
@@ -196,7 +196,7 @@ def test_another_engine_begins_anew(
     interrupt(shop_recipe(), shop, "third")
     messages.clear()
     prepare(shop_recipe(), shop, force=False, engine="dask", encoded_rows=True)
-    assert not any("going on" in line or "already" in line for line in messages)
+    assert not any("resuming" in line or "already" in line for line in messages)
 
 
 @pytest.mark.parametrize("engine", ["polars", "dask"])
@@ -223,7 +223,7 @@ def test_ctrl_c_keeps_what_is_written(
         progress=lambda done, total: seen.append((done, total)),
         encoded_rows=True,
     )
-    assert messages[0].startswith("going on with the preparation")
+    assert messages[0].startswith("resuming the interrupted preparation")
     assert seen[0][0] > 150
     assert seen[-1] == (300, 300)
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)

@@ -23,7 +23,7 @@ def fitted(values: list[float], partitions: int, operator: Normalize | None = No
 
 
 def test_large_numbers_that_differ_little_keep_their_variance() -> None:
-    """1e9 + 0, 1, 2: a deviation of 1. The mean square minus the squared mean would lose every digit of it."""
+    """1e9 + 0, 1, 2: a deviation of 1. The mean square minus the squared mean would lose all its digits."""
     operator = fitted([1e9, 1e9 + 1, 1e9 + 2], partitions=2)
     assert (operator.means["x"], operator.stds["x"]) == (1e9 + 1, 1.0)
 

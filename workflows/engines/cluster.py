@@ -32,7 +32,7 @@ COPY_ON_WRITE = "mode.copy_on_write"
 class MakeReady(WorkerPlugin):
     """Sets up all workers, present and future, whoever started them.
 
-    Unpickling it on a worker imports this module, and so ``shims.merlin``.
+    Unpickling it on a worker imports this module, and so ``shims``.
     """
 
     name = "shortlist"

@@ -53,7 +53,7 @@ def encode(
     are stored as files, which workers read, so nothing has to be sent to them. Partitions already
     ``written`` count in the fit and are not encoded again.
     """
-    paths = _laid(partitions, preparing.laid)
+    paths = _stored(partitions, preparing.partitions)
     together = [paths[n : n + COUNTED_TOGETHER] for n in range(0, len(paths), COUNTED_TOGETHER)]
     training = _dataset(together, True, gpu)
     join = join_workflow(graph.recipe, tables, preparing, list(training.schema.column_names), gpu)
@@ -80,7 +80,7 @@ def encode(
     return workflow
 
 
-def _laid(partitions: Partitions, folder: Path) -> list[Path]:
+def _stored(partitions: Partitions, folder: Path) -> list[Path]:
     """Store each partition in a file, by number; files of an interrupted run are kept."""
     folder.mkdir(exist_ok=True)
     stored = {int(path.stem) for path in folder.glob("*.parquet")}

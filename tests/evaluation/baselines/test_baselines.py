@@ -1,4 +1,4 @@
-"""Every baseline: one interface, the same for the same seed, and it learns where there is something to."""
+"""Every baseline: the same interface, reproducible from a seed, and able to learn."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def training() -> Interactions:
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name != "popularity"])
 def test_a_baseline_learns_the_two_tastes(name: str, training: Interactions) -> None:
-    """All eight items of the own half that are left come before any of the other half."""
+    """The eight unseen items of a user's own half come before any of the other half."""
     fitted = BASELINES[name].fit(training, USERS, ITEMS, 1)
     lists = best_unseen(fitted, training, USERS, ITEMS, np.arange(USERS), 8)
     own = lists // 20 == np.arange(USERS)[:, None] % 2
@@ -29,7 +29,7 @@ def test_a_baseline_learns_the_two_tastes(name: str, training: Interactions) -> 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_scores_are_of_the_users_asked_for(name: str, training: Interactions) -> None:
-    """A slice of users has the rows that all users together have, as float32."""
+    """The scores of some users are their rows of all users' scores, as float32."""
     fitted = BASELINES[name].fit(training, USERS, ITEMS, 1)
     everybody = fitted.scores(np.arange(USERS))
     assert everybody.shape == (USERS, ITEMS)
@@ -40,7 +40,7 @@ def test_scores_are_of_the_users_asked_for(name: str, training: Interactions) ->
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_seed_decides_the_scores(name: str, training: Interactions) -> None:
-    """The same seed gives the same bits; another one other scores, where the baseline says so."""
+    """The same seed gives the same bits; another one other scores, if the baseline is seeded."""
     everybody = np.arange(USERS)
     first, again, other = (
         BASELINES[name].fit(training, USERS, ITEMS, seed).scores(everybody) for seed in (1, 1, 2)
@@ -51,7 +51,7 @@ def test_a_seed_decides_the_scores(name: str, training: Interactions) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name not in ("popularity", "BPR")])
 def test_a_pair_that_occurs_twice_counts_once(name: str, training: Interactions) -> None:
-    """A user who comes back to an item is still one user."""
+    """A user who returns to an item is still one user."""
     everybody = np.arange(USERS)
     once = BASELINES[name].fit(training, USERS, ITEMS, 1).scores(everybody)
     twice = BASELINES[name].fit(training + training, USERS, ITEMS, 1).scores(everybody)

@@ -1,4 +1,4 @@
-"""iALS and BPR out of the package implicit."""
+"""iALS and BPR from the package implicit."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ TRAINING = Interactions(*np.nonzero(TAKEN))
 def test_ials_solves_its_weighted_least_squares() -> None:
     """After many rounds each item's factors are the weighted ridge regression on the users' factors.
 
-    An observed pair weighs `confidence`, another 1; the penalty is the same for all.
+    An observed pair weighs `confidence`, any other 1; the penalty is the same for all.
     """
     baseline = IALS(dim=2, penalty=0.5, confidence=3.0, iterations=300)
     fitted = baseline.fit(TRAINING, 4, 4, 1)
@@ -28,7 +28,7 @@ def test_ials_solves_its_weighted_least_squares() -> None:
 
 
 def test_the_correction_adds_the_logarithm_of_how_often_an_item_occurs() -> None:
-    """Items occur 3, 2, 3 and 2 times; everything else is as without it."""
+    """Items occur 3, 2, 3 and 2 times; everything else is the same as without it."""
     plain, corrected = (
         BPR(dim=2, epochs=3, correction=times).fit(TRAINING, 4, 4, 1).scores(np.arange(4))
         for times in (0.0, 2.0)
@@ -38,10 +38,10 @@ def test_the_correction_adds_the_logarithm_of_how_often_an_item_occurs() -> None
 
 
 def test_a_user_is_folded_in_as_trained() -> None:
-    """At the fixed point the items of a user give the factors that training gave, up to their length."""
+    """At the fixed point, folding in a user's items gives the trained factors, up to a constant."""
     options = Als(dim=2, penalty=0.5, confidence=3.0, iterations=300)
     users, items = factors(TRAINING, 4, 4, 1, options)
     for user in range(4):
         folded = fold_in(items, folding(items, options), np.flatnonzero(TAKEN[user]))
-        # The equation was divided by confidence - 1, and its right side is that much too small.
+        # The equation is divided by confidence - 1, but its right side has 1 in place of 3 / 2.
         np.testing.assert_allclose(folded * 3 / 2, users[user], atol=1e-3)

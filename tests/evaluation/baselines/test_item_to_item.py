@@ -1,4 +1,4 @@
-"""ItemKNN, EASE and EDLAE against what their definitions give on paper."""
+"""ItemKNN, EASE and EDLAE against their definitions, computed by hand."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_item_knn_sums_cosines_of_the_users_items() -> None:
 
 
 def test_shrinkage_weighs_what_rests_on_few_users_less() -> None:
-    """Added to the denominator: 2 / (sqrt(6) + 10) of item 1 to item 0."""
+    """Added to the denominator: 2 / (sqrt(6) + 10) for items 1 and 0."""
     scores = (
         ItemKNN(neighbours=3, shrinkage=10, unit_users=False)
         .fit(TRAINING, 4, 4, 0)
@@ -47,7 +47,7 @@ def test_a_user_of_unit_length_weighs_one_over_its_items() -> None:
 
 
 def test_only_the_nearest_items_of_an_item_count() -> None:
-    """With one neighbour item 2 keeps item 0 (0.82), and item 1 (0.5) says nothing of it."""
+    """With one neighbour, item 2 keeps item 0 (0.82), and item 1 (0.5) adds nothing."""
     scores = (
         ItemKNN(neighbours=1, shrinkage=0, unit_users=False)
         .fit(TRAINING, 4, 4, 0)
@@ -57,7 +57,7 @@ def test_only_the_nearest_items_of_an_item_count() -> None:
 
 
 def test_of_equally_near_items_the_first_row_is_kept() -> None:
-    """Items 1 and 2 are as near to item 0: with one neighbour it is item 1."""
+    """Items 1 and 2 are equally near to item 0: with one neighbour, item 1 is kept."""
     scores = (
         ItemKNN(neighbours=1, shrinkage=0, unit_users=False)
         .fit(TRAINING, 4, 4, 0)
@@ -67,7 +67,7 @@ def test_of_equally_near_items_the_first_row_is_kept() -> None:
 
 
 def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
-    """Solved item by item, with the diagonal forbidden, as the paper's constraint says."""
+    """Solved item by item with a diagonal of 0, as the paper's constraint requires."""
     penalty, matrix = 2.0, TAKEN.astype(float)
     scores = EASE(penalty).fit(TRAINING, 4, 4, 0).scores(np.arange(4))
     for item in range(4):
@@ -78,7 +78,7 @@ def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
 
 
 def test_dropout_penalises_frequent_items_more() -> None:
-    """EDLAE with half dropped: each item's own count is added to its penalty."""
+    """EDLAE with a dropout of 0.5: each item's own count is added to its penalty."""
     penalty, matrix = 2.0, TAKEN.astype(float)
     scores = EDLAE(dropout=0.5, penalty=penalty).fit(TRAINING, 4, 4, 0).scores(np.arange(4))
     others = np.array([1, 2, 3])
@@ -89,6 +89,6 @@ def test_dropout_penalises_frequent_items_more() -> None:
 
 @pytest.mark.parametrize("baseline", [EASE(), EDLAE()])
 def test_a_catalogue_too_large_to_invert_is_refused(baseline: EASE | EDLAE) -> None:
-    """Before any memory is taken: how many there may be, and what to leave out."""
-    with pytest.raises(ShortlistError, match=r"20,000 items at most.*20,001.*--baselines"):
+    """Before any memory is allocated; the error gives the limit, and what to leave out."""
+    with pytest.raises(ShortlistError, match=r"at most 20,000 items .*got 20,001.*--baselines"):
         baseline.fit(TRAINING, 4, MOST_ITEMS + 1, 0)

@@ -1,4 +1,4 @@
-"""Scores of a baseline as lists."""
+"""From a baseline's scores to lists."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from models.prepared import Interactions
 
 @dataclass(frozen=True)
 class Given:
-    """Scores [users, items] as a fitted baseline."""
+    """A fitted baseline with given scores [users, items]."""
 
     table: np.ndarray
 
@@ -34,19 +34,19 @@ def test_the_best_unseen_items_come_first_and_ties_by_row() -> None:
 
 
 def test_a_list_ends_where_the_items_do() -> None:
-    """Of user 1 two items are left; the rest is -1, also beyond the catalogue."""
+    """User 1 has two unseen items; the rest is -1, also beyond the catalogue."""
     found = best_unseen(SCORES, TRAINING, 3, 5, np.array([1]), 7)
     assert found.tolist() == [[3, 1, -1, -1, -1, -1, -1]]
 
 
 def test_a_user_without_a_past_gets_what_is_popular() -> None:
-    """Whatever the scores say of it: item 4 was taken twice, 0 and 2 once."""
+    """Whatever its scores: item 4 was taken twice, 0 and 2 once."""
     found = best_unseen(SCORES, TRAINING, 3, 5, np.array([2, 0]), 3)
     assert found.tolist() == [[4, 0, 2], [1, 3, 2]]
 
 
 def test_slices_of_users_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One user at a time gives what all at once give, in the order asked for."""
+    """One user at a time gives the same as all at once, in the order asked for."""
     asked = np.array([2, 1, 0, 1])
     together = best_unseen(SCORES, TRAINING, 3, 5, asked, 4)
     monkeypatch.setattr(lists, "CELLS", 1)
@@ -54,7 +54,7 @@ def test_slices_of_users_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_scores_of_the_baseline_are_left_as_they_are() -> None:
-    """What was seen is masked in a copy."""
+    """Seen items are masked in a copy."""
     before = SCORES.table.copy()
     best_unseen(SCORES, TRAINING, 3, 5, np.arange(3), 2)
     assert np.array_equal(SCORES.table, before)

@@ -12,7 +12,7 @@ NOTHING = np.array([], np.int64)
 
 
 def test_most_frequent_first_and_ties_by_row() -> None:
-    """Items 1 and 2 are equally frequent: the lower row stands first."""
+    """Items 1 and 2 are equally frequent: the lower row comes first."""
     assert most_popular(VISIBLE, 5, [NOTHING], 4).tolist() == [[1, 2, 3, 0]]
 
 
@@ -23,6 +23,6 @@ def test_seen_items_make_room_for_the_next() -> None:
 
 
 def test_a_list_ends_where_the_items_do() -> None:
-    """With fewer unseen items than asked for the tail is -1."""
+    """With fewer unseen items than asked for, the tail is -1."""
     seen = [np.array([0, 1, 2]), np.arange(5)]
     assert most_popular(VISIBLE, 5, seen, 4).tolist() == [[3, 4, -1, -1], [-1] * 4]

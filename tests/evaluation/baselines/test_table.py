@@ -1,4 +1,4 @@
-"""The table of all baselines, on each protocol, with the made-up shop as the data."""
+"""The table of all baselines under each protocol, on the made-up shop."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_every_baseline_beats_popularity_on_every_protocol(
 
 @pytest.mark.parametrize("kind", ["temporal", "leave-last-out"])
 def test_the_table_trains_on_what_came_before(prepared: dict[str, PreparedData], kind: str) -> None:
-    """The lists are those of the parts train and valid alone, and hold none of their items."""
+    """The lists are learnt from train and valid alone, and hold none of their items."""
     data = prepared[kind]
     training = data.interactions("train", "valid")
     wanted = data.interactions("test").by_user(data.user_count)
@@ -80,16 +80,14 @@ def test_spreads_are_over_the_seeds_of_what_a_seed_changes(
     assert found.deviation > 0
 
 
-def test_an_unknown_baseline_is_named_with_those_there_are(
-    prepared: dict[str, PreparedData],
-) -> None:
-    """Before anything is fitted for it."""
-    with pytest.raises(ShortlistError, match=r"popularity, ItemKNN.*'SLIM' is none"):
+def test_an_unknown_baseline_is_refused(prepared: dict[str, PreparedData]) -> None:
+    """Before anything is fitted; the error names it and lists the known ones."""
+    with pytest.raises(ShortlistError, match=r"popularity, ItemKNN.*got 'SLIM'"):
         baseline_table(prepared["random"], names=["SLIM"])
 
 
 def test_without_a_test_part_there_is_no_table(tmp_path: Path) -> None:
-    """Nobody has anything relevant: what to change."""
+    """No user has a relevant item; the error says what to change."""
     shop.write_files(tmp_path)
     artifacts = shop.prepared(tmp_path, shop.recipe(tmp_path))
     path = artifacts.prepared.raw_interactions("test") / "part_00000.parquet"
@@ -101,7 +99,7 @@ def test_without_a_test_part_there_is_no_table(tmp_path: Path) -> None:
 def test_the_command_parts_the_data_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A recipe file and another split: figures on stdout, and artifacts under a name of their own."""
+    """A recipe file and another split: figures on stdout, and artifacts under a separate name."""
     orders = {
         "customer": [f"c{number % 8}" for number in range(80)],
         "product": [number % 8 + number // 8 for number in range(80)],
@@ -117,10 +115,10 @@ def test_the_command_parts_the_data_otherwise(
     options = ["--split", "temporal", "--seeds", "1", "2", "--baselines", "popularity", "EASE"]
     monkeypatch.setattr("sys.argv", ["baselines", str(tmp_path / "tiny.toml"), *options])
     assert main() == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["split"]["kind"], said["seeds"]) == ("temporal", [1, 2])
-    assert list(said["figures"]) == ["popularity", "EASE"]
-    assert set(said["figures"]["EASE"]["ndcg@10"]) == {"mean", "deviation", "seeds"}
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["split"]["kind"], printed["seeds"]) == ("temporal", [1, 2])
+    assert list(printed["figures"]) == ["popularity", "EASE"]
+    assert set(printed["figures"]["EASE"]["ndcg@10"]) == {"mean", "deviation", "seeds"}
     assert [path.name for path in (tmp_path / "artifacts").iterdir()] == ["tiny-temporal"]
     data = PreparedData(Artifacts(tmp_path / "artifacts" / "tiny-temporal").prepared)
     assert len(data.interactions("test")) == 20

@@ -26,7 +26,7 @@ Trained = tuple[Recipe, Artifacts]
 
 @pytest.fixture(scope="module")
 def clicked(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The shop, and a ranker that tells products of 4 stars and more from others. Not to be changed."""
+    """The shop, and a ranker that tells products of 4 stars and more from others. Do not modify them."""
     recipe, artifacts = rated_shop.prepared(
         tmp_path_factory.mktemp("clicked"),
         retriever={"kind": "none"},
@@ -55,7 +55,7 @@ def data(clicked: Trained) -> PreparedData:
 
 
 def predicted(artifacts: Artifacts, data: PreparedData, rows: Labelled) -> np.ndarray:
-    """What the ranker's ONNX model answers for the prepared columns of some interactions."""
+    """The ranker's ONNX scores for the prepared columns of some interactions."""
     session = onnxruntime.InferenceSession(str(artifacts.models.onnx("ranker")))
     pairs = data.pair_columns(rows.users, rows.items)
     fed = {each.name: pairs[each.name].reshape(len(rows), -1) for each in session.get_inputs()}
@@ -65,7 +65,7 @@ def predicted(artifacts: Artifacts, data: PreparedData, rows: Labelled) -> np.nd
 def test_the_served_scores_are_the_rankers(
     clicked: Trained, data: PreparedData, table: Table
 ) -> None:
-    """Over all test interactions at once, whosever they are, positives or not."""
+    """Over all test interactions at once, across users, positive or not."""
     test = data.labelled("test")
     scores = predicted(clicked[1], data, test)
     served = table.rows["ranker, as served"]
@@ -79,7 +79,7 @@ def test_the_served_scores_are_the_rankers(
 def test_the_baseline_always_answers_the_share_of_positives(
     data: PreparedData, table: Table
 ) -> None:
-    """The training part's, which the ranker has to beat; it tells nothing apart."""
+    """It is the training part's share, which the ranker has to beat; it tells nothing apart."""
     training = [*data.labelled("train").positive, *data.labelled("valid").positive]
     share, test = sum(training) / len(training), data.labelled("test").positive
     costs = [-math.log(share if positive else 1 - share) for positive in test]
@@ -92,7 +92,7 @@ def test_the_baseline_always_answers_the_share_of_positives(
 def test_of_many_interactions_some_are_drawn_with_the_splits_seed(
     clicked: Trained, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same ones each time, others with another seed."""
+    """The same ones each time, different ones with another seed."""
     monkeypatch.setattr(click_prediction, "INTERACTIONS", 100)
     recipe, artifacts = clicked
     first = measured(recipe, artifacts)
@@ -107,7 +107,7 @@ def test_of_many_interactions_some_are_drawn_with_the_splits_seed(
 def test_a_test_part_that_is_all_alike_is_refused(
     clicked: Trained, tmp_path: Path, positive: bool
 ) -> None:
-    """Where there are only positives, or none, there is nothing to tell apart."""
+    """With only positives, or none, there is nothing to tell apart."""
     recipe, artifacts = clicked[0], shop.copied(clicked[1], tmp_path / "copy")
     path = artifacts.prepared.raw_interactions("test") / "part_00000.parquet"
     rows = pq.read_table(path)
@@ -121,7 +121,7 @@ def test_a_test_part_that_is_all_alike_is_refused(
 def test_a_ranker_of_another_kind_is_refused(
     clicked: Trained, data: PreparedData, ranker: Dlrm | NoRanker
 ) -> None:
-    """Its score is no probability of a click; the message says what would be one."""
+    """Its score is not the probability of a click; the message says what would be."""
     recipe, artifacts = clicked
     other = recipe.model_copy(update={"ranker": ranker})
     with (

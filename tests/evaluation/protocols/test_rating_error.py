@@ -25,7 +25,7 @@ Trained = tuple[Recipe, Artifacts]
 
 @pytest.fixture(scope="module")
 def rated(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The shop with stars, and a ranker that predicts them; no retriever. Not to be changed."""
+    """The shop with stars, and a ranker that predicts them; no retriever. Do not modify them."""
     recipe, artifacts = rated_shop.prepared(
         tmp_path_factory.mktemp("rated"),
         retriever={"kind": "none"},
@@ -52,7 +52,7 @@ def labelled(*rows: tuple[int, int, float]) -> Labelled:
 
 
 def test_offsets_by_hand() -> None:
-    """The item's first, then what is left of the user's, both drawn towards 0; strangers have none."""
+    """The item's first, then the user's of the remainder, both shrunk towards 0; unknown ids have none."""
     training = labelled((0, 0, 5), (1, 0, 3), (1, 1, 1))  # mean 3
     item_0, item_1 = (2 + 0) / (25 + 2), -2 / (25 + 1)
     user_0 = (2 - item_0) / (10 + 1)
@@ -71,7 +71,7 @@ def test_offsets_by_hand() -> None:
 
 
 def test_the_served_scores_are_the_rankers(rated: Trained, table: Table) -> None:
-    """Its ONNX model, asked with the prepared columns of each test pair, errs by just as much."""
+    """Its ONNX model has the same errors on the prepared columns of each test pair."""
     data = PreparedData(rated[1].prepared)
     test = data.labelled("test")
     session = onnxruntime.InferenceSession(str(rated[1].models.onnx("ranker")))
@@ -84,7 +84,7 @@ def test_the_served_scores_are_the_rankers(rated: Trained, table: Table) -> None
 
 
 def test_the_model_beats_what_knows_no_taste(rated: Trained, table: Table) -> None:
-    """Stars depend on user and item together, which neither mean nor offsets can say."""
+    """Stars depend on user and item together, which neither mean nor offsets can express."""
     assert list(table.rows) == ["mean label", "mean, user and item offsets", "funnel, as served"]
     mean, shifted, served = table.rows.values()
     assert served["rmse"] < 0.8 * min(mean["rmse"], shifted["rmse"])
@@ -98,7 +98,7 @@ def test_the_model_beats_what_knows_no_taste(rated: Trained, table: Table) -> No
 def test_labels_that_are_all_the_same_have_their_errors_alone(
     rated: Trained, tmp_path: Path
 ) -> None:
-    """Shares of no variance are left out of the table, as no JSON can hold them."""
+    """Shares of a variance of 0 are left out of the table, as JSON has no NaN."""
     recipe, artifacts = rated[0], shop.copied(rated[1], tmp_path / "copy")
     path = artifacts.prepared.raw_interactions("test") / "part_00000.parquet"
     rows = pq.read_table(path)
@@ -112,12 +112,14 @@ def test_labels_that_are_all_the_same_have_their_errors_alone(
 
 @pytest.mark.parametrize("ranker", [Dlrm(target="positives"), NoRanker()])
 def test_a_ranker_of_another_kind_is_refused(rated: Trained, ranker: Dlrm | NoRanker) -> None:
-    """Its score is no label; the message says what would be one."""
+    """Its score is not a label; the error says which ranker's is, and where to remove the protocol."""
     recipe, artifacts = rated
     other = recipe.model_copy(update={"ranker": ranker})
     data = PreparedData(artifacts.prepared)
     with (
         served_in_process(recipe, artifacts) as plan,
-        pytest.raises(ShortlistError, match=r"needs a ranker that predicts .*evaluation.protocols"),
+        pytest.raises(
+            ShortlistError, match=r"expected a ranker that predicts .*evaluation.protocols"
+        ),
     ):
         measure("rating-error", other, artifacts, data, plan)

@@ -25,7 +25,7 @@ def data(trained: Trained) -> PreparedData:
 
 
 def changed(recipe: Recipe, **tables: Any) -> Recipe:
-    """The recipe with other values of some keys."""
+    """The recipe with other values for some keys."""
     return recipe.model_copy(
         update={
             name: getattr(recipe, name).model_copy(update=table) for name, table in tables.items()
@@ -41,13 +41,13 @@ def measured(recipe: Recipe, artifacts: Artifacts, data: PreparedData) -> Table:
 
 @pytest.fixture(scope="module")
 def whole(trained: Trained, data: PreparedData) -> Table:
-    """Every test positive of the shop, whose catalogue is smaller than the draw."""
+    """Every test positive of the shop, whose catalogue is smaller than the number drawn."""
     return measured(changed(trained[0], serving={"candidates": 1001}), trained[1], data)
 
 
 @pytest.fixture(scope="module")
 def expected(trained: Trained, data: PreparedData) -> dict[str, dict[str, float]]:
-    """By brute force: every score of every user and item, all items but the user's as opponents."""
+    """By brute force: the scores of every user and item, with all items but the user's as negatives."""
     recipe, artifacts = trained
     users, items = np.divmod(np.arange(data.user_count * data.item_count), data.item_count)
     with served_in_process(recipe, artifacts) as plan:
@@ -76,7 +76,7 @@ def expected(trained: Trained, data: PreparedData) -> dict[str, dict[str, float]
 def test_every_stage_is_as_good_as_brute_force_says(
     data: PreparedData, whole: Table, expected: dict[str, dict[str, float]]
 ) -> None:
-    """A positive is found at k where fewer than k of the others score as high."""
+    """A positive is found at k if fewer than k negatives score at least as high."""
     assert whole.rows == {name: pytest.approx(figures) for name, figures in expected.items()}
     count = len(data.interactions("test"))
     assert whole.title.startswith(f"Average recall, each of {count} test positives against")
@@ -87,7 +87,7 @@ def test_every_stage_is_as_good_as_brute_force_says(
 def test_the_requests_size_changes_nothing(
     trained: Trained, data: PreparedData, whole: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked for a hundred at once, the figures are those of a few at once."""
+    """A hundred at once give the same figures as a few at once."""
     monkeypatch.setattr(sampled_negatives, "AT_ONCE", 100)
     recipe = changed(trained[0], serving={"candidates": 1001})
     assert measured(recipe, trained[1], data).rows == whole.rows
@@ -107,7 +107,7 @@ def test_without_a_ranker_retrieval_is_the_funnel(
 def test_fewer_positives_and_opponents_are_drawn_with_the_splits_seed(
     trained: Trained, data: PreparedData, whole: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twice the same, with another seed others; fewer opponents are easier to beat."""
+    """The same ones each time, different ones with another seed; fewer negatives are easier to beat."""
     monkeypatch.setattr(sampled_negatives, "DRAWN", 5)
     recipe = changed(trained[0], serving={"candidates": 6})
     few = measured(recipe, trained[1], data)
@@ -122,7 +122,7 @@ def test_fewer_positives_and_opponents_are_drawn_with_the_splits_seed(
 
 
 def test_drawn_items_are_others_and_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never the user's own, none twice; each of the seven others is drawn about as often."""
+    """Never the user's own, none twice; each of the seven others is drawn about equally often."""
     monkeypatch.setattr(sampled_negatives, "DRAWN", 4)
     random = np.random.default_rng(3)
     mine = np.array([0, 5, 5, 9])
@@ -138,12 +138,13 @@ def test_drawn_items_are_others_and_all_alike(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_too_few_candidates_are_refused(trained: Trained, data: PreparedData) -> None:
-    """A request for 20 items cannot score 1,001; the message says what to raise."""
+    """A request for 20 items cannot score 1,001; the error says what to raise."""
     recipe, artifacts = trained
     with (
         served_in_process(recipe, artifacts) as plan,
         pytest.raises(
-            ShortlistError, match=r"scores 1,001 items .* serving.candidates is 20. Raise"
+            ShortlistError,
+            match=r"serving.candidates of at least 1,001, the number of items .* got 20. Raise",
         ),
     ):
         measure("sampled-negatives", recipe, artifacts, data, plan)

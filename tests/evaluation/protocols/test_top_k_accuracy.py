@@ -21,7 +21,7 @@ EXACT, NEARLY, FUNNEL = (
 
 
 def test_every_interaction_counts_once() -> None:
-    """The share is of interactions, not of users: one user's two of three, the other's one of one."""
+    """The share is of interactions, not of users: one user finds two of three, the other one of one."""
     lists = np.array([[7, 3, *range(10, 18), 5], [1, 2, 0, *[-1] * 8]])
     test = Interactions(np.array([4, 4, 4, 9]), np.array([7, 5, 99, 0]))
     found = top_k_accuracy(lists, np.array([4, 9]), test)
@@ -29,7 +29,7 @@ def test_every_interaction_counts_once() -> None:
 
 
 def test_removed_items_make_room() -> None:
-    """What stood behind them moves up; the list is padded at its end."""
+    """Later items move up; the list is padded at its end."""
     lists = np.array([[5, 4, 3, 2], [1, 2, 3, -1]])
     left = without(lists, [np.array([5, 3]), np.array([], int)])
     assert left.tolist() == [[4, 2, -1, -1], [1, 2, 3, -1]]
@@ -65,7 +65,7 @@ def test_retrieval_is_as_accurate_as_brute_force_says(
     measured: tuple[dict[str, Table], np.ndarray, np.ndarray],
     removed: bool,
 ) -> None:
-    """Fewer than k items score higher; training and validation items compete only if not removed."""
+    """A hit has fewer than k items above it; training and validation items compete only if not removed."""
     tables, queries, _ = measured
     embedded = pq.read_table(trained[1].models.item_embeddings)["embedding"]
     scores = queries @ np.stack(embedded.to_numpy()).T
@@ -79,7 +79,7 @@ def test_retrieval_is_as_accurate_as_brute_force_says(
     expected = {f"top-{k}": (better < k).mean() for k in KS}
     table = tables[f"Top-k accuracy, {'training items' if removed else 'nothing'} removed"]
     assert table.rows[EXACT] == pytest.approx(expected)
-    # So few items are all within reach of the approximate search.
+    # The approximate search reaches all of so few items.
     assert table.rows[NEARLY] == pytest.approx(expected)
     assert 0 < expected["top-1"] < expected["top-10"] <= 1
 
@@ -87,7 +87,7 @@ def test_retrieval_is_as_accurate_as_brute_force_says(
 def test_the_funnel_is_measured_by_what_it_serves(
     data: PreparedData, measured: tuple[dict[str, Table], np.ndarray, np.ndarray]
 ) -> None:
-    """Ranked, and without what a user has seen."""
+    """Ranked, and without a user's seen items."""
     tables, _, served = measured
     test = data.interactions("test")
     place = [

@@ -14,7 +14,7 @@ NOTHING = np.array([], np.int64)
 def by_hand(
     queries: np.ndarray, items: np.ndarray, seen: list[np.ndarray], count: int
 ) -> tuple[list[list[int]], list[list[float]]]:
-    """Sort every user's unseen items by falling score, then by row."""
+    """Sort every user's unseen items by descending score, then by row."""
     rows, scores = [], []
     for query, taken in zip(queries, seen, strict=True):
         products = [float(query @ item) for item in items]

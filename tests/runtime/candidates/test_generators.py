@@ -1,4 +1,4 @@
-"""The candidate generators, and how their lists become one."""
+"""The candidate generators, and how their lists are merged."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def arrays(name: str) -> np.ndarray:
 
 
 def test_the_linear_generator_adds_up_what_a_past_leads_to() -> None:
-    """Items 0 and 1 lead to 2 with 0.25 + 0.5, to 1 with 0.5; what they lead away from is not brought."""
+    """Items 0 and 1 lead to 2 with 0.25 + 0.5, to 1 with 0.5; items with negative scores are not returned."""
     rows, scores = Linear(5, arrays).best(np.array([0, 1]), 5)
     assert rows.tolist() == [2, 1]
     assert scores.tolist() == [0.75, 0.5]
@@ -52,7 +52,7 @@ def test_the_linear_generator_adds_up_what_a_past_leads_to() -> None:
 
 
 def test_equal_scores_stand_in_the_order_of_rows() -> None:
-    """Item 3 leads to 0 and 4 alike; where only one of them may stay, it is 0."""
+    """Item 3 leads to 0 and 4 alike; if only one of them may stay, it is 0."""
     assert Linear(5, arrays).best(np.array([3]), 5)[0].tolist() == [0, 4]
     assert Linear(5, arrays).best(np.array([3]), 1)[0].tolist() == [0]
 
@@ -66,7 +66,7 @@ def test_least_squares_by_hand() -> None:
 
 
 def test_popularity_is_for_those_without_a_past() -> None:
-    """Items 1 and 2 are equally popular, and stand in the order of rows."""
+    """Items 1 and 2 are equally popular, and keep the order of rows."""
     generator = Popularity(5, arrays)
     assert generator.best(NOBODY, 3)[0].tolist() == [1, 2, 4]
     assert generator.best(NOBODY, 3, np.array([1, 0, 1, 1, 1], bool))[0].tolist() == [2, 4, 0]
@@ -74,7 +74,7 @@ def test_popularity_is_for_those_without_a_past() -> None:
 
 
 def test_lists_take_turns() -> None:
-    """Each item once, at its first turn; a shorter list drops out; -1 is none."""
+    """Each item once, at its first turn; a shorter list drops out; -1 is no item."""
     lists = [np.array([7, 3, -1]), np.array([3]), np.array([5, 7, 8, 9])]
     assert interleave(lists, 10).tolist() == [7, 3, 5, 8, 9]
     assert interleave(lists, 2).tolist() == [7, 3]
@@ -82,7 +82,7 @@ def test_lists_take_turns() -> None:
 
 
 def test_a_z_score_is_in_standard_deviations() -> None:
-    """1, 3 and 5 have mean 3 and deviation sqrt(8/3); what is no candidate counts not; equal numbers have 0."""
+    """1, 3 and 5 have mean 3 and deviation sqrt(8/3); non-candidates are ignored; equal numbers give 0."""
     found = z_scores(np.array([1, 3, 99, 5], np.float32), np.array([1, 1, 0, 1], bool))
     spread = np.sqrt(8 / 3)
     np.testing.assert_allclose(found, [-2 / spread, 0, 0, 2 / spread], rtol=1e-6)
@@ -91,7 +91,7 @@ def test_a_z_score_is_in_standard_deviations() -> None:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Release:
-    """Five items on a line, the last of which the two-tower model likes best."""
+    """Five items on a line; the two-tower model scores the last one highest."""
     Catalogue.write(tmp_path, list("abcde"))
     line = np.arange(5, dtype=np.float32)[:, None]
     np.save(tmp_path / EMBEDDINGS, line)
@@ -118,19 +118,19 @@ def retrieved(release: Release, users: int, **changed: np.ndarray) -> dict[str, 
 
 
 def test_retrieval_merges_its_generators(release: Release) -> None:
-    """User 0 has item 0, which leads to 1 and 2; user 1 has nothing: 4, and the most popular."""
+    """User 0 has item 0, which leads to 1 and 2; user 1, without a history, gets 4 and the most popular."""
     found = retrieved(release, 2, seen_rows=np.array([[0], [-1]]))
     assert found["retrieved_rows"].tolist() == [[4, 1, 3], [4, 1, -1]]
-    # All scores are inner products, whichever generator brought the item.
+    # All scores are inner products, whichever generator returned the item.
     assert found["retrieval_scores"][0].tolist() == [4, 1, 3]
-    # By generator: the two-tower model fetched 4, 3 and 2, the linear one 1 and 2.
+    # By generator: the two-tower model returned 4, 3 and 2, the linear one 1 and 2.
     assert found["generator_ranks"][0].tolist() == [[1, 0, 0], [0, 1, 0], [2, 0, 0]]
     assert found["generator_scores"][0].tolist() == [[4, 0, 0], [0, 0.5, 0], [3, 0, 0]]
     assert found["generator_ranks"][1].tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
 
 
 def test_a_user_gets_the_same_alone(release: Release) -> None:
-    """What one user is brought does not depend on the others of the batch."""
+    """A user's candidates do not depend on the other users of the batch."""
     seen = np.array([[0], [-1], [3]])
     together = retrieved(release, 3, seen_rows=seen)
     for user in range(3):
@@ -141,7 +141,7 @@ def test_a_user_gets_the_same_alone(release: Release) -> None:
 
 
 def test_named_items_and_likeness_have_one_generator(release: Release) -> None:
-    """Whoever names candidates, or an item to be like, is not brought others."""
+    """A request with its own candidates, or with an item to resemble, uses no other generator."""
     given = retrieved(
         release,
         1,
@@ -155,7 +155,7 @@ def test_named_items_and_likeness_have_one_generator(release: Release) -> None:
 
 
 def test_no_generator_brings_what_the_filter_forbids(release: Release) -> None:
-    """Item 1, the best of the linear generator, is not allowed: its next is."""
+    """Item 1, the linear generator's best, is not allowed; its next best is."""
     allowed = np.full(1, None)
     allowed[0] = np.array([1, 0, 1, 1, 1], bool)
     found = retrieved(release, 1, seen_rows=np.array([[0]]), allowed=allowed)
