@@ -171,6 +171,8 @@ def _explain(problem: Any) -> str:
     if kind == "model_type":
         return f"{key}: expected a table, such as [{key}], got {_shown(value)}."
     expected = problem["msg"].removeprefix("Input should be ").replace("should match", "matching")
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        expected = f"a value {expected}"
     return f"{key}: expected {expected[:1].lower()}{expected[1:]}, got {_shown(value)}."
 
 

@@ -149,7 +149,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             (BUCKET, 'kind = "text"\nhash_bins = 1'),
-            ["hash_bins: expected greater than or equal to 2"],
+            ["hash_bins: expected a value greater than or equal to 2"],
         ),
         (
             (BUCKET, 'kind = "categorical"\nkeep = "last"'),
@@ -209,7 +209,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             ('user = "customer"\n', ""),
             ["columns.user: expected a value for this required key, got none"],
         ),
-        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected less than 1, got 1.5"]),
+        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected a value less than 1, got 1.5"]),
         (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, got true"]),
         (
             ('interactions = "data/orders.parquet"\n', ""),
@@ -221,7 +221,7 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         ),
         (
             ('"random"', '"random"\n[retriever]\nbatch_size = 1'),
-            ["retriever.batch_size: expected greater than or equal to 2, got 1"],
+            ["retriever.batch_size: expected a value greater than or equal to 2, got 1"],
         ),
         (
             ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
