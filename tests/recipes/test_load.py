@@ -209,7 +209,10 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             ('user = "customer"\n', ""),
             ["columns.user: expected a value for this required key, got none"],
         ),
-        (('"random"', '"random"\ntest = 1.5'), ["split.test: expected a value less than 1, got 1.5"]),
+        (
+            ('"random"', '"random"\ntest = 1.5'),
+            ["split.test: expected a value less than 1, got 1.5"],
+        ),
         (('"random"', '"random"\nseed = true'), ["split.seed: expected a valid integer, got true"]),
         (
             ('interactions = "data/orders.parquet"\n', ""),
