@@ -91,7 +91,7 @@ try:
     load(str(path))
 except ShortlistError as error:
     assert "age.boundaries: expected a key of kind 'quantile', got one of kind 'bucket'" in str(error)
-    assert "age.intervals: expected greater than or equal to 2, got 1" in str(error)
+    assert "age.intervals: expected a value greater than or equal to 2, got 1" in str(error)
 else:
     raise AssertionError("it was not refused")
 """

@@ -93,6 +93,36 @@ def test_every_imported_package_is_declared() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("folder", [*ORDER, "benchmarks"])
+def test_packages_that_import_merlin_activate_the_shims(folder: str) -> None:
+    """Their ``__init__`` or that of a folder above imports ``shims``, before Merlin imports TensorFlow."""
+    wrong = []
+    for path in _files(folder):
+        parents = [ROOT / parent / "__init__.py" for parent in path.relative_to(ROOT).parents]
+        shimmed = path.parent == ROOT or any(
+            module.split(".")[0] == "shims"
+            for init in [*parents, path]
+            if init.exists()
+            for module in _imported_at_once(init)
+        )
+        if not shimmed and folder != "shims":
+            wrong += [
+                f"{path.relative_to(ROOT)} imports {module}"
+                for module in _imported_at_once(path)
+                if module.split(".")[0] in ("merlin", "nvtabular", "tensorflow")
+            ]
+    assert wrong == []
+
+
+def _imported_at_once(path: Path) -> Iterator[str]:
+    """The modules that importing a file imports, without those inside functions."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
 def test_no_file_imports_in_a_circle() -> None:
     """Following imports, also those inside functions, no file of the product leads back to itself."""
     files = [path for folder in ORDER for path in _files(folder)]

@@ -1,0 +1,1 @@
+import shims  # noqa: F401  this package imports Merlin
