@@ -1,7 +1,9 @@
 """Raw users and the interactions of the training part -> the feature store."""
 
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -19,20 +21,28 @@ from stages.prerequisites import need
 TRAINING_PARTS = ("train", "valid")
 
 
-def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> bool:
-    """Fill ``store`` with the users of the training part; returns False if it already holds them.
+@dataclass(frozen=True)
+class Filled:
+    """``version`` of the records in the store, and whether it was loaded now."""
 
-    Readers see the old content until all of the new content is written.
+    version: str
+    now: bool
+
+
+def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> Filled:
+    """Load the users of the training part, as a version of their own beside those of other data.
+
+    The same data and features make the same version, which is loaded once.
 
     Raises:
         ShortlistError: an input is missing.
         StoreError: the store cannot be read or written.
     """
-    origin = _fingerprint(recipe, _inputs(recipe, artifacts))
-    if store.origin() == origin:
-        return False
-    store.replace_all(training_records(recipe, artifacts), origin)
-    return True
+    version = _fingerprint(recipe, _inputs(recipe, artifacts))
+    if version in store.versions():
+        return Filled(version, now=False)
+    store.load(version, training_records(recipe, artifacts))
+    return Filled(version, now=True)
 
 
 def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
@@ -104,5 +114,11 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
 
 
 def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:
-    text = recipe.model_dump_json() + "".join(sha256(path) for path in paths)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """A digest of all that the records depend on."""
+    read = {
+        "columns": recipe.columns.model_dump(mode="json"),
+        "features": sorted(recipe.features.columns("user")),
+        "counts": recipe.features.counts("user"),
+        "files": [sha256(path) for path in paths],
+    }
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()

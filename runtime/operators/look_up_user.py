@@ -15,6 +15,8 @@ from .operator import Column, Columns, Config, Operator
 class LookUpUserConfig(Config):
     #: Raw columns of the users table to read.
     features: tuple[str, ...]
+    #: The version of the records in the store that the release reads.
+    records: str
 
 
 class LookUpUser(Operator):
@@ -52,7 +54,7 @@ class LookUpUser(Operator):
         users = columns["user_id"].tolist()
         records: list[UserRecord | None]
         try:
-            records, degraded = self._store.get_many(users), False
+            records, degraded = self._store.get_many(users, self.config.records), False
         except StoreError:
             # A poorer answer is better than none.
             records, degraded = [None] * len(users), True
