@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
+from runtime.candidates.catalogue import NO_ROW
+from runtime.candidates.seen import distinct, packed
 from runtime.features.encoding import Encoding
 from runtime.features.spelling import is_null, spell
 from runtime.features.times import seconds_of
@@ -19,6 +21,8 @@ from stages.columns import POSITIVE
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
+#: Of a user's interactions the store keeps the history that the models read, or this many to show.
+SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore
 
 
 def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
-    """Yield every user of both tables: raw id, then raw features and item ids, oldest first."""
+    """Yield every user of both tables: raw id, raw features, newest item ids and the rows of all items."""
     import pyarrow.parquet as pq
 
     encoding = Encoding.load(artifacts.prepared.encoding)
@@ -58,12 +62,18 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
     interactions = _interactions(recipe, artifacts, encoding)
+    raw_ids = pq.read_table(artifacts.prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
+    rows = {raw_id: row for row, raw_id in enumerate(raw_ids)}
     of_the_id = user in recipe.features.columns("user")
     for user_id in dict.fromkeys([*known, *interactions]):
         record = known.get(user_id, {})
         if of_the_id:  # a feature uses it
             record[user] = user_id
-        yield user_id, UserRecord(record, interactions.get(user_id, []))
+        items = interactions.get(user_id, [])
+        newest = items[-max(encoding.history_length, SHOWN) :]
+        seen = distinct(rows.get(item, NO_ROW) for item in items)
+        earlier = len(items) - len(newest)
+        yield user_id, UserRecord(record, newest, earlier=earlier, seen=packed(seen))
 
 
 def _plain(value: object) -> object:
@@ -105,6 +115,7 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
         artifacts.raw.users,
         artifacts.raw.interactions,
         artifacts.prepared.encoding / "encoding.json",
+        artifacts.prepared.items,
     ]
     if recipe.features.counts("user"):
         inputs.append(artifacts.prepared.counts("user"))

@@ -4,7 +4,7 @@ import hashlib
 import time as clock
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 #: How long a call without a deadline waits, for another writer or for an answer.
@@ -18,18 +18,22 @@ class UserRecord:
     """A user's record in the store.
 
     ``features``: raw JSON values by column name (None if missing).
-    ``interactions``: raw item ids as strings, oldest first: the loaded ones, then those of the newest
-    recorded events, by time.
+    ``interactions``: raw item ids as strings, oldest first: the newest loaded ones, then those of the
+    newest recorded events, by time.
     ``recorded``: how many of them, at the end, are from recorded events.
+    ``earlier``: how many loaded interactions came before them.
+    ``seen``: the items of all loaded interactions, as rows of the release (``candidates.seen.packed``).
     """
 
     features: Mapping[str, Any]
     interactions: Sequence[str]
     recorded: int = 0
+    earlier: int = 0
+    seen: bytes = field(default=b"", repr=False)
 
     @property
     def loaded(self) -> Sequence[str]:
-        """The interactions without those of recorded events."""
+        """The newest loaded interactions."""
         return self.interactions[: len(self.interactions) - self.recorded]
 
 

@@ -1,14 +1,15 @@
 """The feature store for several servers: a Redis that all of them reach.
 
 Keys, after a prefix per recipe: ``versions`` (set of names), ``loaded:VERSION`` (hash: user id -> JSON of
-features and interactions), ``live:USER`` (hash: name -> JSON of a feature that was set since),
-``events:USER`` (set sorted by time: JSON of event id, item id and event), ``switched_off`` (set of item
-ids), and ``users`` (hash: the records that releases from before versions read).
+features, interactions, number of earlier ones, and seen rows in base 64), ``live:USER`` (hash: name -> JSON
+of a feature that was set since), ``events:USER`` (set sorted by time: JSON of event id, item id and event),
+``switched_off`` (set of item ids), and ``users`` (hash: the records that releases from before versions read).
 """
 
 import json
 import re
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -223,7 +224,7 @@ class RedisFeatureStore:
                 f"expected to {doing} the feature store {self._shown}, got no reply within "
                 f"{1000 * self._seconds:.0f} ms"
             ) from error
-        except (RedisError, json.JSONDecodeError, UnicodeError) as error:
+        except (RedisError, ValueError) as error:  # of Redis; or its content is damaged
             raise StoreError(
                 f"expected to {doing} the feature store {self._shown}, got: {error}"
             ) from error
@@ -238,18 +239,28 @@ def _chunks(each: Iterable[T]) -> Iterator[list[T]]:
 def _texts(records: Iterable[tuple[str, UserRecord]]) -> dict[Any, str]:
     """The value of each user's field."""
     return {
-        user_id: _json([dict(record.features), list(record.loaded)]) for user_id, record in records
+        user_id: _json(
+            [
+                dict(record.features),
+                list(record.loaded),
+                record.earlier,
+                b64encode(record.seen).decode(),
+            ]
+        )
+        for user_id, record in records
     }
 
 
 def _record(text: str | None, members: Sequence[str], live: Mapping[str, str]) -> UserRecord | None:
     if text is None and not members and not live:
         return None
-    features, interactions = ({}, []) if text is None else json.loads(text)
+    # Records from before versions end after the interactions.
+    loaded = [{}, []] if text is None else json.loads(text)
+    features, interactions, earlier, seen = [*loaded, 0, ""][:4]
     features |= {name: json.loads(value) for name, value in live.items()}
     # Parsing them joined is faster than one by one.
     recorded = [item_id for _, item_id, _ in json.loads(f"[{','.join(members)}]")]
-    return UserRecord(features, interactions + recorded, len(recorded))
+    return UserRecord(features, interactions + recorded, len(recorded), earlier, b64decode(seen))
 
 
 def _json(value: object) -> str:

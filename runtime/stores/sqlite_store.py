@@ -16,6 +16,8 @@ from ..errors import StoreError
 from .feature_store import BEFORE_VERSIONS, PATIENCE_SECONDS, Event, UserRecord
 from .sqlite_schema import SCHEMA
 
+#: What is loaded of a user of whom nothing is: features, interactions, earlier, seen.
+_NOTHING = ("{}", "[]", 0, b"")
 #: Below 999, which was SQLite's default limit of variables per statement until version 3.32.
 _VARIABLES = 900
 #: The deadline is granted once per this many users: a large batch is not a hanging store.
@@ -75,11 +77,8 @@ class SqliteFeatureStore:
                 "INSERT INTO versions (name) VALUES (?)", [version]
             ).lastrowid
             connection.executemany(
-                "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?)",
-                (
-                    (number, user_id, _json(dict(record.features)), _json(list(record.loaded)))
-                    for user_id, record in records
-                ),
+                "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?)",
+                ((number, user_id, *_row(record)) for user_id, record in records),
             )
 
     def versions(self) -> frozenset[str]:
@@ -154,15 +153,15 @@ class SqliteFeatureStore:
         live: dict[str, dict[str, Any]] = {}
         if version == BEFORE_VERSIONS:
             rows = connection.execute(
-                f"SELECT user_id, features, interactions FROM users WHERE {among}", user_ids
+                f"SELECT user_id, features, interactions, 0, x'' FROM users WHERE {among}", user_ids
             )
         else:
             rows = connection.execute(
-                "SELECT user_id, features, interactions FROM loaded "
+                "SELECT user_id, features, interactions, earlier, seen FROM loaded "
                 f"WHERE version = (SELECT number FROM versions WHERE name = ?) AND {among}",
                 [version, *user_ids],
             )
-        loaded = {user_id: texts for user_id, *texts in rows}
+        loaded = {user_id: row for user_id, *row in rows}
         if version != BEFORE_VERSIONS:
             for user_id, name, value in connection.execute(
                 f"SELECT user_id, name, value FROM live WHERE {among}", user_ids
@@ -176,10 +175,14 @@ class SqliteFeatureStore:
             recorded.setdefault(user_id, []).append(item_id)
         found = {}
         for user_id in loaded.keys() | live.keys() | recorded.keys():
-            features, interactions = map(json.loads, loaded.get(user_id, ("{}", "[]")))
+            features, interactions, earlier, seen = loaded.get(user_id, _NOTHING)
             newest = recorded.get(user_id, [])[-self._kept :]
             found[user_id] = UserRecord(
-                features | live.get(user_id, {}), interactions + newest, len(newest)
+                json.loads(features) | live.get(user_id, {}),
+                json.loads(interactions) + newest,
+                len(newest),
+                earlier,
+                seen,
             )
         return found
 
@@ -265,6 +268,10 @@ def _cause(error: Exception, allowed: float) -> str:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
         return f"no result within {1000 * allowed:.0f} ms"
     return str(error)
+
+
+def _row(each: UserRecord) -> tuple[str, str, int, bytes]:
+    return _json(dict(each.features)), _json(list(each.loaded)), each.earlier, each.seen
 
 
 def _drop(connection: sqlite3.Connection, versions: Iterable[str]) -> None:

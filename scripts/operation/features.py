@@ -124,6 +124,7 @@ def _show(arguments: Namespace, artifacts: Artifacts, store: "FeatureStore") -> 
             "features": record.features,
             "interactions": record.interactions,
             "recorded": record.recorded,
+            "earlier": record.earlier,
         }
         print(json.dumps(shown, ensure_ascii=False, indent=2))
         return
@@ -134,7 +135,8 @@ def _show(arguments: Namespace, artifacts: Artifacts, store: "FeatureStore") -> 
     table = Table(title=f"User {arguments.user}", title_justify="left", show_header=False)
     for name, value in record.features.items():
         table.add_row(name, json.dumps(value, ensure_ascii=False))
-    table.add_row("interactions", f"{len(record.interactions):,}, {record.recorded:,} recorded")
+    total = record.earlier + len(record.interactions)
+    table.add_row("interactions", f"{total:,}, {record.recorded:,} recorded")
     table.add_row("last 10, oldest first", " ".join(record.interactions[-10:]))
     show(table)
 

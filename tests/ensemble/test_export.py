@@ -21,6 +21,7 @@ from ensemble.releases.export import export
 from ensemble.releases.records import records_of
 from ensemble.releases.repository import releases
 from runtime import manifest, plan
+from runtime.candidates.seen import unpacked
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
 from stages.columns import POSITIVE
@@ -155,7 +156,11 @@ def test_the_store_holds_the_training_part_oldest_first(
     record = store.get_many(["7"], records_of(release))[0]
     assert record is not None
     expected = raw[raw.user_id == 7].sort_values("time", kind="stable").item_id
-    assert list(record.interactions) == [str(item) for item in expected]
+    rows = unpacked(record.seen).tolist()
+    assert len(rows) == len(set(rows)) > 10
+    assert rows == [item - 1 for item in expected]
+    assert list(record.interactions) == [str(item) for item in expected[-10:]], "the newest"
+    assert record.earlier == len(rows) - 10
     users = pq.read_table(artifacts.raw.users).to_pylist()
     assert dict(record.features) == {name: users[6][name] for name in ("age", "gender", "income")}
 

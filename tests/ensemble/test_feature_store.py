@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from runtime.stores.feature_store import Event, FeatureStore, UserRecord
 from runtime.stores.open_store import open_store
 from tests.redis_server import RedisServer, running_redis
 
-ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"])
+ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"], 0, 7, b"\0\xff\x80\n")
 BEN = UserRecord({"age": None}, [])
 #: The version of the records in most tests.
 V = "first"
@@ -101,7 +102,7 @@ def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None
     store.record([_event("anna", "late", 30.0), _event("anna", "z", 20.0, "2")])
     store.record([_event("anna", "early", 10.5), _event("anna", "y", 20.0, "1")])
     assert store.get_many(["anna"], V) == [
-        UserRecord(ANNA.features, ["b", "a", "early", "y", "z", "late"], recorded=4)
+        replace(ANNA, interactions=["b", "a", "early", "y", "z", "late"], recorded=4)
     ]
 
 
@@ -210,7 +211,7 @@ def test_versions_stand_beside_each_other(store: FeatureStore) -> None:
     store.load("second", [("ben", BEN)])
     store.load("empty", [])
     assert store.versions() == {"first", "second", "empty"}
-    anna = UserRecord(ANNA.features, ["b", "a", "new"], 1)
+    anna = replace(ANNA, interactions=["b", "a", "new"], recorded=1)
     users, only_new = ["anna", "ben", "carl"], UserRecord({}, ["new"], 1)
     assert store.get_many(users, "first") == [anna, None, BEN]
     assert store.get_many(users, "second") == [only_new, BEN, None]
@@ -277,7 +278,7 @@ def test_live_features_override_those_of_every_version(store: FeatureStore) -> N
     live = {"age": None, "city": ["Bern", 1.5]}
     users = ["anna", "ben", "new", "nobody"]
     anna, ben, new = (
-        UserRecord({**ANNA.features, **live}, ["b", "a"]),
+        replace(ANNA, features={**ANNA.features, **live}),
         BEN,
         UserRecord({"age": 5}, []),
     )

@@ -75,7 +75,8 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
     typed = ["features", "set", recipe, "--user", "new", "gender=F", 'tags=["a", 3]']
     assert cli.main(typed) == 0
     features = {"gender": "F", "tags": ["a", 3]}
-    expected = {"user_id": "new", "features": features, "interactions": [], "recorded": 0}
+    nothing = {"interactions": [], "recorded": 0, "earlier": 0}
+    expected = {"user_id": "new", "features": features, **nothing}
     assert _get(recipe, "new", capsys) == expected
     assert cli.main(["features", "get", recipe, "--user", "new"]) == 0
     assert '["a", 3]' in capsys.readouterr().out
