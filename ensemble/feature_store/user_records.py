@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
@@ -70,10 +71,22 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
         if of_the_id:  # a feature uses it
             record[user] = user_id
         items = interactions.get(user_id, [])
-        newest = items[-max(encoding.history_length, SHOWN) :]
-        seen = distinct(rows.get(item, NO_ROW) for item in items)
-        earlier = len(items) - len(newest)
-        yield user_id, UserRecord(record, newest, earlier=earlier, seen=packed(seen))
+        yield user_id, bounded_record(record, items, rows, encoding.history_length)
+
+
+def bounded_record(
+    features: Mapping[str, Any], items: Sequence[str], rows: Mapping[str, int], history: int
+) -> UserRecord:
+    """What the store keeps of a user, however many interactions there are.
+
+    Args:
+        items: raw ids, oldest first.
+        rows: by raw id, the rows of the release's items.
+        history: how many of a user's items the models read.
+    """
+    newest = items[-max(history, SHOWN) :]
+    seen = packed([rows.get(item, NO_ROW) for item in distinct(items)])
+    return UserRecord(features, newest, earlier=len(items) - len(newest), seen=seen)
 
 
 def _plain(value: object) -> object:

@@ -1,26 +1,29 @@
 """The items that a user has seen, as item rows: each once, where it comes last, oldest first."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from .catalogue import NO_ROW
 
+T = TypeVar("T")
 #: Generators and ranker features read at most this many of a user's seen items, the newest: their cost
 #: grows with each. Every seen item is kept out of the answer, however many there are.
 READ = 1000
 
 
-def distinct(rows: Iterable[int]) -> list[int]:
-    """Each row once, where it comes last; without -1."""
-    kept = dict.fromkeys(reversed(list(rows)))
-    kept.pop(NO_ROW, None)
-    return list(kept)[::-1]
+def distinct(each: Iterable[T]) -> list[T]:
+    """Each once, where it comes last."""
+    return list(dict.fromkeys(reversed(list(each))))[::-1]
 
 
 def with_newer(seen: np.ndarray, newer: Iterable[int], items: int) -> np.ndarray:
-    """Seen rows int64 [S], each once, and newer ones after them. ``items``: the number of items."""
-    rows = distinct(newer)
+    """Seen rows int64 [S] and newer ones after them, each once there; -1 is left out.
+
+    ``items``: the number of items.
+    """
+    rows = [row for row in newer if row != NO_ROW]
     if not rows:
         return seen
     again = np.zeros(items, bool)
@@ -29,8 +32,8 @@ def with_newer(seen: np.ndarray, newer: Iterable[int], items: int) -> np.ndarray
 
 
 def packed(rows: Sequence[int]) -> bytes:
-    """Rows as the feature store holds them."""
-    return np.array(rows, "<i4").tobytes()
+    """Rows as the feature store holds them; -1 is left out."""
+    return np.array([row for row in rows if row != NO_ROW], "<i4").tobytes()
 
 
 def unpacked(content: bytes) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..candidates.seen import with_newer
+from ..candidates.seen import distinct, with_newer
 from ..features.codes import OUT_OF_VOCABULARY
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
@@ -65,5 +65,6 @@ class EncodeUser(Operator):
         for user, (loaded, recorded) in enumerate(
             zip(columns["raw.seen_rows"], columns["raw.recorded"], strict=True)
         ):
-            seen[user] = with_newer(loaded, self._catalogue.rows(recorded), self._catalogue.size)
+            rows = self._catalogue.rows(distinct(recorded))
+            seen[user] = with_newer(loaded, rows, self._catalogue.size)
         return encoded | {"seen_rows": seen}

@@ -34,8 +34,8 @@ class LookUpUser(Operator):
 
     Interactions are the newest ones, oldest first; those of recorded events alone are ``raw.recorded``. The
     seen rows, int64, are of the items of all loaded interactions (``candidates.seen``). The request's
-    features override those of the store. An unknown user has nulls for the other features and no interactions. If the
-    store fails, every user is treated as unknown and marked as ``degraded``.
+    features override those of the store. An unknown user has nulls for the other features and no
+    interactions. If the store fails, every user is treated as unknown and marked as ``degraded``.
     """
 
     name = "look_up_user"
