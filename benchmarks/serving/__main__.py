@@ -8,7 +8,7 @@ users and machine, retrieves 100 candidates and returns ten items for one user p
 filters out the user's seen items, about a hundred, and looks the user up in a store:
 
 ``ours-grpc``, ``ours-http``: our server.
-``ours-grpc-heavy``: the same for one user with 100,000 interactions with 1,000 items, and 1,000 recorded
+``ours-grpc-heavy``: the same for one user with 100,000 interactions with 200 items, and 1,000 recorded
     events (``benchmarks.serving.heavy_user``); ``p50_heavy`` is its p50 divided by that of ``ours-grpc``.
 ``stock-path``, ``stock-object``, ``stock-workflow``: Merlin Systems' operators in Triton, in the three
     ways of ``benchmarks.serving.stock_graph``. ``stock-path`` is the fastest; ratios to "stock" refer to it.

@@ -13,8 +13,8 @@ from runtime.stores.feature_store import Event
 from stages.artifacts import Artifacts
 
 HEAVY = "the heavy user"
-#: Interactions in the data, with this many different items; and the most events that the store keeps.
-INTERACTIONS, ITEMS = 100_000, 1_000
+#: Interactions in the data, with this many different items.
+INTERACTIONS, ITEMS = 100_000, 200
 
 
 def store_with_heavy_user(
