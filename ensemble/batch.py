@@ -24,12 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemble.feature_store.choice import ChosenStore, explained, store_of
+from ensemble.releases.records import RECORDS
 from ensemble.releases.repository import latest_release
 from ensemble.user_file import user_ids
 from recipes.schema.recipe import Recipe
 from runtime import manifest
 from runtime.errors import ReleaseError, StoreError
 from runtime.plan import Plan, load_verified
+from runtime.stores.feature_store import BEFORE_VERSIONS
 from stages.artifacts import Artifacts
 from stages.atomic import atomic_file
 from stages.errors import ShortlistError
@@ -123,8 +125,13 @@ def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     """Everything that the answers depend on, as JSON values; checked before any work."""
     facts = manifest.verify(job.release)
     store = job.store.open(read_only=True)
-    filled_from = store.origin()
+    loaded = facts.get(RECORDS, BEFORE_VERSIONS) in store.versions() | {BEFORE_VERSIONS}
     store.close()
+    if not loaded:
+        raise StoreError(
+            f"expected the users' records of release {job.release.name} in the feature store "
+            f"{job.store}, found none"
+        )
     if job.top is not None and job.top > facts["candidates"]:
         raise ShortlistError(
             f"expected --top of at most {facts['candidates']}, the release's number of candidates, "
@@ -136,7 +143,6 @@ def _question(job: Job, users: Path, column: str) -> dict[str, Any]:
     return {
         "users": [str(users.resolve()), status.st_size, status.st_mtime_ns],
         "release": [str(job.release.resolve()), facts.get("made_from")],
-        "store": filled_from,
         "top": job.top,
         "chunk": CHUNK,
     }

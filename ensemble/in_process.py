@@ -28,9 +28,9 @@ def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Pla
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")
         with explained(recipe):
-            fill_feature_store(recipe, artifacts, store)
+            records = fill_feature_store(recipe, artifacts, store).version
         release = Path(folder) / "release"
-        assemble(recipe, artifacts, release, store)
+        assemble(recipe, artifacts, release, store, records)
         with threadpool_limits(1, "blas"):
             yield plan.load(release, store)
         store.close()

@@ -1,8 +1,7 @@
-"""User features given by hand or in a file -> the feature store."""
+"""User features given by hand or in a file -> the feature store, as live features."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from recipes.schema.recipe import Recipe
 from runtime.did_you_mean import did_you_mean
 from runtime.features.spelling import is_null
 from runtime.features.times import seconds_of
-from runtime.stores.feature_store import FeatureStore, UserRecord
+from runtime.stores.feature_store import FeatureStore
 from stages.errors import ShortlistError
 
 #: Users per write.
@@ -25,21 +24,16 @@ FeaturesOfUser = tuple[str, Mapping[str, Any]]
 
 
 def put_features(store: FeatureStore, users: Iterable[FeaturesOfUser]) -> int:
-    """Change the given features, keep the others and all interactions; returns the number of users.
+    """Set live features, keep all others; returns the number of users.
 
     Users are written in the order given.
 
     Raises:
-        StoreError: the store cannot be read or written.
+        StoreError: the store cannot be written.
     """
     total, iterator = 0, iter(users)
     while chunk := list(itertools.islice(iterator, CHUNK)):
-        known = store.get_many([user_id for user_id, _ in chunk])
-        records: dict[str, UserRecord] = {}
-        for (user_id, features), record in zip(chunk, known, strict=True):
-            record = records.get(user_id) or record or UserRecord({}, [])
-            records[user_id] = replace(record, features={**record.features, **features})
-        store.put_many(records.items())
+        store.set_features(chunk)
         total += len(chunk)
     return total
 

@@ -1,12 +1,17 @@
 """Raw users and the interactions of the training part -> the feature store."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
+from runtime.candidates.catalogue import NO_ROW
+from runtime.candidates.seen import distinct, packed
 from runtime.features.encoding import Encoding
 from runtime.features.spelling import is_null, spell
 from runtime.features.times import seconds_of
@@ -17,26 +22,36 @@ from stages.columns import POSITIVE
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
+#: Of a user's interactions the store keeps the history that the models read, or this many to show.
+SHOWN = 10
 
 
-def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> bool:
-    """Fill ``store`` with the users of the training part; returns False if it already holds them.
+@dataclass(frozen=True)
+class Filled:
+    """``version`` of the records in the store, and whether it was loaded now."""
 
-    Readers see the old content until all of the new content is written.
+    version: str
+    now: bool
+
+
+def fill_feature_store(recipe: Recipe, artifacts: Artifacts, store: FeatureStore) -> Filled:
+    """Load the users of the training part, as a version of their own beside those of other data.
+
+    The same data and features make the same version, which is loaded once.
 
     Raises:
         ShortlistError: an input is missing.
         StoreError: the store cannot be read or written.
     """
-    origin = _fingerprint(recipe, _inputs(recipe, artifacts))
-    if store.origin() == origin:
-        return False
-    store.replace_all(training_records(recipe, artifacts), origin)
-    return True
+    version = _fingerprint(recipe, _inputs(recipe, artifacts))
+    if version in store.versions():
+        return Filled(version, now=False)
+    store.load(version, training_records(recipe, artifacts))
+    return Filled(version, now=True)
 
 
 def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str, UserRecord]]:
-    """Yield every user of both tables: raw id, then raw features and item ids, oldest first."""
+    """Yield every user of both tables: raw id, raw features, newest item ids and the rows of all items."""
     import pyarrow.parquet as pq
 
     encoding = Encoding.load(artifacts.prepared.encoding)
@@ -48,12 +63,30 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
     interactions = _interactions(recipe, artifacts, encoding)
+    raw_ids = pq.read_table(artifacts.prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
+    rows = {raw_id: row for row, raw_id in enumerate(raw_ids)}
     of_the_id = user in recipe.features.columns("user")
     for user_id in dict.fromkeys([*known, *interactions]):
         record = known.get(user_id, {})
         if of_the_id:  # a feature uses it
             record[user] = user_id
-        yield user_id, UserRecord(record, interactions.get(user_id, []))
+        items = interactions.get(user_id, [])
+        yield user_id, bounded_record(record, items, rows, encoding.history_length)
+
+
+def bounded_record(
+    features: Mapping[str, Any], items: Sequence[str], rows: Mapping[str, int], history: int
+) -> UserRecord:
+    """What the store keeps of a user, however many interactions there are.
+
+    Args:
+        items: raw ids, oldest first.
+        rows: by raw id, the rows of the release's items.
+        history: how many of a user's items the models read.
+    """
+    newest = items[-max(history, SHOWN) :]
+    seen = packed([rows.get(item, NO_ROW) for item in distinct(items)])
+    return UserRecord(features, newest, earlier=len(items) - len(newest), seen=seen)
 
 
 def _plain(value: object) -> object:
@@ -95,6 +128,7 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
         artifacts.raw.users,
         artifacts.raw.interactions,
         artifacts.prepared.encoding / "encoding.json",
+        artifacts.prepared.items,
     ]
     if recipe.features.counts("user"):
         inputs.append(artifacts.prepared.counts("user"))
@@ -104,5 +138,11 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
 
 
 def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:
-    text = recipe.model_dump_json() + "".join(sha256(path) for path in paths)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """A digest of all that the records depend on."""
+    read = {
+        "columns": recipe.columns.model_dump(mode="json"),
+        "features": sorted(recipe.features.columns("user")),
+        "counts": recipe.features.counts("user"),
+        "files": [sha256(path) for path in paths],
+    }
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()

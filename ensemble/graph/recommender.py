@@ -50,6 +50,8 @@ class GraphSettings:
     ranks: bool
     #: Raw user columns to look up.
     user_features: tuple[str, ...]
+    #: The version of the records in the feature store.
+    records: str
     #: Encoded item columns that the ranker reads -> array file of the release.
     item_arrays: dict[str, str]
     #: Ranker features of each candidate, besides the retrieval score.
@@ -82,7 +84,9 @@ REQUEST = Schema(
 def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     """Look up -> encode -> query tower -> retrieve -> filter -> gather -> rank -> order."""
     retrieves = settings.retrieves
-    stored = ["user_id", "user_features"] >> LookUpUser(release, features=settings.user_features)
+    stored = ["user_id", "user_features"] >> LookUpUser(
+        release, features=settings.user_features, records=settings.records
+    )
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)

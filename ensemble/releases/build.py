@@ -17,6 +17,7 @@ from ensemble.feature_store.choice import store_of
 from ensemble.releases.carried_code import copy_code
 from ensemble.releases.onnx_graph import optimise
 from ensemble.releases.parts import Parts, read_attributes, read_parts, release_models
+from ensemble.releases.records import RECORDS
 from ensemble.triton.config import CONFIG, config_text
 from metrics import ranking
 from recipes.schema.recipe import Recipe
@@ -49,12 +50,18 @@ LIBRARIES = (
 
 
 def assemble(
-    recipe: Recipe, artifacts: Artifacts, directory: Path, store: FeatureStore, made_from: str = ""
+    recipe: Recipe,
+    artifacts: Artifacts,
+    directory: Path,
+    store: FeatureStore,
+    records: str,
+    made_from: str = "",
 ) -> None:
     """Write a complete, sealed release into ``directory``.
 
-    ``store`` holds the users whose queries measure an approximate index; ``made_from`` is stored in the
-    manifest and identifies what the release was made from.
+    ``store`` holds the users whose queries measure an approximate index; ``records`` is the version of the
+    users' records in it that the release reads; ``made_from`` identifies what the release was made from.
+    The manifest has both.
 
     Raises:
         ShortlistError: a part is missing or does not match the others.
@@ -73,7 +80,7 @@ def assemble(
     _write_json(directory / "recipe.json", recipe.model_dump(mode="json"))
     item_arrays = _write_arrays(parts, artifacts, recipe, directory)
     index_facts = _write_index(parts.item_embeddings, recipe, directory)
-    nodes = _write_plan(recipe, artifacts, parts, item_arrays, directory, store)
+    nodes = _write_plan(recipe, artifacts, parts, item_arrays, directory, store, records)
     if index_facts["kind"] == "approximate":
         index_facts["recall"] = _measured_recall(recipe, parts, nodes, directory, store)
     manifest.seal(
@@ -82,6 +89,7 @@ def assemble(
             "recipe": recipe.name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "made_from": made_from,
+            RECORDS: records,
             "libraries": _library_versions(),
             "items": len(parts.raw_item_ids),
             "index": index_facts,
@@ -134,6 +142,7 @@ def _write_plan(
     item_arrays: dict[str, str],
     directory: Path,
     store: FeatureStore,
+    records: str,
 ) -> list[dict[str, Any]]:
     """Build Merlin's graph over the files written so far, which checks itself, and write its plan."""
     from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
@@ -145,6 +154,7 @@ def _write_plan(
         generators=recipe.serving.generators,
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
+        records=records,
         item_arrays=item_arrays,
         ranker_features=parts.ranker_features,
         ranker_feeds=parts.ranker_feeds,

@@ -8,6 +8,7 @@ from ensemble.feature_store.user_records import fill_feature_store
 from ensemble.releases.carried_code import code_files
 from ensemble.releases.lock import release_lock
 from ensemble.releases.parts import release_inputs
+from ensemble.releases.records import drop_unread_records
 from ensemble.releases.repository import latest_release
 from ensemble.releases.served import record, served_version
 from ensemble.triton.config import MODEL_NAME
@@ -27,8 +28,8 @@ def export(recipe: Recipe, artifacts: Artifacts, *, force: bool = False) -> Path
     """Write ``model_repository/recommender/<next version>/`` and return it.
 
     If the latest release was made from the same parts, it is kept, unless ``force``. If anything fails
-    midway, older releases are unchanged and no new one appears. The served release stays the same
-    (``ensemble.releases.served``).
+    midway, older releases are unchanged and no new one appears. The served release and the users' records
+    that it reads stay the same (``ensemble.releases.served``).
 
     Raises:
         ShortlistError: a part is missing or does not match the others, the disk is full, or another
@@ -44,13 +45,15 @@ def _export(recipe: Recipe, artifacts: Artifacts, force: bool) -> Path:
         with opened_store(recipe, artifacts) as store:
             filled = fill_feature_store(recipe, artifacts, store)
             chosen = store_of(recipe, artifacts)
-            log.info(f"feature store {'filled' if filled else 'up to date'}: {chosen}")
-            made_from = _fingerprint(recipe, artifacts, inputs)
+            log.info(f"feature store {'filled' if filled.now else 'up to date'}: {chosen}")
+            made_from = _fingerprint(recipe, artifacts, inputs, filled.version)
             latest = latest_release(artifacts)
             if latest is not None and not force and _made_of(latest, made_from):
                 log.info(f"release up to date: {latest}")
                 return latest
-            return _new_release(recipe, artifacts, store, made_from)
+            release = _new_release(recipe, artifacts, store, filled.version, made_from)
+            drop_unread_records(artifacts, store)  # those of an export that failed
+            return release
     except OSError as error:
         raise ShortlistError(
             f"expected to write the release, got: {error}. Earlier releases are unchanged. "
@@ -62,6 +65,7 @@ def _new_release(
     recipe: Recipe,
     artifacts: Artifacts,
     store: FeatureStore,
+    records: str,
     made_from: str,
 ) -> Path:
     from ensemble.releases.build import assemble
@@ -70,7 +74,7 @@ def _new_release(
     latest = latest_release(artifacts)
     directory = model / str(int(latest.name) + 1 if latest else 1)
     with atomic_directory(directory) as temporary:
-        assemble(recipe, artifacts, temporary, store, made_from)
+        assemble(recipe, artifacts, temporary, store, records, made_from)
         if served_version(artifacts) is None:  # the first release: Triton needs one to load
             record(artifacts, temporary, int(directory.name), "export")
     facts = manifest.read(directory)
@@ -89,9 +93,9 @@ def _made_of(release: Path, made_from: str) -> bool:
         return False  # damaged: make a new one
 
 
-def _fingerprint(recipe: Recipe, artifacts: Artifacts, inputs: list[Path]) -> str:
-    """A digest of all that a release depends on: recipe, parts, evaluation figures, its code."""
-    digest = hashlib.sha256(recipe.model_dump_json().encode())
+def _fingerprint(recipe: Recipe, artifacts: Artifacts, inputs: list[Path], records: str) -> str:
+    """A digest of all that a release depends on: recipe, parts, users, evaluation figures, its code."""
+    digest = hashlib.sha256((recipe.model_dump_json() + records).encode())
     for path in [
         *inputs,
         *code_files(),

@@ -7,6 +7,7 @@ from typing import Any
 from ensemble.feature_store.choice import opened_store
 from ensemble.releases.gate import Gate
 from ensemble.releases.lock import release_lock
+from ensemble.releases.records import drop_unread_records, records_of
 from ensemble.releases.repository import latest_release, release_of, releases
 from ensemble.releases.served import By, record, served_before, served_version, undone_on_failure
 from ensemble.releases.trial import Trial, on_trial
@@ -14,7 +15,8 @@ from ensemble.triton.control import ask, load
 from ensemble.triton.server import Address, read_address
 from recipes.schema.recipe import Recipe
 from runtime import manifest
-from runtime.errors import ReleaseError
+from runtime.errors import ReleaseError, StoreError
+from runtime.stores.feature_store import BEFORE_VERSIONS, FeatureStore
 from stages.artifacts import Artifacts
 from stages.atomic import remove_directory
 from stages.errors import ShortlistError
@@ -46,6 +48,7 @@ def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gat
             )
         _put_in_service(recipe, artifacts, release, "publish")
         _remove_old(recipe, artifacts)
+        _remove_unread_records(recipe, artifacts)
 
 
 def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None) -> None:
@@ -108,6 +111,7 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By)
             opened_store(recipe, artifacts, read_only=True) as store,
             on_trial(release, store) as trial,
         ):
+            _check_records(recipe, release, store, by)
             log.info(
                 f"release {version}: every file is intact, and it answers {len(trial.users)} users"
             )
@@ -132,6 +136,26 @@ def _put_in_service(recipe: Recipe, artifacts: Artifacts, release: Path, by: By)
         )
     else:
         log.info(f"release {version} is served at {address.grpc}; its answers match this process")
+
+
+def _check_records(recipe: Recipe, release: Path, store: FeatureStore, by: By) -> None:
+    """Check that the store has the users' records that the release reads.
+
+    A rollback goes on without, because what it leaves may be worse. So does a release whose store is down.
+    """
+    records = records_of(release)
+    try:
+        if records in store.versions() | {BEFORE_VERSIONS}:
+            return
+    except StoreError:
+        return
+    missing = (
+        f"expected the users' records of release {release.name} in the feature store, found none. "
+        f"`shortlist features load {recipe.given_as}` loads those of the prepared data"
+    )
+    if by == "publish":
+        raise ShortlistError(missing)
+    log.warning(f"{missing}; until then its users are unknown")
 
 
 def _compare_answers(address: Address, trial: Trial) -> None:
@@ -165,6 +189,17 @@ def _moved_back(address: Address, version: int | None) -> str:
     if now == version:
         return f"Release {now} is served as before."
     return f"The server serves release {now}: stop it and start it again."
+
+
+def _remove_unread_records(recipe: Recipe, artifacts: Artifacts) -> None:
+    """Remove the users' records that only removed releases read."""
+    try:
+        with opened_store(recipe, artifacts) as store:
+            dropped = drop_unread_records(artifacts, store)
+        if dropped:
+            log.info("removed users' records that no release reads from the feature store")
+    except ShortlistError as error:
+        log.info(f"could not remove users' records that no release reads: {error}")
 
 
 def _remove_old(recipe: Recipe, artifacts: Artifacts) -> None:

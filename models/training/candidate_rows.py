@@ -12,11 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.schema.recipe import Recipe
-from runtime.candidates.catalogue import NO_ROW
 from runtime.candidates.item_index import build_index
 from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ranker_feature
 from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
-from runtime.lists import padded_lists
+from runtime.candidates.seen import distinct
 
 #: Users whose candidates are processed together.
 USERS_AT_ONCE = 256
@@ -84,7 +83,7 @@ def candidate_rows(
     """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
     past = retrieval.visible.by_user(data.user_count)
-    seen = [past[user] for user in users]
+    seen = [np.array(distinct(past[user].tolist()), np.int64) for user in users]
     queries = retrieval.queries[users]
     return _labelled(recipe, data, data.pair_columns, users, queries, seen, retrieval, relevant)
 
@@ -162,12 +161,11 @@ def _candidates(
     with threadpool_limits(1, "blas"):
         for start in range(0, len(queries), USERS_AT_ONCE):
             part = slice(start, start + USERS_AT_ONCE)
-            seen_rows = padded_lists(seen[part], np.int64, fill=NO_ROW)
-            wanted = Wanted.unseen(seen_rows)
+            wanted = Wanted.unseen(seen[part])
             retrieved = found.retrieve(queries[part], wanted)
             rows[part], scores = kept_candidates(
-                retrieved.rows, retrieved.scores, seen_rows, wanted.allowed, len(items), count
+                retrieved.rows, retrieved.scores, seen[part], wanted.allowed, len(items), count
             )
-            for name, values in features.compute(rows[part], seen_rows, scores).items():
+            for name, values in features.compute(rows[part], seen[part], scores).items():
                 made[name][part] = values
     return rows, made

@@ -18,6 +18,7 @@ from .generators import (
     fold_in,
 )
 from .inner_products import inner_products
+from .seen import newest
 from .z_scores import Z_SCORE, z_scores
 
 #: The inner product of query and item, which retrieval computes; every other ranker feature is computed here.
@@ -31,7 +32,7 @@ class Pairs:
     """One user's candidates and seen items. A candidate row of -1 is padding."""
 
     candidate_rows: np.ndarray  # int64 [C]
-    #: Rows of the seen items, int64 [S], without padding.
+    #: Rows of the newest seen items, int64 [S], without padding.
     seen: np.ndarray
     #: int32 [items + 1]: 1 + a candidate's position in ``candidate_rows``, 0 for every other item.
     place: np.ndarray
@@ -57,7 +58,7 @@ class Places(threading.local):
         # Last to first: an item that is named twice keeps its first position.
         self._place[candidate_rows[::-1]] = np.arange(len(candidate_rows), 0, -1, dtype=np.int32)
         self._place[-1] = 0
-        return Pairs(candidate_rows, seen_rows[seen_rows >= 0], self._place, self._array)
+        return Pairs(candidate_rows, newest(seen_rows), self._place, self._array)
 
 
 def popularity(pairs: Pairs) -> np.ndarray:
@@ -66,7 +67,10 @@ def popularity(pairs: Pairs) -> np.ndarray:
 
 
 def activity(pairs: Pairs) -> np.ndarray:
-    """log(1 + number of items that the user has seen), the same for every candidate."""
+    """log(1 + number of items that the user has seen), the same for every candidate.
+
+    Of a user who has seen more than ``seen.READ`` items, here and below, only these count.
+    """
     return np.full(len(pairs.candidate_rows), np.log1p(len(pairs.seen)))
 
 
@@ -156,12 +160,16 @@ class RankerFeatures:
         self._places = Places(items, array)
 
     def compute(
-        self, candidate_rows: np.ndarray, seen_rows: np.ndarray, retrieval_scores: np.ndarray
+        self,
+        candidate_rows: np.ndarray,
+        seen_rows: Sequence[np.ndarray] | np.ndarray,
+        retrieval_scores: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """By name, float32 [B, C] for each user's candidates.
 
         Args:
-            candidate_rows: int64 [B, C]; seen_rows: int64 [B, S]; -1 pads both.
+            candidate_rows: int64 [B, C], padded with -1.
+            seen_rows: for each user int64 [S], see ``seen``.
             retrieval_scores: float32 [B, C].
         """
         made = {name: np.zeros(candidate_rows.shape, np.float32) for name in self.names}

@@ -15,6 +15,7 @@ from .catalogue import NO_ROW
 from .generators import GENERATORS, TWO_TOWER
 from .inner_products import inner_products
 from .item_index import search
+from .seen import READ, newest
 
 #: If a condition leaves no more items than this, all of them are compared.
 COMPARED = 50_000
@@ -24,13 +25,13 @@ COMPARED = 50_000
 class Wanted:
     """The items that B users may be shown.
 
-    ``seen_rows`` int64 [B, S] and ``excluded_rows`` int64 [B, E]: item rows that are filtered out
-    afterwards; -1 pads. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
+    ``seen_rows``, for each user int64 [S], and ``excluded_rows`` int64 [B, E]: item rows that are filtered
+    out afterwards; -1 pads. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
     ``requested`` bool [B]: whether the request names the candidates, ``requested_rows`` int64 [B, G];
     nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators are not used.
     """
 
-    seen_rows: np.ndarray
+    seen_rows: Sequence[np.ndarray] | np.ndarray
     excluded_rows: np.ndarray
     allowed: np.ndarray
     requested: np.ndarray
@@ -38,7 +39,7 @@ class Wanted:
     two_tower_only: np.ndarray
 
     @classmethod
-    def unseen(cls, seen_rows: np.ndarray) -> "Wanted":
+    def unseen(cls, seen_rows: Sequence[np.ndarray]) -> "Wanted":
         """Anything that the users have not seen."""
         users = len(seen_rows)
         none = np.zeros((users, 0), np.int64)
@@ -65,7 +66,8 @@ class CandidateRetrieval:
     """Retrieves candidates from the item index and from further generators.
 
     A user's search fetches as many extra items as could be filtered out for this user: ``candidates``
-    must remain. Their number depends on the user alone, never on the rest of the batch.
+    must remain. Their number depends on the user alone, never on the rest of the batch. For a user who has
+    seen very many items, the search leaves these out instead.
 
     Args:
         index: the FAISS index over ``embeddings``, float32 [items, d].
@@ -97,7 +99,9 @@ class CandidateRetrieval:
         Several generators take turns; each adds its best item that may be shown and is not listed yet.
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        widths = self._widths(wanted)
+        blocked = self._blocked(wanted)
+        allowed = self._allowed(wanted, blocked)
+        widths = self._widths(wanted, np.where(blocked > READ, 0, blocked))
         widest = int(widths.max(initial=0))
         rows = np.full((len(queries), widest), NO_ROW, dtype=np.int64)
         scores = np.full((len(queries), widest), -np.inf, dtype=np.float32)
@@ -105,11 +109,11 @@ class CandidateRetrieval:
             named = wanted.requested_rows[user]
             rows[user, : len(named)] = named
             scores[user, : len(named)] = self._products(queries[user], named)
-        limited = np.array([each is not None for each in wanted.allowed], dtype=bool)
+        limited = np.array([each is not None for each in allowed], dtype=bool)
         limited &= ~wanted.requested
         for user in np.flatnonzero(limited):
             width = int(widths[user])
-            found = self._among(queries[user : user + 1], width, wanted.allowed[user])
+            found = self._among(queries[user : user + 1], width, allowed[user])
             rows[user, :width], scores[user, :width] = found[0][0], found[1][0]
         free = ~wanted.requested & ~limited
         for width in np.unique(widths[free]).tolist():
@@ -119,9 +123,27 @@ class CandidateRetrieval:
             return Retrieved(rows, scores)
         return self._merged(queries, rows, scores, widths, wanted)
 
-    def _widths(self, wanted: Wanted) -> np.ndarray:
-        """How many items each user's search fetches, int64 [B]."""
-        blocked = (wanted.seen_rows >= 0).sum(axis=1) + (wanted.excluded_rows >= 0).sum(axis=1)
+    def _blocked(self, wanted: Wanted) -> np.ndarray:
+        """How many items of each user are filtered out, int64 [B]."""
+        seen = [np.count_nonzero(rows >= 0) for rows in wanted.seen_rows]
+        return np.array(seen, np.int64) + (wanted.excluded_rows >= 0).sum(axis=1)
+
+    def _allowed(self, wanted: Wanted, blocked: np.ndarray) -> np.ndarray:
+        """``wanted.allowed``, without the blocked items of users who have very many; object [B]."""
+        allowed = wanted.allowed.copy()
+        for user in np.flatnonzero((blocked > READ) & ~wanted.requested):
+            allowed[user] = self._shown(user, wanted)
+        return allowed
+
+    def _shown(self, user: int, wanted: Wanted) -> np.ndarray:
+        """The items that a user may be shown, bool [items]."""
+        shown = np.ones(self._size, dtype=bool)
+        for rows in (wanted.seen_rows[user], wanted.excluded_rows[user]):
+            shown[rows[rows >= 0]] = False
+        return shown if wanted.allowed[user] is None else shown & wanted.allowed[user]
+
+    def _widths(self, wanted: Wanted, blocked: np.ndarray) -> np.ndarray:
+        """How many items each user's search fetches, int64 [B]; ``blocked``: how many are to spare."""
         # Rounded up to a power of two, which lets users of a batch share a search.
         powers = 1 << np.ceil(np.log2(np.maximum(blocked, 1))).astype(np.int64)
         widths = np.minimum(self._candidates + np.where(blocked > 0, powers, 0), self._size)
@@ -161,12 +183,7 @@ class CandidateRetrieval:
         self, user: int, nearest: np.ndarray, products: np.ndarray, wanted: Wanted
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Rows and scores of each generator's best items that may be shown; others would waste its turns."""
-        seen, excluded = wanted.seen_rows[user], wanted.excluded_rows[user]
-        seen = seen[seen >= 0]
-        shown = np.ones(self._size, dtype=bool)
-        shown[seen] = shown[excluded[excluded >= 0]] = False
-        if wanted.allowed[user] is not None:
-            shown &= wanted.allowed[user]
+        shown, seen = self._shown(user, wanted), newest(wanted.seen_rows[user])
         kept = (nearest >= 0) & shown[nearest]
         lists = {TWO_TOWER: (nearest[kept], products[kept])}
         for name, generator in self._further.items():
@@ -242,7 +259,7 @@ def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
 def kept_candidates(
     rows: np.ndarray,
     scores: np.ndarray,
-    blocked_rows: np.ndarray,
+    blocked_rows: Sequence[np.ndarray],
     allowed: np.ndarray,
     items: int,
     count: int,
@@ -250,15 +267,17 @@ def kept_candidates(
     """The first ``count`` of retrieved rows and scores [B, R] that may be shown; -1 and -inf pad.
 
     Args:
-        blocked_rows: int64 [B, X], the items that each user may not be shown; -1 pads.
+        blocked_rows: for each user int64 [X], the items that may not be shown; -1 pads.
         allowed: as in ``Wanted``. ``items``: the number of items.
     """
-    # One number per (user, item): a single membership test serves the whole batch.
-    user = np.arange(len(rows), dtype=np.int64)[:, None] * items
-    keep = (rows >= 0) & ~np.isin(rows + user, (blocked_rows + user)[blocked_rows >= 0])
-    for place, mask in enumerate(allowed):
+    keep = rows >= 0
+    is_blocked = np.zeros(items + 1, dtype=bool)  # one more, for row -1
+    for user, (blocked, mask) in enumerate(zip(blocked_rows, allowed, strict=True)):
+        is_blocked[blocked] = True
+        keep[user] &= ~is_blocked[rows[user]]
+        is_blocked[blocked] = False
         if mask is not None:
-            keep[place] &= mask[rows[place]]
+            keep[user] &= mask[rows[user]]
     # Move the kept ones to the front, in order.
     order = np.argsort(~keep, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(keep, order, axis=1)

@@ -59,7 +59,10 @@ class Categorical(OfOneColumn):
         """The elements of a list, or the words of a text; one null for a missing value."""
         if value is None or isinstance(value, float):
             return [None]
-        return words(str(value)) if self.text else list(value)
+        if self.text:
+            return words(str(value))
+        # A live feature may be older than the release, and have the type of another one.
+        return list(value) if not isinstance(value, str | int) else [value]
 
     def _code(self, value: Any) -> int:
         return NULL if is_null(value) else self.code(spell(value, self.dtype))

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..candidates.catalogue import NO_ROW
+from ..candidates.seen import distinct, with_newer
 from ..features.codes import OUT_OF_VOCABULARY
-from ..lists import padded_lists
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -12,8 +11,8 @@ from .operator import Column, Columns, Config, Operator
 class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
-    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B, S], the item row of every
-    interaction, -1 for padding and for items that are not in the catalogue.
+    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B], for each user int64 [S], the
+    rows of the items of all interactions (see ``candidates.seen``).
     """
 
     name = "encode_user"
@@ -27,7 +26,8 @@ class EncodeUser(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         features = (f"raw.{name}" for name in self._encoding.user_columns)
-        return ("user_id", "known_user", *features, "raw.interactions")
+        lists = ("raw.interactions", "raw.recorded", "raw.seen_rows")
+        return ("user_id", "known_user", *features, *lists)
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -44,7 +44,7 @@ class EncodeUser(Operator):
                 for each in encoding.user_features
             ),
             *history,
-            Column("seen_rows", "int64", (None,)),
+            Column("seen_rows", "object"),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -58,9 +58,13 @@ class EncodeUser(Operator):
         for each in encoding.user_features:
             raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
             encoded[f"user.{each.name}"] = each.encode(*raw_values)
-        raw = columns["raw.interactions"]
-        interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:
-            encoded[f"user.{encoding.history_name}"] = encoding.encode_history(interactions)
-        rows = [self._catalogue.rows(items) for items in interactions]
-        return encoded | {"seen_rows": padded_lists(rows, np.int64, raw.shape[1], NO_ROW)}
+            history = encoding.encode_history(columns["raw.interactions"].tolist())
+            encoded[f"user.{encoding.history_name}"] = history
+        seen = np.empty(len(known), dtype=object)
+        for user, (loaded, recorded) in enumerate(
+            zip(columns["raw.seen_rows"], columns["raw.recorded"], strict=True)
+        ):
+            rows = self._catalogue.rows(distinct(recorded))
+            seen[user] = with_newer(loaded, rows, self._catalogue.size)
+        return encoded | {"seen_rows": seen}

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..candidates.catalogue import NO_ROW
 from ..candidates.retrieval import kept_candidates
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
@@ -50,12 +49,19 @@ class FilterCandidates(Operator):
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        requested = columns["candidates_requested"][:, None]
-        seen = np.where(requested, NO_ROW, columns["seen_rows"])
+        blocked = [
+            excluded if requested else np.concatenate([seen, excluded])
+            for requested, seen, excluded in zip(
+                columns["candidates_requested"],
+                columns["seen_rows"],
+                columns["excluded_rows"],
+                strict=True,
+            )
+        ]
         rows, scores = kept_candidates(
             columns["retrieved_rows"],
             columns["retrieval_scores"],
-            np.concatenate([seen, columns["excluded_rows"]], axis=1),
+            blocked,
             columns["allowed"],
             self._size,
             self.config.candidates,

@@ -16,7 +16,7 @@ class ComputeRankerFeaturesConfig(Config):
 
 
 class ComputeRankerFeatures(Operator):
-    """``candidate_rows`` [B, C], ``seen_rows`` [B, S], retrieval score -> ``candidate.NAME`` [B, C]."""
+    """``candidate_rows`` [B, C], ``seen_rows`` [B], retrieval score -> ``candidate.NAME`` [B, C]."""
 
     name = "compute_ranker_features"
     stage = "rank"

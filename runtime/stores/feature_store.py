@@ -4,11 +4,13 @@ import hashlib
 import time as clock
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 #: How long a call without a deadline waits, for another writer or for an answer.
 PATIENCE_SECONDS = 60.0
+#: Names the records that releases from before versions of records read.
+BEFORE_VERSIONS = ""
 
 
 @dataclass(frozen=True)
@@ -16,18 +18,22 @@ class UserRecord:
     """A user's record in the store.
 
     ``features``: raw JSON values by column name (None if missing).
-    ``interactions``: raw item ids as strings, oldest first: the loaded ones, then those of the newest
-    recorded events, by time.
+    ``interactions``: raw item ids as strings, oldest first: the newest loaded ones, then those of the
+    newest recorded events, by time.
     ``recorded``: how many of them, at the end, are from recorded events.
+    ``earlier``: how many loaded interactions came before them.
+    ``seen``: the items of all loaded interactions, as rows of the release (``candidates.seen.packed``).
     """
 
     features: Mapping[str, Any]
     interactions: Sequence[str]
     recorded: int = 0
+    earlier: int = 0
+    seen: bytes = field(default=b"", repr=False)
 
     @property
     def loaded(self) -> Sequence[str]:
-        """The interactions without those of recorded events."""
+        """The newest loaded interactions."""
         return self.interactions[: len(self.interactions) - self.recorded]
 
 
@@ -72,22 +78,47 @@ class Event:
 class FeatureStore(Protocol):
     """Raw user features and interactions by raw user id, and the items that are switched off.
 
+    Records are loaded in versions, and each release reads one of them. Live features, recorded events and
+    switched-off items count for every version.
+
     Every method raises ``StoreError``, naming the store and the cause, if the store is down, too slow,
     full or damaged; the next call tries again.
     """
 
-    def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
+    def get_many(
+        self, user_ids: Sequence[str], version: str = BEFORE_VERSIONS
+    ) -> list[UserRecord | None]:
         """The records in the order of ``user_ids``; None for an unknown user.
 
-        A user who only has events has no features.
+        A user's live features override those of ``version``. A user who only has events or live features
+        is known. A version that was never loaded has no records.
         """
         ...
 
-    def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
-        """Write records, all or none, replacing those of the same users.
+    def load(self, version: str, records: Iterable[tuple[str, UserRecord]]) -> None:
+        """Write all records of a version, all or none, beside the other versions.
 
-        ``recorded`` interactions are not written: a record from ``get_many`` can be put back.
+        Readers see the version when it is complete. ``recorded`` interactions are not written.
         """
+        ...
+
+    def versions(self) -> frozenset[str]:
+        """The versions that are loaded."""
+        ...
+
+    def drop(self, versions: Iterable[str]) -> None:
+        """Remove the records of some versions. Live features and events stay."""
+        ...
+
+    def set_features(self, users: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Set live features of users, all or none; a user's other features stay.
+
+        Releases from before versions see them too.
+        """
+        ...
+
+    def clear_features(self, user_ids: Iterable[str] | None = None) -> None:
+        """Remove all live features of some users, by default of every user: the loaded ones count again."""
         ...
 
     def record(self, events: Iterable[Event]) -> int:
@@ -104,17 +135,6 @@ class FeatureStore(Protocol):
 
     def switch(self, item_ids: Iterable[str], on: bool) -> None:
         """Show or hide items, until they are switched again."""
-        ...
-
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
-        """Replace all records at once: readers see the old or the new.
-
-        Recorded events and switched-off items stay. ``origin`` is stored with them.
-        """
-        ...
-
-    def origin(self) -> str | None:
-        """The ``origin`` of the last ``replace_all``."""
         ...
 
     def close(self) -> None:

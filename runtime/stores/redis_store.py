@@ -1,15 +1,19 @@
 """The feature store for several servers: a Redis that all of them reach.
 
-Keys, after a prefix per recipe: ``users`` (hash: user id -> JSON of features and interactions),
-``events:USER`` (set sorted by time: JSON of event id, item id and event),
-``switched_off`` (set of item ids), ``source``.
+Keys, after a prefix per recipe: ``versions`` (set of names), ``loaded:VERSION`` (hash: user id -> JSON of
+features, interactions, number of earlier ones, and seen rows in base 64), ``live:USER`` (hash: name -> JSON
+of a feature that was set since), ``events:USER`` (set sorted by time: JSON of event id, item id and event),
+``switched_off`` (set of item ids), and ``users`` (hash: the records that releases from before versions read).
 """
 
 import json
+import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from redis import ConnectionPool, Redis, RedisError
@@ -19,7 +23,7 @@ from redis.exceptions import TimeoutError as NoAnswerError
 from redis.retry import Retry
 
 from ..errors import StoreError
-from .feature_store import PATIENCE_SECONDS, Event, UserRecord
+from .feature_store import BEFORE_VERSIONS, PATIENCE_SECONDS, Event, UserRecord
 from .urls import without_secrets
 
 T = TypeVar("T")
@@ -78,28 +82,90 @@ class RedisFeatureStore:
         )
         self._redis = Redis(connection_pool=pool)
 
-    def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
+    def get_many(
+        self, user_ids: Sequence[str], version: str = BEFORE_VERSIONS
+    ) -> list[UserRecord | None]:
         wanted = list(dict.fromkeys(user_ids))
         if not wanted:
             return []
         with self._asked("read"):
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hmget(self._key("users"), wanted)
+            pipeline.hmget(self._records_key(version), wanted)
             for user_id in wanted:
-                pipeline.zrange(self._events_key(user_id), -self._kept, -1)
-            users, *events = pipeline.execute()
+                pipeline.zrange(self._key(f"events:{user_id}"), -self._kept, -1)
+            if version != BEFORE_VERSIONS:
+                for user_id in wanted:
+                    pipeline.hgetall(self._key(f"live:{user_id}"))
+            users, *of_users = pipeline.execute()
+            events, live = of_users[: len(wanted)], of_users[len(wanted) :] or [{}] * len(wanted)
             found = {
-                user_id: _record(text, members)
-                for user_id, text, members in zip(wanted, users, events, strict=True)
+                user_id: _record(*values)
+                for user_id, *values in zip(wanted, users, events, live, strict=True)
             }
         return [found[user_id] for user_id in user_ids]
 
-    def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
+    def load(self, version: str, records: Iterable[tuple[str, UserRecord]]) -> None:
+        new = self._key(f"loading:{uuid.uuid4().hex}")
+        with self._asked("write to"):
+            written = False
+            try:
+                for chunk in _chunks(records):
+                    self._redis.hset(new, mapping=_texts(chunk))
+                    self._redis.expire(new, _LEFT_FOR_SECONDS)
+                    written = True
+                pipeline = self._redis.pipeline(transaction=True)
+                pipeline.unlink(self._records_key(version))
+                if written:
+                    pipeline.persist(new)
+                    pipeline.rename(new, self._records_key(version))
+                pipeline.sadd(self._key("versions"), version)
+                pipeline.execute()
+            except BaseException:
+                with suppress(RedisError):
+                    self._redis.unlink(new)
+                raise
+
+    def versions(self) -> frozenset[str]:
+        with self._asked("read"):
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.smembers(self._key("versions"))
+            pipeline.exists(self._records_key(BEFORE_VERSIONS))
+            names, before = pipeline.execute()
+        return frozenset(names | {BEFORE_VERSIONS} if before else names)
+
+    def drop(self, versions: Iterable[str]) -> None:
         with self._asked("write to"):
             pipeline = self._redis.pipeline(transaction=True)
-            for chunk in _chunks(records):
-                pipeline.hset(self._key("users"), mapping=_texts(chunk))
+            for version in versions:
+                pipeline.unlink(self._records_key(version))
+                pipeline.srem(self._key("versions"), version)
             pipeline.execute()
+
+    def set_features(self, users: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        with self._asked("write to"):
+            before = self._records_key(BEFORE_VERSIONS)
+            has_before = self._redis.exists(before)
+            pipeline = self._redis.pipeline(transaction=True)
+            for chunk in _chunks(users):
+                changed: dict[str, dict[str, Any]] = {}
+                for user_id, features in filter(itemgetter(1), chunk):
+                    changed.setdefault(user_id, {}).update(features)
+                for user_id, features in changed.items():
+                    texts: dict[Any, str] = {n: _json(value) for n, value in features.items()}
+                    pipeline.hset(self._key(f"live:{user_id}"), mapping=texts)
+                if has_before and changed:
+                    pipeline.hset(before, mapping=self._with_features(before, changed))
+            pipeline.execute()
+
+    def clear_features(self, user_ids: Iterable[str] | None = None) -> None:
+        with self._asked("write to"):
+            if user_ids is None:
+                pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._key("live:")) + "*"
+                keys = self._redis.scan_iter(pattern, count=_CHUNK)
+            else:
+                keys = (self._key(f"live:{user_id}") for user_id in user_ids)
+            for chunk in _chunks(keys):
+                self._redis.unlink(*chunk)
 
     def record(self, events: Iterable[Event]) -> int:
         new = 0
@@ -111,7 +177,7 @@ class RedisFeatureStore:
                     by_user.setdefault(each.user_id, {}).setdefault(member, each.time)
                 pipeline = self._redis.pipeline(transaction=False)
                 for user_id, members in by_user.items():
-                    key = self._events_key(user_id)
+                    key = self._key(f"events:{user_id}")
                     pipeline.zadd(key, members, nx=True)
                     pipeline.zremrangebyrank(key, 0, -self._kept - 1)
                 new += sum(pipeline.execute()[::2])
@@ -127,40 +193,23 @@ class RedisFeatureStore:
                 change = self._redis.srem if on else self._redis.sadd
                 change(self._key("switched_off"), *chunk)
 
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
-        users, new = self._key("users"), self._key(f"users:{uuid.uuid4().hex}")
-        with self._asked("write to"):
-            written = False
-            try:
-                for chunk in _chunks(records):
-                    self._redis.hset(new, mapping=_texts(chunk))
-                    self._redis.expire(new, _LEFT_FOR_SECONDS)
-                    written = True
-                pipeline = self._redis.pipeline(transaction=True)
-                pipeline.unlink(users)
-                if written:
-                    pipeline.persist(new)
-                    pipeline.rename(new, users)
-                pipeline.set(self._key("source"), origin)
-                pipeline.execute()
-            except BaseException:
-                with suppress(RedisError):
-                    self._redis.unlink(new)
-                raise
-
-    def origin(self) -> str | None:
-        with self._asked("read"):
-            origin = self._redis.get(self._key("source"))
-            return None if origin is None else str(origin)
-
     def close(self) -> None:
         self._redis.connection_pool.disconnect()
 
     def _key(self, name: str) -> str:
         return self._prefix + name
 
-    def _events_key(self, user_id: str) -> str:
-        return f"{self._prefix}events:{user_id}"
+    def _records_key(self, version: str) -> str:
+        return self._key("users" if version == BEFORE_VERSIONS else f"loaded:{version}")
+
+    def _with_features(self, key: str, changed: Mapping[str, Mapping[str, Any]]) -> dict[Any, str]:
+        """The records at ``key`` of some users, with changed features."""
+        texts = self._redis.hmget(key, list(changed))
+        made: dict[Any, str] = {}
+        for (user_id, features), text in zip(changed.items(), texts, strict=True):
+            known, interactions = ({}, []) if text is None else json.loads(text)
+            made[user_id] = _json([known | features, interactions])
+        return made
 
     @contextmanager
     def _asked(self, doing: str) -> Iterator[None]:
@@ -175,7 +224,7 @@ class RedisFeatureStore:
                 f"expected to {doing} the feature store {self._shown}, got no reply within "
                 f"{1000 * self._seconds:.0f} ms"
             ) from error
-        except (RedisError, json.JSONDecodeError, UnicodeError) as error:
+        except (RedisError, ValueError) as error:  # of Redis; or its content is damaged
             raise StoreError(
                 f"expected to {doing} the feature store {self._shown}, got: {error}"
             ) from error
@@ -190,17 +239,28 @@ def _chunks(each: Iterable[T]) -> Iterator[list[T]]:
 def _texts(records: Iterable[tuple[str, UserRecord]]) -> dict[Any, str]:
     """The value of each user's field."""
     return {
-        user_id: _json([dict(record.features), list(record.loaded)]) for user_id, record in records
+        user_id: _json(
+            [
+                dict(record.features),
+                list(record.loaded),
+                record.earlier,
+                b64encode(record.seen).decode(),
+            ]
+        )
+        for user_id, record in records
     }
 
 
-def _record(text: str | None, members: Sequence[str]) -> UserRecord | None:
-    if text is None and not members:
+def _record(text: str | None, members: Sequence[str], live: Mapping[str, str]) -> UserRecord | None:
+    if text is None and not members and not live:
         return None
-    features, interactions = ({}, []) if text is None else json.loads(text)
+    # Records from before versions end after the interactions.
+    loaded = [{}, []] if text is None else json.loads(text)
+    features, interactions, earlier, seen = [*loaded, 0, ""][:4]
+    features |= {name: json.loads(value) for name, value in live.items()}
     # Parsing them joined is faster than one by one.
     recorded = [item_id for _, item_id, _ in json.loads(f"[{','.join(members)}]")]
-    return UserRecord(features, interactions + recorded, len(recorded))
+    return UserRecord(features, interactions + recorded, len(recorded), earlier, b64decode(seen))
 
 
 def _json(value: object) -> str:

@@ -7,26 +7,17 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..errors import StoreError
-from .feature_store import PATIENCE_SECONDS, Event, UserRecord
+from .feature_store import BEFORE_VERSIONS, PATIENCE_SECONDS, Event, UserRecord
+from .sqlite_schema import SCHEMA
 
-#: ``event_counts``: an upper bound of a user's events, exact after they are cut.
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, features TEXT NOT NULL, interactions
-TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (user_id TEXT, event_id TEXT, item_id TEXT NOT NULL, event TEXT
-NOT NULL, time REAL NOT NULL, PRIMARY KEY (user_id, event_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS event_counts (user_id TEXT PRIMARY KEY, events INTEGER NOT NULL)
-WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS switched_off (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
-COMMIT;
-"""
+#: What is loaded of a user of whom nothing is: features, interactions, earlier, seen.
+_NOTHING = ("{}", "[]", 0, b"")
 #: Below 999, which was SQLite's default limit of variables per statement until version 3.32.
 _VARIABLES = 900
 #: The deadline is granted once per this many users: a large batch is not a hanging store.
@@ -68,17 +59,56 @@ class SqliteFeatureStore:
         self._until = 0.0
         self._lock = threading.RLock()
 
-    def get_many(self, user_ids: Sequence[str]) -> list[UserRecord | None]:
+    def get_many(
+        self, user_ids: Sequence[str], version: str = BEFORE_VERSIONS
+    ) -> list[UserRecord | None]:
         found: dict[str, UserRecord] = {}
         wanted = list(dict.fromkeys(user_ids))
         with self._open("read", len(wanted)) as connection:
             for start in range(0, len(wanted), _VARIABLES):
-                found |= self._records(connection, wanted[start : start + _VARIABLES])
+                chunk = wanted[start : start + _VARIABLES]
+                found |= self._records(connection, chunk, version)
         return [found.get(user_id) for user_id in user_ids]
 
-    def put_many(self, records: Iterable[tuple[str, UserRecord]]) -> None:
+    def load(self, version: str, records: Iterable[tuple[str, UserRecord]]) -> None:
         with self._open("write to") as connection:
-            _put(connection, records)
+            _drop(connection, [version])
+            number = connection.execute(
+                "INSERT INTO versions (name) VALUES (?)", [version]
+            ).lastrowid
+            connection.executemany(
+                "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?)",
+                ((number, user_id, *_row(record)) for user_id, record in records),
+            )
+
+    def versions(self) -> frozenset[str]:
+        with self._open("read") as connection:
+            names = {row[0] for row in connection.execute("SELECT name FROM versions")}
+            before = connection.execute("SELECT 1 FROM users LIMIT 1").fetchone()
+        return frozenset(names | {BEFORE_VERSIONS} if before else names)
+
+    def drop(self, versions: Iterable[str]) -> None:
+        with self._open("write to") as connection:
+            _drop(connection, versions)
+
+    def set_features(self, users: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        with self._open("write to") as connection:
+            before = connection.execute("SELECT 1 FROM users LIMIT 1").fetchone()
+            for user_id, features in users:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO live VALUES (?, ?, ?)",
+                    ((user_id, name, _json(value)) for name, value in features.items()),
+                )
+                if before:
+                    _set_before_versions(connection, user_id, features)
+
+    def clear_features(self, user_ids: Iterable[str] | None = None) -> None:
+        with self._open("write to") as connection:
+            if user_ids is None:
+                connection.execute("DELETE FROM live")
+            else:
+                ids = ((user_id,) for user_id in user_ids)
+                connection.executemany("DELETE FROM live WHERE user_id = ?", ids)
 
     def record(self, events: Iterable[Event]) -> int:
         # In the order of the table, which visits each page once.
@@ -109,17 +139,6 @@ class SqliteFeatureStore:
         with self._open("write to") as connection:
             connection.executemany(statement, ((item_id,) for item_id in item_ids))
 
-    def replace_all(self, records: Iterable[tuple[str, UserRecord]], origin: str) -> None:
-        with self._open("write to") as connection:
-            connection.execute("DELETE FROM users")
-            connection.execute("INSERT OR REPLACE INTO facts VALUES ('source', ?)", (origin,))
-            _put(connection, records)
-
-    def origin(self) -> str | None:
-        with self._open("read") as connection:
-            row = connection.execute("SELECT value FROM facts WHERE name = 'source'").fetchone()
-        return row[0] if row else None
-
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
@@ -127,25 +146,44 @@ class SqliteFeatureStore:
                 self._connection = None
 
     def _records(
-        self, connection: sqlite3.Connection, user_ids: Sequence[str]
+        self, connection: sqlite3.Connection, user_ids: Sequence[str], version: str
     ) -> dict[str, UserRecord]:
         """The records of at most ``_VARIABLES`` users, by id."""
-        among = f"WHERE user_id IN ({','.join('?' * len(user_ids))})"
-        users = connection.execute(
-            f"SELECT user_id, features, interactions FROM users {among}", user_ids
-        )
-        loaded = {user_id: texts for user_id, *texts in users}
+        among = f"user_id IN ({','.join('?' * len(user_ids))})"
+        live: dict[str, dict[str, Any]] = {}
+        if version == BEFORE_VERSIONS:
+            rows = connection.execute(
+                f"SELECT user_id, features, interactions, 0, x'' FROM users WHERE {among}", user_ids
+            )
+        else:
+            rows = connection.execute(
+                "SELECT user_id, features, interactions, earlier, seen FROM loaded "
+                f"WHERE version = (SELECT number FROM versions WHERE name = ?) AND {among}",
+                [version, *user_ids],
+            )
+        loaded = {user_id: row for user_id, *row in rows}
+        if version != BEFORE_VERSIONS:
+            for user_id, name, value in connection.execute(
+                f"SELECT user_id, name, value FROM live WHERE {among}", user_ids
+            ):
+                live.setdefault(user_id, {})[name] = json.loads(value)
         recorded: dict[str, list[str]] = {}
         for user_id, item_id in connection.execute(
-            f"SELECT user_id, item_id FROM events {among} ORDER BY user_id, time, event_id",
+            f"SELECT user_id, item_id FROM events WHERE {among} ORDER BY user_id, time, event_id",
             user_ids,
         ):
             recorded.setdefault(user_id, []).append(item_id)
         found = {}
-        for user_id in loaded.keys() | recorded.keys():
-            features, interactions = map(json.loads, loaded.get(user_id, ("{}", "[]")))
+        for user_id in loaded.keys() | live.keys() | recorded.keys():
+            features, interactions, earlier, seen = loaded.get(user_id, _NOTHING)
             newest = recorded.get(user_id, [])[-self._kept :]
-            found[user_id] = UserRecord(features, interactions + newest, len(newest))
+            found[user_id] = UserRecord(
+                json.loads(features) | live.get(user_id, {}),
+                json.loads(interactions) + newest,
+                len(newest),
+                earlier,
+                seen,
+            )
         return found
 
     def _cut(self, connection: sqlite3.Connection, user_ids: Sequence[str]) -> None:
@@ -208,7 +246,7 @@ class SqliteFeatureStore:
             if not self._read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
-                connection.executescript(_SCHEMA)
+                connection.executescript(SCHEMA)
             connection.execute("SELECT 1 FROM users LIMIT 1")
         except BaseException:
             connection.close()
@@ -232,13 +270,29 @@ def _cause(error: Exception, allowed: float) -> str:
     return str(error)
 
 
-def _put(connection: sqlite3.Connection, records: Iterable[tuple[str, UserRecord]]) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO users VALUES (?, ?, ?)",
-        (
-            (user_id, _json(dict(record.features)), _json(list(record.loaded)))
-            for user_id, record in records
-        ),
+def _row(each: UserRecord) -> tuple[str, str, int, bytes]:
+    return _json(dict(each.features)), _json(list(each.loaded)), each.earlier, each.seen
+
+
+def _drop(connection: sqlite3.Connection, versions: Iterable[str]) -> None:
+    for version in versions:
+        if version == BEFORE_VERSIONS:
+            connection.execute("DELETE FROM users")
+        number = "(SELECT number FROM versions WHERE name = ?)"
+        connection.execute(f"DELETE FROM loaded WHERE version = {number}", [version])
+        connection.execute("DELETE FROM versions WHERE name = ?", [version])
+
+
+def _set_before_versions(
+    connection: sqlite3.Connection, user_id: str, features: Mapping[str, Any]
+) -> None:
+    """Set features where releases from before versions read them."""
+    row = connection.execute("SELECT features FROM users WHERE user_id = ?", [user_id]).fetchone()
+    text = _json({**(json.loads(row[0]) if row else {}), **features})
+    connection.execute(
+        "INSERT INTO users VALUES (?, ?, '[]') "
+        "ON CONFLICT DO UPDATE SET features = excluded.features",
+        [user_id, text],
     )
 
 

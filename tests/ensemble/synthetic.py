@@ -59,6 +59,15 @@ def write_artifacts(root: Path, seed: int = 7) -> Artifacts:
     return artifacts
 
 
+def interactions(artifacts: Artifacts) -> dict[str, list[str]]:
+    """Every user's items, oldest first; all of them are in the training part."""
+    table = pq.read_table(artifacts.raw.interactions).to_pandas()
+    found: dict[str, list[str]] = {str(user): [] for user in range(1, USERS + 1)}
+    for user, item in table.sort_values("time", kind="stable")[["user_id", "item_id"]].values:
+        found[str(user)].append(str(item))
+    return found
+
+
 def _write_raw(artifacts: Artifacts, random: np.random.Generator) -> pa.Table:
     artifacts.raw.root.mkdir(parents=True)
     user_ids = list(range(1, USERS + 1))

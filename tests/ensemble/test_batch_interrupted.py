@@ -13,8 +13,6 @@ import pytest
 from ensemble import batch
 from ensemble.batch import recommend_all
 from ensemble.releases.export import export
-from runtime.stores.feature_store import UserRecord
-from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE, USERS
@@ -122,7 +120,7 @@ def test_only_the_same_question_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same question reuses the parts; other users, another store or release start over."""
+    """The same question reuses the parts; other users or another release start over."""
     made = Artifacts(Path(shutil.copytree(artifacts.root, tmp_path / "made-up")))
     out = tmp_path / "out.jsonl"
     out.mkdir()  # makes the last step of every run fail, which keeps the parts
@@ -138,16 +136,10 @@ def test_only_the_same_question_goes_on(
         first.write_text("kept")
         return same
 
-    def refill_store() -> None:
-        store = SqliteFeatureStore(made.feature_store)
-        store.replace_all([("1", UserRecord({}, []))], "elsewhere")
-        store.close()
-
     assert [kept(), kept()] == [False, True]
     for change in (
         lambda: asked.update(top=3),
         lambda: users.write_text("1\n2\n"),
-        refill_store,
         lambda: export(RECIPE, made, force=True),
         lambda: monkeypatch.setattr(batch, "CHUNK", 30),
     ):

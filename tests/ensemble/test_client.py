@@ -12,9 +12,9 @@ from ensemble.triton.client import Client, Protocol
 from ensemble.triton.ports import reserved_ports
 from ensemble.triton.server import Server
 from runtime.plan import Plan
-from runtime.stores.sqlite_store import SqliteFeatureStore
+from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
-from tests.ensemble.synthetic import USERS
+from tests.ensemble.synthetic import USERS, interactions
 
 SIXTY_FOUR = [str(user) for user in range(USERS - 63, USERS + 1)]
 
@@ -40,16 +40,16 @@ def test_pairs_are_scored_by_the_server(client: Client, served: Plan) -> None:
     assert answer.scores.tobytes() == np.ascontiguousarray(expected.scores).tobytes()
 
 
-def test_alone_and_in_a_batch_of_64(client: Client, store: SqliteFeatureStore) -> None:
+def test_alone_and_in_a_batch_of_64(client: Client, artifacts: Artifacts) -> None:
     """Each of 64 users gets the same answer alone; scores descend; seen items do not appear."""
     batch = client.recommend(SIXTY_FOUR, top_k=20)
     assert (batch.scores[:, 1:] <= batch.scores[:, :-1]).all()
-    for row, (user, record) in enumerate(zip(SIXTY_FOUR, store.get_many(SIXTY_FOUR), strict=True)):
+    seen = interactions(artifacts)
+    for row, user in enumerate(SIXTY_FOUR):
         alone = client.recommend([user], top_k=20)
         assert alone.item_ids[0].tolist() == batch.item_ids[row].tolist()
         assert alone.scores[0].tobytes() == batch.scores[row].tobytes()
-        assert record is not None
-        assert not set(record.interactions) & set(batch.item_ids[row])
+        assert not set(seen[user]) & set(batch.item_ids[row])
 
 
 def test_requests_that_triton_batches_are_not_mixed_up(

@@ -18,8 +18,10 @@ import pytest
 from ensemble.in_process import served_in_process
 from ensemble.releases import export as export_module
 from ensemble.releases.export import export
+from ensemble.releases.records import records_of
 from ensemble.releases.repository import releases
 from runtime import manifest, plan
+from runtime.candidates.seen import unpacked
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
 from stages.columns import POSITIVE
@@ -147,14 +149,18 @@ def test_a_damaged_latest_release_is_replaced_by_a_new_one(copied: Artifacts) ->
 
 
 def test_the_store_holds_the_training_part_oldest_first(
-    artifacts: Artifacts, store: SqliteFeatureStore
+    artifacts: Artifacts, release: Path, store: SqliteFeatureStore
 ) -> None:
     """Interactions of train and valid, ordered by time; features as in the raw table."""
     raw = pq.read_table(artifacts.raw.interactions).to_pandas()
-    record = store.get_many(["7"])[0]
+    record = store.get_many(["7"], records_of(release))[0]
     assert record is not None
     expected = raw[raw.user_id == 7].sort_values("time", kind="stable").item_id
-    assert list(record.interactions) == [str(item) for item in expected]
+    rows = unpacked(record.seen).tolist()
+    assert len(rows) == len(set(rows)) > 10
+    assert rows == [item - 1 for item in expected]
+    assert list(record.interactions) == [str(item) for item in expected[-10:]], "the newest"
+    assert record.earlier == len(rows) - 10
     users = pq.read_table(artifacts.raw.users).to_pylist()
     assert dict(record.features) == {name: users[6][name] for name in ("age", "gender", "income")}
 
@@ -169,8 +175,8 @@ def test_equal_times_keep_the_order_of_the_raw_table(copied: Artifacts) -> None:
     for part, chosen in (("valid", picked), ("train", rest)):
         path = copied.prepared.raw_interactions(part) / "part_00000.parquet"
         pq.write_table(pa.table(chosen), path)
-    _export(copied)
-    record = SqliteFeatureStore(copied.feature_store).get_many(["1"])[0]
+    version = records_of(_export(copied)[0])
+    record = SqliteFeatureStore(copied.feature_store).get_many(["1"], version)[0]
     assert record is not None
     assert list(record.interactions) == ["10", "40", "30", "20"]
 

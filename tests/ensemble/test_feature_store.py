@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from runtime.stores.feature_store import Event, FeatureStore, UserRecord
 from runtime.stores.open_store import open_store
 from tests.redis_server import RedisServer, running_redis
 
-ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"])
+ANNA = UserRecord({"age": 30, "tastes": ["jazz", None]}, ["b", "a"], 0, 7, b"\0\xff\x80\n")
 BEN = UserRecord({"age": None}, [])
+#: The version of the records in most tests.
+V = "first"
 
 Opener = Callable[..., FeatureStore]
 
@@ -55,23 +58,23 @@ def _event(user: str, item: str, time: float, event_id: str | None = None) -> Ev
 
 
 def _items(store: FeatureStore, user: str) -> list[str]:
-    (record,) = store.get_many([user])
+    (record,) = store.get_many([user], V)
     return [] if record is None else list(record.interactions)
 
 
 def test_records_come_back_in_the_order_asked(store: FeatureStore) -> None:
     """Values and order are kept; an id given twice is answered twice, an unknown one is None."""
-    store.put_many([("anna", ANNA), ("ben", BEN)])
-    assert store.get_many(["ben", "nobody", "anna", "ben"]) == [BEN, None, ANNA, BEN]
-    assert store.get_many([]) == []
+    store.load(V, [("anna", ANNA), ("ben", BEN)])
+    assert store.get_many(["ben", "nobody", "anna", "ben"], V) == [BEN, None, ANNA, BEN]
+    assert store.get_many([], V) == []
 
 
 def test_thousands_of_users_in_one_call(store: FeatureStore) -> None:
     """More ids than fit in one statement or message are read and written in parts."""
     users = [str(user) for user in range(3000)]
-    store.put_many((user, UserRecord({"n": int(user)}, [])) for user in users)
+    store.load(V, ((user, UserRecord({"n": int(user)}, [])) for user in users))
     assert store.record(_event(user, "a", 1.0) for user in users) == 3000
-    found = store.get_many(users)
+    found = store.get_many(users, V)
     assert [record.features["n"] for record in found if record] == list(range(3000))
     assert [record.interactions for record in found if record] == [["a"]] * 3000
 
@@ -79,8 +82,8 @@ def test_thousands_of_users_in_one_call(store: FeatureStore) -> None:
 def test_odd_ids_are_ids(store: FeatureStore) -> None:
     """Quotes, the empty string, a null character and a megabyte are ids like any other."""
     odd = ["'; DROP TABLE users; --", "", "a\x00b", "x" * 1_000_000, "日本", "a:b*"]
-    store.put_many((user_id, BEN) for user_id in odd)
-    assert store.get_many([*odd, "a"]) == [BEN] * 6 + [None]
+    store.load(V, ((user_id, BEN) for user_id in odd))
+    assert store.get_many([*odd, "a"], V) == [BEN] * 6 + [None]
     assert store.record(_event(each, each, 1.0, each) for each in odd) == 6
     assert [_items(store, each) for each in odd] == [[each] for each in odd]
 
@@ -90,16 +93,16 @@ def test_an_id_that_utf8_cannot_hold_is_a_store_error(store: FeatureStore) -> No
     with pytest.raises(StoreError, match="expected to write to the feature store"):
         store.record([_event("\ud800", "a", 1.0)])
     with pytest.raises(StoreError, match="expected to read the feature store"):
-        store.get_many(["\ud800"])
+        store.get_many(["\ud800"], V)
 
 
 def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None:
     """In any order of recording; at the same time, by id."""
-    store.put_many([("anna", ANNA)])
+    store.load(V, [("anna", ANNA)])
     store.record([_event("anna", "late", 30.0), _event("anna", "z", 20.0, "2")])
     store.record([_event("anna", "early", 10.5), _event("anna", "y", 20.0, "1")])
-    assert store.get_many(["anna"]) == [
-        UserRecord(ANNA.features, ["b", "a", "early", "y", "z", "late"], recorded=4)
+    assert store.get_many(["anna"], V) == [
+        replace(ANNA, interactions=["b", "a", "early", "y", "z", "late"], recorded=4)
     ]
 
 
@@ -135,13 +138,13 @@ def test_no_two_events_get_the_same_made_up_id() -> None:
 def test_a_user_whom_only_events_know_is_known(store: FeatureStore) -> None:
     """The user has no features, and the interactions are the events."""
     store.record([_event("new", "a", 1.0)])
-    assert store.get_many(["new", "newer"]) == [UserRecord({}, ["a"], recorded=1), None]
+    assert store.get_many(["new", "newer"], V) == [UserRecord({}, ["a"], recorded=1), None]
 
 
 def test_the_newest_events_are_kept(opener: Opener) -> None:
     """Beyond the bound the oldest are removed, in one call or over time; other users keep theirs."""
     store = opener(kept=4)
-    store.put_many([("anna", ANNA)])
+    store.load(V, [("anna", ANNA)])
     store.record([_event("ben", "only", 0.0)])
     store.record(_event("anna", str(number), float(number)) for number in (3, 9, 1, 7, 5, 8, 2))
     assert _items(store, "anna") == ["b", "a", "5", "7", "8", "9"]
@@ -159,11 +162,11 @@ def test_the_newest_events_are_kept(opener: Opener) -> None:
 def test_a_write_is_seen_by_another_connection_at_once(opener: Opener) -> None:
     """After one connection records, puts or switches, the next call of any other sees it."""
     writer, reader = opener(), opener(read_only=True, deadline_s=5.0)
-    writer.put_many([("ben", BEN)])
-    assert reader.get_many(["anna"]) == [None]
+    writer.load(V, [("ben", BEN)])
+    assert reader.get_many(["anna"], V) == [None]
     writer.record([_event("anna", "a", 1.0)])
     assert _items(reader, "anna") == ["a"]
-    writer.put_many([("anna", ANNA)])
+    writer.load(V, [("anna", ANNA)])
     assert _items(reader, "anna") == ["b", "a", "a"]
     writer.switch(["x"], on=False)
     assert reader.switched_off() == {"x"}
@@ -171,18 +174,20 @@ def test_a_write_is_seen_by_another_connection_at_once(opener: Opener) -> None:
 
 def test_a_reader_cannot_write(opener: Opener) -> None:
     """A store opened read-only refuses every change."""
-    opener().put_many([("anna", ANNA)])
+    opener().load(V, [("anna", ANNA)])
     reader = opener(read_only=True)
     writes: list[Callable[[], object]] = [
-        lambda: reader.put_many([("ben", BEN)]),
+        lambda: reader.load(V, [("ben", BEN)]),
         lambda: reader.record([_event("ben", "a", 1.0)]),
         lambda: reader.switch(["a"], on=False),
-        lambda: reader.replace_all([], "another"),
+        lambda: reader.drop([V]),
+        lambda: reader.set_features([("anna", {"age": 1})]),
+        lambda: reader.clear_features(),
     ]
     for write in writes:
         with pytest.raises(StoreError, match=r"readonly|opened read-only"):
             write()
-    assert reader.get_many(["anna", "ben"]) == [ANNA, None]
+    assert reader.get_many(["anna", "ben"], V) == [ANNA, None]
     assert reader.switched_off() == frozenset()
 
 
@@ -197,45 +202,56 @@ def test_items_are_switched_off_and_on(store: FeatureStore) -> None:
     assert store.switched_off() == {"2", "日本"}
 
 
-def test_an_exchange_keeps_events_and_what_is_off(store: FeatureStore) -> None:
-    """`replace_all` removes users that are not among the new ones; recorded events stay."""
-    store.replace_all([("anna", ANNA), ("carl", BEN)], "first")
+def test_versions_stand_beside_each_other(store: FeatureStore) -> None:
+    """Each has its own records; events and switched-off items count for all, and stay when one is dropped."""
+    assert store.versions() == frozenset()
+    store.load("first", [("anna", ANNA), ("carl", BEN)])
     store.record([_event("anna", "new", 1.0)])
     store.switch(["a"], on=False)
-    store.replace_all([("ben", BEN)], "second")
-    assert store.get_many(["anna", "ben", "carl"]) == [UserRecord({}, ["new"], 1), BEN, None]
+    store.load("second", [("ben", BEN)])
+    store.load("empty", [])
+    assert store.versions() == {"first", "second", "empty"}
+    anna = replace(ANNA, interactions=["b", "a", "new"], recorded=1)
+    users, only_new = ["anna", "ben", "carl"], UserRecord({}, ["new"], 1)
+    assert store.get_many(users, "first") == [anna, None, BEN]
+    assert store.get_many(users, "second") == [only_new, BEN, None]
+    assert store.get_many(users, "empty") == [only_new, None, None]
+    assert store.get_many(users, "never loaded") == [only_new, None, None]
+    store.drop(["first", "never loaded"])
+    assert store.versions() == {"second", "empty"}
+    assert store.get_many(users, "first") == [only_new, None, None]
+    assert store.get_many(users, "second") == [only_new, BEN, None]
     assert store.switched_off() == {"a"}
-    assert store.origin() == "second"
-    store.replace_all([], "third")
-    assert store.get_many(["ben"]) == [None]
-    assert store.origin() == "third"
 
 
-def test_a_failed_exchange_keeps_the_old_content(store: FeatureStore) -> None:
-    """An error midway through `replace_all` keeps every old record and the old source."""
-    store.replace_all([("anna", ANNA)], "first")
+def test_a_failed_load_changes_nothing(store: FeatureStore) -> None:
+    """An error midway leaves the version as it was, or not loaded at all."""
+    store.load("first", [("anna", ANNA)])
 
     def broken() -> Iterator[tuple[str, UserRecord]]:
         yield from ((f"user {number}", BEN) for number in range(2500))
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        store.replace_all(broken(), "second")
-    assert store.get_many(["anna", "user 0"]) == [ANNA, None]
-    assert store.origin() == "first"
+    for version in ("first", "second"):
+        with pytest.raises(ZeroDivisionError):
+            store.load(version, broken())
+    assert store.get_many(["anna", "user 0"], "first") == [ANNA, None]
+    assert store.get_many(["anna", "user 0"], "second") == [None, None]
+    assert store.versions() == {"first"}
 
 
-def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> None:
-    """While records are exchanged, all records of an answer are of one generation."""
+def test_readers_see_all_of_a_version_or_nothing(opener: Opener) -> None:
+    """While versions are loaded, again and again, an answer never has records of two of them."""
     users = [str(user) for user in range(300)]
     writer, reader = opener(), opener(read_only=True)
-    writer.replace_all(((user, UserRecord({"n": 0}, [])) for user in users), "0")
+    writer.load(V, ((user, UserRecord({"n": 0}, [])) for user in users))
     failed: list[Exception] = []
 
     def exchange() -> None:
         try:
             for n in range(1, 8):
-                writer.replace_all(((user, UserRecord({"n": n}, [])) for user in users), str(n))
+                for version in (V, str(n)):
+                    writer.load(version, ((user, UserRecord({"n": n}, [])) for user in users))
         except Exception as error:
             failed.append(error)
 
@@ -243,23 +259,55 @@ def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> N
     thread.start()
     seen: list[int] = []
     while thread.is_alive() or not seen:
-        records = [record for record in reader.get_many(users) if record]
+        records = [record for record in reader.get_many(users, V) if record]
         generations = {record.features["n"] for record in records}
         assert (len(records), len(generations)) == (300, 1)
         seen += generations
+        assert len([record for record in reader.get_many(users, "7") if record]) in (0, 300)
     thread.join()
     assert not failed
     assert seen == sorted(seen)
 
 
-def test_what_was_got_can_be_put_back(store: FeatureStore) -> None:
+def test_live_features_override_those_of_every_version(store: FeatureStore) -> None:
+    """They are set by name, count at once, survive a load, and are removed on request."""
+    store.load("first", [("anna", ANNA), ("ben", BEN)])
+    store.set_features([("anna", {"age": 31}), ("new", {"age": 5}), ("nobody", {})])
+    store.set_features([("anna", {"age": None, "city": "Ulm"}), ("anna", {"city": ["Bern", 1.5]})])
+    store.load("second", [("anna", UserRecord({"age": 29}, ["c"]))])
+    live = {"age": None, "city": ["Bern", 1.5]}
+    users = ["anna", "ben", "new", "nobody"]
+    anna, ben, new = (
+        replace(ANNA, features={**ANNA.features, **live}),
+        BEN,
+        UserRecord({"age": 5}, []),
+    )
+    assert store.get_many(users, "first") == [anna, ben, new, None]
+    assert store.get_many(["anna", "new"], "second") == [UserRecord(live, ["c"]), new]
+    store.clear_features(["anna", "never set"])
+    assert store.get_many(["anna", "new"], "first") == [ANNA, new]
+    store.clear_features()
+    assert store.get_many(users, "first") == [ANNA, BEN, None, None]
+
+
+def test_live_features_of_thousands_of_users(store: FeatureStore) -> None:
+    """More users than fit in one message, and then all of them cleared."""
+    users = [str(user) for user in range(2500)]
+    store.set_features((user, {"n": int(user)}) for user in users)
+    found = store.get_many(users, V)
+    assert [record.features["n"] for record in found if record] == list(range(2500))
+    store.clear_features()
+    assert store.get_many(users, V) == [None] * 2500
+
+
+def test_what_was_got_can_be_loaded_again(store: FeatureStore) -> None:
     """Recorded interactions do not become loaded ones in the process."""
-    store.put_many([("anna", ANNA)])
+    store.load(V, [("anna", ANNA)])
     store.record([_event("anna", "new", 1.0)])
-    (record,) = store.get_many(["anna"])
+    (record,) = store.get_many(["anna"], V)
     assert record is not None
-    store.put_many([("anna", record)])
-    assert store.get_many(["anna"]) == [record]
+    store.load(V, [("anna", record)])
+    assert store.get_many(["anna"], V) == [record]
     assert list(record.loaded) == ["b", "a"]
 
 
@@ -281,7 +329,7 @@ def test_threads_may_share_a_store(store: FeatureStore) -> None:
 
 def test_a_closed_store_opens_again(store: FeatureStore) -> None:
     """Closing only closes the connection."""
-    store.put_many([("anna", ANNA)])
+    store.load(V, [("anna", ANNA)])
     store.close()
     store.close()
-    assert store.get_many(["anna"]) == [ANNA]
+    assert store.get_many(["anna"], V) == [ANNA]

@@ -3,18 +3,21 @@
 import json
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ensemble.releases.records import records_of
 from runtime.candidates.diversify import diversified
 from runtime.errors import RequestError
 from runtime.operators.allow_items import AllowItems
 from runtime.operators.choose_search_vector import ChooseSearchVector
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
-from tests.ensemble.synthetic import USERS
+from stages.artifacts import Artifacts
+from tests.ensemble.synthetic import USERS, interactions
 
 SOME_USERS = [str(user) for user in range(1, 30)]
 
@@ -69,10 +72,10 @@ def test_features_of_an_unknown_user_change_the_answer(served: Plan) -> None:
 
 
 def test_features_of_the_request_go_before_those_of_the_store(
-    served: Plan, store: SqliteFeatureStore
+    served: Plan, release: Path, store: SqliteFeatureStore
 ) -> None:
     """The same features as in the store change nothing; others do."""
-    (record,) = store.get_many(["7"])
+    (record,) = store.get_many(["7"], records_of(release))
     assert record is not None
     same = served.recommend(["7"], user_features=dict(record.features))
     assert same.scores.tobytes() == served.recommend(["7"]).scores.tobytes()
@@ -193,22 +196,17 @@ def test_an_explanation_tells_where_each_answer_comes_from(served: Plan) -> None
         assert trace.retrieved_rows[0][each["retrieval_rank"] - 1] == row
 
 
-def test_an_explanation_tells_why_an_item_is_not_there(
-    served: Plan, store: SqliteFeatureStore
-) -> None:
+def test_an_explanation_tells_why_an_item_is_not_there(served: Plan, artifacts: Artifacts) -> None:
     """One item per reason."""
     user = "9"
-    (record,) = store.get_many([user])
-    assert record is not None
+    seen = interactions(artifacts)[user]
     trace = served.trace([user], top_k=50)
     ids = [str(row + 1) for row in trace.item_rows[0]]
     candidates = {str(row + 1) for row in trace.candidate_rows[0]}
-    never = next(
-        str(item) for item in range(1, 401) if str(item) not in {*candidates, *record.interactions}
-    )
+    never = next(str(item) for item in range(1, 401) if str(item) not in {*candidates, *seen})
     genres = _genres(served)
     unfit = next(item for item in ids[1:] if "Western" not in genres[item])
-    named = [ids[0], ids[1], ids[7], record.interactions[0], "nonsense"]
+    named = [ids[0], ids[1], ids[7], seen[0], "nonsense"]
     answer = served.recommend(
         [user] * 3,
         top_k=5,

@@ -9,8 +9,8 @@ import pytest
 from runtime.errors import ReleaseError, RequestError
 from runtime.plan import Plan
 from runtime.request import Answers
-from runtime.stores.sqlite_store import SqliteFeatureStore
-from tests.ensemble.synthetic import ITEMS, RECIPE, USERS
+from stages.artifacts import Artifacts
+from tests.ensemble.synthetic import ITEMS, RECIPE, USERS, interactions
 
 ALL_USERS = [str(user) for user in range(1, USERS + 1)]
 
@@ -38,12 +38,11 @@ def test_one_query_vector_is_the_same_as_among_many(served: Plan) -> None:
         assert _same_bits(alone["query"][0], together["query"][row])
 
 
-def test_seen_items_never_appear(served: Plan, store: SqliteFeatureStore) -> None:
+def test_seen_items_never_appear(served: Plan, artifacts: Artifacts) -> None:
     """No user is recommended an item of the training part."""
-    answers = served.recommend(ALL_USERS, top_k=50)
-    for row, record in enumerate(store.get_many(ALL_USERS)):
-        assert record is not None
-        assert not set(record.interactions) & set(answers.item_ids[row])
+    answers, seen = served.recommend(ALL_USERS, top_k=50), interactions(artifacts)
+    for row, user in enumerate(ALL_USERS):
+        assert not set(seen[user]) & set(answers.item_ids[row])
 
 
 def test_scores_descend_and_ties_follow_the_item_row(served: Plan) -> None:
@@ -96,13 +95,10 @@ def test_a_user_known_to_the_store_but_not_to_the_vocabulary(served: Plan) -> No
     assert answers.item_ids[0].tolist() != answers.item_ids[1].tolist()
 
 
-def test_where_fewer_than_k_remain_the_tail_is_empty(
-    served: Plan, store: SqliteFeatureStore
-) -> None:
+def test_where_fewer_than_k_remain_the_tail_is_empty(served: Plan, artifacts: Artifacts) -> None:
     """A user who has seen nearly everything gets the rest of the catalogue, then empty strings."""
-    record = store.get_many([str(USERS)])[0]
-    assert record is not None
-    unseen = {str(item) for item in range(1, ITEMS + 1)} - set(record.interactions)
+    seen = interactions(artifacts)[str(USERS)]
+    unseen = {str(item) for item in range(1, ITEMS + 1)} - set(seen)
     answers = served.recommend([str(USERS)], top_k=10)
     assert set(answers.item_ids[0][: len(unseen)]) == unseen
     assert answers.item_ids[0][len(unseen) :].tolist() == [""] * (10 - len(unseen))
@@ -174,14 +170,13 @@ def test_more_users_than_a_batch(served: Plan) -> None:
     assert answers.item_ids[300].tolist() == served.recommend([users[300]]).item_ids[0].tolist()
 
 
-def test_the_trace_shows_what_each_stage_kept(served: Plan, store: SqliteFeatureStore) -> None:
+def test_the_trace_shows_what_each_stage_kept(served: Plan, artifacts: Artifacts) -> None:
     """Answers are candidates; candidates are retrieved items without the seen ones."""
     trace = served.trace(ALL_USERS[:10], top_k=5)
     assert trace.candidate_rows.shape == (10, 50)
     assert trace.item_rows.shape == (10, 5)
-    for row, record in enumerate(store.get_many(ALL_USERS[:10])):
-        assert record is not None
-        seen = {int(item) - 1 for item in record.interactions}
+    for row, user in enumerate(ALL_USERS[:10]):
+        seen = {int(item) - 1 for item in interactions(artifacts)[user]}
         retrieved = [item for item in trace.retrieved_rows[row].tolist() if item >= 0]
         expected = [item for item in retrieved if item not in seen][:50]
         assert trace.candidate_rows[row].tolist() == expected

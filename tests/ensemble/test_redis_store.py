@@ -26,23 +26,43 @@ def _store(where: str, recipe: str = "shop") -> FeatureStore:
 def test_damaged_or_foreign_values_in_redis_are_an_error(redis: RedisServer) -> None:
     """A damaged record or a key of another kind is an error that names the store, not an answer."""
     store = _store(redis.url)
-    redis.ask("HSET", "shortlist:shop:users", "anna", "{")
+    redis.ask("HSET", "shortlist:shop:loaded:first", "anna", "{")
     redis.ask("SET", "shortlist:shop:events:ben", "text")
     for user in ("anna", "ben"):
         with pytest.raises(StoreError, match=r"expected to read the feature store redis://"):
-            store.get_many([user])
-    assert store.get_many(["carl"]) == [None]
+            store.get_many([user], "first")
+    assert store.get_many(["carl"], "first") == [None]
 
 
 def test_recipes_share_a_redis(redis: RedisServer) -> None:
     """Each has its own users, events, switched-off items and source, even with the same ids."""
     shop, film = _store(redis.url), _store(redis.url, "film")
-    shop.replace_all([("anna", ANNA)], "shop")
+    shop.load("first", [("anna", ANNA)])
     film.record([Event.of("ben", "c", time=1.0)])
     film.switch(["c"], on=False)
-    assert shop.get_many(["anna", "ben"]) == [ANNA, None]
-    assert film.get_many(["anna", "ben"]) == [None, UserRecord({}, ["c"], recorded=1)]
-    assert (shop.switched_off(), film.origin()) == (frozenset(), None)
+    film.set_features([("carl", {"age": 1})])
+    shop.clear_features()
+    shop.drop(["first again"])
+    users, ben = ["anna", "ben", "carl"], UserRecord({}, ["c"], recorded=1)
+    assert shop.get_many(users, "first") == [ANNA, None, None]
+    assert film.get_many(users, "first") == [None, ben, UserRecord({"age": 1}, [])]
+    assert (shop.switched_off(), film.versions()) == (frozenset(), frozenset())
+
+
+def test_releases_of_the_first_version_go_on(redis: RedisServer) -> None:
+    """Older code is served from the same Redis: a new version of the records does not change what it reads,
+    and live features do. What it reads is removed like any version."""
+    redis.ask("HSET", "shortlist:shop:users", "anna", '[{"age":30},["b","a"]]')
+    store = _store(redis.url)
+    store.load("first", [("anna", UserRecord({"age": 29}, ["c"]))])
+    assert store.versions() == {"", "first"}
+    assert store.get_many(["anna"]) == [ANNA]
+    store.set_features([("anna", {"age": 31}), ("new", {"age": 5})])
+    assert redis.ask("HGET", "shortlist:shop:users", "anna") == '[{"age":31},["b","a"]]'
+    assert redis.ask("HGET", "shortlist:shop:users", "new") == '[{"age":5},[]]'
+    assert store.get_many(["anna"], "first") == [UserRecord({"age": 31}, ["c"])]
+    store.drop([""])
+    assert (store.versions(), store.get_many(["anna"])) == ({"first"}, [None])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.releases.records import records_of
 from ensemble.triton import server as server_module
 from ensemble.triton.client import Client
 from ensemble.triton.installation import find_triton
@@ -36,9 +37,11 @@ def copied(artifacts: Artifacts, release: Path, tmp_path: Path) -> Artifacts:
     # A copy through the store itself: a plain copy of a file in use may lack its write-ahead log.
     source = SqliteFeatureStore(artifacts.feature_store, read_only=True)
     users = [str(user) for user in range(1, USERS + 1)]
-    records = source.get_many(users)
+    version = records_of(release)
+    records = source.get_many(users, version)
     target = SqliteFeatureStore(copy.feature_store)
-    target.put_many((user, record) for user, record in zip(users, records, strict=True) if record)
+    known = ((user, record) for user, record in zip(users, records, strict=True) if record)
+    target.load(version, known)
     target.close()
     source.close()
     return copy

@@ -36,37 +36,58 @@ def test_a_missing_store_is_named(path: Path) -> None:
 def test_a_damaged_record_is_an_error_not_an_answer(path: Path) -> None:
     """For a record that is not JSON, the error names the store."""
     store = SqliteFeatureStore(path)
-    store.put_many([("anna", ANNA)])
+    store.load("first", [("anna", ANNA)])
     with sqlite3.connect(path) as other:
-        other.execute("UPDATE users SET features = '{'")
+        other.execute("UPDATE loaded SET features = '{'")
     with pytest.raises(
         StoreError, match=r"expected to read the feature store .*store\.sqlite, got: "
     ):
-        store.get_many(["anna"])
+        store.get_many(["anna"], "first")
 
 
-def test_a_store_of_the_first_format_loses_nothing(path: Path) -> None:
-    """Records and source are kept; events and switched-off items can be added, and stay."""
+@pytest.fixture
+def before(path: Path) -> Path:
+    """A store of the first format, with one user."""
     with sqlite3.connect(path) as first:
         first.execute("PRAGMA journal_mode = WAL")
         first.executescript(FIRST_FORMAT)
     first.close()
-    store = SqliteFeatureStore(path)
+    return path
+
+
+def _read_by_the_first_version(path: Path) -> list[tuple[str, str, str]]:
+    with sqlite3.connect(path) as first:
+        return first.execute("SELECT user_id, features, interactions FROM users").fetchall()
+
+
+def test_a_store_of_the_first_format_loses_nothing(before: Path) -> None:
+    """Its records stay; events and switched-off items can be added, and stay."""
+    store = SqliteFeatureStore(before)
     assert store.get_many(["anna"]) == [ANNA]
-    assert store.origin() == "the first data"
+    assert store.versions() == {""}
     assert store.record([Event.of("anna", "c", time=1.0)]) == 1
     store.switch(["b"], on=False)
     store.close()
-    again = SqliteFeatureStore(path, read_only=True)
+    again = SqliteFeatureStore(before, read_only=True)
     assert again.get_many(["anna"]) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
     assert again.switched_off() == {"b"}
 
 
-def test_the_first_version_reads_what_this_one_writes(path: Path) -> None:
-    """A release with older code is served from the same file, so a rollback works."""
-    store = SqliteFeatureStore(path)
-    store.put_many([("anna", ANNA)])
-    store.record([Event.of("anna", "c", time=1.0)])
-    with sqlite3.connect(path) as first:
-        rows = first.execute("SELECT user_id, features, interactions FROM users").fetchall()
-    assert rows == [("anna", '{"age":30,"tastes":["jazz",null]}', '["b","a"]')]
+def test_releases_of_the_first_version_go_on(before: Path) -> None:
+    """Older code is served from the same file: a new version of the records does not change what it reads,
+    and live features do. What it reads is removed like any version."""
+    store = SqliteFeatureStore(before)
+    store.load("first", [("anna", UserRecord({"age": 29}, ["c"]))])
+    assert store.versions() == {"", "first"}
+    assert _read_by_the_first_version(before) == [
+        ("anna", '{"age":30,"tastes":["jazz",null]}', '["b","a"]')
+    ]
+    store.set_features([("anna", {"age": 31}), ("new", {"age": 5})])
+    assert _read_by_the_first_version(before) == [
+        ("anna", '{"age":31,"tastes":["jazz",null]}', '["b","a"]'),
+        ("new", '{"age":5}', "[]"),
+    ]
+    assert store.get_many(["anna"], "first") == [UserRecord({"age": 31}, ["c"])]
+    store.drop([""])
+    assert store.versions() == {"first"}
+    assert store.get_many(["anna"]) == [None]

@@ -20,6 +20,8 @@ from tests.redis_server import RedisServer, running_redis
 
 ANNA = UserRecord({"age": 30}, ["b", "a"])
 BEN = UserRecord({"age": 40}, [])
+#: The version of the records.
+V = "first"
 #: The server's default deadline for a store, and how long a busy machine may take to notice.
 DEADLINE_S, NOTICED_S = 0.02, 2.0
 NOBODY = 65534
@@ -52,10 +54,10 @@ def _eventually(store: FeatureStore) -> list[UserRecord | None]:
     """A busy machine may be late once or twice; a store that does not recover always is."""
     for _ in range(100):
         try:
-            return store.get_many(["anna"])
+            return store.get_many(["anna"], V)
         except StoreError:
             time.sleep(0.02)
-    return store.get_many(["anna"])
+    return store.get_many(["anna"], V)
 
 
 def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
@@ -63,12 +65,13 @@ def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
     redis.stop()
     store, writer = _served(redis.url), _written(redis.url)
     asked: list[Callable[[], object]] = [
-        lambda: store.get_many(["anna"]),
+        lambda: store.get_many(["anna"], V),
         store.switched_off,
-        store.origin,
+        store.versions,
         lambda: writer.record([Event.of("anna", "c")]),
-        lambda: writer.put_many([("anna", ANNA)]),
-        lambda: writer.replace_all([("anna", ANNA)], "source"),
+        lambda: writer.load(V, [("anna", ANNA)]),
+        lambda: writer.set_features([("anna", {"age": 31})]),
+        lambda: writer.drop([V]),
         lambda: writer.switch(["a"], on=False),
     ]
     for ask in asked:
@@ -79,22 +82,22 @@ def test_redis_that_is_down_at_first_and_restarted(redis: RedisServer) -> None:
             ask()
     for _ in range(2):
         redis.start()
-        writer.put_many([("anna", ANNA)])
+        writer.load(V, [("anna", ANNA)])
         assert _eventually(store) == [ANNA]
         redis.stop()
         with _fails("expected to read the feature store"):
-            store.get_many(["anna"])
+            store.get_many(["anna"], V)
 
 
 def test_redis_that_hangs(redis: RedisServer) -> None:
     """It accepts connections and never answers: the deadline ends the wait, connected before or not."""
     store = _served(redis.url)
-    _written(redis.url).put_many([("anna", ANNA)])
+    _written(redis.url).load(V, [("anna", ANNA)])
     assert _eventually(store) == [ANNA]
     with redis.hanging():
         for connected in (store, _served(redis.url)):
             with _fails("to read the feature store .*, got no reply within 20 ms"):
-                connected.get_many(["anna"])
+                connected.get_many(["anna"], V)
         with _fails("to write to the feature store .*, got no reply within 100 ms"):
             _written(redis.url, deadline_s=0.1).record([Event.of("anna", "c")])
     assert _eventually(store)[0] is not None
@@ -109,7 +112,7 @@ def test_a_redis_host_that_swallows_everything() -> None:
             each.setblocking(False)
             each.connect_ex(address)
         with _fails("got no reply within 20 ms"):
-            _served(f"redis://127.0.0.1:{address[1]}").get_many(["anna"])
+            _served(f"redis://127.0.0.1:{address[1]}").get_many(["anna"], V)
         for each in waiting:
             each.close()
 
@@ -117,39 +120,40 @@ def test_a_redis_host_that_swallows_everything() -> None:
 def test_redis_that_is_full(redis: RedisServer) -> None:
     """Writes fail as a whole with a clear message; reads work, and so do writes with memory again."""
     store = _written(redis.url)
-    store.replace_all([("anna", ANNA)], "source")
+    store.load(V, [("anna", ANNA)])
     redis.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
     redis.ask("CONFIG", "SET", "maxmemory", "1")
     writes: list[Callable[[], object]] = [
         lambda: store.record([Event.of("anna", "c")]),
-        lambda: store.put_many([("ben", BEN)]),
-        lambda: store.replace_all([("ben", BEN)], "another"),
+        lambda: store.load(V, [("ben", BEN)]),
+        lambda: store.load("another", [("ben", BEN)]),
+        lambda: store.set_features([("anna", {"age": 31})]),
         lambda: store.switch(["a"], on=False),
     ]
     for write in writes:
         with _fails("to write to the feature store .*, got: .*maxmemory"):
             write()
-    assert store.get_many(["anna", "ben"]) == [ANNA, None]
-    assert (store.origin(), store.switched_off()) == ("source", frozenset())
+    assert store.get_many(["anna", "ben"], V) == [ANNA, None]
+    assert (store.versions(), store.switched_off()) == ({V}, frozenset())
     redis.ask("CONFIG", "SET", "maxmemory", "0")
     assert redis.ask("DBSIZE") == 2, "nothing half-written is left"
     for write in writes:
         write()
-    assert store.get_many(["ben"]) == [BEN]
+    assert store.get_many(["ben"], V) == [BEN]
 
 
 def test_redis_that_asks_for_a_password(redis: RedisServer) -> None:
     """The right one is enough; without it, the message states that and reveals no secret."""
     redis.ask("CONFIG", "SET", "requirepass", "s3cret")
     with _fails("Authentication required"):
-        _served(redis.url).get_many(["anna"])
+        _served(redis.url).get_many(["anna"], V)
     with _fails("(?i)invalid (username|password)"):
-        _served(redis.url.replace("//", "//:wr0ng@")).get_many(["anna"])
+        _served(redis.url.replace("//", "//:wr0ng@")).get_many(["anna"], V)
     right = redis.url.replace("//", "//:s3cret@")
-    assert _written(right).get_many(["anna"]) == [None]
+    assert _written(right).get_many(["anna"], V) == [None]
     redis.stop()
     with pytest.raises(StoreError) as raised:
-        _served(right).get_many(["anna"])
+        _served(right).get_many(["anna"], V)
     assert "s3cret" not in str(raised.value)
 
 
@@ -160,7 +164,7 @@ def path() -> Iterator[Path]:
     folder.chmod(0o755)
     path = folder / "store.sqlite"
     store = SqliteFeatureStore(path)
-    store.put_many([("anna", ANNA)])
+    store.load(V, [("anna", ANNA)])
     store.close()
     yield path
     shutil.rmtree(folder)
@@ -192,13 +196,13 @@ def test_sqlite_that_is_locked(path: Path) -> None:
     other.execute("BEGIN EXCLUSIVE")
     other.execute("UPDATE users SET features = features")
     with _fails("to (open|read) the feature store .*, got: .*locked"):
-        store.get_many(["anna"])
+        store.get_many(["anna"], V)
     with _fails("to (open|write to) the feature store .*, got: .*locked"):
         writer.record([Event.of("anna", "c")])
     other.rollback()
     other.close()
     assert writer.record([Event.of("anna", "c")]) == 1
-    assert store.get_many(["anna"]) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
+    assert store.get_many(["anna"], V) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
 
 
 def test_sqlite_is_read_while_another_writes(path: Path) -> None:
@@ -207,7 +211,7 @@ def test_sqlite_is_read_while_another_writes(path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("DELETE FROM users")
-    assert store.get_many(["anna"]) == [ANNA]
+    assert store.get_many(["anna"], V) == [ANNA]
     with _fails("to (open|write to) the feature store .*, got: .*locked"):
         writer.record([Event.of("anna", "c")])
     other.rollback()
@@ -222,9 +226,9 @@ def test_sqlite_that_takes_too_long(path: Path) -> None:
     many.close()
     served = open_store(str(path), recipe="shop", deadline_s=0.01, read_only=True, kept=1_000_000)
     with _fails("to read the feature store .*, got: no result within 10 ms"):
-        served.get_many(["ben"])
+        served.get_many(["ben"], V)
     with _fails("to read the feature store .*, got: no result within 20 ms"):
-        served.get_many(["ben", *map(str, range(100))])
+        served.get_many(["ben", *map(str, range(100))], V)
     assert _eventually(served) == [ANNA]
 
 
@@ -236,7 +240,7 @@ def test_sqlite_without_the_right_to_write(path: Path) -> None:
         _fails("to (open|write to) the feature store .*, got: .*(readonly|unable to open)"),
     ):
         store.record([Event.of("anna", "c")])
-    assert store.get_many(["anna"]) == [ANNA]
+    assert store.get_many(["anna"], V) == [ANNA]
     assert store.record([Event.of("anna", "c")]) == 1
 
 
@@ -246,21 +250,21 @@ def test_sqlite_that_is_damaged_and_restored(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
     with _fails(r"to open the feature store .*store\.sqlite, got: file is not a database"):
-        store.get_many(["anna"])
+        store.get_many(["anna"], V)
     path.write_bytes(whole)
-    assert store.get_many(["anna"]) == [ANNA]
+    assert store.get_many(["anna"], V) == [ANNA]
 
 
 def test_sqlite_that_is_deleted_and_created_again(path: Path) -> None:
     """A missing file is reported, even if it was open; a new file of that name is used at once."""
     store, writer = _served(str(path)), _written(str(path))
-    assert store.get_many(["anna"]) == writer.get_many(["anna"]) == [ANNA]
+    assert store.get_many(["anna"], V) == writer.get_many(["anna"], V) == [ANNA]
     for each in path.parent.iterdir():
         each.unlink()
     with _fails(r"a feature store at .*store\.sqlite, found none"):
-        store.get_many(["anna"])
-    writer.put_many([("ben", BEN)])
-    assert store.get_many(["anna", "ben"]) == [None, BEN]
+        store.get_many(["anna"], V)
+    writer.load(V, [("ben", BEN)])
+    assert store.get_many(["anna", "ben"], V) == [None, BEN]
 
 
 def test_sqlite_whose_folder_does_not_exist_yet(tmp_path: Path) -> None:

@@ -94,9 +94,9 @@ def test_the_operators_of_the_server_give_the_same_codes(
     Catalogue.write(tmp_path, items["raw_id"].tolist())
     np.save(tmp_path / ITEM_CODES, items["sku"].to_numpy())
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
-    fill_feature_store(RECIPE, prepared, store)
+    version = fill_feature_store(RECIPE, prepared, store).version
     release = Release(tmp_path, store)
-    look_up = LookUpUser(LookUpUserConfig(release.encoding.user_columns), release)
+    look_up = LookUpUser(LookUpUserConfig(release.encoding.user_columns, version), release)
     encode = EncodeUser(Config(), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:

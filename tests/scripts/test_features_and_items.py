@@ -75,7 +75,8 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
     typed = ["features", "set", recipe, "--user", "new", "gender=F", 'tags=["a", 3]']
     assert cli.main(typed) == 0
     features = {"gender": "F", "tags": ["a", 3]}
-    expected = {"user_id": "new", "features": features, "interactions": [], "recorded": 0}
+    nothing = {"interactions": [], "recorded": 0, "earlier": 0}
+    expected = {"user_id": "new", "features": features, **nothing}
     assert _get(recipe, "new", capsys) == expected
     assert cli.main(["features", "get", recipe, "--user", "new"]) == 0
     assert '["a", 3]' in capsys.readouterr().out
@@ -157,15 +158,12 @@ def test_a_wrong_file_changes_nothing(
 def test_load_fills_the_store_from_the_recipes_data(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As `export` does: an up-to-date store is kept, a lost one is filled again."""
-    table = pq.read_table("artifacts/made-up/raw/users.parquet")
-    tags = pa.array([["a"]] * table.num_rows)
-    pq.write_table(table.append_column("tags", tags), "artifacts/made-up/raw/users.parquet")
-    assert cli.main(["features", "load", recipe]) == 0
-    assert capsys.readouterr().out.startswith("feature store filled: ")
-    assert _get(recipe, "7", capsys)["features"]["tags"] == ["a"]
+    """As `export` does: records that are loaded are kept, a lost store is filled again."""
+    of_the_release = TOML.replace("tags = ", "# tags = ")
+    Path("made-up.toml").write_text(of_the_release, encoding="utf-8")
     assert cli.main(["features", "load", recipe]) == 0
     assert capsys.readouterr().out.startswith("feature store up to date: ")
+    before = _get(recipe, "7", capsys)
     for path in Path("artifacts/made-up").glob("feature_store.sqlite*"):
         path.unlink()
     assert cli.main(["features", "get", recipe, "--user", "7"]) == 1
@@ -173,7 +171,46 @@ def test_load_fills_the_store_from_the_recipes_data(
     assert "expected a feature store at " in complaint
     assert "feature_store.sqlite, found none. Run: shortlist export ./made-up.toml" in complaint
     assert cli.main(["features", "load", recipe]) == 0
-    assert len(_get(recipe, "7", capsys)["interactions"]) > 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("feature store filled: ")
+    assert "no release" not in printed
+    assert _get(recipe, "7", capsys) == before
+    assert len(before["interactions"]) > 0
+
+
+def test_load_of_other_data_waits_for_their_release(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The served release keeps its records; the command says how to make a release of the new ones."""
+    before = _get(recipe, "7", capsys)
+    table = pq.read_table("artifacts/made-up/raw/users.parquet")
+    tags = pa.array([["a"]] * table.num_rows)
+    pq.write_table(table.append_column("tags", tags), "artifacts/made-up/raw/users.parquet")
+    assert cli.main(["features", "load", recipe]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("feature store filled: ")
+    assert "no release was made of these data yet: shortlist export ./made-up.toml\n" in printed
+    assert _get(recipe, "7", capsys) == before
+
+
+def test_clear_removes_live_features(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of the data count again, for one user or for all."""
+    before = {user: _get(recipe, user, capsys) for user in ("7", "8")}
+
+    def set_both() -> None:
+        for user in before:
+            assert cli.main(["features", "set", recipe, "--user", user, "age=99"]) == 0
+            assert _get(recipe, user, capsys)["features"]["age"] == 99
+
+    set_both()
+    assert cli.main(["features", "clear", recipe, "--user", "7"]) == 0
+    assert capsys.readouterr().out == "user 7: no live features\n"
+    assert _get(recipe, "7", capsys) == before["7"]
+    assert _get(recipe, "8", capsys) != before["8"]
+    set_both()
+    assert cli.main(["features", "clear", recipe, "--all"]) == 0
+    assert capsys.readouterr().out == "every user: no live features\n"
+    assert {user: _get(recipe, user, capsys) for user in before} == before
 
 
 def test_items_are_switched_off_and_on(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
