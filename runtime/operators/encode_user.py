@@ -27,7 +27,7 @@ class EncodeUser(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         features = (f"raw.{name}" for name in self._encoding.user_columns)
-        return ("user_id", "known_user", *features, "raw.interactions")
+        return ("user_id", "known_user", *features, "interactions")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -58,7 +58,7 @@ class EncodeUser(Operator):
         for each in encoding.user_features:
             raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
             encoded[f"user.{each.name}"] = each.encode(*raw_values)
-        raw = columns["raw.interactions"]
+        raw = columns["interactions"]
         interactions = [[item for item in row if item is not None] for row in raw.tolist()]
         if encoding.history_name:
             encoded[f"user.{encoding.history_name}"] = encoding.encode_history(interactions)

@@ -19,7 +19,7 @@ class LookUpUserConfig(Config):
 
 class LookUpUser(Operator):
     """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
-    ``raw.interactions`` [B, S].
+    ``interactions`` [B, S].
 
     Interactions are oldest first, padded with None. The request's features override those of the store. An
     unknown user has nulls for the other features and no interactions. If the store fails, every user is
@@ -45,7 +45,7 @@ class LookUpUser(Operator):
             Column("known_user", "bool"),
             Column("degraded", "bool"),
             *(Column(f"raw.{name}", "object") for name in self.config.features),
-            Column("raw.interactions", "object", (None,)),
+            Column("interactions", "object", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -69,5 +69,5 @@ class LookUpUser(Operator):
             for row, each in enumerate(features):
                 values[row] = each.get(name)
         interactions = [record.interactions if record else () for record in records]
-        found["raw.interactions"] = padded_lists(interactions, object, fill=None)
+        found["interactions"] = padded_lists(interactions, object, fill=None)
         return found

@@ -12,6 +12,7 @@ from recipes.schema.recipe import Recipe
 from runtime.features.codes import hashed_code
 from runtime.features.encoding import Encoding
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 from tests.workflows.engines import prepared_by, random_recipe
 from workflows.engines.choice import Engine
 
@@ -199,19 +200,8 @@ def test_a_combination_is_one_of_the_codes_of_its_parts(
     domain = schema(artifacts)["who_it_is"].int_domain
     assert domain.max == (101 if "hash_bins" in options else max(expected))
     assert list(pd.read_parquet(artifacts.prepared.users)) == [
-        *("raw_id", "who", "who_it_is", "gender", "age")
+        *(RAW_ID, "who", "who_it_is", "gender", "age")
     ]
-
-
-def test_a_slash_in_the_name_of_a_combination_is_refused(tmp_path: Any) -> None:
-    """It is not a column, but its vocabulary is a file named after it."""
-    features = {
-        "gender": {"kind": "categorical"},
-        "age": {"kind": "bucket", "boundaries": [30.0]},
-        "a/b": {"kind": "combined", "of": ["gender", "age"]},
-    }
-    data = tables(PEOPLE, {"i": [1, 2, 3]}, MET)
-    assert "without a slash, got 'a/b'" in prepared_by("polars", recipe(features), data, tmp_path)
 
 
 @ENGINES
