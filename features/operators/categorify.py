@@ -51,9 +51,10 @@ class Categorify(nvtabular.ops.Categorify):
 
     def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
         options = super()._create_fit_options_from_columns(columns)
-        # a value that is rare in one column may be frequent in all that share its vocabulary
-        limits = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
-        options.freq_limit = {safe_name(name): limit for name, limit in limits.items()}
+        if isinstance(self.freq_threshold, dict):
+            # a value that is rare in one column may be frequent in all that share its vocabulary
+            limits = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
+            options.freq_limit = {safe_name(name): limit for name, limit in limits.items()}
         return options
 
     def fit_finalize(self, categories: dict[str, str]) -> None:

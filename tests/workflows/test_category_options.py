@@ -11,8 +11,9 @@ import pytest
 from recipes.schema.recipe import Recipe
 from runtime.features.codes import hashed_code
 from runtime.features.encoding import Encoding
+from runtime.safe_names import safe_name
 from stages.artifacts import Artifacts
-from stages.columns import RAW_ID
+from stages.columns import OWN, RAW_ID
 from tests.workflows.engines import prepared_by, random_recipe
 from workflows.engines.choice import Engine
 
@@ -99,11 +100,12 @@ def test_columns_of_both_sides_share_a_vocabulary(
     assert served(artifacts, "home", PLACES[0]) == homes
     assert served(artifacts, "origins", PLACES[1]) == [[fr, es], [de], [1, es]]
     files = sorted(path.name for path in artifacts.prepared.encoding.glob("vocabularies/*"))
-    assert files == ["country.json", "what.json", "who.json"]
+    vocabulary = f"{OWN}shared_country"
+    assert files == sorted([f"{safe_name(vocabulary)}.json", "what.json", "who.json"])
     columns = schema(artifacts)
     assert columns["home"].int_domain == columns["origins"].int_domain
     assert (columns["home"].int_domain.name, columns["home"].int_domain.max) == (
-        "country",
+        vocabulary,
         5 if least == 16 else 3,
     )
 
@@ -161,7 +163,7 @@ def test_hashed_columns_share_a_domain(tmp_path: Any, engine: Engine) -> None:
     artifacts = prepared_by(engine, recipe({"a": options}, {"b": options}), data, tmp_path)
     assert codes(artifacts, "a") == codes(artifacts, "b")[::-1]
     assert schema(artifacts)["a"].int_domain == schema(artifacts)["b"].int_domain
-    assert schema(artifacts)["a"].int_domain.name == "colour"
+    assert schema(artifacts)["a"].int_domain.name == f"{OWN}shared_colour"
 
 
 PEOPLE: dict[str, list[Any]] = {
