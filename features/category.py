@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from features.kind import FeatureKind, Fitted, Operators, PolarsSide
 from runtime.features.codes import FIRST_KNOWN
 from stages.arrow_types import is_category, is_list
+from stages.columns import OWN
 from stages.configuration import Positive
 from stages.lazy import pa, pl
 
@@ -42,6 +43,11 @@ class Category(FeatureKind):
         """The name of the vocabulary that it shares with other features; None if it shares none."""
         return None
 
+    @property
+    def shared_vocabulary(self) -> str | None:
+        """As ``group``, but a name that no column has."""
+        return None if self.group is None else f"{OWN}shared_{self.group}"
+
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
         return side.categories.codes(self.values(name, side), self, side.counts)
 
@@ -71,10 +77,9 @@ class Category(FeatureKind):
 class SharableCategory(Category):
     """A category whose rows may hold several values and that may share its vocabulary with others."""
 
-    shared: Annotated[str, Field(pattern="^[^/]+$")] | None = None
+    shared: Annotated[str, Field(min_length=1)] | None = None
     """Name of a shared vocabulary. Features of either side that set the same name are counted together and
-    have one vocabulary and, in each model, one embedding table. No column may have this name. By default a
-    feature shares nothing."""
+    have one vocabulary and, in each model, one embedding table. By default a feature shares nothing."""
     max_length: Positive = 16
     """Maximum number of values or words per row."""
     keep: Literal["first", "last"] = "first"

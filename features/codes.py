@@ -12,6 +12,7 @@ from features.number import expected_number
 from runtime.features.codes import FIRST_KNOWN
 from runtime.features.numeric import bucket_codes
 from stages.arrow_types import is_number
+from stages.columns import values_of
 from stages.lazy import pa, pl
 
 
@@ -38,7 +39,7 @@ class Intervals(FeatureKind):
         return "" if is_number(dtype) else f"a number, because {key} is of kind '{self.kind}'"
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
-        return raw[name].cast(pl.Float64).fill_nan(None)
+        return values_of(raw, name).cast(pl.Float64).fill_nan(None)
 
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
         column = side.table[name]

@@ -19,6 +19,7 @@ from features.target_statistics import TargetStatistics
 from runtime.features.codes import FIRST_KNOWN
 from runtime.features.spelling import spell
 from runtime.features.vocabulary import Vocabulary
+from runtime.safe_names import safe_name
 from stages.configuration import Table
 from stages.lazy import pa, pd, pl
 
@@ -114,7 +115,7 @@ class Fitted:
         categorify = self.operators.categorify
         name = categorify.storage_name.get(name, name)
         values = pd.read_parquet(categorify.categories[name])[name].tolist()
-        path = f"vocabularies/{name}.json"
+        path = f"vocabularies/{safe_name(name)}.json"
         Vocabulary.write(self.folder / path, [spell(value, value_type) for value in values])
         return path, FIRST_KNOWN + len(values)
 

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from features.kind import FeatureKind, Fitted, Operators, PolarsSide
 from runtime.features.numeric import scaled, shaped
+from stages.columns import values_of
 from stages.errors import ShortlistError
 from stages.lazy import pl
 
@@ -44,7 +45,7 @@ class Number(FeatureKind):
         return 0.0
 
     def encode(self, name: str, side: PolarsSide) -> pl.Series:
-        values = self.shaped(side.table[name].fill_null(self.missing).to_numpy())
+        values = self.shaped(values_of(side.table, name).fill_null(self.missing).to_numpy())
         scaling = side.operators.scaling(self)
         mean, std = scaling.fitted(*self.weighted(name, values, side))
         scaling.means[name], scaling.stds[name] = mean, std

@@ -86,12 +86,15 @@ def target_statistics(
         values: the columns whose values form the categories, for each row of the table of ``own``.
         targets: float64 [n], one for each interaction.
     """
-    categories = values.unique(maintain_order=True)
+    # numbered instead of named: Polars joins by patterns
+    keyed = pl.DataFrame([column.alias(str(each)) for each, column in enumerate(values)])
+    categories = keyed.unique(maintain_order=True)
     numbered = categories.with_row_index(_NUMBER)
-    joined = values.join(
-        numbered, on=values.columns, how="left", nulls_equal=True, maintain_order="left"
+    joined = keyed.join(
+        numbered, on=keyed.columns, how="left", nulls_equal=True, maintain_order="left"
     )
     of_row = joined[_NUMBER].to_numpy().astype(np.int64)
+    categories.columns = values.columns
     fold = fold_of(training[other].to_numpy(), folds)
     cells = of_row[training[own].to_numpy()] * folds + fold
     shape = (len(categories), folds)
@@ -107,7 +110,7 @@ def target_statistics(
     return TargetStatistics(own, other, categories, of_row, counts, means, float(overall[-1]))
 
 
-_NUMBER = "/number"  # no column has a slash in its name
+_NUMBER = "number"
 
 
 def _without_each(cells: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from stages.columns import exactly
+
 
 def _table_fits(length: int, values: int) -> bool:
     """Whether a table over a range of integers is worth its memory: 128 MB, or 64 bytes per value."""
@@ -56,6 +58,7 @@ class Lookup:
 
     def __call__(self, values: pl.Series) -> pl.Series:
         """The positions [M] of M values of the same type, which may include nulls."""
+        name, values = values.name, values.alias("values")
         missing = values.is_null().to_numpy() if values.null_count() else None
         if self.strings is not None:
             found = values.cast(self.strings, strict=False).to_physical()
@@ -65,7 +68,7 @@ class Lookup:
             places = self._number(_numbers(values))
         if missing is not None:
             places = np.where(missing, self.places.dtype.type(self.null), places)
-        return pl.Series(values.name, places)
+        return pl.Series(name, places)
 
     def _number(self, numbers: np.ndarray) -> np.ndarray:
         if self.table is not None:
@@ -77,7 +80,7 @@ class Lookup:
     def of(self, name: str) -> pl.Expr:
         """The positions of a column's values, as an expression of a lazy plan."""
         dtype = pl.Series(np.empty(0, self.places.dtype)).dtype
-        values = pl.col(name).cast(self.dtype)
+        values = exactly(name).cast(self.dtype)
         return values.map_batches(self, return_dtype=dtype, is_elementwise=True)
 
 

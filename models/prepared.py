@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
+from models.tensors import as_tensor, stored_name
 from models.training.out_of_fold import OutOfFold
 from runtime.features.codes import OUT_OF_VOCABULARY
 from runtime.features.encoding import Encoding
 from runtime.lists import padded_lists
+from runtime.safe_names import safe_name
 from stages.artifacts import Prepared
-from stages.columns import FOR_RANKER, PLACE, POSITIVE, WEIGHT
+from stages.columns import FOR_RANKER, PLACE, POSITIVE, RAW_ID, WEIGHT
 
 Arrays = dict[str, np.ndarray]
 
@@ -91,10 +93,14 @@ class PreparedData:
 
     @cached_property
     def schema(self) -> Schema:
-        """The columns of an encoded interaction; every list column has a fixed length, padded with 0."""
+        """The columns of an encoded interaction, by the names that the models give them (``as_tensor``).
+
+        Every list column has a fixed length, padded with 0.
+        """
         folder, name = str(self.files.schema.parent), self.files.schema.name
         schema = TensorflowMetadata.from_proto_text_file(folder, name).to_merlin_schema()
-        return Schema([_fixed_length(column) for column in schema])
+        item = schema.select_by_tag(Tags.ITEM_ID).first.name
+        return Schema([_fixed_length(as_tensor(column, item)) for column in schema])
 
     @property
     def query_schema(self) -> Schema:
@@ -141,12 +147,18 @@ class PreparedData:
     @cached_property
     def raw_user_ids(self) -> list[str]:
         """Raw user ids in row order."""
-        return [str(one) for one in pq.read_table(self.files.users)["raw_id"].to_pylist()]
+        return [
+            str(one)
+            for one in pq.read_table(self.files.users, columns=[RAW_ID])[RAW_ID].to_pylist()
+        ]
 
     @cached_property
     def raw_item_ids(self) -> list[str]:
         """Raw item ids in row order."""
-        return [str(one) for one in pq.read_table(self.files.items)["raw_id"].to_pylist()]
+        return [
+            str(one)
+            for one in pq.read_table(self.files.items, columns=[RAW_ID])[RAW_ID].to_pylist()
+        ]
 
     @property
     def unknown_user(self) -> Arrays:
@@ -158,7 +170,7 @@ class PreparedData:
         encoding = Encoding.load(self.files.encoding)
         columns = {self.user_id.name: np.array([OUT_OF_VOCABULARY])}
         for each in encoding.user_features:
-            columns[each.name] = each.encode(*[[None]] * len(each.columns))
+            columns[safe_name(each.name)] = each.encode(*[[None]] * len(each.columns))
         if self.history is not None:
             columns[self.history.name] = encoding.encode_history([[]])
         return columns
@@ -190,14 +202,16 @@ class PreparedData:
         return reduce(operator.add, map(self._labelled, parts))
 
     def _labelled(self, part: str) -> Labelled:
-        label = self.schema.select_by_tag(Tags.TARGET).excluding_by_name([POSITIVE]).column_names
-        weight = self.schema.select_by_tag(WEIGHT).column_names
-        own = [self.user_id.name, self.item_id.name, *label, *weight, POSITIVE, PLACE]
+        user, item = stored_name(self.user_id), stored_name(self.item_id)
+        targets = map(stored_name, self.schema.select_by_tag(Tags.TARGET))
+        label = [name for name in targets if name != POSITIVE]
+        weight = [stored_name(column) for column in self.schema.select_by_tag(WEIGHT)]
+        own = [user, item, *label, *weight, POSITIVE, PLACE]
         table = pq.read_table(self.files.raw_interactions(part), columns=own)
         ones = np.ones(len(table), np.float32)
         return Labelled(
-            self._rows(table, self.user_id.name, self.files.users),
-            self._rows(table, self.item_id.name, self.files.items),
+            self._rows(table, user, self.files.users),
+            self._rows(table, item, self.files.items),
             table[label[0]].to_numpy().astype(np.float32) if label else ones,
             table[weight[0]].to_numpy().astype(np.float32) if weight else ones,
             table[POSITIVE].to_numpy(),
@@ -231,7 +245,7 @@ class PreparedData:
 
     def _rows(self, table: pa.Table, name: str, side: Path) -> np.ndarray:
         """The table rows of raw ids, int64 [n]."""
-        raw_ids = pq.read_table(side, columns=["raw_id"])["raw_id"].combine_chunks()
+        raw_ids = pq.read_table(side, columns=[RAW_ID])[RAW_ID].combine_chunks()
         rows = pc.index_in(table[name].cast(pa.string()), raw_ids)
         return rows.to_numpy().astype(np.int64)
 
@@ -287,8 +301,9 @@ def _fixed_length(column: ColumnSchema) -> ColumnSchema:
 
 def _columns(path: Path, schema: Schema) -> Arrays:
     frame = pq.read_table(path).to_pandas()
-    found = [column for column in schema if column.name in frame]  # the users table has no history
-    arrays = {column.name: frame[column.name].to_numpy() for column in found}
+    # the users table has no history
+    found = [column for column in schema if stored_name(column) in frame]
+    arrays = {column.name: frame[stored_name(column)].to_numpy() for column in found}
     lists = {column.name: list_length(column) for column in found if column.is_list}
     return arrays | {
         name: padded_lists(list(arrays[name]), np.int64, length) for name, length in lists.items()

@@ -14,7 +14,7 @@ request's ``filter`` is a condition on item features.
     operand    = NAME | value
     values     = value ("," value)*
     value      = number | "string" | 'string' | "true" | "false"
-    NAME       = word | `any other name`
+    NAME       = word | `any other name, with a backtick doubled`
 
 A comparison names a column. All of its links must hold: ``1 < x < 3`` means ``1 < x and x < 3``. ``has`` and
 ``in`` also apply to lists: one element equals the value, or is among the values. Times are strings such as
@@ -54,7 +54,7 @@ _VALUES = {"true": True, "True": True, "false": False, "False": False}
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>[-+]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
     |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<name>`[^`]+`)
+    |(?P<name>`(?:[^`]|``)*`)
     |(?P<word>[^\W\d]\w*)
     |(?P<sign>==|!=|<=|>=|<|>|\(|\)|\[|\]|,))""",
     re.VERBOSE,
@@ -293,7 +293,7 @@ class _Reader:
         kind, word = self._peek()
         if kind in ("name", "word") and word not in _VALUES:
             self._next += 1
-            return Column(word[1:-1] if kind == "name" else word)
+            return Column(word[1:-1].replace("``", "`") if kind == "name" else word)
         return self._value("the name of a column, a number or a string")
 
     def _value(self, expected: str = "a number or a string") -> Value:

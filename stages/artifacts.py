@@ -117,7 +117,7 @@ class Preparing:
         return self.root / "partitions"
 
     def side(self, key: str) -> Path:
-        """The raw users or items table (``key``: its id column), for other processes to join."""
+        """The raw users or items table (``key``: its id column's safe name), for other processes to join."""
         return self.root / f"by_{key}.parquet"
 
 

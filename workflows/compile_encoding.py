@@ -5,9 +5,9 @@ from pathlib import Path
 
 from features.category import Ids
 from features.kind import Fitted
+from stages.columns import HISTORY
 from workflows.derived import Derived
 from workflows.graph import FeatureGraph
-from workflows.operators.history import history_name
 
 FORMAT = 1
 
@@ -15,7 +15,8 @@ FORMAT = 1
 def compile_encoding(graph: FeatureGraph, derived: Derived, folder: Path) -> None:
     """Write ``encoding.json`` for a fitted graph to ``folder``.
 
-    Also writes ``vocabularies/<column>.json`` and ``statistics/<feature>.json`` there.
+    Also writes ``vocabularies/*.json`` and ``statistics/*.json`` there, named after columns and features as
+    ``runtime.safe_names`` says.
     """
     recipe = graph.recipe
     columns, features = recipe.columns, recipe.features
@@ -29,7 +30,7 @@ def compile_encoding(graph: FeatureGraph, derived: Derived, folder: Path) -> Non
         "item": Ids().compiled(columns.item, fitted),
         "user_features": [each.compiled(name, fitted) for name, each in features.user.items()],
         "item_features": [each.compiled(name, fitted) for name, each in features.item.items()],
-        "history": {"name": history_name(columns.item), "length": length} if length else None,
+        "history": {"name": HISTORY, "length": length} if length else None,
     }
     text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "encoding.json").write_text(text + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from runtime.conditions import (
     mask,
     parse,
 )
+from stages.columns import exactly
 from stages.errors import ShortlistError
 
 
@@ -53,9 +54,9 @@ def selected(key: str, text: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
         dtype = schema[part.column.name]
         values = [_literal(value, of_one_value(dtype)) for value in part.values]
         if isinstance(dtype, pl.List):
-            element = pl.element()
-            known = pl.col(part.column.name).list.eval(element.is_not_null()).list.any()
-            found = pl.col(part.column.name).list.eval(_equals_one(element, values)).list.any()
+            element, lists = pl.element(), exactly(part.column.name)
+            known = lists.list.eval(element.is_not_null()).list.any()
+            found = lists.list.eval(_equals_one(element, values)).list.any()
         else:
             column = _column(part.column, schema)
             known, found = column.is_not_null(), _equals_one(column, values)
@@ -75,7 +76,7 @@ def _type(dtype: pl.DataType) -> ColumnType:
 
 
 def _column(column: Column, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    expression = pl.col(column.name)
+    expression = exactly(column.name)
     return expression.fill_nan(None) if schema[column.name].is_float() else expression
 
 

@@ -17,7 +17,7 @@ from features.target_statistics import TargetStatistics
 from features.times import in_seconds
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Prepared
-from stages.columns import PART, TEST
+from stages.columns import PART, TEST, values_of
 from workflows.graph import FeatureGraph
 from workflows.partitions import arrow_table, write_table
 from workflows.tables import Tables
@@ -60,7 +60,9 @@ def derive(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> Derived:
     if not any(feature.is_derived for feature in recipe.features.both.values()):
         return Derived(tables, None, {})
     training = rows.filter(pl.col(PART) != TEST)
-    seconds = None if columns.timestamp is None else in_seconds(training[columns.timestamp])
+    seconds = (
+        None if columns.timestamp is None else in_seconds(values_of(training, columns.timestamp))
+    )
     newest = None if seconds is None else int(seconds.max())  # type: ignore[arg-type]
     targets: dict[str, TargetStatistics] = {}
     sides = []
@@ -116,7 +118,9 @@ def _write_counts(
     recipe: Recipe, side: Side, own: str, table: pl.DataFrame, prepared: Prepared
 ) -> None:
     if counts := recipe.features.counts(side):
-        whole = table.select(own, pl.col(counts).cast(pl.Int64))
+        whole = pl.DataFrame(
+            {own: table[own]} | {name: table[name].cast(pl.Int64) for name in counts}
+        )
         write_table(arrow_table(whole), prepared.counts(side))
 
 

@@ -23,6 +23,7 @@ from features.operators.hash_codes import HashCodes
 from features.operators.interval_codes import FittedIntervalCodes, IntervalCodes
 from features.operators.normalize import MinMax, Normalize
 from recipes.schema.recipe import Recipe
+from runtime.safe_names import safe_name
 from stages.artifacts import Preparing
 from stages.columns import PART, POSITIVE, WEIGHT
 from workflows.operators.history import History
@@ -43,7 +44,8 @@ def join_workflow(
     """
     nodes = ColumnSelector(columns)
     for table, key in ((tables.users, recipe.columns.user), (tables.items, recipe.columns.item)):
-        path, further = preparing.side(key), table.drop(set(columns) & set(table.columns) - {key})
+        further = table[[name for name in table.columns if name == key or name not in columns]]
+        path = preparing.side(safe_name(key))
         write_table(arrow_table(further), path)
         nodes = nodes >> Join(path, key, side_schema(further, tables.value_types), gpu)
     return Workflow(nodes)
@@ -92,15 +94,21 @@ class FeatureGraph:
             columns.user: 1 if vocabulary.drop_rare else vocabulary.user_frequency_threshold,
             columns.item: 1 if vocabulary.drop_rare else vocabulary.item_frequency_threshold,
             **{name: one.frequency_threshold for name, one in categories.items()},
-            **{one.group: one.frequency_threshold for one in categories.values() if one.group},
+            **{
+                one.shared_vocabulary: one.frequency_threshold
+                for one in categories.values()
+                if one.shared_vocabulary
+            },
         }
         hashed = {
-            name: (one.hash_bins, one.group or name)
+            name: (one.hash_bins, one.shared_vocabulary or name)
             for name, one in categories.items()
             if one.hash_bins
         }
         shared = {
-            name: one.group for name, one in categories.items() if one.group and not one.hash_bins
+            name: one.shared_vocabulary
+            for name, one in categories.items()
+            if one.shared_vocabulary and not one.hash_bins
         }
         given = {name: one.given_boundaries for name, one in intervals.items()}
         self.categorify = Categorify(shared, freq_threshold=thresholds, out_path=str(folder))
@@ -135,11 +143,11 @@ class FeatureGraph:
                 earlier_only=self.recipe.split.kind in IN_TIME,
             )
             outputs += ColumnSelector([columns.user, PART, POSITIVE]) + item_code >> history
-        if columns.timestamp:
+        if columns.timestamp is not None:
             outputs += [columns.timestamp] >> AddTags([Tags.TIME])
-        if columns.label:
+        if columns.label is not None:
             outputs += [columns.label] >> AddTags([Tags.TARGET])
-        if columns.weight:
+        if columns.weight is not None:
             outputs += [columns.weight] >> AddTags([WEIGHT])
         outputs += [POSITIVE] >> AddTags([Tags.TARGET, Tags.BINARY_CLASSIFICATION])
         return Workflow(outputs + ColumnSelector([PART]))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from recipes.schema.data import Columns
 from stages.arrow_types import plain
-from stages.columns import PLACE, POSITIVE
+from stages.columns import PLACE, POSITIVE, RAW_ID, exactly, values_of
 from workflows.tables import Tables
 
 #: Approximate rows per partition, the unit of work that is held in memory while it is encoded.
@@ -71,7 +71,7 @@ def in_partitions(
         chosen = order[begin:end]
         keys = [within[chosen]]
         if timestamp is not None:
-            keys.insert(0, rows[timestamp].gather(chosen).to_numpy())
+            keys.insert(0, values_of(rows, timestamp).gather(chosen).to_numpy())
         inside = chosen[np.lexsort(keys)]  # stable: equal times keep the order of the table
         place = pl.Series(PLACE, np.arange(begin, end))
         yield number, rows[inside].with_columns(place)
@@ -95,15 +95,16 @@ def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
     """Cast times to integer seconds (UTC) and numbers to float32, as models and data loaders expect."""
     timestamp = columns.timestamp
     if timestamp is not None and partition.schema[timestamp].is_temporal():
-        partition = partition.with_columns(pl.col(timestamp).dt.epoch("s"))
+        partition = partition.with_columns(exactly(timestamp).dt.epoch("s"))
     numbers = [name for name in (columns.label, columns.weight, POSITIVE) if name is not None]
-    return partition.drop(PLACE, strict=False).with_columns(pl.col(numbers).cast(pl.Float32))
+    partition = partition.drop(PLACE, strict=False)
+    return partition.with_columns(exactly(name).cast(pl.Float32) for name in numbers)
 
 
 def with_raw_ids(partition: pl.DataFrame, tables: Tables, columns: Columns) -> pl.DataFrame:
     """Replace the row numbers of users and items with their ids."""
     return partition.with_columns(
-        table[name].gather(partition[name])
+        values_of(table, name).gather(partition[name]).alias(name)
         for table, name in ((tables.users, columns.user), (tables.items, columns.item))
     )
 
@@ -127,11 +128,11 @@ def write_partition(
 def write_side(codes: pa.Table, ids: pl.Series, path: Path) -> None:
     """Write an encoded users or items table, one row per id, sorted by raw id.
 
-    Columns: ``raw_id`` (string), the id's code under the id column's name, then the features. An
+    Columns: ``RAW_ID`` (string), the id's code under the id column's name, then the features. An
     out-of-vocabulary id has code 2 and keeps its features.
     """
     raw = arrow_table(ids.cast(pl.String).to_frame())[ids.name]
-    write_table(codes.add_column(0, "raw_id", raw), path, ("raw_id", ids.name))
+    write_table(codes.add_column(0, RAW_ID, raw), path, (RAW_ID, ids.name))
 
 
 def write_table(table: pa.Table, path: Path, distinct: Collection[str | None] = ()) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS
-from stages.columns import PART, POSITIVE, TRAIN, VALID
+from stages.columns import PART, POSITIVE, TRAIN, VALID, exactly
 from stages.errors import ShortlistError
 from stages.log import logger
 from workflows.conditions import selected
@@ -19,7 +19,7 @@ from workflows.tables import Tables, id_rows
 log = logger(__name__)
 
 
-_ROW = "__row"
+_USER, _ITEM, _TIME, _ROW = "user", "item", "time", "row"
 #: Rows whose pairs are compared at once.
 _ROWS_AT_ONCE = 1 << 20
 
@@ -47,7 +47,7 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     rows = chosen.select(
         id_rows(tables.users, columns.user).of(columns.user),
         id_rows(tables.items, columns.item).of(columns.item),
-        *(_time(name) if schema[name] == pl.Date else pl.col(name) for name in others),
+        *(_time(name) if schema[name] == pl.Date else exactly(name) for name in others),
         positive.alias(POSITIVE),
     ).collect(engine="streaming")
     total = tables.interactions.select(pl.len()).collect().item()
@@ -65,11 +65,12 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
 
 def _others(recipe: Recipe) -> list[str]:
     columns = recipe.columns
-    return [name for name in (columns.timestamp, columns.label, columns.weight) if name]
+    named = (columns.timestamp, columns.label, columns.weight)
+    return [name for name in named if name is not None]
 
 
 def _time(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Datetime("ms"))
+    return exactly(name).cast(pl.Datetime("ms"))
 
 
 def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
@@ -84,19 +85,22 @@ def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
 
 def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None) -> pl.Series:
     """Return row numbers, ascending: the latest of each (user, item) pair, or its last without times."""
-    numbered = rows.select(user, item, *filter(None, [timestamp])).with_row_index(_ROW)
+    columns = [rows[user].alias(_USER), rows[item].alias(_ITEM)]
+    if timestamp is not None:
+        columns.append(rows[timestamp].alias(_TIME))
+    numbered = pl.DataFrame(columns).with_row_index(_ROW)
     # Users' pairs are independent of each other: a share of the users at a time saves memory.
     shares = len(rows) // _ROWS_AT_ONCE + 1
-    share = pl.col(user).to_physical().cast(pl.Int64) % shares
+    share = pl.col(_USER).to_physical().cast(pl.Int64) % shares
     found = []
     for number in range(shares):
         some = numbered.filter(share == number) if shares > 1 else numbered
-        again = some.select(pl.struct(user, item).is_duplicated()).to_series()
+        again = some.select(pl.struct(_USER, _ITEM).is_duplicated()).to_series()
         found.append(some.filter(~again)[_ROW])
         some = some.filter(again)  # usually few, and only these need sorting
         if timestamp is not None:
-            some = some.sort(timestamp, maintain_order=True)
-        found.append(some.unique([user, item], keep="last", maintain_order=True)[_ROW])
+            some = some.sort(_TIME, maintain_order=True)
+        found.append(some.unique([_USER, _ITEM], keep="last", maintain_order=True)[_ROW])
     return pl.concat(found).sort()
 
 
@@ -146,7 +150,7 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
         log.info(f"{int(positive.sum()):,} of them are positives: `{condition}` holds")
         _require_positives(condition, parts, positive)
     if (given := recipe.split.column) is not None and given not in _others(recipe):
-        rows = rows.drop(given)
+        rows = rows[[name for name in rows.columns if name != given]]
     return rows.with_columns(pl.Series(PART, parts))
 
 

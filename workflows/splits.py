@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 
 from recipes.schema.data import Columns, Split
-from stages.columns import TEST, TRAIN, VALID
+from stages.columns import TEST, TRAIN, VALID, values_of
 from stages.errors import ShortlistError
 
 #: Splits by time, in which a row may only see what happened before it.
@@ -68,7 +68,7 @@ def _given(interactions: pl.DataFrame, split: Split) -> np.ndarray:
             f"expected split.column '{split.column}' among the columns of the interactions, got: "
             f"{', '.join(interactions.columns)}. Name the column that is true in the test part."
         )
-    column = interactions[split.column]
+    column = values_of(interactions, split.column)
     numbers = column.cast(pl.Float64, strict=False)
     if not (valid := numbers.is_in([0.0, 1.0]).fill_null(False)).all():
         raise ShortlistError(

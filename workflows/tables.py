@@ -15,6 +15,7 @@ from features.value_lookup import Lookup
 from features.value_types import of_one_value, value_type
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
+from stages.columns import RAW_ID, exactly, values_of
 from stages.errors import ShortlistError
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Tables:
 def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     """Read what ``sources`` checked and wrote: ids of the interactions, features of users and items.
 
-    Raises ``ShortlistError`` if a table lacks a column that the recipe names, a name has a slash, or
-    features that share a vocabulary differ in type.
+    Raises ``ShortlistError`` if a table lacks a column that the recipe names, or features that share a
+    vocabulary differ in type.
     """
     columns = recipe.columns
     used = [columns.user, columns.item, columns.timestamp, columns.label, columns.weight]
@@ -60,9 +61,9 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     ):
         read = list(dict.fromkeys([name, *named]))
         _require_columns(path, read)
-        _require_file_names([*read, *features])
-        table = pl.read_parquet(path, columns=read)
-        table = _with_every_id(table.with_columns(categories(table[name])), name, interactions)
+        table = pl.scan_parquet(path).select(map(exactly, read)).collect()
+        ids = categories(values_of(table, name)).alias(name)
+        table = _with_every_id(table.with_columns(ids), name, interactions)
         side = _typed(table, name, features)
         for column, feature in features.items():
             if isinstance(feature, Category) and column in side.columns:
@@ -88,16 +89,6 @@ def _require_columns(path: Path, columns: list[str]) -> None:
             )
 
 
-def _require_file_names(names: list[str]) -> None:
-    for name in names:
-        if "/" in name:
-            raise ShortlistError(
-                f"expected a name without a slash, got '{name}': vocabularies and counts are files "
-                "named after their column or feature. Rename it in the recipe, and a column in its "
-                "table too."
-            )
-
-
 def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
     """Check that features which share a vocabulary have the same type."""
     found: dict[str, tuple[str, PolarsDataType]] = {}
@@ -117,16 +108,16 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
 
 
 def _with_every_id(table: pl.DataFrame, name: str, interactions: pl.LazyFrame) -> pl.DataFrame:
-    used = interactions.select(pl.col(name).cast(table.schema[name])).unique()
-    absent = used.join(table.lazy().select(name), on=name, how="anti").collect(engine="streaming")
-    return pl.concat([table, absent], how="diagonal").sort(name)
+    known = table.lazy().select(exactly(name).alias(RAW_ID))
+    used = interactions.select(exactly(name).cast(table.schema[name]).alias(RAW_ID)).unique()
+    absent = used.join(known, on=RAW_ID, how="anti").collect(engine="streaming")
+    ids = absent[RAW_ID].alias(name).to_frame()
+    return pl.concat([table, ids], how="diagonal").sort(exactly(name))
 
 
 def _typed(raw: pl.DataFrame, name: str, features: Mapping[str, FeatureKind]) -> pl.DataFrame:
     """Return the id ``name`` and the column of each feature that already has one."""
     typed = {column: feature.typed(column, raw) for column, feature in features.items()}
-    columns = [
-        raw[name],
-        *(each.alias(column) for column, each in typed.items() if each is not None),
-    ]
+    columns = {name: raw[name]}
+    columns |= {column: each for column, each in typed.items() if each is not None}
     return pl.DataFrame(columns).with_columns(cs.list().fill_null([None]))

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.scale.embeddings import MadeUp
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import POSITIVE, RAW_ID
 
 PRICES = 8
 
@@ -56,7 +56,7 @@ def write_parts(artifacts: Artifacts, made: MadeUp) -> None:
         pa.table({"item_id": item_ids, "price": np.array(prices)[priced - 3]}), artifacts.raw.items
     )
     codes = np.arange(3, 3 + items)
-    encoded = {"raw_id": item_ids, "item_id": codes, "price": priced}
+    encoded = {RAW_ID: item_ids, "item_id": codes, "price": priced}
     pq.write_table(pa.table(encoded), artifacts.prepared.items)
     _write_encoding(artifacts, {"user_id": user_ids, "item_id": item_ids, "price": prices})
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ensemble.releases.parts import read_parts
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 
 CANDIDATES, TOP_K = 100, 10
 
@@ -28,20 +29,22 @@ class Floor:
         faiss.omp_set_num_threads(1)
         parts = read_parts(recipe, artifacts)
         users = pq.read_table(artifacts.prepared.users)
-        self.user_ids: list[str] = users["raw_id"].to_pylist()
+        self.user_ids: list[str] = users[RAW_ID].to_pylist()
         self.item_ids = parts.raw_item_ids
         self.index = faiss.read_index(str(release / "index.faiss"))
         self.query_tower = _session(release / "query_tower.onnx")
         self.ranker = _session(release / "ranker.onnx")
 
-        def of_users(name: str) -> np.ndarray:
-            return users[name].to_numpy()[:, None]
+        def of_users(column: str) -> np.ndarray:
+            return users[column.removeprefix("user.")].to_numpy()[:, None]
 
         feeds = parts.ranker_feeds.items()
-        self.queries = {each.name: of_users(each.name) for each in self.query_tower.get_inputs()}
-        self.users = {name: of_users(name) for name, column in feeds if column.startswith("user.")}
+        self.queries = {name: of_users(column) for name, column in parts.query_feeds.items()}
+        self.users = {
+            name: of_users(column) for name, column in feeds if column.startswith("user.")
+        }
         self.items = {
-            name: parts.item_columns[name][:, None]
+            name: parts.item_columns[column.removeprefix("item.")][:, None]
             for name, column in feeds
             if column.startswith("item.")
         }

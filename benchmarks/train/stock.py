@@ -18,6 +18,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
 from models.prepared import Arrays, PreparedData
+from models.tensors import stored_name
+from stages.columns import POSITIVE
 
 TARGET = "click"
 
@@ -95,7 +97,8 @@ def training_frame(data: PreparedData, columns: Schema) -> pd.DataFrame:
     """The positives of ``train`` with these columns; list columns hold lists."""
     files = sorted(data.files.interactions("train").glob("*.parquet"))
     frame = pd.concat([pq.read_table(file).to_pandas() for file in files], ignore_index=True)
-    return frame.loc[frame["positive"] > 0, columns.column_names].reset_index(drop=True)
+    named = frame.rename(columns={stored_name(column): column.name for column in columns})
+    return named.loc[frame[POSITIVE] > 0, columns.column_names].reset_index(drop=True)
 
 
 def inputs(data: PreparedData, columns: Arrays) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import PLACE, POSITIVE
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
@@ -109,10 +109,10 @@ def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> d
     training = pd.concat(parts, ignore_index=True)
     training = training.loc[training[POSITIVE], key].drop_duplicates()
     raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
-    raw["place"] = range(len(raw))
+    raw[PLACE] = range(len(raw))
     raw = raw.drop_duplicates(key, keep="last")
     placed = training.merge(raw, on=key, how="left", validate="one_to_one")
-    order = [columns.timestamp, "place"] if columns.timestamp else ["place"]
+    order = [PLACE] if columns.timestamp is None else [columns.timestamp, PLACE]
     placed = placed.sort_values(order, kind="stable")
     users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
     items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]

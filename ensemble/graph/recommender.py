@@ -56,7 +56,8 @@ class GraphSettings:
     item_arrays: dict[str, str]
     #: Ranker features of each candidate, besides the retrieval score.
     ranker_features: tuple[str, ...]
-    #: Ranker input -> column.
+    #: Input of the query tower, and of the ranker -> column.
+    query_feeds: dict[str, str]
     ranker_feeds: dict[str, str]
 
 
@@ -93,7 +94,8 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     allowed = ["filter"] >> AllowItems(release)
 
     if retrieves:
-        searched = (user >> QueryTower(release)) + "similar_to" >> ChooseSearchVector(release)
+        query = user >> QueryTower(release, feeds=settings.query_feeds)
+        searched = query + "similar_to" >> ChooseSearchVector(release)
         retrieved = searched + user + excluded + requested + allowed >> Retrieve(
             release,
             candidates=settings.candidates,

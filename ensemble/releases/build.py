@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -105,9 +104,10 @@ def _write_arrays(
     """Write the item arrays that the ranker reads; returns the file of each encoded item column."""
     (directory / "item_features").mkdir()
     files = {}
-    for name, column in parts.ranker_feeds.items():
+    for tensor, column in parts.ranker_feeds.items():
         if column.startswith("item."):
-            files[name] = f"item_features/{quote(name, safe='')}.npy"
+            name = column.removeprefix("item.")
+            files[name] = f"item_features/{tensor}.npy"
             save(directory / files[name], parts.item_columns[name])
     generator_arrays = (
         GENERATORS[name].arrays for name in recipe.serving.generators if name != TWO_TOWER
@@ -157,6 +157,7 @@ def _write_plan(
         records=records,
         item_arrays=item_arrays,
         ranker_features=parts.ranker_features,
+        query_feeds=parts.query_feeds,
         ranker_feeds=parts.ranker_feeds,
     )
     nodes = plan_nodes(recommender(Release(directory, store), settings))

@@ -18,7 +18,9 @@ from runtime.features.encoding import Encoder, Encoding
 from runtime.features.spelling import is_null, spell
 from runtime.lists import padded_lists
 from runtime.release import OnnxModel
+from runtime.safe_names import history_name, safe_name
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 from stages.errors import ShortlistError
 from stages.prerequisites import need
 
@@ -33,7 +35,8 @@ class Parts:
     item_columns: dict[str, np.ndarray]
     #: float32 [n, d]; None if the recipe has no retriever.
     item_embeddings: np.ndarray | None
-    #: Ranker input -> column of the served graph; empty if the recipe has no ranker.
+    #: Input of the query tower, and of the ranker -> column of the served graph; empty without such a model.
+    query_feeds: dict[str, str]
     ranker_feeds: dict[str, str]
 
     @property
@@ -92,10 +95,11 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
     }
     return Parts(
         encoding=encoding,
-        raw_item_ids=items["raw_id"].to_pylist(),
+        raw_item_ids=items[RAW_ID].to_pylist(),
         item_columns=item_columns,
         item_embeddings=embeddings,
-        ranker_feeds=_feeds(recipe, artifacts, encoding),
+        query_feeds=_feeds(recipe, artifacts, encoding, "query_tower"),
+        ranker_feeds=_feeds(recipe, artifacts, encoding, "ranker"),
     )
 
 
@@ -159,34 +163,37 @@ def _in_rows(column: object, encoder: Encoder) -> np.ndarray:
     return padded_lists(lists, np.int64, encoder.max_length)
 
 
-def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, str]:
-    """The column for each input of the ranker; the query tower may read only user columns."""
-    user = {encoding.user.name, *(each.name for each in encoding.user_features)}
-    if encoding.history_name:
-        user.add(encoding.history_name)
-    item = {encoding.item.name, *(each.name for each in encoding.item_features)}
-    served = release_models(recipe)
-    path = artifacts.models.onnx("query_tower")
-    for name in OnnxModel(path).input_names if "query_tower" in served else ():
-        if name not in user:
-            raise ShortlistError(
-                f"expected {path} to read only user columns {sorted(user)}, got {name!r}. "
-                f"Run `shortlist train {recipe.given_as}` again."
-            )
-    feeds = {}
-    path = artifacts.models.onnx("ranker")
-    for name in OnnxModel(path).input_names if "ranker" in served else ():
-        if name in user:
-            feeds[name] = f"user.{name}"
-        elif name in item:
-            feeds[name] = f"item.{name}"
-        elif is_ranker_feature(name):
+def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding, model: str) -> dict[str, str]:
+    """The column for each input of a model; empty if the recipe has no such model."""
+    if model not in release_models(recipe):
+        return {}
+    known = _user_columns(encoding)
+    expected = f"the user columns {sorted(known.values())}"
+    if model == "ranker":
+        items = (encoding.item, *encoding.item_features)
+        known |= {safe_name(each.name): f"item.{each.name}" for each in items}
+        expected = (
+            f"the columns {sorted(known.values())} and ranker features "
+            f"{[RETRIEVAL_SCORE, *sorted(RANKER_FEATURES)]}"
+        )
+    feeds, path = {}, artifacts.models.onnx(model)
+    for name in OnnxModel(path).input_names:
+        if name in known:
+            feeds[name] = known[name]
+        elif model == "ranker" and is_ranker_feature(name):
             feeds[name] = f"candidate.{name}"
         else:
             raise ShortlistError(
-                f"expected {path} to read only user columns {sorted(user)}, item columns "
-                f"{sorted(item)} and ranker features "
-                f"{[RETRIEVAL_SCORE, *sorted(RANKER_FEATURES)]}, got {name!r}. "
+                f"expected {path} to read only {expected}, got the input {name!r}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )
     return feeds
+
+
+def _user_columns(encoding: Encoding) -> dict[str, str]:
+    """By tensor, the columns that depend on the user alone."""
+    users = (encoding.user, *encoding.user_features)
+    columns = {safe_name(each.name): f"user.{each.name}" for each in users}
+    if encoding.history_name:
+        columns[history_name(encoding.item.name)] = f"user.{encoding.history_name}"
+    return columns

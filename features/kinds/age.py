@@ -14,6 +14,7 @@ from features.times import in_seconds
 from runtime.features.spelling import is_null
 from runtime.features.times import SECONDS_A_DAY, seconds_of
 from stages.arrow_types import is_time
+from stages.columns import values_of
 from stages.lazy import pa, pl
 
 
@@ -54,7 +55,7 @@ class Age(Number):
         return f"an integer (seconds) or a datetime, because {key} is of kind 'age'"
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
-        return in_seconds(raw[self.columns(name)[0]]).alias(name)
+        return in_seconds(values_of(raw, self.columns(name)[0]))
 
     def derive(self, name: str, table: pl.DataFrame, training: TrainingPart) -> Derived:
         # Divided as on the server: Polars multiplies by the inverse, which differs in the last bit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from features.category import SharableCategory, categories, expected_category
+from stages.columns import values_of
 from stages.lazy import pa, pl
 
 
@@ -27,7 +28,7 @@ class Categorical(SharableCategory):
         return expected_category(dtype, self.list, key)
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
-        return categories(raw[name])
+        return categories(values_of(raw, name))
 
     def expected_value(self, value: Any) -> str:
         if not self.list:

@@ -9,7 +9,7 @@ import numpy as np
 from features.kind import Derived, TrainingPart
 from features.number import Number
 from runtime.features.times import SECONDS_A_DAY
-from stages.columns import POSITIVE
+from stages.columns import POSITIVE, values_of
 from stages.configuration import PositiveFloat
 from stages.lazy import pl
 
@@ -38,7 +38,7 @@ class Count(Number):
         return None
 
     def derive(self, name: str, table: pl.DataFrame, training: TrainingPart) -> Derived:
-        counted = training.rows[training.own].filter(self._counts(training))
+        counted = values_of(training.rows, training.own).filter(self._counts(training))
         numbers = np.bincount(counted.to_numpy(), minlength=len(table))
         return Derived(pl.Series(name, numbers, pl.Float64))
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from features.number import Number
 from stages.arrow_types import is_number
+from stages.columns import values_of
 from stages.lazy import pa, pl
 
 
@@ -25,4 +26,4 @@ class Numeric(Number):
         return "" if is_number(dtype) else f"a number, because {key} is of kind 'numeric'"
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
-        return raw[name].cast(pl.Float64).fill_nan(None)
+        return values_of(raw, name).cast(pl.Float64).fill_nan(None)

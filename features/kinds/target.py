@@ -16,7 +16,8 @@ from features.number import Number
 from features.target_statistics import target_statistics
 from features.value_types import value_type
 from runtime.features.spelling import spell
-from stages.columns import FOR_RANKER, POSITIVE
+from runtime.safe_names import safe_name
+from stages.columns import FOR_RANKER, POSITIVE, values_of
 from stages.configuration import NonNegative
 from stages.errors import ShortlistError
 from stages.lazy import pa, pl
@@ -59,7 +60,7 @@ class Target(Number):
 
     def typed(self, name: str, raw: pl.DataFrame) -> pl.Series:
         """A struct of the values that form one category."""
-        values = [categories(raw[column]) for column in self.columns(name)]
+        values = {column: categories(values_of(raw, column)) for column in self.columns(name)}
         return pl.DataFrame(values).to_struct(name)
 
     def derive(self, name: str, table: pl.DataFrame, training: TrainingPart) -> Derived:
@@ -95,7 +96,7 @@ class Target(Number):
             [[_spelled(*each) for each in zip(row, dtypes, strict=True)], mean]
             for row, mean in zip(values.iter_rows(), means, strict=True)
         ]
-        path = f"statistics/{name}.json"
+        path = f"statistics/{safe_name(name)}.json"
         text = json.dumps(statistics, ensure_ascii=False)
         (fitted.folder / path).write_text(text, encoding="utf-8")
         return super().compiled(name, fitted) | {
@@ -107,9 +108,10 @@ class Target(Number):
         }
 
     def _labels(self, name: str, training: TrainingPart) -> np.ndarray:
-        labels = training.rows[training.label or POSITIVE].cast(pl.Float64).to_numpy()
+        outcome = POSITIVE if training.label is None else training.label
+        labels = training.rows[outcome].cast(pl.Float64).to_numpy()
         if labels.min() == labels.max():
-            what = f"the label '{training.label}'" if training.label else "being a positive"
+            what = "being a positive" if training.label is None else f"the label '{training.label}'"
             raise ShortlistError(
                 f"expected outcomes that vary for the feature '{name}' of kind 'target', got {what} = "
                 f"{labels[0]:g} in all of the {len(labels):,} interactions of the training part. Leave the "

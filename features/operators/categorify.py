@@ -14,6 +14,7 @@ from merlin.io.worker import get_worker_cache
 
 from features.value_lookup import hashed
 from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+from runtime.safe_names import safe_name
 
 
 class Categorify(nvtabular.ops.Categorify):
@@ -33,35 +34,44 @@ class Categorify(nvtabular.ops.Categorify):
         super().__init__(**options)
         self.storage_name = shared or {}
         self._counted: dict[str, list[pd.DataFrame]] = {}
+        #: The columns by the names that NVTabular counts them under.
+        self._named: dict[str, str] = {}
 
     def fit(self, col_selector: ColumnSelector, ddf: dd.DataFrame) -> Any:
+        # NVTabular names files after columns
+        safe = {name: safe_name(name) for name in col_selector.names}
+        self._named |= {short: name for name, short in safe.items()}
+        ddf = ddf[list(safe)].rename(columns=safe)
         if isinstance(ddf._meta, pd.DataFrame):
-            names = list(col_selector.names)
+            names = list(safe.values())
             ddf = ddf.map_partitions(
                 _without_nulls_in_lists, names, meta=ddf._meta, enforce_metadata=False
             )
-        return super().fit(col_selector, ddf)
+        return super().fit(ColumnSelector(list(safe.values())), ddf)
 
     def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
         options = super()._create_fit_options_from_columns(columns)
-        if self.storage_name:  # a value that is rare in one column may be frequent in all together
-            options.freq_limit = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
+        if isinstance(self.freq_threshold, dict):
+            # a value that is rare in one column may be frequent in all that share its vocabulary
+            limits = self.freq_threshold | dict.fromkeys(self.storage_name, 0)
+            options.freq_limit = {safe_name(name): limit for name, limit in limits.items()}
         return options
 
     def fit_finalize(self, categories: dict[str, str]) -> None:
-        for name, path in categories.items():
-            found = _counts(Path(path), name)
+        for short, path in categories.items():
+            name = self._named[short]
+            found = _counts(Path(path), short).set_axis([name, f"{name}_size"], axis=1)
             group = self.storage_name.get(name)
             if group is None:
                 self._write(name, path, found)
                 continue
             for kind in ("unique", "meta"):  # the files of this column alone
-                Path(path).with_name(f"{kind}.{name}.parquet").unlink(missing_ok=True)
+                Path(path).with_name(f"{kind}.{short}.parquet").unlink(missing_ok=True)
             counted = self._counted.setdefault(group, [])
             counted.append(found.set_axis([group, f"{group}_size"], axis=1))
             if len(counted) == list(self.storage_name.values()).count(group):
                 found = _added_up(self._counted.pop(group), group, self.freq_threshold[group])
-                self._write(group, str(Path(path).with_name(f"unique.{group}.parquet")), found)
+                self._write(group, str(vocabulary_path(Path(self.out_path), group)), found)
 
     def _write(self, name: str, path: str, found: pd.DataFrame) -> None:
         size = f"{name}_size"
@@ -122,7 +132,7 @@ def _added_up(counts: list[pd.DataFrame], name: str, least: int) -> pd.DataFrame
 
 def vocabulary_path(folder: Path, name: str) -> Path:
     """Where NVTabular writes a column's vocabulary, below the workflow's folder."""
-    return folder / "categories" / f"unique.{name}.parquet"
+    return folder / "categories" / f"unique.{safe_name(name)}.parquet"
 
 
 def write_vocabulary(path: Path, name: str, values: pa.Array, sizes: Any) -> None:

@@ -26,7 +26,7 @@ Serve = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 def export(model: Any, sample: Arrays, folder: Path, onnx_path: Path) -> float:
     """Write ``model`` as SavedModel to ``folder`` and as ONNX to ``onnx_path``; return their difference.
 
-    The exported inputs are named after the columns of ``sample``: scalars [n, 1], lists [n, length];
+    The exported inputs have the names of the columns of ``sample``: scalars [n, 1], lists [n, length];
     the output is float32 [n, width].
 
     Args:
@@ -82,7 +82,7 @@ def _converted(
     import tf2onnx
 
     large = _large_weights(model)
-    names = [f"weight_{number}" for number in range(len(large))]
+    names = [f"weight__{number}" for number in range(len(large))]  # no safe name is like this
     weights = [
         tf.TensorSpec(weight.shape, weight.dtype, name)
         for (_, _, weight), name in zip(large, names, strict=True)

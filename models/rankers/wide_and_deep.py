@@ -19,6 +19,7 @@ from models.prepared import Arrays, PreparedData, cardinality
 from models.rankers.inputs_schema import Standardise, ranker_schema
 from models.training.optimizer import AdamW
 from recipes.schema import rankers
+from runtime.safe_names import safe_name
 
 #: An odd factor that spreads the codes of one side over the bins (Fibonacci hashing, Knuth 6.4).
 SPREAD = 2654435761
@@ -153,7 +154,8 @@ def build(
     user, item = data.user_id, data.item_id
     schema = ranker_schema(data, options, list(numbers))
     sizes = (cardinality(user), cardinality(item))
-    wide = Wide(user.name, item.name, sizes, options.crossed_features, options.crossed_bins)
+    crosses = tuple((safe_name(one), safe_name(other)) for one, other in options.crossed_features)
+    wide = Wide(user.name, item.name, sizes, crosses, options.crossed_bins)
     # Seeds far apart: each member counts up from its own seed, one per table.
     deep = [
         Deep(schema, user.name, item.name, numbers, options, options.seed + 1000 * member)

@@ -16,6 +16,7 @@ from merlin.schema import Schema
 
 from models.distributed.workers import share
 from models.prepared import Arrays, list_length
+from models.tensors import stored_name
 from runtime.lists import padded
 from stages.columns import POSITIVE
 from stages.errors import ShortlistError
@@ -25,7 +26,7 @@ Gather = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
 def read_columns(folders: list[Path], schema: Schema, positives_only: bool = True) -> Arrays:
-    """The columns of encoded interactions: name -> [n], or [n, length] for lists, padded with 0."""
+    """The columns of encoded interactions, by tensor: [n], or [n, length] for lists, padded with 0."""
     for folder in folders:
         if not folder.exists():
             raise ShortlistError(
@@ -33,12 +34,12 @@ def read_columns(folders: list[Path], schema: Schema, positives_only: bool = Tru
                 "recipe whose training does not need them. Run `shortlist prepare` again."
             )
     files = sorted(file for folder in folders for file in folder.glob("*.parquet"))
-    names = list(schema.column_names)
+    names = [stored_name(column) for column in schema]
     wanted = pc.field(POSITIVE) > 0 if positives_only else None
     table = pa.concat_tables([pq.read_table(file, columns=names, filters=wanted) for file in files])
     columns = {}
     for column in schema:
-        values = table[column.name].combine_chunks()
+        values = table[stored_name(column)].combine_chunks()
         if column.is_list:
             codes = values.flatten().to_numpy(zero_copy_only=False).astype(np.int32)
             lengths = np.diff(values.offsets.to_numpy())

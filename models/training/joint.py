@@ -27,12 +27,12 @@ from models.training.ranker_training import scores
 from models.training.retriever_training import VALIDATION_K, validation_users
 from recipes.schema.recipe import Recipe
 from runtime.candidates.item_index import exact_search
-from stages.columns import POSITIVE
+from stages.columns import OWN, POSITIVE
 from stages.log import logger
 
 log = logger(__name__)
 
-LABEL = "label"
+LABEL = f"{OWN}label"
 
 
 class RatingHead(tf.keras.Model):

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from features.target_statistics import fold_of
+from runtime.safe_names import safe_name
 from stages.artifacts import Prepared
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Encoded features of kind ``target`` by name, float32 [users, folds] and [items, folds]."""
+    """Encoded features of kind ``target`` by tensor, float32 [users, folds] and [items, folds]."""
 
     users: dict[str, np.ndarray]
     items: dict[str, np.ndarray]
@@ -36,5 +37,6 @@ def _by_fold(prepared: Prepared, side: str) -> dict[str, np.ndarray]:
     table = pq.read_table(path)
     lists = {name: table[name].combine_chunks() for name in table.column_names}
     return {
-        name: column.flatten().to_numpy().reshape(len(column), -1) for name, column in lists.items()
+        safe_name(name): column.flatten().to_numpy().reshape(len(column), -1)
+        for name, column in lists.items()
     }

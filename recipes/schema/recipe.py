@@ -18,7 +18,7 @@ from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
-from stages.columns import PLACE, POSITIVE
+from stages.columns import OWN
 from stages.configuration import Positive, Table
 
 #: The keys of the retriever's and the ranker's tables that joint training reads.
@@ -244,12 +244,24 @@ class Recipe(Table):
         return self
 
     @model_validator(mode="after")
+    def _no_column_has_a_name_of_the_project(self) -> "Recipe":
+        named = [(f"columns.{part}", getattr(self.columns, part)) for part in self.columns.changed]
+        named.append(("split.column", self.split.column))
+        for side in ("user", "item"):
+            for name, feature in self.features.of_side(side).items():
+                key = f"features.{side}.{name}"
+                named += [(key, each) for each in (name, *feature.columns(name))]
+        for key, name in named:
+            if name is not None and name.startswith(OWN):
+                raise ValueError(
+                    f"expected a name for {key} that does not begin with '{OWN}', as the project's own "
+                    f"columns do, got '{name}'; rename it in the table and in the recipe"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _a_column_plays_one_part(self) -> "Recipe":
-        taken: dict[str, str] = {
-            f"{self.columns.item}_history": "the history of columns.item",
-            POSITIVE: "the mark of a positive",
-            PLACE: "the number of an interaction",
-        }
+        taken: dict[str, str] = {}
         parts = [
             (f"columns.{part}", name)
             for part in ("user", "item", "timestamp", "label", "weight")
@@ -257,7 +269,6 @@ class Recipe(Table):
         ]
         parts += [(f"features.user.{name}", name) for name in self.features.user]
         parts += [(f"features.item.{name}", name) for name in self.features.item]
-        parts += [(f"shared = '{name}'", name) for name in self.features.groups]
         for part, name in parts:
             if name in taken:
                 raise ValueError(

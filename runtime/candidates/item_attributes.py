@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from ..arrays import save
+from ..safe_names import safe_name
 
 FOLDER, DESCRIPTION = "attributes", "attributes.json"
 
@@ -85,7 +85,7 @@ def read(directory: Path, array: Callable[[str], np.ndarray]) -> dict[str, Attri
 
 
 def _path(name: str, part: str) -> str:
-    return f"{FOLDER}/{quote(name, safe='')}.{part}.npy"
+    return f"{FOLDER}/{safe_name(name)}.{part}.npy"
 
 
 def _file(directory: Path, name: str, part: str) -> Path:

@@ -26,8 +26,7 @@ class EncodeUser(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         features = (f"raw.{name}" for name in self._encoding.user_columns)
-        lists = ("raw.interactions", "raw.recorded", "raw.seen_rows")
-        return ("user_id", "known_user", *features, *lists)
+        return ("user_id", "known_user", *features, "interactions", "recorded", "loaded_rows")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -59,11 +58,11 @@ class EncodeUser(Operator):
             raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
             encoded[f"user.{each.name}"] = each.encode(*raw_values)
         if encoding.history_name:
-            history = encoding.encode_history(columns["raw.interactions"].tolist())
+            history = encoding.encode_history(columns["interactions"].tolist())
             encoded[f"user.{encoding.history_name}"] = history
         seen = np.empty(len(known), dtype=object)
         for user, (loaded, recorded) in enumerate(
-            zip(columns["raw.seen_rows"], columns["raw.recorded"], strict=True)
+            zip(columns["loaded_rows"], columns["recorded"], strict=True)
         ):
             rows = self._catalogue.rows(distinct(recorded))
             seen[user] = with_newer(loaded, rows, self._catalogue.size)

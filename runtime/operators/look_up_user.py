@@ -16,7 +16,7 @@ _NOTHING = UserRecord({}, ())
 _OF_RECORDS: dict[str, Callable[[UserRecord], Any]] = {
     "interactions": lambda record: record.interactions,
     "recorded": lambda record: record.interactions[len(record.loaded) :],
-    "seen_rows": lambda record: unpacked(record.seen),
+    "loaded_rows": lambda record: unpacked(record.seen),
 }
 
 
@@ -30,10 +30,10 @@ class LookUpUserConfig(Config):
 
 class LookUpUser(Operator):
     """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
-    ``raw.interactions``, ``raw.recorded`` and ``raw.seen_rows`` [B], of lists.
+    ``interactions``, ``recorded`` and ``loaded_rows`` [B], of lists.
 
-    Interactions are the newest ones, oldest first; those of recorded events alone are ``raw.recorded``. The
-    seen rows, int64, are of the items of all loaded interactions (``candidates.seen``). The request's
+    Interactions are the newest ones, oldest first; those of recorded events alone are ``recorded``. The
+    loaded rows, int64, are of the items of all loaded interactions (``candidates.seen``). The request's
     features override those of the store. An unknown user has nulls for the other features and no
     interactions. If the store fails, every user is treated as unknown and marked as ``degraded``.
     """
@@ -57,7 +57,7 @@ class LookUpUser(Operator):
             Column("known_user", "bool"),
             Column("degraded", "bool"),
             *(Column(f"raw.{name}", "object") for name in self.config.features),
-            *(Column(f"raw.{name}", "object") for name in _OF_RECORDS),
+            *(Column(name, "object") for name in _OF_RECORDS),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -81,7 +81,7 @@ class LookUpUser(Operator):
             for row, each in enumerate(features):
                 values[row] = each.get(name)
         for name, of in _OF_RECORDS.items():
-            found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
+            found[name] = values = np.empty(len(records), dtype=object)
             for row, record in enumerate(records):
                 values[row] = of(record or _NOTHING)
         return found

@@ -10,11 +10,13 @@ from .operator import Column, Columns, Config, Operator
 
 @dataclass(frozen=True)
 class QueryTowerConfig(Config):
+    #: The column that feeds each of the model's inputs.
+    feeds: dict[str, str]
     model: str = "query_tower.onnx"
 
 
 class QueryTower(Operator):
-    """Compute ``query`` [B, d] float32; every model input NAME is fed from ``user.NAME``."""
+    """Compute ``query`` [B, d] float32 from ``user.`` columns."""
 
     name = "query_tower"
     stage = "query"
@@ -27,7 +29,7 @@ class QueryTower(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return tuple(f"user.{name}" for name in self._model.input_names)
+        return tuple(self.config.feeds.values())
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -35,5 +37,5 @@ class QueryTower(Operator):
         return (Column("query", "float32", (width if isinstance(width, int) else None,)),)
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        inputs = {name: columns[f"user.{name}"] for name in self._model.input_names}
+        inputs = {name: columns[column] for name, column in self.config.feeds.items()}
         return {"query": self._model.run(inputs)}

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import POSITIVE, RAW_ID
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]
@@ -171,7 +171,7 @@ def _write_prepared(
     code = {word: code for code, word in enumerate(vocabularies["item_id"], start=3)}
     raw_ids = [str(item) for item in range(1, ITEMS + 1)]
     items = {
-        "raw_id": raw_ids,
+        RAW_ID: raw_ids,
         "item_id": [code.get(raw_id, 2) for raw_id in raw_ids],
         "genres": [random.integers(2, 6, size=random.integers(1, 4)).tolist() for _ in raw_ids],
         "price": random.normal(size=ITEMS).astype(np.float32),

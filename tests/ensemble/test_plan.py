@@ -59,7 +59,7 @@ def test_a_named_candidate_has_the_score_it_is_recommended_with(served: Plan) ->
     answer = served.recommend(["7"], top_k=5)
     scores = served.score(["7"] * 5, answer.item_ids[0].tolist())
     np.testing.assert_allclose(scores, answer.scores[0], rtol=1e-6)
-    seen = served.run(served.columns(served.request(["7"])))["raw.interactions"][0][0]
+    seen = served.run(served.columns(served.request(["7"])))["interactions"][0][0]
     known, unknown = served.score(["7", "7"], [seen, "no such item"])
     assert np.isfinite(known)
     assert unknown == -np.inf

@@ -10,6 +10,7 @@ from models.prepared import PreparedData
 from models.train import train
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import HISTORY
 from tests.models import shop
 
 FEATURES = {
@@ -49,7 +50,7 @@ def test_both_towers_hold_one_table_of_shared_words(trained: tuple[Recipe, Artif
     tables = EmbeddingTables(8, seed=1)
     towers = []
     for schema, columns in ((data.query_schema, data.users), (data.candidate_schema, data.items)):
-        side = tower(schema.excluding_by_name(["product_history"]), [], tables, recipe.retriever)
+        side = tower(schema.excluding_by_name([HISTORY]), [], tables, recipe.retriever)
         side({name: column[:2] for name, column in columns.items()})
         towers.append(side)
     query, candidate = ({id(one) for one in side.trainable_variables} for side in towers)

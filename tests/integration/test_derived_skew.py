@@ -18,7 +18,7 @@ from models.train import train
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
-from stages.columns import TEST
+from stages.columns import RAW_ID, TEST
 from tests.models import shop
 from workflows.derived import derive
 from workflows.engines.nvtabular_engine import pandas_side
@@ -71,7 +71,7 @@ def test_the_server_encodes_users_as_they_were_prepared(made: tuple[Recipe, Arti
     recipe, artifacts = made
     users = pd.read_parquet(artifacts.prepared.users)
     with served_in_process(recipe, artifacts) as plan:
-        columns = plan.run(plan.columns(plan.request(users["raw_id"].tolist())))
+        columns = plan.run(plan.columns(plan.request(users[RAW_ID].tolist())))
     for name in FEATURES["user"]:
         assert columns[f"user.{name}"].tobytes() == users[name].to_numpy().tobytes(), name
     assert len(set(users["country_rate"])) > 2
@@ -81,7 +81,7 @@ def test_the_server_encodes_users_as_they_were_prepared(made: tuple[Recipe, Arti
 def test_a_new_user_is_encoded_from_what_the_request_brings(made: tuple[Recipe, Artifacts]) -> None:
     """The statistic of the known country, the days since a date, and no purchases unless they are told."""
     recipe, artifacts = made
-    users = pd.read_parquet(artifacts.prepared.users).set_index("raw_id")
+    users = pd.read_parquet(artifacts.prepared.users).set_index(RAW_ID)
     raw = pq.read_table(artifacts.raw.users).to_pylist()[7]
     given = {"country": raw["country"], "age": raw["age"], "since": raw["since"].isoformat()}
     like = users.loc[raw["customer"]]

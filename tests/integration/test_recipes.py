@@ -21,6 +21,7 @@ from recipes.schema.recipe import Recipe
 from sources.datasets import movielens_files
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from tests.integration.made_up import FOLDERS, ITEMS
 from tests.workflows.engines import assert_same
 from workflows.prepare import prepare
@@ -114,7 +115,7 @@ def test_triton_recommends_and_scores_pairs(made: Made) -> None:
         for one, item, positive in zip(
             rows[made.recipe.columns.user].to_pylist(),
             rows[made.recipe.columns.item].to_pylist(),
-            rows["positive"].to_pylist(),
+            rows[POSITIVE].to_pylist(),
             strict=True,
         )
         if str(one) == user and positive

@@ -19,7 +19,7 @@ from runtime.operators.operator import Config
 from runtime.release import ITEM_CODES, Release
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts, Raw
-from stages.columns import PART, POSITIVE
+from stages.columns import HISTORY, PART, POSITIVE, RAW_ID
 from tests.workflows.served import as_trained, assert_equal, assert_served_as_prepared, raw_values
 from tests.workflows.shop import RECIPE as SHOP
 from tests.workflows.shop import shop_recipe, write_shop, write_table
@@ -91,7 +91,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
     """Through the feature store and back, in one batch and one by one, nothing changes."""
     (tmp_path / "encoding").symlink_to(prepared.prepared.encoding.absolute())
     items = pd.read_parquet(prepared.prepared.items)
-    Catalogue.write(tmp_path, items["raw_id"].tolist())
+    Catalogue.write(tmp_path, items[RAW_ID].tolist())
     np.save(tmp_path / ITEM_CODES, items["sku"].to_numpy())
     store = SqliteFeatureStore(tmp_path / "store.sqlite")
     version = fill_feature_store(RECIPE, prepared, store).version
@@ -108,7 +108,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
         return encode.run(columns)
 
     trained = pd.read_parquet(prepared.prepared.users)
-    users = trained["raw_id"].tolist()
+    users = trained[RAW_ID].tolist()
     together, alone = encoded(users), [encoded([user]) for user in users]
     for encoder in (release.encoding.user, *release.encoding.user_features):
         name = f"user.{encoder.name}"
@@ -141,7 +141,7 @@ def test_a_test_row_has_the_history_that_the_server_would_encode(prepared: Artif
     source = pd.read_parquet(prepared.prepared.raw_interactions("test"))
     served = encoding.encode_history([records[user].interactions for user in source["customer"]])
     files = sorted(prepared.prepared.interactions("test").glob("*.parquet"))
-    trained = pd.concat([pd.read_parquet(file) for file in files])["sku_history"]
+    trained = pd.concat([pd.read_parquet(file) for file in files])[HISTORY]
     assert served.shape == (len(trained), 4)
     for row, codes in zip(served, trained, strict=True):
         assert row.tolist() == [*codes, *[0] * (4 - len(codes))]

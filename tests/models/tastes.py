@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 
 from models.prepared import Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
+from stages.columns import RAW_ID
 
 
 def share_with_own_taste_first(
@@ -14,7 +15,7 @@ def share_with_own_taste_first(
     queries = two_tower.embed_queries(data.queries(visible))
     scores = queries @ two_tower.embed_items(data.items).T
     past = visible.by_user(data.user_count)
-    products = np.array(pq.read_table(data.files.items)["raw_id"].to_pylist()).astype(int)
+    products = np.array(pq.read_table(data.files.items)[RAW_ID].to_pylist()).astype(int)
     right = []
     for user, raw in enumerate(data.raw_user_ids):
         own = (products - 1) // 20 == int(raw[1:]) % 2

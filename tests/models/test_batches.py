@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from merlin.schema import ColumnSchema, Schema
 
 from models.prepared import PreparedData, list_length
+from models.tensors import stored_name
 from models.training.batches import Batches, Pairs, read_columns
 from stages.columns import POSITIVE
 
@@ -49,9 +50,9 @@ def test_the_prepared_rows_are_read_as_they_are(data: PreparedData) -> None:
     folders = [data.files.interactions(part) for part in ("train", "valid")]
     columns = read_columns(folders, data.schema)
     frame = pd.concat([pd.read_parquet(file) for one in folders for file in one.glob("*.parquet")])
-    assert set(columns) == set(frame.columns)
+    assert {stored_name(column) for column in data.schema} == set(frame.columns)
     for column in data.schema:
-        values = frame[column.name]
+        values = frame[stored_name(column)]
         if column.is_list:
             length = list_length(column)
             expected = [[*codes, *[0] * (length - len(codes))] for codes in values]

@@ -14,6 +14,7 @@ from models.train import train
 from models.training import joint
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from tests.models import rated_shop
 
 JOINT = {"batch_size": 64, "learning_rate": 0.02, "max_epochs": 4, "patience": 2, "plateau": 1}
@@ -41,7 +42,7 @@ def test_the_loss_is_the_weighted_sum_of_both_heads(made: tuple[Recipe, Artifact
     found = float(model(columns))
     query = model.rating.query_tower(columns).numpy()
     item = model.rating.candidate_tower(columns).numpy()
-    codes, positive = columns["product"], columns["positive"]
+    codes, positive = columns["product"], columns[POSITIVE]
     logits = query @ item.T - model.log_q.numpy()[codes]
     losses = []
     for row in np.flatnonzero(positive):

@@ -8,6 +8,7 @@ from ensemble.in_process import served_in_process
 from models.prepared import Interactions, PreparedData, cardinality
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 from tests.models.shop import HISTORY
 
 
@@ -19,7 +20,7 @@ def raw(artifacts: Artifacts, part: str) -> pd.DataFrame:
 def test_rows_map_to_raw_ids(data: PreparedData, artifacts: Artifacts, part: str) -> None:
     """Each interaction's user row and item row lead back to the ids of the raw table, in its order."""
     found, expected = data.interactions(part), raw(artifacts, part)
-    items = pd.read_parquet(artifacts.prepared.items)["raw_id"].to_numpy()
+    items = pd.read_parquet(artifacts.prepared.items)[RAW_ID].to_numpy()
     users = np.array(data.raw_user_ids)
     assert users[found.users].tolist() == expected["customer"].tolist()
     assert items[found.items].tolist() == expected["product"].astype(str).tolist()
@@ -29,7 +30,7 @@ def test_rows_map_to_raw_ids(data: PreparedData, artifacts: Artifacts, part: str
 def test_tables_stand_in_row_order(data: PreparedData, artifacts: Artifacts) -> None:
     """Row n of the tables is raw id n: numbers in numeric order, lists padded to their length."""
     items = pd.read_parquet(artifacts.prepared.items)
-    assert items["raw_id"].tolist() == [str(number) for number in range(1, 41)]
+    assert items[RAW_ID].tolist() == [str(number) for number in range(1, 41)]
     assert data.items["product"].tolist() == items["product"].tolist()
     expected = [[*codes, *[0] * (3 - len(codes))] for codes in items["tags"]]
     assert data.items["tags"].tolist() == expected
@@ -42,7 +43,7 @@ def test_queries_hold_the_most_recent_items_oldest_first(
 ) -> None:
     """Each user's last items of the training part by time, as codes, then padding."""
     part = raw(artifacts, "train").sort_values("bought_at", kind="stable")
-    codes = pd.read_parquet(artifacts.prepared.items).set_index("raw_id")["product"]
+    codes = pd.read_parquet(artifacts.prepared.items).set_index(RAW_ID)["product"]
     history = data.queries(data.interactions("train"))["product_history"]
     assert history.shape == (60, HISTORY)
     for user, row in zip(data.raw_user_ids, history, strict=True):

@@ -20,6 +20,7 @@ from werkzeug.test import Client
 from models.training import projector
 from models.training.projector import write_projector
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 
 
 class Projector:
@@ -76,5 +77,5 @@ def test_a_training_leaves_its_items_for_the_projector(artifacts: Artifacts) -> 
     assert json.loads(served.get("/runs")) == ["."]
     embedded = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
     np.testing.assert_allclose(served.vectors(8), embedded, rtol=1e-4)
-    items = pq.read_table(artifacts.prepared.items)["raw_id"].to_pylist()
+    items = pq.read_table(artifacts.prepared.items)[RAW_ID].to_pylist()
     assert served.labels() == items

@@ -17,7 +17,9 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 from models.prepared import Arrays, PreparedData, cardinality, list_length
 from models.train import train
 from recipes.schema.recipe import Recipe
+from runtime.safe_names import safe_name
 from stages.artifacts import Artifacts
+from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 from tests.models import shop
 
@@ -82,7 +84,7 @@ def test_onnx_inputs_are_named_by_feature(
         "candidate_tower": data.candidate_schema,
         "ranker": data.schema,
     }[name]
-    left_out = {"product_history", "bought_at", "positive"} if name == "ranker" else set()
+    left_out = {"product_history", "bought_at", safe_name(POSITIVE)} if name == "ranker" else set()
     expected = {
         column.name: (
             "tensor(int64)" if column.int_domain else "tensor(float)",

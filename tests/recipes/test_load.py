@@ -163,16 +163,12 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             ],
         ),
         (
-            (BUCKET, 'kind = "text"\nshared = "a/b"'),
-            ["price.shared: expected string matching pattern"],
+            (BUCKET, 'kind = "text"\nshared = ""'),
+            ["price.shared: expected string should have at least 1 character"],
         ),
         (
             (BUCKET, 'kind = "text"\nshared = "words"'),
             ["expected two or more features with shared = 'words', got only 'price'"],
-        ),
-        (
-            (BUCKET, 'kind = "text"\nshared = "product"' + NAME.format('shared = "product"')),
-            ["expected one role for 'product', got both columns.item and shared = 'product'"],
         ),
         (
             (BUCKET, 'kind = "text"\nshared = "w"\nhash_bins = 9' + NAME.format('shared = "w"')),
@@ -221,6 +217,14 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
         (
             ("[features.item.price]", "[features.item.customer]"),
             ["expected one role for 'customer', got both columns.user and"],
+        ),
+        (
+            ("[features.item.price]", "[features.item.__shortlist_place]"),
+            ["expected a name for features.item.__shortlist_place that does not begin with"],
+        ),
+        (
+            ('"customer"', '"__shortlist_user"'),
+            ["expected a name for columns.user", "got '__shortlist_user'; rename it"],
         ),
         (
             ('"random"', '"random"\n[retriever]\nbatch_size = 1'),

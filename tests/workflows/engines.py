@@ -1,6 +1,8 @@
-"""Random tables and feature lists, and a comparison of the output of two engines."""
+"""Random tables, names and feature lists, and a comparison of the output of two engines."""
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts, Raw
 from stages.errors import ShortlistError
+from tests.hostile_names import HOSTILE
 from tests.splits import split_table
 from workflows.engines.choice import Engine
 from workflows.prepare import prepare
@@ -47,13 +50,12 @@ KINDS = ["categorical", "bucket", "categorical", "bucket", "list", "text", *NUMB
 
 @st.composite
 def features(
-    draw: st.DrawFn, identity: str, rows: int, pools: list[str]
+    draw: st.DrawFn, identity: str, names: Iterator[str], rows: int, pools: list[str]
 ) -> tuple[dict[str, Any], dict[str, pa.Array]]:
     """Up to five features as a recipe specifies them, and the raw columns that they need."""
     features, columns = {}, {}
     targets = [identity]  # single-valued columns, which a target may use
-    for number in range(draw(st.integers(0, 5))):
-        name = f"{identity}{number}"
+    for name in islice(names, draw(st.integers(0, 5))):
         kind = draw(st.sampled_from(KINDS))
         options: dict[str, Any] = {"kind": "categorical" if kind == "list" else kind}
         features[name] = options
@@ -106,26 +108,27 @@ def features(
     return features, columns
 
 
-def combine(draw: st.DrawFn, identity: str, features: dict[str, Any]) -> None:
+def combine(draw: st.DrawFn, name: str, features: dict[str, Any]) -> None:
     """Add a combination of two or three features, if there are as many, before or after them."""
     parts = [
-        name
-        for name, one in features.items()
+        part
+        for part, one in features.items()
         if one["kind"] == "bucket" or (one["kind"] == "categorical" and "list" not in one)
     ]
     if len(parts) < 2:
         return
     of = draw(st.lists(st.sampled_from(parts), min_size=2, max_size=3, unique=True))
     others = list(features.items()) if draw(st.booleans()) else []
-    for name, _ in others:
-        del features[name]
-    features[f"{identity}_and"] = {"kind": "combined", "of": of, **draw(COUNTED)}
+    for other, _ in others:
+        del features[other]
+    features[name] = {"kind": "combined", "of": of, **draw(COUNTED)}
     features.update(others)
 
 
 def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array]) -> None:
     """Let columns of one type share a vocabulary, also across both sides."""
     by_type: dict[pa.DataType, list[dict[str, Any]]] = {}
+    taken: set[str] = set()
     for name, options in features.items():
         if options["kind"] in ("categorical", "text"):
             dtype = columns[name].type
@@ -134,14 +137,21 @@ def share(draw: st.DrawFn, features: dict[str, Any], columns: dict[str, pa.Array
     for dtype, members in by_type.items():
         if len(members) > 1 and draw(st.booleans()):
             counted = draw(COUNTED)
+            # a vocabulary may have the name of a column
+            vocabulary = draw(st.sampled_from([f"some {dtype}", *filter(None, features)]))
+            while vocabulary in taken:
+                vocabulary += "+"
+            taken.add(vocabulary)
             for options in members:
                 options.pop("hash_bins", None), options.pop("frequency_threshold", None)
-                options |= {"shared": f"some {dtype}", **counted}
+                options |= {"shared": vocabulary, **counted}
 
 
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     """A recipe and its three raw tables; some ids have no features, some features no interactions."""
+    names = iter(draw(st.permutations(HOSTILE)))
+    who, what, at, stars = islice(names, 4)
     known: list[list[Any]] = [WORDS[1:], WHOLE]
     user_ids, item_ids = draw(st.sampled_from(known)), draw(st.sampled_from(known))
     interaction = st.tuples(
@@ -151,18 +161,16 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     # few types, so some columns have the same one
     pools = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2))
     sides = []
-    for ids, name in ((user_ids, "who"), (item_ids, "what")):
+    for ids, name in ((user_ids, who), (item_ids, what)):
         listed = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
-        chosen, columns = draw(features(name, len(listed), pools))
-        combine(draw, name, chosen)
+        chosen, columns = draw(features(name, names, len(listed), pools))
+        combine(draw, next(names), chosen)
         sides.append((chosen, {name: pa.array(listed)} | columns))
     (of_users, users), (of_items, items) = sides
     share(draw, of_users | of_items, users | items)
     tables = {
         "interactions": pa.table(
-            dict(
-                zip(("who", "what", "at", "stars"), map(list, zip(*rows, strict=True)), strict=True)
-            )
+            dict(zip((who, what, at, stars), map(list, zip(*rows, strict=True)), strict=True))
         ),
         "users": pa.table(users),
         "items": pa.table(items),
@@ -172,9 +180,12 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
         "repeats": draw(st.booleans()),
     }
     if draw(st.booleans()):
-        interactions |= {"filter": "stars > 1 or at in (1, 2)", "positive": "stars >= 3"}
+        rating, time = (f"`{name.replace('`', '``')}`" for name in (stars, at))
+        condition = f"{rating} > 1 or {time} in (1, 2)"
+        interactions |= {"filter": condition, "positive": f"{rating} >= 3"}
     threshold = st.integers(1, 3)
     recipe = random_recipe(
+        columns={"user": who, "item": what, "timestamp": at, "label": stars},
         interactions=interactions,
         vocabulary={
             "user_frequency_threshold": draw(threshold),

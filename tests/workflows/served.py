@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from runtime.features.categorical import Categorical
 from runtime.features.encoding import Encoder, Encoding
 from stages.artifacts import Artifacts
+from stages.columns import RAW_ID
 
 
 def as_trained(encoder: Encoder, column: pd.Series) -> np.ndarray:
@@ -60,7 +61,7 @@ def assert_served_as_prepared(artifacts: Artifacts) -> None:
         ),
     ):
         table = pd.read_parquet(path)
-        ids = table["raw_id"].tolist()
+        ids = table[RAW_ID].tolist()
         values = raw_values(raw, encoder.name, ids)
         if counts.exists():
             values |= raw_values(counts, encoder.name, ids)

@@ -11,7 +11,9 @@ import pytest
 from recipes.schema.recipe import Recipe
 from runtime.features.codes import hashed_code
 from runtime.features.encoding import Encoding
+from runtime.safe_names import safe_name
 from stages.artifacts import Artifacts
+from stages.columns import OWN, RAW_ID
 from tests.workflows.engines import prepared_by, random_recipe
 from workflows.engines.choice import Engine
 
@@ -98,11 +100,12 @@ def test_columns_of_both_sides_share_a_vocabulary(
     assert served(artifacts, "home", PLACES[0]) == homes
     assert served(artifacts, "origins", PLACES[1]) == [[fr, es], [de], [1, es]]
     files = sorted(path.name for path in artifacts.prepared.encoding.glob("vocabularies/*"))
-    assert files == ["country.json", "what.json", "who.json"]
+    vocabulary = f"{OWN}shared_country"
+    assert files == sorted([f"{safe_name(vocabulary)}.json", "what.json", "who.json"])
     columns = schema(artifacts)
     assert columns["home"].int_domain == columns["origins"].int_domain
     assert (columns["home"].int_domain.name, columns["home"].int_domain.max) == (
-        "country",
+        vocabulary,
         5 if least == 16 else 3,
     )
 
@@ -160,7 +163,7 @@ def test_hashed_columns_share_a_domain(tmp_path: Any, engine: Engine) -> None:
     artifacts = prepared_by(engine, recipe({"a": options}, {"b": options}), data, tmp_path)
     assert codes(artifacts, "a") == codes(artifacts, "b")[::-1]
     assert schema(artifacts)["a"].int_domain == schema(artifacts)["b"].int_domain
-    assert schema(artifacts)["a"].int_domain.name == "colour"
+    assert schema(artifacts)["a"].int_domain.name == f"{OWN}shared_colour"
 
 
 PEOPLE: dict[str, list[Any]] = {
@@ -199,19 +202,8 @@ def test_a_combination_is_one_of_the_codes_of_its_parts(
     domain = schema(artifacts)["who_it_is"].int_domain
     assert domain.max == (101 if "hash_bins" in options else max(expected))
     assert list(pd.read_parquet(artifacts.prepared.users)) == [
-        *("raw_id", "who", "who_it_is", "gender", "age")
+        *(RAW_ID, "who", "who_it_is", "gender", "age")
     ]
-
-
-def test_a_slash_in_the_name_of_a_combination_is_refused(tmp_path: Any) -> None:
-    """It is not a column, but its vocabulary is a file named after it."""
-    features = {
-        "gender": {"kind": "categorical"},
-        "age": {"kind": "bucket", "boundaries": [30.0]},
-        "a/b": {"kind": "combined", "of": ["gender", "age"]},
-    }
-    data = tables(PEOPLE, {"i": [1, 2, 3]}, MET)
-    assert "without a slash, got 'a/b'" in prepared_by("polars", recipe(features), data, tmp_path)
 
 
 @ENGINES

@@ -9,6 +9,7 @@ import pytest
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import PLACE
 from stages.errors import ShortlistError
 from workflows.prepare import prepare
 
@@ -91,4 +92,4 @@ def test_partitions_hold_whole_users_in_the_order_of_time() -> None:
     assert first["user"].to_list() == [0, 0, 4, 4, 8, 8]
     assert first["row"].to_list() == [4, 9, 2, 7, 0, 5]
     assert second["row"].to_list() == [8, 3, 6, 1]
-    assert second["place"].to_list() == [6, 7, 8, 9]
+    assert second[PLACE].to_list() == [6, 7, 8, 9]

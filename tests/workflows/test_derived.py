@@ -249,9 +249,3 @@ def test_a_target_that_does_not_vary_is_refused(tmp_path: Path) -> None:
     assert isinstance(message, str)
     assert "feature 'rate' of kind 'target'" in message
     assert "the label 'stars' = 3 in all of the 9 interactions" in message
-
-
-def test_a_slash_in_the_name_of_a_derived_feature_is_refused(tmp_path: Path) -> None:
-    """Its statistics are in a file named after it."""
-    recipe = recipe_of(item={"a/b": {"kind": "count"}})
-    assert "without a slash, got 'a/b'" in prepared_by("polars", recipe, raw_tables(), tmp_path)

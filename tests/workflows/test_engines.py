@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.columns import HISTORY, POSITIVE
 from stages.errors import ShortlistError
 from tests.workflows.engines import assert_same, prepared_by, random_recipe, shops
 from tests.workflows.served import assert_served_as_prepared
@@ -34,7 +35,7 @@ Build = Callable[..., Recipe]
 def test_any_tables_and_features_come_out_the_same(
     shop: tuple[Recipe, dict[str, pa.Table]],
 ) -> None:
-    """Nulls, empty strings, NaN, empty lists, huge integers, repeated pairs: Polars equals NVTabular."""
+    """Nulls, NaN, empty lists, huge integers, repeated pairs, hostile names: Polars equals NVTabular."""
     recipe, tables = shop
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("workflows.partitions.ROWS_PER_PARTITION", 10)
@@ -99,7 +100,7 @@ def test_a_workflow_fitted_by_polars_transforms_in_nvtabular(
         encoded = workflow.transform(rows.assign(**{PART: 2}))
     files = sorted(shop.prepared.interactions("test").glob("*.parquet"))
     written = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
-    for name in set(written) - {"sku_history", "positive", "tags", "sizes"}:
+    for name in set(written) - {HISTORY, POSITIVE, "tags", "sizes"}:
         assert encoded[name].tolist() == written[name].tolist(), name
     for name in ("tags", "sizes"):
         assert [list(one) for one in encoded[name]] == [list(one) for one in written[name]], name

@@ -11,6 +11,7 @@ import pytest
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
+from stages.columns import POSITIVE
 from stages.errors import ShortlistError
 from tests.splits import split_table
 from tests.workflows.ratings import ratings_recipe, write_raw
@@ -98,7 +99,7 @@ def test_parts_are_those_of_the_preparation(
         expected = prepared[names].itertuples(index=False, name=None)
         assert sorted(rows.select("user", "item", "time").rows()) == sorted(expected)
         if "positive" in rows.columns:
-            assert rows["positive"].sum() == prepared["positive"].sum()
+            assert rows["positive"].sum() == prepared[POSITIVE].sum()
 
 
 def test_no_rows_left_and_bad_conditions_are_errors(tmp_path: Path) -> None:

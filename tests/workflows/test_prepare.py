@@ -11,6 +11,7 @@ import pytest
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
+from stages.columns import HISTORY, POSITIVE, RAW_ID
 from stages.errors import ShortlistError
 from tests.splits import split_table
 from workflows.engines.choice import Engine
@@ -34,7 +35,8 @@ def test_rows_carry_codes_features_history_time_and_label(
     for part in PARTS:
         rows, source = encoded(shop, part), raw(shop, part)
         assert " ".join(map(str, rows)) == (
-            "customer country age member spent sku tags sizes brand ean price sku_history at stars positive"
+            "customer country age member spent sku tags sizes brand ean price "
+            f"{HISTORY} at stars {POSITIVE}"
         )
         assert rows["at"].tolist() == source["at"].tolist()
         assert rows["stars"].tolist() == source["stars"].tolist()
@@ -63,14 +65,14 @@ def test_users_and_items_are_sorted_by_raw_id_with_all_their_features(
     prepare(shop_recipe(), shop, force=False, encoded_rows=True)
     items = pd.read_parquet(shop.prepared.items)
     users = pd.read_parquet(shop.prepared.users)
-    assert items["raw_id"].tolist() == [str(number) for number in range(1, 31)]
+    assert items[RAW_ID].tolist() == [str(number) for number in range(1, 31)]
     assert items["sku"].tolist()[28:] == [2, 2]  # never bought
-    assert list(items)[:2] == ["raw_id", "sku"]
-    assert users["raw_id"].tolist() == sorted(users["raw_id"])
-    ages = dict(zip(users["raw_id"], users["age"], strict=True))
+    assert list(items)[:2] == [RAW_ID, "sku"]
+    assert users[RAW_ID].tolist() == sorted(users[RAW_ID])
+    ages = dict(zip(users[RAW_ID], users["age"], strict=True))
     # 17 is below both boundaries, 18 reaches the first, 30 the second; null and unlisted are null
     assert [ages[f"customer {n}"] for n in (0, 1, 3, 4, 2)] == [3, 4, 4, 5, 1]
-    stranger = users[users["raw_id"] == "ψ-11"].iloc[0]
+    stranger = users[users[RAW_ID] == "ψ-11"].iloc[0]
     assert stranger["customer"] >= 3
     assert (stranger["country"], stranger["age"], stranger["member"]) == (1, 1, 1)
 
@@ -111,7 +113,7 @@ def test_numbers_are_filled_and_normalised_over_the_training_part(
     assert abs(training["spent"].astype(float).std() - 1) < 1e-4
     content = json.loads((shop.prepared.encoding / "encoding.json").read_text())
     spent = next(one for one in content["user_features"] if one["name"] == "spent")
-    users = pd.read_parquet(shop.prepared.users).set_index("raw_id")
+    users = pd.read_parquet(shop.prepared.users).set_index(RAW_ID)
     expected = np.float32((7.5 - spent["mean"]) / spent["std"])
     assert users["spent"][["customer 1", "ψ-11"]].tolist() == [expected, expected]
 
@@ -126,17 +128,17 @@ def test_the_schema_says_what_each_column_is(shop: Artifacts, shop_recipe: Build
         schema = Dataset(str(shop.prepared.interactions(part)), engine="parquet", cpu=True).schema
         assert schema.select_by_tag(Tags.USER_ID).column_names == ["customer"]
         assert schema.select_by_tag(Tags.ITEM_ID).column_names == ["sku"]
-        assert schema.select_by_tag(Tags.TARGET).column_names == ["stars", "positive"]
+        assert schema.select_by_tag(Tags.TARGET).column_names == ["stars", POSITIVE]
         assert set(schema.select_by_tag(Tags.CONTINUOUS).column_names) == {"spent", "price"}
         assert set(schema.select_by_tag(Tags.ITEM).column_names) == (
             {"sku", "tags", "sizes", "brand", "ean", "price"}
         )
         words = json.loads((shop.prepared.encoding / "vocabularies/sku.json").read_text())
         assert schema["sku"].int_domain.max == len(words) + 2
-        assert schema["sku_history"].int_domain.name == schema["sku"].int_domain.name == "sku"
-        assert schema["sku_history"].int_domain.max == schema["sku"].int_domain.max
-        assert (schema["sku_history"].is_list, schema["tags"].is_list) == (True, True)
-        assert schema["sku_history"].value_count.max == 4
+        assert schema[HISTORY].int_domain.name == schema["sku"].int_domain.name == "sku"
+        assert schema[HISTORY].int_domain.max == schema["sku"].int_domain.max
+        assert (schema[HISTORY].is_list, schema["tags"].is_list) == (True, True)
+        assert schema[HISTORY].value_count.max == 4
         assert schema["tags"].value_count.max == 3
         assert schema["age"].int_domain.max == 5
 
@@ -170,7 +172,7 @@ def test_the_filter_comes_before_everything_else(
     order = ["customer", "sku"]
     assert rows.sort_values(order)["at"].tolist() == kept.sort_values(order)["at"].tolist()
     assert any(f"keeps {len(kept)} of 300" in message for message in messages)
-    assert "sku_history" not in encoded(shop, "train")
+    assert HISTORY not in encoded(shop, "train")
 
 
 def test_dates_become_seconds_in_encoded_rows(
@@ -245,10 +247,10 @@ def test_ids_alone_are_enough(
     recipe = shop_recipe(features={}, columns={"user": "customer", "item": "sku"}, vocabulary={})
     prepare(recipe, shop, force=False, encoded_rows=True)
     rows = encoded(shop, "train")
-    assert list(rows) == ["customer", "sku", "sku_history", "positive"]
-    assert list(pd.read_parquet(shop.prepared.users)) == ["raw_id", "customer"]
+    assert list(rows) == ["customer", "sku", HISTORY, POSITIVE]
+    assert list(pd.read_parquet(shop.prepared.users)) == [RAW_ID, "customer"]
     first = rows[rows["customer"] == rows["customer"].iloc[0]]["sku"].tolist()
-    assert rows["sku_history"].iloc[0].tolist() == first[1:][-4:]
+    assert rows[HISTORY].iloc[0].tolist() == first[1:][-4:]
 
 
 @pytest.mark.parametrize("engine", ["polars", "dask"])

@@ -77,12 +77,3 @@ def test_a_column_without_one_value_is_all_null(
     assert set(encoded(shop, "train")["country"]) == {1}
     assert {tuple(codes) for codes in encoded(shop, "train")["tags"]} == {(1,)}
     assert json.loads((shop.prepared.encoding / "vocabularies/country.json").read_text()) == []
-
-
-def test_a_slash_in_a_name_is_refused(shop: Artifacts, shop_recipe: Build) -> None:
-    """A vocabulary is a file named after its column."""
-    table = pq.read_table(shop.raw.users)
-    pq.write_table(table.append_column("a/b", table["country"]), shop.raw.users)
-    features = {"user": {"a/b": {"kind": "categorical"}}, "item": {}}
-    with pytest.raises(ShortlistError, match="without a slash, got 'a/b'"):
-        prepare(shop_recipe(features=features), shop, force=False)

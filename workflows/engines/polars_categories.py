@@ -13,10 +13,9 @@ from features.operators.categorify import vocabulary_path, write_vocabulary
 from features.operators.hash_codes import hash_codes
 from features.value_lookup import Lookup
 from runtime.lists import padded
-from workflows.engines.polars_vocabularies import codes_of, collected, counted
+from stages.columns import values_of
+from workflows.engines.polars_vocabularies import SIZE, VALUE, codes_of, collected, counted
 from workflows.graph import FeatureGraph
-
-_SIZE = "__size"
 
 
 class Categories:
@@ -37,19 +36,19 @@ class Categories:
             for name, group in graph.categorify.storage_name.items():
                 feature = features.get(name)
                 if isinstance(feature, Category):
-                    values, offsets = single_values(table[name], feature)
-                    weighted = _weighted(values.alias(group), offsets, counts)
+                    values, offsets = single_values(values_of(table, name), feature)
+                    weighted = _weighted(values, offsets, counts)
                     found.setdefault(group, []).append(weighted)
         self.shared = {group: self._fitted(group, pl.concat(of)) for group, of in found.items()}
 
     def codes(self, values: pl.Series, feature: Category, counts: np.ndarray) -> pl.Series:
         """Return codes int64 [rows], or lists of them, for a column whose rows occur ``counts`` times."""
-        name = values.name
+        name, values = values.name, values.alias(VALUE)
         single, offsets = single_values(values, feature)
         if feature.hash_bins:
             codes = hash_codes(single, feature.hash_bins)
-        elif feature.group:
-            codes = self.shared[feature.group](single)
+        elif feature.shared_vocabulary:
+            codes = self.shared[feature.shared_vocabulary](single)
         else:
             codes = self._fitted(name, _weighted(single, offsets, counts))(single)
         if offsets is None:
@@ -62,13 +61,13 @@ class Categories:
 
     def _fitted(self, name: str, weighted: pl.DataFrame) -> Lookup:
         """Write a vocabulary for ``Categorify``; return the codes of its values."""
-        vocabulary = collected(counted(weighted.lazy(), name, pl.col(_SIZE).sum()))
-        kept = vocabulary.filter(pl.col("size") >= self.categorify.freq_threshold[name])
+        vocabulary = collected(counted(weighted.lazy(), VALUE, pl.col(SIZE).sum()))
+        kept = vocabulary.filter(pl.col(SIZE) >= self.categorify.freq_threshold[name])
         path = vocabulary_path(Path(self.categorify.out_path), name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_vocabulary(path, name, kept[name].to_arrow(), kept["size"].to_numpy())
+        write_vocabulary(path, name, kept[VALUE].to_arrow(), kept[SIZE].to_numpy())
         self.categorify.categories[name] = str(path)
-        return codes_of(kept[name])
+        return codes_of(kept[VALUE])
 
 
 def single_values(values: pl.Series, feature: Category) -> tuple[pl.Series, np.ndarray | None]:
@@ -89,4 +88,5 @@ def nested_lists(name: str, values: np.ndarray, offsets: np.ndarray) -> pl.Serie
 def _weighted(values: pl.Series, offsets: np.ndarray | None, counts: np.ndarray) -> pl.DataFrame:
     """Return single values and how often each occurs, which is as often as its row; drop zeros."""
     sizes = counts if offsets is None else np.repeat(counts, np.diff(offsets))
-    return pl.DataFrame([values, pl.Series(_SIZE, sizes)]).filter(pl.col(_SIZE) > 0)
+    weighted = pl.DataFrame([values.alias(VALUE), pl.Series(SIZE, sizes)])
+    return weighted.filter(pl.col(SIZE) > 0)

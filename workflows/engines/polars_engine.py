@@ -17,11 +17,11 @@ from features.category import Ids
 from features.kind import FeatureKind, PolarsSide
 from features.target_statistics import TargetStatistics
 from stages.artifacts import PARTS, Prepared
-from stages.columns import PART, POSITIVE, TEST
+from stages.columns import HISTORY, PART, POSITIVE, TEST
 from workflows.derived import Derived, encoded_means
 from workflows.engines.polars_categories import Categories, nested_lists
 from workflows.graph import FeatureGraph, joined_schema
-from workflows.operators.history import history_lists, history_name
+from workflows.operators.history import history_lists
 from workflows.partitions import (
     Written,
     arrow_table,
@@ -134,7 +134,6 @@ def _encoded(
             length,
             earlier_only=recipe.split.kind in IN_TIME,
         )
-        name = history_name(columns.item)
-        encoded[name] = nested_lists(name, values, offsets)
-    whole = partition.drop(*keys).with_columns(**encoded)
-    return arrow_table(whole.select(schema.names)).cast(schema)
+        encoded[HISTORY] = nested_lists(HISTORY, values, offsets)
+    whole = {name: encoded[name] if name in encoded else partition[name] for name in schema.names}
+    return arrow_table(pl.DataFrame(whole)).cast(schema)

@@ -4,16 +4,20 @@ import polars as pl
 
 from features.value_lookup import Lookup
 from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
+from stages.columns import exactly
 from workflows.engines.choice import polars_engine
+
+VALUE, SIZE = "value", "size"
 
 
 def counted(table: pl.LazyFrame, name: str, size: pl.Expr) -> pl.LazyFrame:
-    """Return the non-null values of a column, by ``size`` descending and then by value.
+    """Return the non-null values of the column ``name``, by ``size`` descending and then by value.
 
-    Columns: ``name`` and ``size``, int64.
+    Columns: ``VALUE`` and ``SIZE``, int64.
     """
-    sizes = table.drop_nulls(name).group_by(name).agg(size.cast(pl.Int64).alias("size"))
-    return sizes.sort("size", name, descending=[True, False])
+    known = table.filter(exactly(name).is_not_null())
+    sizes = known.group_by(exactly(name).alias(VALUE)).agg(size.cast(pl.Int64).alias(SIZE))
+    return sizes.sort(SIZE, VALUE, descending=[True, False])
 
 
 def collected(counts: pl.LazyFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
-from stages.columns import TRAIN
+from stages.columns import TRAIN, exactly
 from stages.errors import ShortlistError
 from workflows.conditions import selected
 from workflows.selection import latest_rows
@@ -50,7 +50,7 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
     wanted = recipe.interactions
     frame = frame.filter("kept").drop("kept")
     filtered = len(frame)
-    time = "time" if recipe.columns.timestamp else None
+    time = None if recipe.columns.timestamp is None else "time"
     latest = latest_rows(frame, "user", "item", time)
     repeated = filtered - len(latest)
     if not wanted.repeats:
@@ -84,16 +84,16 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
     chosen = {"user": id_of(columns.user, types), "item": id_of(columns.item, types)}
     for name, column in (("label", columns.label), ("weight", columns.weight)):
         if column is not None:
-            chosen[name] = pl.col(column).cast(pl.Float64)
+            chosen[name] = exactly(column).cast(pl.Float64)
     if (given := recipe.split.column) is not None and given in types:
-        chosen[_HELD_OUT] = pl.col(given)
+        chosen[_HELD_OUT] = exactly(given)
     chosen["kept"] = pl.lit(True)
     for name, key in (("kept", "filter"), ("positive", "positive")):
         if (text := getattr(recipe.interactions, key)) is not None:
             chosen[name] = selected(f"interactions.{key}", text, types)
     per_second = 1.0
     if columns.timestamp is not None:
-        chosen["time"] = pl.col(columns.timestamp).to_physical().cast(pl.Int64)
+        chosen["time"] = exactly(columns.timestamp).to_physical().cast(pl.Int64)
         kind = types[columns.timestamp]
         if isinstance(kind, pl.Datetime):
             per_second = {"ms": 1e3, "us": 1e6, "ns": 1e9}[kind.time_unit]
@@ -105,7 +105,7 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
 def id_of(column: str, types: pl.Schema) -> pl.Expr:
     """Return an id to group and join by; text becomes categorical."""
     text = types[column] == pl.String
-    return pl.col(column).cast(pl.Categorical if text else pl.Int64)
+    return exactly(column).cast(pl.Categorical if text else pl.Int64)
 
 
 def _with_parts(recipe: Recipe, frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:

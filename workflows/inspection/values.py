@@ -11,7 +11,7 @@ from features.times import in_seconds
 from recipes.schema.recipe import Recipe
 from sources.tables import TableName
 from stages.artifacts import Raw
-from stages.columns import TEST, TRAIN
+from stages.columns import TEST, TRAIN, exactly
 from workflows.inspection.counted import id_of
 
 
@@ -101,12 +101,13 @@ def of_side(recipe: Recipe, side: Side, path: Path, ids: pl.DataFrame) -> Iterat
         if name == identity:
             continue  # counted among the interactions
         feature = features[key]
-        raw = table.select(pl.col(identity), pl.col(name)).collect(engine="streaming")
-        is_number, value = feature.compares_as_number, raw[name]
+        columns = id_of(identity, types).alias(side), exactly(name).alias("value")
+        raw = table.select(columns).collect(engine="streaming")
+        is_number, value = feature.compares_as_number, raw["value"]
         if is_number:
             value = in_seconds(value) if value.dtype.is_temporal() else value
             value = value.cast(pl.Float64).fill_nan(None)
-        raw = raw.select(id_of(identity, types).alias(side), value.alias("value"))
+        raw = raw.with_columns(value)
         rows, nulls = len(raw), raw["value"].null_count()
         # Ids of only one of the two tables count too: without features, or without interactions.
         counted = ids.rename({"value": side}).join(raw, on=side, how="full", coalesce=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular.ops import Operator
 
-from stages.columns import TEST, TRAIN, VALID
+from stages.columns import HISTORY, TEST, TRAIN, VALID
 
 #: The parts that a row of each part may see.
 VISIBLE = {TRAIN: (TRAIN,), VALID: (TRAIN,), TEST: (TRAIN, VALID)}
@@ -63,7 +63,7 @@ def history_lists(
 
 
 class History(Operator):
-    """Adds ``<item>_history`` per partition, which must hold all rows of its users, in time order.
+    """Adds ``HISTORY`` per partition, which must hold all rows of its users, in time order.
 
     Takes the raw user column (out-of-vocabulary users share a code, but not a history), the item code,
     the part of each row and whether it is a positive.
@@ -80,10 +80,6 @@ class History(Operator):
         self.length = length
         self.earlier_only = earlier_only
 
-    @property
-    def name(self) -> str:
-        return history_name(self.item)
-
     def transform(self, col_selector: Any, df: Any) -> Any:
         on_cpu = isinstance(df, pd.DataFrame)
         columns = [df[name] for name in (self.user, self.item, self.part, self.positive)]
@@ -97,15 +93,15 @@ class History(Operator):
             lists = np.empty(len(users), object)
             for row in range(len(users)):
                 lists[row] = values[offsets[row] : offsets[row + 1]]
-            return pd.DataFrame({self.name: lists})
+            return pd.DataFrame({HISTORY: lists})
         import cudf
 
         return cudf.DataFrame(
-            {self.name: cudf.Series(pa.LargeListArray.from_arrays(offsets, values))}
+            {HISTORY: cudf.Series(pa.LargeListArray.from_arrays(offsets, values))}
         )
 
     def column_mapping(self, col_selector: Any) -> dict[str, list[str]]:
-        return {self.name: [self.item]}
+        return {HISTORY: [self.item]}
 
     def compute_output_schema(
         self, input_schema: Schema, col_selector: Any, prev_output_schema: Schema | None = None
@@ -120,7 +116,7 @@ class History(Operator):
         return Schema(
             [
                 ColumnSchema(
-                    self.name,
+                    HISTORY,
                     tags=tags,
                     properties=properties,
                     dtype=np.int64,
@@ -129,8 +125,3 @@ class History(Operator):
                 )
             ]
         )
-
-
-def history_name(item: str) -> str:
-    """Return the name of the history column of an item id column."""
-    return f"{item}_history"

@@ -46,7 +46,8 @@ class Join(JoinExternal):
     @property
     def _ext(self) -> Any:
         side, rows_of = self._indexed()
-        return convert_data(side.assign(**{self.key: rows_of}), cpu=self.cpu)
+        keys = rows_of.to_series(index=side.index, name=self.key)
+        return convert_data(pd.concat([side, keys], axis=1), cpu=self.cpu)
 
     def _indexed(self) -> tuple[pd.DataFrame, pd.Index]:
         """Return the table without its key, and an index of the keys, which has those of all interactions."""
