@@ -107,6 +107,8 @@ def _with_ids(table: RawTable, name: str, key: str) -> RawTable:
     elif pa.types.is_string(ids.type):
         missing = pc.or_(ids.is_null(), pc.equal(pc.fill_null(ids, ""), ""))
         _refuse_nulls(table, name, missing, "null or empty ids")
+        # pandas and C libraries read a text up to its first NUL
+        _refuse_nulls(table, name, pc.match_substring(ids, "\0"), "ids with a NUL character")
     else:
         hint = _float_hint(table, ids) if _is_float(ids.type) else ""
         raise _wrong_type(table, name, "an integer or a string", hint)

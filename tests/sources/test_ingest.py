@@ -107,6 +107,10 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"customers": _changed(shop.CUSTOMERS, customer=[7, None, 9])}, ["customers", "null ids"]),
     (
+        {"products": _changed(shop.PRODUCTS, product=["cup", "in\0k", "pen"])},
+        ["expected no ids with a NUL character in column 'product'", "got 1 in 3 rows", "row 1"],
+    ),
+    (
         {"orders": _changed(shop.ORDERS, ordered_at=["a", "b", "c", "d"])},
         ["an integer (seconds) or a datetime"],
     ),
