@@ -29,17 +29,25 @@ class Tables:
     only in interactions (their features are null), and one column per feature, from
     ``FeatureKind.typed``; a null list or text is a list of one null. ``value_types``: the type of a raw
     categorical value, by column: ``integer``, ``string``, ``float`` or ``boolean``. NaN is null
-    everywhere.
+    everywhere. ``user_has_row``, ``item_has_row``: bool [rows], whether the raw table has the id.
     """
 
     interactions: pl.LazyFrame
     users: pl.DataFrame
     items: pl.DataFrame
     value_types: dict[str, str]
+    user_has_row: np.ndarray
+    item_has_row: np.ndarray
 
     def only(self, users: np.ndarray, items: np.ndarray) -> "Tables":
         """Keep the users and items of these rows, ascending."""
-        return replace(self, users=self.users[users], items=self.items[items])
+        return replace(
+            self,
+            users=self.users[users],
+            items=self.items[items],
+            user_has_row=self.user_has_row[users],
+            item_has_row=self.item_has_row[items],
+        )
 
 
 def read_tables(recipe: Recipe, raw: Raw) -> Tables:
@@ -53,7 +61,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     _require_columns(raw.interactions, [name for name in used if name is not None])
     interactions = pl.scan_parquet(raw.interactions).with_columns(cs.float().fill_nan(None))
     value_types: dict[str, str] = {}
-    sides = []
+    sides, have_rows = [], []
     for path, name, features, named in (
         (raw.users, columns.user, recipe.features.user, recipe.features.columns("user")),
         (raw.items, columns.item, recipe.features.item, recipe.features.columns("item")),
@@ -62,7 +70,10 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         _require_columns(path, read)
         _require_file_names([*read, *features])
         table = pl.read_parquet(path, columns=read)
-        table = _with_every_id(table.with_columns(categories(table[name])), name, interactions)
+        table, has_row = _with_every_id(
+            table.with_columns(categories(table[name])), name, interactions
+        )
+        have_rows.append(has_row)
         side = _typed(table, name, features)
         for column, feature in features.items():
             if isinstance(feature, Category) and column in side.columns:
@@ -70,7 +81,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         value_types[name] = value_type(side.schema[name])
         sides.append(side)
     _require_one_type(recipe, sides)
-    return Tables(interactions, sides[0], sides[1], value_types)
+    return Tables(interactions, sides[0], sides[1], value_types, *have_rows)
 
 
 def id_rows(table: pl.DataFrame, name: str) -> Lookup:
@@ -116,10 +127,15 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
                 )
 
 
-def _with_every_id(table: pl.DataFrame, name: str, interactions: pl.LazyFrame) -> pl.DataFrame:
+def _with_every_id(
+    table: pl.DataFrame, name: str, interactions: pl.LazyFrame
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """Add the ids that occur in the interactions only; return, too, which ids are not such."""
     used = interactions.select(pl.col(name).cast(table.schema[name])).unique()
     absent = used.join(table.lazy().select(name), on=name, how="anti").collect(engine="streaming")
-    return pl.concat([table, absent], how="diagonal").sort(name)
+    whole = pl.concat([table, absent], how="diagonal")
+    order = whole[name].arg_sort()
+    return whole[order], (order < len(table)).to_numpy()
 
 
 def _typed(raw: pl.DataFrame, name: str, features: Mapping[str, FeatureKind]) -> pl.DataFrame:
