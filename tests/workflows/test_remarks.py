@@ -77,6 +77,11 @@ LINES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "interactions.positive `stars > 0` holds for all of the 800 interactions that count",
     ),
+    "all positive, without a ranker": (
+        {"interactions": {"positive": "stars > 0"}, "ranker": {"kind": "none"}},
+        {},
+        "interactions.positive `stars > 0` holds for all of the 800 interactions that count",
+    ),
     "a column of nulls": (
         {},
         {"users": {"age": pa.array([None] * 39 + [float("nan")])}},
