@@ -11,9 +11,6 @@ from runtime.did_you_mean import did_you_mean
 from sources.tables import RawTable, RawTables
 from stages.arrow_types import is_number, is_time
 from stages.errors import ShortlistError
-from stages.log import logger
-
-log = logger(__name__)
 
 
 def checked(tables: RawTables, recipe: Recipe) -> RawTables:
@@ -51,7 +48,6 @@ def checked(tables: RawTables, recipe: Recipe) -> RawTables:
         for name, feature in side.items():
             for column in feature.columns(name):
                 _check_feature(table, column, f"{key}.{name}", feature)
-                _report_empty(table, column, f"{key}.{name}")
     for column, table in ((columns.user, users), (columns.item, items)):
         _check_once_each(table, column)
         _compare_ids(interactions, table, column)
@@ -107,6 +103,8 @@ def _with_ids(table: RawTable, name: str, key: str) -> RawTable:
     elif pa.types.is_string(ids.type):
         missing = pc.or_(ids.is_null(), pc.equal(pc.fill_null(ids, ""), ""))
         _refuse_nulls(table, name, missing, "null or empty ids")
+        # pandas and C libraries read a text up to its first NUL
+        _refuse_nulls(table, name, pc.match_substring(ids, "\0"), "ids with a NUL character")
     else:
         hint = _float_hint(table, ids) if _is_float(ids.type) else ""
         raise _wrong_type(table, name, "an integer or a string", hint)
@@ -158,14 +156,6 @@ def _check_feature(table: RawTable, name: str, key: str, feature: FeatureKind) -
         raise _wrong_type(table, name, expected)
 
 
-def _report_empty(table: RawTable, name: str, key: str) -> None:
-    column = table.column(name)
-    if pc.all(column.is_null(nan_is_null=_is_float(column.type))).as_py():
-        log.info(
-            f"column '{name}' of {table.origin} ({key}) has no values: the models cannot learn from it"
-        )
-
-
 def _check_once_each(table: RawTable, name: str) -> None:
     counts = table.column(name).value_counts()
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
@@ -183,11 +173,4 @@ def _compare_ids(interactions: RawTable, table: RawTable, name: str) -> None:
         raise ShortlistError(
             f"expected one type for column '{name}' in {interactions.origin} and {table.origin}, "
             f"got {used.type} and {known.type}. Make both integers or both strings."
-        )
-    distinct = pc.unique(used)
-    absent = len(distinct) - (pc.sum(pc.is_in(distinct, value_set=pc.unique(known))).as_py() or 0)
-    if absent:
-        log.info(
-            f"{absent} of {len(distinct)} {table.name} in the interactions are not in "
-            f"{table.origin} and have no features"
         )

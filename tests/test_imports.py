@@ -20,7 +20,7 @@ ORDER = (
     *("models", "evaluation", "ensemble", "shortlist", "scripts"),
 )
 #: What is installed where releases are served, besides the standard library.
-SERVED_WITH = {"numpy", "onnxruntime", "faiss", "redis"}
+SERVED_WITH = {"numpy", "onnxruntime", "faiss", "redis", "regex"}
 #: Distributions of packages that are not installed for the tests, or whose interface is another package's.
 DISTRIBUTED_IN = {
     "annotated_types": "pydantic",  # in pydantic's public signatures

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterator
 from typing import TYPE_CHECKING
 
 from recipes.schema.recipe import Recipe
-from stages.artifacts import PARTS, Artifacts, Preparing
+from stages.artifacts import PARTS, Artifacts, Preparing, Raw
 from stages.atomic import atomic_directory
 from stages.columns import PLACE
 from stages.errors import ShortlistError
@@ -73,7 +73,7 @@ def prepare(
             # engines' means differ in their last bits, so partitions of two engines must not mix
             unfinished(preparing.root, f"{made_from} {with_engine} {parts}", "preparation"),
         ):
-            _prepare(recipe, tables, preparing, with_engine, parts, progress)
+            _prepare(recipe, tables, artifacts.raw, preparing, with_engine, parts, progress)
             write_stamp(output.stamp, made_from)
             # removed first: after a kill from here on, the next run must not resume from these
             shutil.rmtree(preparing.written)
@@ -115,6 +115,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
 def _prepare(
     recipe: Recipe,
     tables: "Tables",
+    raw: Raw,
     preparing: Preparing,
     engine: Engine,
     encoded: Collection[str],
@@ -134,6 +135,7 @@ def _prepare(
         write_partition,
     )
     from workflows.selection import PART, select, with_parts, without_rare
+    from workflows.told import tell
 
     columns, prepared = recipe.columns, preparing.output
     prepared.root.mkdir(exist_ok=True)
@@ -143,6 +145,7 @@ def _prepare(
     rows = select(recipe, tables)
     if recipe.vocabulary.drop_rare:
         tables, rows = without_rare(recipe, tables, rows)
+    tell(recipe, tables, rows, raw)
     rows = with_parts(recipe, rows)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)

@@ -30,17 +30,25 @@ class Tables:
     only in interactions (their features are null), and one column per feature, from
     ``FeatureKind.typed``; a null list or text is a list of one null. ``value_types``: the type of a raw
     categorical value, by column: ``integer``, ``string``, ``float`` or ``boolean``. NaN is null
-    everywhere.
+    everywhere. ``user_has_row``, ``item_has_row``: bool [rows], whether the raw table has the id.
     """
 
     interactions: pl.LazyFrame
     users: pl.DataFrame
     items: pl.DataFrame
     value_types: dict[str, str]
+    user_has_row: np.ndarray
+    item_has_row: np.ndarray
 
     def only(self, users: np.ndarray, items: np.ndarray) -> "Tables":
         """Keep the users and items of these rows, ascending."""
-        return replace(self, users=self.users[users], items=self.items[items])
+        return replace(
+            self,
+            users=self.users[users],
+            items=self.items[items],
+            user_has_row=self.user_has_row[users],
+            item_has_row=self.item_has_row[items],
+        )
 
 
 def read_tables(recipe: Recipe, raw: Raw) -> Tables:
@@ -54,7 +62,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     _require_columns(raw.interactions, [name for name in used if name is not None])
     interactions = pl.scan_parquet(raw.interactions).with_columns(cs.float().fill_nan(None))
     value_types: dict[str, str] = {}
-    sides = []
+    sides, have_rows = [], []
     for path, name, features, named in (
         (raw.users, columns.user, recipe.features.user, recipe.features.columns("user")),
         (raw.items, columns.item, recipe.features.item, recipe.features.columns("item")),
@@ -63,7 +71,8 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         _require_columns(path, read)
         table = pl.scan_parquet(path).select(map(exactly, read)).collect()
         ids = categories(values_of(table, name)).alias(name)
-        table = _with_every_id(table.with_columns(ids), name, interactions)
+        table, has_row = _with_every_id(table.with_columns(ids), name, interactions)
+        have_rows.append(has_row)
         side = _typed(table, name, features)
         for column, feature in features.items():
             if isinstance(feature, Category) and column in side.columns:
@@ -71,7 +80,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
         value_types[name] = value_type(side.schema[name])
         sides.append(side)
     _require_one_type(recipe, sides)
-    return Tables(interactions, sides[0], sides[1], value_types)
+    return Tables(interactions, sides[0], sides[1], value_types, *have_rows)
 
 
 def id_rows(table: pl.DataFrame, name: str) -> Lookup:
@@ -107,12 +116,16 @@ def _require_one_type(recipe: Recipe, sides: list[pl.DataFrame]) -> None:
                 )
 
 
-def _with_every_id(table: pl.DataFrame, name: str, interactions: pl.LazyFrame) -> pl.DataFrame:
+def _with_every_id(
+    table: pl.DataFrame, name: str, interactions: pl.LazyFrame
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """Add the ids that occur in the interactions only; return, too, which ids are not such."""
     known = table.lazy().select(exactly(name).alias(RAW_ID))
     used = interactions.select(exactly(name).cast(table.schema[name]).alias(RAW_ID)).unique()
     absent = used.join(known, on=RAW_ID, how="anti").collect(engine="streaming")
-    ids = absent[RAW_ID].alias(name).to_frame()
-    return pl.concat([table, ids], how="diagonal").sort(exactly(name))
+    whole = pl.concat([table, absent[RAW_ID].alias(name).to_frame()], how="diagonal")
+    order = values_of(whole, name).arg_sort()
+    return whole[order], (order < len(table)).to_numpy()
 
 
 def _typed(raw: pl.DataFrame, name: str, features: Mapping[str, FeatureKind]) -> pl.DataFrame:

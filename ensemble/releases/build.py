@@ -38,6 +38,7 @@ LIBRARIES = (
     "numpy",
     "onnxruntime",
     "faiss-cpu",
+    "regex",
     "nvtabular",
     "merlin-core",
     "merlin-models",

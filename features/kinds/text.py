@@ -11,10 +11,11 @@ from stages.lazy import pa, pl
 
 
 class Text(SharableCategory):
-    """A code per distinct word of a text, in lower case, as a list."""
+    """A code per distinct word of a text, whatever its case, as a list."""
 
     kind: Literal["text"] = "text"
-    """A list of categories: one code for each distinct word of a text, in lower case."""
+    """A list of categories: one code for each distinct word of a text, whatever its case. Words are those
+    between Unicode's word boundaries (UAX 29) that hold a letter, a number or an emoji."""
 
     @property
     def several(self) -> bool:

@@ -1,4 +1,4 @@
-"""NVTabular's ``Categorify``, with its handling of nulls on pandas fixed."""
+"""NVTabular's ``Categorify``, with its handling of nulls and NULs on pandas fixed."""
 
 import itertools
 from pathlib import Path
@@ -12,6 +12,7 @@ import pyarrow as pa
 from merlin.dag import ColumnSelector
 from merlin.io.worker import get_worker_cache
 
+from features.operators.nuls import have_nuls, with_nuls, without_nuls
 from features.value_lookup import hashed
 from runtime.features.codes import FIRST_KNOWN, NULL, OUT_OF_VOCABULARY
 from runtime.safe_names import safe_name
@@ -22,8 +23,9 @@ class Categorify(nvtabular.ops.Categorify):
 
     On pandas, NVTabular 23.8 gets only values that are not null. Otherwise a partition of nulls fails
     (``dropna().iloc[0]``), a null in a list gets code 2, integers beside a null in a list become
-    floats, and a column without any value at fit leaves no vocabulary file. NVTabular orders equal
-    counts by a sort whose ties depend on the CPU, so vocabularies are sorted again.
+    floats, and a column without any value at fit leaves no vocabulary file. Texts with a
+    NUL are counted under another spelling (``features.operators.nuls``). NVTabular orders equal counts by
+    a sort whose ties depend on the CPU, so vocabularies are sorted again.
 
     ``shared``: by column, the name of the vocabulary that it shares with others. NVTabular fits columns
     together if one node of the graph has them all. Here each column has its own node, on either side;
@@ -44,9 +46,7 @@ class Categorify(nvtabular.ops.Categorify):
         ddf = ddf[list(safe)].rename(columns=safe)
         if isinstance(ddf._meta, pd.DataFrame):
             names = list(safe.values())
-            ddf = ddf.map_partitions(
-                _without_nulls_in_lists, names, meta=ddf._meta, enforce_metadata=False
-            )
+            ddf = ddf.map_partitions(_countable, names, meta=ddf._meta, enforce_metadata=False)
         return super().fit(ColumnSelector(list(safe.values())), ddf)
 
     def _create_fit_options_from_columns(self, columns: list[Any]) -> Any:
@@ -77,6 +77,8 @@ class Categorify(nvtabular.ops.Categorify):
         size = f"{name}_size"
         # by value first: the stable sort by count keeps this order for equal counts
         found = found.sort_values(name).sort_values(size, ascending=False, kind="stable")
+        if have_nuls(found[name]):
+            found = found.assign(**{name: found[name].map(with_nuls)})
         write_vocabulary(Path(path), name, pa.array(found[name]), found[size])
         super().fit_finalize({name: path})
 
@@ -166,13 +168,19 @@ def nested(codes: np.ndarray, lengths: np.ndarray) -> pd.Series:
     return pd.Series(rows)
 
 
-def _without_nulls_in_lists(df: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _countable(df: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The same columns as NVTabular counts them right: no nulls in lists, no NULs in texts."""
     df = df.copy(deep=False)
     for name in names:
         flat, lengths = flattened(df[name])
-        if lengths is not None and flat.isna().any():
-            rows = np.empty(len(df), object)
-            for row, values in enumerate(df[name]):
-                rows[row] = [value for value in values if not pd.isna(value)]
-            df[name] = rows
+        has_nulls = lengths is not None and flat.isna().any()
+        if not (has_nulls or have_nuls(flat)):
+            continue
+        if lengths is None:
+            df[name] = flat.map(without_nuls, na_action="ignore")
+            continue
+        rows = np.empty(len(df), object)
+        for row, values in enumerate(df[name]):
+            rows[row] = [without_nuls(value) for value in values if not pd.isna(value)]
+        df[name] = rows
     return df

@@ -9,6 +9,7 @@ import polars as pl
 
 from features.operators.categorify import flattened, nested
 from features.operators.code_operator import CodeOperator
+from features.operators.nuls import have_nuls, with_nuls, without_nuls
 from features.value_lookup import Lookup
 from features.value_types import value_type
 from runtime.features.codes import FIRST_KNOWN, NULL, hashed_code
@@ -31,8 +32,11 @@ class HashCodes(CodeOperator):
         encoded = {}
         for name in col_selector.names:
             values, lengths = flattened(_on_host(df[name]))
+            if nuls := have_nuls(values):
+                values = values.map(without_nuls, na_action="ignore")
             places, distinct = pd.factorize(values)  # a null is at -1
-            spelled = (spell(value, _kind(value)) for value in distinct)
+            given = map(with_nuls, distinct) if nuls else distinct
+            spelled = (spell(value, _kind(value)) for value in given)
             codes = _codes(spelled, self.columns[name][0])[places + 1]
             encoded[name] = codes if lengths is None else nested(codes, lengths)
         frame = pd.DataFrame(encoded)

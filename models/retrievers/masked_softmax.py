@@ -45,9 +45,10 @@ class Baskets(tf.keras.utils.Sequence):
         self.taken = taken[np.diff(taken.indptr) > 1]
         if not self.taken.shape[0]:
             raise ShortlistError(
-                "expected users with two different items in the training part, found none: retriever.kind "
-                "'masked-softmax' shows the model some of a user's items and hides the others. Provide more "
-                "interactions, lower split.test and split.valid, or use kind 'softmax'."
+                "expected users with two different items in the training part, found none: the retrievers "
+                "'masked-softmax' and 'sampled-softmax' show the model some of a user's items and hide the "
+                "others. Provide more interactions, lower split.test and split.valid, or set retriever.kind "
+                "= 'softmax'."
             )
         self.size = min(size, self.taken.shape[0])
         self.rng = np.random.default_rng(seed)

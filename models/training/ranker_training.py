@@ -22,6 +22,7 @@ from recipes.schema.rankers import Trained as Ranker
 from recipes.schema.recipe import Recipe
 from runtime.candidates.ranker_features import RETRIEVAL_SCORE
 from runtime.candidates.z_scores import Z_SCORE
+from stages.errors import ShortlistError
 from stages.log import logger
 
 log = logger(__name__)
@@ -58,10 +59,19 @@ def on_candidates(
 
     ``parts``: for each held-out share, the candidates, and those of some users treated as unknown. The
     validation candidates are those of the first share.
+
+    Raises:
+        ShortlistError: there are no candidates.
     """
     options = recipe.ranker
     tf.keras.utils.set_random_seed(options.seed)
     rows = parts[0][0]
+    if not len(rows):
+        raise ShortlistError(
+            "expected candidates to train the ranker on, got none: each user with a held-out positive "
+            f"already has all of the items ({data.item_count:,}). Provide more items, or set "
+            "ranker.kind = 'none' to order by retrieval."
+        )
     users = np.random.default_rng(options.seed).permutation(np.unique(rows.users))
     held_out = users[: max(1, int(len(users) * VALIDATION_SHARE))]
     # A single user serves for both.

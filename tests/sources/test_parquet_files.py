@@ -223,15 +223,11 @@ def test_a_column_without_any_value_is_refused_where_values_are_needed(
     assert complaint in _refused(tmp_path, a=shop.ORDERS | {column: values})
 
 
-def test_a_feature_without_any_value_is_told(tmp_path: Path, said: list[str]) -> None:
-    """A column with a type is accepted and logged; without a type it is refused."""
-    said.clear()
+def test_a_feature_without_any_value_needs_a_type(tmp_path: Path) -> None:
+    """A column with a type is accepted; without a type it is refused."""
     empty = shop.CUSTOMERS | {"age": [None] * 3, "city": pa.nulls(3, pa.string())}
     empty["age"] = pa.array([float("nan"), None, None])
-    recipe = shop.write(tmp_path, customers=empty)
-    ingest(recipe, Artifacts(tmp_path / "artifacts"), None)
-    empty_lines = [line for line in said if "has no values" in line]
-    assert [line.split(" of ")[0] for line in empty_lines] == ["column 'age'", "column 'city'"]
+    ingest(shop.write(tmp_path, customers=empty), Artifacts(tmp_path / "artifacts"), None)
     recipe = shop.write(tmp_path, customers=shop.CUSTOMERS | {"city": pa.nulls(3)})
     with pytest.raises(ShortlistError, match=r"'city' .* got null\. It has no values"):
         ingest(recipe, Artifacts(tmp_path / "artifacts"), None)

@@ -25,7 +25,22 @@ from workflows.prepare import prepare
 FLOAT32 = 1.2e-7
 MEAN = 1e-12
 
-WORDS = ["", "a", "A", "b", "ä", "中国", "İ", " a", "a\n", "\U0001f600", "zz"]
+WORDS = ["", "a", "A", "b", "ä", "中国", "İ", " a", "a\n", "\U0001f600", "zz", "long " * 99]
+IDS = WORDS[1:]
+#: pandas compares texts up to the first NUL.
+WORDS += ["a\0", "a\0b", "\0", "a\1", "\1\2", "\1\1"]
+TEXTS = [
+    "",
+    "a B",
+    "b, b; ÄÖ",
+    "中 国",
+    "हिन्दी किताब",
+    "كِتَاب",
+    "e\u0301 É",
+    "İ i",
+    "a\0b",
+    "👍🏽 ❤️",
+]
 WHOLE = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 0.1, 1e-300, -1e300, 2.5, float("nan"), float("inf"), float("-inf")]
 #: Numeric kinds, which share their options.
@@ -83,7 +98,7 @@ def features(
             options |= {"list": True, "max_length": draw(st.integers(1, 3))}
         if kind == "text":
             value, dtype = (
-                st.none() | st.sampled_from(["", "a B", "b, b; ÄÖ", "中 国"]),
+                st.none() | st.sampled_from(TEXTS),
                 pa.string(),
             )
             options |= {"max_length": draw(st.integers(1, 3))}
@@ -152,7 +167,7 @@ def shops(draw: st.DrawFn) -> tuple[Recipe, dict[str, pa.Table]]:
     """A recipe and its three raw tables; some ids have no features, some features no interactions."""
     names = iter(draw(st.permutations(HOSTILE)))
     who, what, at, stars = islice(names, 4)
-    known: list[list[Any]] = [WORDS[1:], WHOLE]
+    known: list[list[Any]] = [IDS, WHOLE]
     user_ids, item_ids = draw(st.sampled_from(known)), draw(st.sampled_from(known))
     interaction = st.tuples(
         st.sampled_from(user_ids), st.sampled_from(item_ids), st.integers(0, 9), st.integers(1, 5)

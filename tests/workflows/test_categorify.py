@@ -50,6 +50,17 @@ def test_rare_unseen_and_missing_values(tmp_path: Path) -> None:
     assert workflow.transform(asked)["word"].tolist() == [3, 2, 2, 1, 1]
 
 
+def test_texts_that_differ_after_a_nul_are_different(tmp_path: Path) -> None:
+    """pandas counts texts only up to the first NUL: alone, in lists and in partitions of their own."""
+    values = ["a\0b", "a", "a\0", "\1\0", "\1\1", "\0\1", "a\0b", None]
+    expected = [3, 7, 8, 5, 6, 4, 3, 1]
+    for number, given in enumerate((values, [[value] for value in values])):
+        frame = pd.DataFrame({"word": given})
+        workflow = fitted(tmp_path / str(number), frame, partitions=4)
+        codes = workflow.transform(frame)["word"].tolist()
+        assert [one if number == 0 else one[0] for one in codes] == expected
+
+
 def test_columns_that_share_a_vocabulary_are_counted_together(tmp_path: Path) -> None:
     """y three times, z twice, x once over both columns: the codes that NVTabular gives in one node."""
     frame = pd.DataFrame({"a": ["x", "y", "y", None], "b": ["z", "z", "y", None]})

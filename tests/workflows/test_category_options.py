@@ -124,6 +124,7 @@ def test_columns_of_two_types_do_not_share_a_vocabulary(tmp_path: Any, engine: E
 
 HASHED: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
     "words": ({}, ["red", None, "", "new"], ["red", None, "", "new"]),
+    "nuls": ({}, ["a\0b", None, "a", "a\0"], ["a\0b", None, "a", "a\0"]),
     "whole": ({}, [7, None, -1, 2**63 - 1], ["7", None, "-1", "9223372036854775807"]),
     "floats": ({}, [0.5, float("nan"), -0.0, 1e22], ["0.5", None, "0.0", "1e+22"]),
     "truth": ({}, [True, None, False, True], ["true", None, "false", "true"]),

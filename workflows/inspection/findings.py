@@ -7,6 +7,7 @@ from features.category import Category
 from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Cold, ColumnFacts, Span
+from workflows.remarks import of_columns, one_outcome, unfit_weights
 
 #: A single column that predicts positives this well is not available at serving time.
 LEAKING_AUC = 0.99
@@ -20,13 +21,6 @@ def refusals(recipe: Recipe, counted: Counted, columns: Sequence[ColumnFacts]) -
     if counted.unparted is not None:
         yield counted.unparted
     for column in columns:
-        if column.key == "columns.label" and column.distinct == 1:
-            value = column.commonest[0] if column.commonest else "null"
-            yield (
-                f"expected at least two labels in column '{column.name}' (columns.label), got "
-                f"{value} in all of the {rows:,} interactions that count. Remove columns.label from "
-                "the recipe, or loosen interactions.filter."
-            )
         if column.key in ("columns.user", "columns.item") and column.distinct == rows > 1:
             what = column.key.removeprefix("columns.")
             yield (
@@ -35,22 +29,12 @@ def refusals(recipe: Recipe, counted: Counted, columns: Sequence[ColumnFacts]) -
                 f"count: a model cannot learn about any {what}. Is it the row number? Name the "
                 f"column with the {what}s as {column.key}."
             )
-    yield from _outcomes(recipe, counted)
+    yield from one_outcome(recipe, counted.frame)
+    if recipe.columns.weight is not None and (
+        reason := unfit_weights(recipe, counted.frame["weight"])
+    ):
+        yield reason
     yield from _leaks(columns)
-
-
-def _outcomes(recipe: Recipe, counted: Counted) -> Iterator[str]:
-    condition = recipe.interactions.positive
-    if condition is None:
-        return
-    positives = int(counted.frame["positive"].sum())
-    if positives == 0 or (positives == len(counted.frame) and recipe.ranker.target == "positives"):
-        found, which = ("negatives", "none") if positives == 0 else ("positives", "all")
-        yield (
-            f"expected positives and negatives, got only {found}: interactions.positive "
-            f"`{condition}` holds for {which} of the {len(counted.frame):,} interactions that "
-            "count. Change the condition, or loosen interactions.filter."
-        )
 
 
 def _leaks(columns: Sequence[ColumnFacts]) -> Iterator[str]:
@@ -95,17 +79,9 @@ def remarks(
     span: Span | None,
 ) -> Iterator[str]:
     """Yield findings that do not prevent training but are worth knowing before it."""
+    yield from of_columns(recipe, columns)
     for column in columns:
         where = f"Column '{column.name}' ({column.key})"
-        if column.nulls == column.rows:
-            yield f"{where} has no values: models learn nothing from it. Leave it out."
-        elif column.key.startswith("features.") and column.distinct == 1 and not column.nulls:
-            yield f"{where} has one value in all rows: models learn nothing from it. Leave it out."
-        elif column.key.startswith("features.") and _is_an_id(column):
-            yield (
-                f"{where} has a different value in each of the {column.rows:,} {column.table}: it "
-                "is one more id, and says nothing about new ones. Leave it out."
-            )
         if column.distinct >= _MANY_VALUES and _is_embedded(recipe, column):
             yield _large(recipe, column, where)
         if column.drift is not None and column.drift.verdict in ("moderate", "large"):
@@ -128,10 +104,6 @@ def remarks(
 
 
 _FAR = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
-
-
-def _is_an_id(column: ColumnFacts) -> bool:
-    return not column.is_number and column.distinct == column.rows > 100
 
 
 def _is_embedded(recipe: Recipe, column: ColumnFacts) -> bool:

@@ -15,6 +15,7 @@ from workflows.inspection.counted import Counted, counted_interactions
 from workflows.inspection.drift import drift
 from workflows.inspection.facts import ColumnFacts, Inspection
 from workflows.inspection.page import write_page
+from workflows.remarks import of_ids, of_interactions
 
 
 def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
@@ -40,6 +41,10 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         values.of_side(recipe, "item", artifacts.raw.items, counts["item"]),
     )
     columns = tuple(_facts(column, counted) for column in chain(*raw))
+    ids = (
+        interactions.ids(recipe, "user", artifacts.raw.users, counts["user"]),
+        interactions.ids(recipe, "item", artifacts.raw.items, counts["item"]),
+    )
     cold = tuple(
         interactions.cold(f"{side}s", counts[side])
         for side in ("user", "item")
@@ -67,7 +72,11 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         ),
         span=span,
         refusals=tuple(findings.refusals(recipe, counted, columns)),
-        remarks=tuple(findings.remarks(recipe, columns, cold, span)),
+        remarks=(
+            *chain(*(of_ids(recipe, each) for each in ids)),
+            *of_interactions(recipe, counted.frame),
+            *findings.remarks(recipe, columns, cold, span),
+        ),
     )
     try:
         write_page(found, artifacts.inspection)

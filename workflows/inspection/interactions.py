@@ -1,16 +1,38 @@
 """Statistics of the interactions: activity, time, outcomes, and cold-start users and items."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
+from features.kind import Side
 from recipes.schema.recipe import Recipe
 from stages.columns import TEST, TRAIN, VALID
-from workflows.inspection.counted import Counted
+from workflows.inspection.counted import Counted, id_of
 from workflows.inspection.facts import Activity, Balance, Cold, Span
+from workflows.remarks import Ids
 
 _STRETCHES = 48
 #: At most this many outcomes are shown, the most frequent ones.
 _OUTCOMES = 12
+
+
+def ids(recipe: Recipe, side: Side, path: Path, used: pl.DataFrame) -> Ids:
+    """Match the ids of a raw users or items table with those of the interactions that count.
+
+    ``used``: ``values.by_value`` of the id. What ``vocabulary.drop_rare`` drops is not without interactions.
+    """
+    table, column = pl.scan_parquet(path), getattr(recipe.columns, side)
+    known = table.select(id_of(column, table.collect_schema()).alias("value")).collect()
+    without_row = len(used.join(known, on="value", how="anti"))
+    rare = recipe.vocabulary.drop_rare
+    return Ids(
+        side=side,
+        rows=len(known),
+        without_interactions=0 if rare else len(known) - len(used) + without_row,
+        used=len(used),
+        without_row=without_row,
+    )
 
 
 def cold(name: str, ids: pl.DataFrame) -> Cold:
