@@ -13,7 +13,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import PLACE, POSITIVE
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
@@ -64,23 +64,17 @@ def _plain(value: object) -> object:
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Positives by user, in the order of the workflow's history: by time, then by row of the raw table."""
+    """Positives by user, oldest first, repeats included: the history that models are trained on."""
     import pandas as pd
 
     columns = recipe.columns
-    key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
+    read = [columns.user, columns.item, POSITIVE, PLACE]
     parts = [
-        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, POSITIVE])
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=read)
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
-    training = training.loc[training[POSITIVE], key].drop_duplicates()
-    raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
-    raw["place"] = range(len(raw))
-    raw = raw.drop_duplicates(key, keep="last")
-    placed = training.merge(raw, on=key, how="left", validate="one_to_one")
-    order = [columns.timestamp, "place"] if columns.timestamp else ["place"]
-    placed = placed.sort_values(order, kind="stable")
+    placed = training.loc[training[POSITIVE]].sort_values(PLACE)
     users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
     items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
     found: dict[str, list[str]] = {}

@@ -15,7 +15,10 @@ from .generators import (
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
+    REPEAT,
+    REPEAT_WEIGHTS,
     fold_in,
+    recency_weights,
 )
 from .inner_products import inner_products
 from .z_scores import Z_SCORE, z_scores
@@ -31,7 +34,7 @@ class Pairs:
     """One user's candidates and seen items. A candidate row of -1 is padding."""
 
     candidate_rows: np.ndarray  # int64 [C]
-    #: Rows of the seen items, int64 [S], without padding.
+    #: Rows of the seen items, int64 [S], oldest first, without padding.
     seen: np.ndarray
     #: int32 [items + 1]: 1 + a candidate's position in ``candidate_rows``, 0 for every other item.
     place: np.ndarray
@@ -97,17 +100,24 @@ def als(pairs: Pairs) -> np.ndarray:
     return inner_products(factors[np.maximum(pairs.candidate_rows, 0)], user)
 
 
+def repeat(pairs: Pairs) -> np.ndarray:
+    """How often and how recently the user had the candidate (``generators.Repeat``); 0 if never."""
+    weights = recency_weights(len(pairs.seen), pairs.array(REPEAT_WEIGHTS))
+    return _by_candidate(pairs, pairs.place[pairs.seen], weights)
+
+
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
     """For each candidate [C], the sum of ``values`` where the ``rows`` of seen items name it."""
     related, weights = pairs.array(rows), pairs.array(values)
     places = pairs.place[related[pairs.seen].ravel()]
     hit = np.flatnonzero(places)
     by, column = np.divmod(hit, related.shape[1])
-    sums = np.bincount(
-        places[hit],
-        weights=weights[pairs.seen[by], column],
-        minlength=len(pairs.candidate_rows) + 1,
-    )
+    return _by_candidate(pairs, places[hit], weights[pairs.seen[by], column])
+
+
+def _by_candidate(pairs: Pairs, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """For each candidate [C], the sum of the weights [n] at its place; ``places`` [n] as ``Pairs.place``."""
+    sums = np.bincount(places, weights, len(pairs.candidate_rows) + 1)
     sums[0] = 0  # for items that are not candidates
     return sums[pairs.place[pairs.candidate_rows]]
 
@@ -127,6 +137,7 @@ RANKER_FEATURES = {
     "cooccurrence": RankerFeature(cooccurrence, (NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES)),
     "linear": RankerFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS)),
     "als": RankerFeature(als, (ALS_FACTORS, ALS_FOLDING)),
+    REPEAT: RankerFeature(repeat, (REPEAT_WEIGHTS,)),
 }
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..candidates.catalogue import NO_ROW
 from ..candidates.retrieval import kept_candidates
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
@@ -17,9 +16,7 @@ class FilterCandidatesConfig(Config):
 
 
 class FilterCandidates(Operator):
-    """Drop items that are seen, excluded or not ``allowed``, and keep the best of the rest.
-
-    Candidates that the request names stay even if the user has seen them.
+    """Drop items that are hidden, excluded or not ``allowed``, and keep the best of the rest.
 
     Makes ``candidate_rows`` [B, C], best retrieval score first, padded with -1, and
     ``candidate.retrieval_score`` [B, C].
@@ -37,8 +34,8 @@ class FilterCandidates(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            *("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows"),
-            *("candidates_requested", "allowed"),
+            *("retrieved_rows", "retrieval_scores", "hidden_rows", "excluded_rows"),
+            "allowed",
         )
 
     @property
@@ -50,12 +47,10 @@ class FilterCandidates(Operator):
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
-        requested = columns["candidates_requested"][:, None]
-        seen = np.where(requested, NO_ROW, columns["seen_rows"])
         rows, scores = kept_candidates(
             columns["retrieved_rows"],
             columns["retrieval_scores"],
-            np.concatenate([seen, columns["excluded_rows"]], axis=1),
+            np.concatenate([columns["hidden_rows"], columns["excluded_rows"]], axis=1),
             columns["allowed"],
             self._size,
             self.config.candidates,
