@@ -68,7 +68,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "include_seen",
         "bool",
-        "show items that the user already had, too, whatever serving.exclude hides",
+        "show items that the user already had, whatever serving.exclude hides",
         "--include-seen",
         default=False,
     ),

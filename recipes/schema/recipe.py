@@ -18,6 +18,7 @@ from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
+from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
 from runtime.candidates.z_scores import Z_SCORE
 from stages.columns import PLACE, POSITIVE
@@ -205,6 +206,15 @@ class Recipe(Table):
                         f"expected interactions.history_length above 0 for retriever.{key}, got 0; leave "
                         f"retriever.{key} out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _own_items_may_be_shown(self) -> "Recipe":
+        if REPEAT in self.serving.generators and self.serving.exclude == ALL:
+            raise ValueError(
+                f"expected serving.exclude = [] with the generator '{REPEAT}', whose candidates are what a "
+                f"user already had, got 'all'; set it, or leave '{REPEAT}' out of serving.generators"
+            )
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from runtime.candidates.exclusion import ALL, Exclude
-from runtime.candidates.generators import GENERATORS, REPEAT, TWO_TOWER
+from runtime.candidates.generators import GENERATORS, TWO_TOWER
 from runtime.did_you_mean import did_you_mean
 from stages.configuration import NonNegative, Positive, Table
 
@@ -77,15 +77,6 @@ class Serving(Table):
         if exclude == "none" or (isinstance(exclude, list | tuple) and not exclude):
             return ()
         raise ValueError(f"expected 'all', 'none' or [], got {exclude!r}")
-
-    @model_validator(mode="after")
-    def _own_items_may_be_shown(self) -> "Serving":
-        if REPEAT in self.generators and self.exclude == ALL:
-            raise ValueError(
-                f"expected exclude = [] with the generator '{REPEAT}', whose candidates are the items that "
-                f"a user already had, got exclude = 'all'; set it, or leave '{REPEAT}' out of generators"
-            )
-        return self
 
     @field_validator("store")
     @classmethod

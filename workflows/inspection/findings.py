@@ -7,6 +7,7 @@ from features.category import Category
 from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Cold, ColumnFacts, Span
+from workflows.repeats import Repeats, advice
 
 #: A single column that predicts positives this well is not available at serving time.
 LEAKING_AUC = 0.99
@@ -93,6 +94,7 @@ def remarks(
     columns: Sequence[ColumnFacts],
     cold: Sequence[Cold],
     span: Span | None,
+    repeats: Repeats,
 ) -> Iterator[str]:
     """Yield findings that do not prevent training but are worth knowing before it."""
     for column in columns:
@@ -120,6 +122,11 @@ def remarks(
                 f"{each.name} without interactions in the training part: most of the test is cold "
                 "start. Another split.kind would have less of it."
             )
+    if (settings := advice(recipe, repeats.share)) is not None:
+        yield (
+            f"Of the positives of the test part, {repeats} are items that the user already had in the "
+            f"training part. {settings}"
+        )
     if span is not None and span.last > _FAR:
         yield (
             f"The last timestamp is {span.last:.0f}, which in seconds is after the year 2200. Are "

@@ -57,6 +57,7 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         filtered=counted.filtered,
         repeated=counted.repeated,
         repeats_are_kept=recipe.interactions.repeats,
+        repeats=counted.repeats,
         counted=len(parts),
         parts={name: int((parts == code).sum()) for code, name in enumerate(PARTS)},
         columns=columns,
@@ -67,7 +68,7 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         ),
         span=span,
         refusals=tuple(findings.refusals(recipe, counted, columns)),
-        remarks=tuple(findings.remarks(recipe, columns, cold, span)),
+        remarks=tuple(findings.remarks(recipe, columns, cold, span, counted.repeats)),
     )
     try:
         write_page(found, artifacts.inspection)

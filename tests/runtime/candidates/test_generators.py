@@ -197,7 +197,7 @@ def test_own_items_are_candidates_unless_they_are_hidden(release: Release) -> No
     assert found["retrieved_rows"].tolist() == [[4, 1]]
     assert found["generator_scores"][0].tolist() == [[4, 0], [0, 1]]
     hidden = retrieved(release, 1, generators, seen_rows=past)
-    assert hidden["retrieved_rows"][0].tolist() == [4, 3, 2, -1, -1, -1]
+    assert hidden["retrieved_rows"][0].tolist() == [4, 3, 2, -1, -1]
 
 
 def test_no_generator_brings_what_the_filter_forbids(release: Release) -> None:
