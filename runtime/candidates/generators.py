@@ -114,7 +114,7 @@ class Repeat:
     arrays = (REPEAT_WEIGHTS,)
 
     def __init__(self, items: int, array: Array) -> None:
-        self._items, self._weights = items, array(REPEAT_WEIGHTS)
+        self._weights = array(REPEAT_WEIGHTS)
 
     def best(
         self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
