@@ -14,6 +14,7 @@ from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
 from metrics import classification, ranking
+from models.hidden_items import hidden_items
 from models.prepared import PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
@@ -50,8 +51,8 @@ class Evaluation:
 def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Evaluation:
     """Run the funnel that ``served`` assembles for users with relevant items in ``test``.
 
-    The feature store holds the training part, so its items are removed from every list. Without a
-    retriever or a ranker, retrieval and the whole funnel are the same.
+    The feature store holds the training part: which of its items are removed from every list,
+    ``serving.exclude`` says. Without a retriever or a ranker, retrieval and the whole funnel are the same.
 
     Raises:
         ShortlistError: a part is missing, or no user has relevant items.
@@ -69,8 +70,9 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.given_as}"
         )
     relevant = [np.unique(wanted[row]) for row in users]
-    seen_by_user = visible.by_user(data.user_count)
-    seen = [seen_by_user[row] for row in users]
+    left_out = hidden_items(visible, recipe.serving.exclude, data.user_count)
+    hidden = [left_out[row] for row in users]
+    histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)
     with served(recipe, artifacts) as plan:
         trace = plan.trace([data.raw_user_ids[row] for row in users], top_k=deepest)
@@ -80,7 +82,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             for table in measure(name, recipe, artifacts, data, plan)
         ]
 
-    lists = {"popularity": most_popular(visible, data.item_count, seen, deepest)}
+    lists = {"popularity": most_popular(visible, data.item_count, hidden, deepest)}
     two_stages = recipe.retrieves and recipe.ranks
     if two_stages:
         lists |= generator_lists(trace, plan.generators, deepest)
@@ -104,7 +106,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             }
             for name, ranked in lists.items()
         },
-        groups=by_history(lists, relevant, np.array([len(items) for items in seen]), ks),
+        groups=by_history(lists, relevant, histories, ks),
         passage=passage(
             trace,
             relevant,

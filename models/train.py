@@ -48,7 +48,7 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) 
             mode="json",
             include={
                 **dict.fromkeys(("retriever", "linear", "als", "ranker", "joint"), True),
-                "serving": {"candidates", "generators"},
+                "serving": {"candidates", "generators", "exclude"},
             },
         ),
         ["models", "runtime", "metrics", "shims"],

@@ -66,6 +66,13 @@ OPTIONS: tuple[Option, ...] = (
         default=(),
     ),
     Option(
+        "include_seen",
+        "bool",
+        "show items that the user already had, whatever serving.exclude hides",
+        "--include-seen",
+        default=False,
+    ),
+    Option(
         "candidate_item_ids",
         "text",
         "score this item, seen or not, instead of retrieving candidates",

@@ -39,6 +39,7 @@ READ_BY = {
     "retriever": "`train`",
     "linear": "`train`, if the candidate generator or the ranker feature `linear` is used",
     "als": "`train`, if the candidate generator or the ranker feature `als` is used",
+    "repeat": "`train`, if the candidate generator or the ranker feature `repeat` is used",
     "ranker": "`train`",
     "joint": "`train`, in place of most keys of `[retriever]` and `[ranker]`",
     "evaluation": "`evaluate`",

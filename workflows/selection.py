@@ -13,6 +13,7 @@ from stages.columns import PART, POSITIVE, TRAIN, VALID, exactly
 from stages.errors import ShortlistError
 from stages.log import logger
 from workflows.conditions import selected
+from workflows.repeats import MANY, advice, count_repeats
 from workflows.splits import split_interactions
 from workflows.tables import Tables, id_rows
 
@@ -60,7 +61,18 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
         raise ShortlistError(
             f"expected at least one interaction, got 0 of {total:,} rows: {reason}"
         )
-    return rows if interactions.repeats else _latest_of_each_pair(recipe, rows)
+    return rows if interactions.repeats else _without_repeats(recipe, rows)
+
+
+def _without_repeats(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
+    kept, columns = _latest_of_each_pair(recipe, rows), recipe.columns
+    if len(rows) - len(kept) >= MANY * len(rows):
+        positives = rows.filter(POSITIVE)
+        pairs = len(latest_rows(positives, columns.user, columns.item, None))
+        share = 1 - pairs / max(1, len(positives))
+        if (settings := advice(recipe, share)) is not None:
+            log.info(f"{share:.0%} of the positives repeat an earlier one. {settings}")
+    return kept
 
 
 def _others(recipe: Recipe) -> list[str]:
@@ -142,7 +154,8 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
 
     Raises ``ShortlistError`` if a part would be empty, or train or valid would have no positives.
     """
-    parts = split_interactions(rows, recipe.columns, recipe.split)
+    columns = recipe.columns
+    parts = split_interactions(rows, columns, recipe.split)
     counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
     log.info(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
     if (condition := recipe.interactions.positive) is not None:
@@ -151,7 +164,13 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
         _require_positives(condition, parts, positive)
     if (given := recipe.split.column) is not None and given not in _others(recipe):
         rows = rows[[name for name in rows.columns if name != given]]
-    return rows.with_columns(pl.Series(PART, parts))
+    rows = rows.with_columns(pl.Series(PART, parts))
+    if recipe.interactions.repeats:
+        positives = rows.filter(pl.col(POSITIVE))[[columns.user, columns.item, PART]]
+        repeats = count_repeats(positives, columns.user, columns.item, PART)
+        settings = advice(recipe, repeats.share)
+        log.info(f"repeat consumption in the test part: {repeats}. {settings or ''}".strip())
+    return rows
 
 
 def _require_positives(condition: str, parts: np.ndarray, positive: np.ndarray) -> None:

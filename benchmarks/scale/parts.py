@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.scale.embeddings import MadeUp
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE, RAW_ID
+from stages.columns import PLACE, POSITIVE, RAW_ID
 
 PRICES = 8
 
@@ -45,8 +45,9 @@ def write_parts(artifacts: Artifacts, made: MadeUp) -> None:
     pq.write_table(pa.table({"user_id": user_ids}), artifacts.raw.users)
     seen = [item_ids[row] for row in random.integers(items, size=20 * users)]
     table = pa.table({"user_id": np.repeat(user_ids, 20), "item_id": seen})
+    pq.write_table(table, artifacts.raw.interactions)
     table = table.append_column(POSITIVE, pa.array(np.ones(len(seen), bool)))
-    pq.write_table(table.drop_columns([POSITIVE]), artifacts.raw.interactions)
+    table = table.append_column(PLACE, pa.array(np.arange(len(seen))))
     for folder, rows in zip(parts, (table, table.slice(0, 0)), strict=True):
         pq.write_table(rows, folder / "part_00000.parquet")
 

@@ -11,7 +11,7 @@ from typing import Any
 from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
 from runtime.candidates.catalogue import NO_ROW
-from runtime.candidates.seen import distinct, packed
+from runtime.candidates.seen import READ, distinct, packed
 from runtime.features.encoding import Encoding
 from runtime.features.spelling import is_null, spell
 from runtime.features.times import seconds_of
@@ -66,25 +66,26 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
     raw_ids = pq.read_table(artifacts.prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
     rows = {raw_id: row for row, raw_id in enumerate(raw_ids)}
     of_the_id = user in recipe.features.columns("user")
+    read = max(encoding.history_length, READ if recipe.reads_repeats else SHOWN)
     for user_id in dict.fromkeys([*known, *interactions]):
         record = known.get(user_id, {})
         if of_the_id:  # a feature uses it
             record[user] = user_id
         items = interactions.get(user_id, [])
-        yield user_id, bounded_record(record, items, rows, encoding.history_length)
+        yield user_id, bounded_record(record, items, rows, read)
 
 
 def bounded_record(
-    features: Mapping[str, Any], items: Sequence[str], rows: Mapping[str, int], history: int
+    features: Mapping[str, Any], items: Sequence[str], rows: Mapping[str, int], read: int
 ) -> UserRecord:
     """What the store keeps of a user, however many interactions there are.
 
     Args:
         items: raw ids, oldest first.
         rows: by raw id, the rows of the release's items.
-        history: how many of a user's items the models read.
+        read: how many of a user's newest interactions are kept with their repeats.
     """
-    newest = items[-max(history, SHOWN) :]
+    newest = items[-read:]
     seen = packed([rows.get(item, NO_ROW) for item in distinct(items)])
     return UserRecord(features, newest, earlier=len(items) - len(newest), seen=seen)
 
@@ -97,23 +98,17 @@ def _plain(value: object) -> object:
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Positives by user, in the order of the workflow's history: by time, then by row of the raw table."""
+    """Positives by user, oldest first, repeats included: the history that models are trained on."""
     import pandas as pd
 
     columns = recipe.columns
-    key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
+    read = [columns.user, columns.item, POSITIVE, PLACE]
     parts = [
-        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, POSITIVE])
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=read)
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
-    training = training.loc[training[POSITIVE], key].drop_duplicates()
-    raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
-    raw[PLACE] = range(len(raw))
-    raw = raw.drop_duplicates(key, keep="last")
-    placed = training.merge(raw, on=key, how="left", validate="one_to_one")
-    order = [PLACE] if columns.timestamp is None else [columns.timestamp, PLACE]
-    placed = placed.sort_values(order, kind="stable")
+    placed = training.loc[training[POSITIVE]].sort_values(PLACE)
     users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
     items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
     found: dict[str, list[str]] = {}
@@ -143,6 +138,7 @@ def _fingerprint(recipe: Recipe, paths: list[Path]) -> str:
         "columns": recipe.columns.model_dump(mode="json"),
         "features": sorted(recipe.features.columns("user")),
         "counts": recipe.features.counts("user"),
+        "repeats": recipe.reads_repeats,
         "files": [sha256(path) for path in paths],
     }
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()

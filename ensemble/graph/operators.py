@@ -98,6 +98,10 @@ class EncodeCandidates(ServedOperator):
     runtime_type = runtime.EncodeCandidates
 
 
+class HideSeen(ServedOperator):
+    runtime_type = runtime.HideSeen
+
+
 class AllowItems(ServedOperator):
     runtime_type = runtime.AllowItems
 

@@ -22,6 +22,7 @@ from ensemble.graph.operators import (
     Explain,
     FilterCandidates,
     GatherItemFeatures,
+    HideSeen,
     KeepRetrievalScores,
     LookUpUser,
     Order,
@@ -31,6 +32,7 @@ from ensemble.graph.operators import (
     ServedOperator,
     TakeCatalogue,
 )
+from runtime.candidates.exclusion import Exclude
 from runtime.release import Release
 from runtime.request_options import OPTIONS
 
@@ -46,6 +48,8 @@ class GraphSettings:
     absolute: bool
     #: The candidate generators, by name.
     generators: tuple[str, ...]
+    #: Which of the items that a user had are hidden.
+    exclude: Exclude
     #: Whether there is a ranker; otherwise candidates keep their retrieval scores.
     ranks: bool
     #: Raw user columns to look up.
@@ -91,12 +95,13 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)
+    hidden = user + requested + "include_seen" >> HideSeen(release, exclude=settings.exclude)
     allowed = ["filter"] >> AllowItems(release)
 
     if retrieves:
         query = user >> QueryTower(release, feeds=settings.query_feeds)
         searched = query + "similar_to" >> ChooseSearchVector(release)
-        retrieved = searched + user + excluded + requested + allowed >> Retrieve(
+        retrieved = searched + user + hidden + excluded + requested + allowed >> Retrieve(
             release,
             candidates=settings.candidates,
             absolute=settings.absolute,
@@ -104,7 +109,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
         )
     else:
         retrieved = requested >> TakeCatalogue(release)
-    candidates = retrieved + user + excluded + requested + allowed >> FilterCandidates(
+    candidates = retrieved + hidden + excluded + allowed >> FilterCandidates(
         release, candidates=settings.candidates
     )
     if settings.ranks:
@@ -118,7 +123,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     )
     answer = final + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
     happened = (
-        retrieved + user + excluded + requested + allowed + candidates + ranked + final + answer
+        retrieved + hidden + excluded + requested + allowed + candidates + ranked + final + answer
     )
     happened += ["explain", "explain_item_ids", "filter"]
     explained = (happened + searched if retrieves else happened) >> Explain(

@@ -153,6 +153,7 @@ def _write_plan(
         retrieves=parts.item_embeddings is not None,
         absolute=recipe.retriever.absolute,
         generators=recipe.serving.generators,
+        exclude=recipe.serving.exclude,
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
         records=records,

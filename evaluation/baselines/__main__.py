@@ -49,7 +49,9 @@ def main() -> int:
     ingest(recipe, artifacts, None)
     prepare(recipe, artifacts, force=False)
     data = PreparedData(artifacts.prepared)
-    spreads = over_all_seeds(data, arguments.seeds, names=arguments.baselines)
+    spreads = over_all_seeds(
+        data, arguments.seeds, names=arguments.baselines, exclude=recipe.serving.exclude
+    )
     title = (
         f"{recipe.name}: {recipe.split.kind} split, seeds {', '.join(map(str, arguments.seeds))}"
     )

@@ -31,18 +31,20 @@ class Frequencies:
 
 
 def most_popular(
-    visible: Interactions, items: int, seen: list[np.ndarray], count: int
+    visible: Interactions, items: int, hidden: list[np.ndarray], count: int
 ) -> np.ndarray:
-    """Return the ``count`` most frequent unseen items of each user, int64 [users, count]; -1 pads.
+    """Return the ``count`` most frequent items for each user without the ``hidden`` ones.
+
+    They are int64 [users, count]; -1 pads.
 
     Ties keep row order.
     """
     frequency = np.bincount(visible.items, minlength=items)
     order = np.argsort(-frequency, kind="stable")
-    lists = np.full((len(seen), count), -1, np.int64)
-    for user, taken in enumerate(seen):
-        # Of the first count + |seen| items at least `count` are unseen.
+    lists = np.full((len(hidden), count), -1, np.int64)
+    for user, taken in enumerate(hidden):
+        # Of the first count + |hidden| items at least `count` are not hidden.
         head = order[: count + len(taken)]
-        unseen = head[~np.isin(head, taken)][:count]
-        lists[user, : len(unseen)] = unseen
+        left = head[~np.isin(head, taken)][:count]
+        lists[user, : len(left)] = left
     return lists

@@ -16,6 +16,7 @@ from evaluation.beyond_accuracy import Catalogue
 from evaluation.uncertainty import Spread, over_seeds
 from metrics import ranking
 from models.prepared import Interactions, PreparedData
+from runtime.candidates.exclusion import ALL, Exclude
 from stages.errors import ShortlistError
 from stages.log import logger
 
@@ -42,10 +43,11 @@ def baseline_lists(
     *,
     seed: int = 0,
     names: Iterable[str] = tuple(BASELINES),
+    exclude: Exclude = ALL,
 ) -> dict[str, np.ndarray]:
-    """Return each baseline's ``count`` best unseen items for user rows ``asked``.
+    """Return each baseline's ``count`` best items for user rows ``asked``.
 
-    They are int64 [asked, count], -1 pads.
+    They are int64 [asked, count], -1 pads. ``exclude``: see ``lists.best_unseen``.
 
     Raises:
         ShortlistError: there is no such baseline, or one cannot be fitted (see ``Baseline.fit``).
@@ -55,7 +57,7 @@ def baseline_lists(
         if name not in BASELINES:
             raise ShortlistError(f"expected baselines among {', '.join(BASELINES)}, got '{name}'")
         fitted = BASELINES[name].fit(training, users, items, seed)
-        lists[name] = best_unseen(fitted, training, users, items, asked, count)
+        lists[name] = best_unseen(fitted, training, users, items, asked, count, exclude=exclude)
     return lists
 
 
@@ -65,11 +67,12 @@ def baseline_table(
     k: int = 10,
     seed: int = 0,
     names: Iterable[str] = tuple(BASELINES),
+    exclude: Exclude = ALL,
 ) -> dict[str, Figures]:
     """Return figures by baseline, trained on train and valid, over every user of the test part.
 
-    Every ranking metric at k over the whole catalogue without the user's training items, and the figures
-    of ``evaluation.beyond_accuracy``.
+    Every ranking metric at k over the whole catalogue without the user's training items that ``exclude``
+    leaves out, and the figures of ``evaluation.beyond_accuracy``.
 
     Raises:
         ShortlistError: the test part is empty, or as ``baseline_lists``.
@@ -85,7 +88,9 @@ def baseline_table(
     relevant = [np.unique(wanted[row]) for row in asked]
     users, items = data.user_count, data.item_count
     catalogue = Catalogue.of(training, users, items)
-    lists = baseline_lists(training, users, items, asked, k, seed=seed, names=names)
+    lists = baseline_lists(
+        training, users, items, asked, k, seed=seed, names=names, exclude=exclude
+    )
     return {
         name: {
             **ranking.at_each_k(ranked, relevant, (k,)),
@@ -101,12 +106,13 @@ def over_all_seeds(
     *,
     k: int = 10,
     names: Sequence[str] = tuple(BASELINES),
+    exclude: Exclude = ALL,
 ) -> dict[str, dict[str, Spread]]:
     """Return mean and spread of ``baseline_table`` over ``seeds``; unseeded baselines are fitted once."""
     tables: list[dict[str, Figures]] = []
     for seed in seeds:
         log.info(f"seed {seed}")
         changing = [name for name in names if not tables or BASELINES[name].seeded]
-        found = baseline_table(data, k=k, seed=seed, names=changing)
+        found = baseline_table(data, k=k, seed=seed, names=changing, exclude=exclude)
         tables.append({name: found.get(name) or tables[0][name] for name in names})
     return over_seeds(tables)

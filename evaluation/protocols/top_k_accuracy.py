@@ -2,8 +2,8 @@
 
 Over the whole catalogue, k = 1, 5, 10, 50, 100, averaged over test interactions. Once with nothing
 removed, as in the basic retrieval tutorial (tensorflow.org/recommenders/examples/basic_retrieval), and
-once without the user's training items, which otherwise crowd out the answer. Both exact search and the
-approximate index are reported.
+once without the user's training items that ``serving.exclude`` leaves out, which otherwise crowd out the
+answer. Both exact search and the approximate index are reported.
 """
 
 import numpy as np
@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 from evaluation.baselines.popularity import most_popular
 from evaluation.protocols import Table
 from metrics import ranking
+from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
 from recipes.schema.recipe import Recipe
+from runtime.candidates.exclusion import ALL
 from runtime.candidates.item_index import build_index, exact_search, search
 from runtime.plan import Plan
 from stages.artifacts import Artifacts
@@ -49,8 +51,8 @@ def measure(
     test = data.interactions("test")
     users = np.unique(test.users)
     visible = data.interactions("train", "valid")
-    past = visible.by_user(data.user_count)
-    seen = [past[user] for user in users]
+    left_out = hidden_items(visible, recipe.serving.exclude, data.user_count)
+    hidden = [left_out[user] for user in users]
     nothing = [np.array([], np.int64)] * len(users)
     asked = [data.raw_user_ids[user] for user in users]
     queries = np.concatenate(
@@ -63,7 +65,7 @@ def measure(
         pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy()
     ).astype(np.float32)
     absolute = recipe.retriever.absolute
-    width = min(max(KS) + max(map(len, seen)), len(embeddings))
+    width = min(max(KS) + max(map(len, hidden)), len(embeddings))
     exact = exact_search(embeddings, queries, width, absolute=absolute)[0]
     index = build_index(embeddings, "approximate").faiss_index
     approximate = search(index, embeddings, queries, width)[0]
@@ -87,12 +89,14 @@ def measure(
             },
         ),
         Table(
-            "Top-k accuracy, training items removed",
+            "Top-k accuracy, training items removed"
+            if recipe.serving.exclude == ALL
+            else "Top-k accuracy, training items removed as serving.exclude says",
             COLUMNS,
             {
-                popular: accuracy(most_popular(visible, data.item_count, seen, max(KS))),
-                "retrieval, exact search": accuracy(without(exact, seen)),
-                "retrieval, approximate": accuracy(without(approximate, seen)),
+                popular: accuracy(most_popular(visible, data.item_count, hidden, max(KS))),
+                "retrieval, exact search": accuracy(without(exact, hidden)),
+                "retrieval, approximate": accuracy(without(approximate, hidden)),
                 "funnel, as served": accuracy(funnel),
             },
         ),
@@ -111,10 +115,10 @@ def top_k_accuracy(lists: np.ndarray, users: np.ndarray, test: Interactions) -> 
     return {f"top-{k}": float(hit[:, :k].any(axis=1).mean()) for k in KS}
 
 
-def without(lists: np.ndarray, seen: list[np.ndarray]) -> np.ndarray:
-    """Remove each user's seen items from the lists, which keep their width, padded with -1."""
+def without(lists: np.ndarray, hidden: list[np.ndarray]) -> np.ndarray:
+    """Remove each user's hidden items from the lists, which keep their width, padded with -1."""
     left = np.full_like(lists, -1)
-    for row, (items, taken) in enumerate(zip(lists, seen, strict=True)):
+    for row, (items, taken) in enumerate(zip(lists, hidden, strict=True)):
         kept = items[~np.isin(items, taken)]
         left[row, : len(kept)] = kept
     return left

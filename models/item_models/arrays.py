@@ -1,5 +1,7 @@
 """The arrays that candidate generators and ranker features read, computed from visible interactions."""
 
+import math
+
 import numpy as np
 
 from models.item_models import als
@@ -14,6 +16,7 @@ from runtime.candidates.generators import (
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
+    REPEAT_WEIGHTS,
     TWO_TOWER,
 )
 from runtime.candidates.ranker_features import (
@@ -24,11 +27,13 @@ from runtime.candidates.ranker_features import (
 
 #: How many nearest items are kept per item.
 NEAREST = 200
+#: Interactions older than so many half-lives all have the same weight in the user's own items.
+HALF_LIVES = 10
 
 
 def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
     """The arrays that the recipe's candidate generators and ranker features read, by file name."""
-    wanted = set(arrays_of(recipe.ranker.features)) if recipe.ranks_candidates else set[str]()
+    wanted = set(arrays_of(recipe.ranker_features))
     for name in recipe.serving.generators:
         wanted |= set(GENERATORS[name].arrays) if name != TWO_TOWER else set()
     arrays: Arrays = {}
@@ -46,4 +51,7 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         near = item_neighbours(visible, users, items, NEAREST)
         arrays[NEIGHBOUR_ROWS] = near.rows.astype(np.int32)
         arrays[NEIGHBOUR_SIMILARITIES] = near.weights
+    if REPEAT_WEIGHTS in wanted:
+        later = np.arange(1 + math.ceil(HALF_LIVES * recipe.repeat.half_life))
+        arrays[REPEAT_WEIGHTS] = (0.5 ** (later / recipe.repeat.half_life)).astype(np.float32)
     return arrays

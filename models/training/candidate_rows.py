@@ -12,13 +12,34 @@ from threadpoolctl import threadpool_limits
 
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.schema.recipe import Recipe
+from runtime.candidates.exclusion import Exclude, hidden_rows
 from runtime.candidates.item_index import build_index
 from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ranker_feature
 from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
-from runtime.candidates.seen import distinct
+from runtime.candidates.seen import READ, distinct
 
 #: Users whose candidates are processed together.
 USERS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Pasts:
+    """What users had: for each the rows of its items, int64, oldest first.
+
+    ``seen``: each item once, where it comes last; ``recent``: the newest interactions with their repeats;
+    ``hidden``: the seen items that may not be candidates.
+    """
+
+    seen: list[np.ndarray]
+    recent: list[np.ndarray]
+    hidden: list[np.ndarray]
+
+    @classmethod
+    def of(cls, items: list[np.ndarray], exclude: Exclude) -> "Pasts":
+        """``items``: those of each user's interactions; ``exclude``: as ``serving.exclude``."""
+        seen = [np.array(distinct(each.tolist()), np.int64) for each in items]
+        hidden = [hidden_rows(each, exclude) for each in seen]
+        return cls(seen, [each[-READ:] for each in items], hidden)
 
 
 @dataclass(frozen=True)
@@ -82,10 +103,10 @@ def candidate_rows(
 ) -> CandidateRows:
     """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
-    past = retrieval.visible.by_user(data.user_count)
-    seen = [np.array(distinct(past[user].tolist()), np.int64) for user in users]
+    items = retrieval.visible.by_user(data.user_count)
+    pasts = Pasts.of([items[user] for user in users], recipe.serving.exclude)
     queries = retrieval.queries[users]
-    return _labelled(recipe, data, data.pair_columns, users, queries, seen, retrieval, relevant)
+    return _labelled(recipe, data, data.pair_columns, users, queries, pasts, retrieval, relevant)
 
 
 def unknown_user_rows(
@@ -103,7 +124,7 @@ def unknown_user_rows(
         users: the user rows.
     """
     queries = np.repeat(query, len(users), axis=0)
-    nothing = [np.array([], np.int64)] * len(users)
+    nothing = Pasts.of([np.array([], np.int64)] * len(users), recipe.serving.exclude)
     of_pairs = data.pair_columns_of_unknown
     return _labelled(recipe, data, of_pairs, users, queries, nothing, retrieval, relevant)
 
@@ -114,16 +135,16 @@ def _labelled(
     of_pairs: Callable[[np.ndarray, np.ndarray], Arrays],
     users: np.ndarray,
     queries: np.ndarray,
-    seen: list[np.ndarray],
+    pasts: Pasts,
     retrieval: Retrieval,
     relevant: Interactions,
 ) -> CandidateRows:
     wanted = relevant.by_user(data.user_count)
     arrays = retrieval.arrays
     names = [
-        name for name in recipe.ranker.features if all(each in arrays for each in arrays_of([name]))
+        name for name in recipe.ranker_features if all(each in arrays for each in arrays_of([name]))
     ]
-    rows, features = _candidates(recipe, queries, seen, retrieval, names)
+    rows, features = _candidates(recipe, queries, pasts, retrieval, names)
     labels = np.array(
         [np.isin(found, wanted[user]) for found, user in zip(rows, users, strict=True)], np.float32
     )
@@ -139,7 +160,7 @@ def _labelled(
 def _candidates(
     recipe: Recipe,
     queries: np.ndarray,
-    seen: list[np.ndarray],
+    pasts: Pasts,
     retrieval: Retrieval,
     names: list[str],
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -161,11 +182,17 @@ def _candidates(
     with threadpool_limits(1, "blas"):
         for start in range(0, len(queries), USERS_AT_ONCE):
             part = slice(start, start + USERS_AT_ONCE)
-            wanted = Wanted.unseen(seen[part])
+            wanted = Wanted.but_hidden(pasts.seen[part], pasts.recent[part], pasts.hidden[part])
             retrieved = found.retrieve(queries[part], wanted)
             rows[part], scores = kept_candidates(
-                retrieved.rows, retrieved.scores, seen[part], wanted.allowed, len(items), count
+                retrieved.rows,
+                retrieved.scores,
+                pasts.hidden[part],
+                wanted.allowed,
+                len(items),
+                count,
             )
-            for name, values in features.compute(rows[part], seen[part], scores).items():
+            computed = features.compute(rows[part], pasts.seen[part], pasts.recent[part], scores)
+            for name, values in computed.items():
                 made[name][part] = values
     return rows, made

@@ -16,6 +16,7 @@ from merlin.schema import Schema
 
 from metrics import ranking
 from metrics.rating import rmse
+from models.hidden_items import hidden_items
 from models.layers.pooling import EmbeddingTables
 from models.layers.towers import tower
 from models.prepared import Arrays, PreparedData
@@ -199,7 +200,7 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
     columns = batches.columns
     train, valid = data.interactions("train"), data.interactions("valid")
     relevant = [np.unique(items) for items in valid.by_user(data.user_count)]
-    past = train.by_user(data.user_count)
+    left_out = hidden_items(train, recipe.serving.exclude, data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
     two_tower = _two_tower(joint)
@@ -214,8 +215,8 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
 
     def recall() -> float:
         vectors, items = two_tower.embed_queries(queries), two_tower.embed_items(data.items)
-        seen = [past[user] for user in users]
-        found, _ = exact_search(items, vectors, VALIDATION_K, seen)
+        hidden = [left_out[user] for user in users]
+        found, _ = exact_search(items, vectors, VALIDATION_K, hidden)
         return float(ranking.recall(found, [relevant[user] for user in users], VALIDATION_K).mean())
 
     also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}

@@ -20,6 +20,7 @@ from models.training.fitting import Logs, Validation, Watch, fit
 from recipes.schema.rankers import Dlrm
 from recipes.schema.rankers import Trained as Ranker
 from recipes.schema.recipe import Recipe
+from runtime.candidates.generators import REPEAT
 from runtime.candidates.ranker_features import RETRIEVAL_SCORE
 from runtime.candidates.z_scores import Z_SCORE
 from stages.errors import ShortlistError
@@ -34,7 +35,9 @@ UNKNOWN_EVERY = 8
 #: Rows per batch of a prediction.
 PREDICT_ROWS = 8192
 #: Each candidate generator's z-score of a candidate within the user's list.
-GENERATOR_Z_SCORES = tuple(f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "als"))
+GENERATOR_Z_SCORES = tuple(
+    f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "als", REPEAT)
+)
 #: If there are few rows, make at least so many batches, of at least so many rows each: a model learns
 #: nothing in a handful of steps.
 FEWEST_BATCHES, SMALLEST_BATCH = 32, 32

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrics import ranking
+from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
 from models.retrievers import head
 from models.retrievers.two_tower import TwoTower
@@ -36,13 +37,13 @@ def first_retriever(
     relevant = valid.by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
-    past = train.by_user(data.user_count)
-    seen = [past[user] for user in users]
+    left_out = hidden_items(train, recipe.serving.exclude, data.user_count)
+    hidden = [left_out[user] for user in users]
     wanted = [np.unique(relevant[user]) for user in users]
 
     def recall() -> float:
         vectors, items = retriever.embed_queries(queries), retriever.embed_items(data.items)
-        found, _ = exact_search(items, vectors, VALIDATION_K, seen, absolute=retriever.absolute)
+        found, _ = exact_search(items, vectors, VALIDATION_K, hidden, absolute=retriever.absolute)
         return float(ranking.recall(found, wanted, VALIDATION_K).mean()) if wanted else 0.0
 
     validation = Validation(

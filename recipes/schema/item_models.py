@@ -1,4 +1,4 @@
-"""The tables of the collaborative models that serve as candidate generators and ranker features."""
+"""The tables of the models that serve as candidate generators and ranker features."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -71,3 +71,13 @@ class Als(Table):
     """Weight of an observed pair of user and item; an unobserved pair has weight 1."""
     iterations: Positive = 20
     """Number of passes over users and items."""
+
+
+class Repeat(Table):
+    """The user's own items, the most frequent and most recent first: the candidate generator and the
+    ranker feature `repeat`."""
+
+    half_life: Annotated[float, Field(gt=0, le=10_000)] = 50.0
+    """Number of later interactions of the user after which an interaction has half the weight. An item's
+    score is the sum of the weights of its interactions. A small value favours recent items, a large one
+    frequent items."""

@@ -12,12 +12,15 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
-from recipes.schema.item_models import Als, Linear
+from recipes.schema.item_models import Als, Linear, Repeat
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
+from runtime.candidates.exclusion import ALL
+from runtime.candidates.generators import REPEAT
+from runtime.candidates.z_scores import Z_SCORE
 from stages.columns import OWN
 from stages.configuration import Positive, Table
 
@@ -68,6 +71,7 @@ class Recipe(Table):
     retriever: Retriever = Softmax()
     linear: Linear = Linear()
     als: Als = Als()
+    repeat: Repeat = Repeat()
     ranker: Ranker = Dlrm()
     joint: Joint | None = None
     evaluation: Evaluation = Evaluation()
@@ -104,6 +108,22 @@ class Recipe(Table):
     def ranks_candidates(self) -> bool:
         """Whether the ranker is trained on retrieved candidates, and reads ranker features."""
         return not isinstance(self.ranker, NoRanker) and self.ranker.target == "candidates"
+
+    @property
+    def ranker_features(self) -> tuple[str, ...]:
+        """What a ranker of candidates computes from user and candidate; of another ranker, nothing."""
+        if not self.ranks_candidates:
+            return ()
+        features: tuple[str, ...] = self.ranker.features
+        if REPEAT in self.serving.generators and "features" not in self.ranker.changed:
+            features += (REPEAT, f"{REPEAT}{Z_SCORE}")
+        return features
+
+    @property
+    def reads_repeats(self) -> bool:
+        """Whether a generator or ranker feature counts how often a user had an item."""
+        names = (*self.serving.generators, *self.ranker_features)
+        return any(name.removesuffix(Z_SCORE) == REPEAT for name in names)
 
     @property
     def encoded_parts(self) -> tuple[str, ...]:
@@ -195,11 +215,19 @@ class Recipe(Table):
         return self
 
     @model_validator(mode="after")
+    def _own_items_may_be_shown(self) -> "Recipe":
+        if REPEAT in self.serving.generators and self.serving.exclude == ALL:
+            raise ValueError(
+                f"expected serving.exclude = [] with the generator '{REPEAT}', whose candidates are what a "
+                f"user already had, got 'all'; set it, or leave '{REPEAT}' out of serving.generators"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tables_of_item_models_are_read(self) -> "Recipe":
-        features = self.ranker.features if self.ranks_candidates else ()
-        for name in ("linear", "als"):
+        for name in ("linear", "als", REPEAT):
             read = name in self.serving.generators or any(
-                each.removesuffix("_zscore") == name for each in features
+                each.removesuffix(Z_SCORE) == name for each in self.ranker_features
             )
             if getattr(self, name).changed and not read:
                 raise ValueError(

@@ -1,10 +1,11 @@
 """The serving table of a recipe: how requests are answered, and where user features are stored."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from runtime.candidates.exclusion import ALL, Exclude
 from runtime.candidates.generators import GENERATORS, TWO_TOWER
 from runtime.did_you_mean import did_you_mean
 from stages.configuration import NonNegative, Positive, Table
@@ -22,7 +23,10 @@ class Serving(Table):
     """The candidate generators, which take turns, each adding its best candidate that is not in the list yet.
     `two-tower`: the retriever. `linear`: items that the user's items lead to, by the linear item-item model.
     `als`: items by the factors of alternating least squares (iALS). `popularity`: the most popular items, for
-    users without a history."""
+    users without a history. `repeat`: the user's own items, the most frequent and most recent first."""
+    exclude: Exclude = ALL
+    """Which of the items that a user already had are left out of answers, of the ranker's candidates and of
+    evaluated lists: `all` of them, or none of them, `[]` or `none`."""
     top_k: Positive = 10
     """Number of items to return for each user if the request does not set it."""
     max_batch_size: Positive = 256
@@ -64,6 +68,15 @@ class Serving(Table):
                 f"expected '{TWO_TOWER}' and no generator twice, got {list(generators)}"
             )
         return generators
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _exclude_is_all_or_none(cls, exclude: Any) -> Any:
+        if exclude == ALL:
+            return ALL
+        if exclude == "none" or (isinstance(exclude, list | tuple) and not exclude):
+            return ()
+        raise ValueError(f"expected 'all', 'none' or [], got {exclude!r}")
 
     @field_validator("store")
     @classmethod

@@ -13,6 +13,9 @@ LINEAR_ROWS, LINEAR_WEIGHTS = "linear_rows.npy", "linear_weights.npy"
 ALS_FACTORS, ALS_FOLDING = "als_factors.npy", "als_folding.npy"
 #: Number of interactions of each item in the training part, float32 [items].
 POPULARITY = "popularity.npy"
+#: Weights of a user's interactions, float32 [n]: the latest, the one before it, and so on. All before the
+#: n latest have the last weight.
+REPEAT_WEIGHTS = "repeat_weights.npy"
 
 Array = Callable[[str], np.ndarray]
 
@@ -23,6 +26,8 @@ class Linear:
     Returns only items with a positive score, so none for a user without a history.
     """
 
+    #: Whether it reads the newest interactions with their repeats, instead of each item once.
+    reads_repeats = False
     arrays = (LINEAR_ROWS, LINEAR_WEIGHTS)
 
     def __init__(self, items: int, array: Array) -> None:
@@ -53,6 +58,7 @@ class AlternatingLeastSquares:
     Fitted by models/item_models/als.py. Returns no item for a user without a history.
     """
 
+    reads_repeats = False
     arrays = (ALS_FACTORS, ALS_FOLDING)
 
     def __init__(self, items: int, array: Array) -> None:
@@ -83,6 +89,7 @@ def fold_in(factors: np.ndarray, folding: np.ndarray, seen: np.ndarray) -> np.nd
 class Popularity:
     """The most popular items for a user without a history; other users have better generators."""
 
+    reads_repeats = False
     arrays = (POPULARITY,)
 
     def __init__(self, items: int, array: Array) -> None:
@@ -100,12 +107,48 @@ class Popularity:
         return rows, self._counts[rows]
 
 
-TWO_TOWER = "two-tower"
+class Repeat:
+    """The user's own items: an item's score is the sum of the weights of its interactions.
+
+    The weights fall with the number of later interactions, so an item scores high if the user had it
+    often and recently: time-decayed personal frequency (Hu et al., "Modeling personalized item frequency
+    information for next-basket recommendation", SIGIR 2020).
+    """
+
+    reads_repeats = True
+    arrays = (REPEAT_WEIGHTS,)
+
+    def __init__(self, items: int, array: Array) -> None:
+        self._weights = array(REPEAT_WEIGHTS)
+
+    def best(
+        self, seen: np.ndarray, width: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See ``Linear.best``."""
+        rows, place = np.unique(seen, return_inverse=True)
+        weights = recency_weights(len(seen), self._weights)
+        scores = np.bincount(place, weights, len(rows)).astype(np.float32)
+        if allowed is not None:
+            rows, scores = rows[allowed[rows]], scores[allowed[rows]]
+        chosen = best(scores, width)
+        return rows[chosen], scores[chosen]
+
+
+def recency_weights(interactions: int, weights: np.ndarray) -> np.ndarray:
+    """The weight of each of a user's interactions, oldest first, from ``REPEAT_WEIGHTS``."""
+    later = np.arange(interactions)[::-1]
+    return weights[np.minimum(later, len(weights) - 1)]
+
+
+TWO_TOWER, REPEAT = "two-tower", "repeat"
 #: Generators by their names in recipes. To add one, add a class and a line here.
-GENERATORS: dict[str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity]] = {
+GENERATORS: dict[
+    str, type[Linear] | type[AlternatingLeastSquares] | type[Popularity] | type[Repeat]
+] = {
     "linear": Linear,
     "als": AlternatingLeastSquares,
     "popularity": Popularity,
+    REPEAT: Repeat,
 }
 
 

@@ -15,10 +15,13 @@ from .generators import (
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
+    REPEAT,
+    REPEAT_WEIGHTS,
     fold_in,
+    recency_weights,
 )
 from .inner_products import inner_products
-from .seen import newest
+from .seen import RowsOfUsers, newest
 from .z_scores import Z_SCORE, z_scores
 
 #: The inner product of query and item, which retrieval computes; every other ranker feature is computed here.
@@ -34,6 +37,8 @@ class Pairs:
     candidate_rows: np.ndarray  # int64 [C]
     #: Rows of the newest seen items, int64 [S], without padding.
     seen: np.ndarray
+    #: Rows of the newest interactions with their repeats, int64 [R], oldest first.
+    recent: np.ndarray
     #: int32 [items + 1]: 1 + a candidate's position in ``candidate_rows``, 0 for every other item.
     place: np.ndarray
     array: Callable[[str], np.ndarray]
@@ -51,14 +56,16 @@ class Places(threading.local):
         self._rows = np.zeros(0, dtype=np.int64)
         self._array = array
 
-    def pairs(self, candidate_rows: np.ndarray, seen_rows: np.ndarray) -> Pairs:
-        """The pairs of a user, valid until the next call. Rows int64 [C] and [S]."""
+    def pairs(
+        self, candidate_rows: np.ndarray, seen_rows: np.ndarray, recent_rows: np.ndarray
+    ) -> Pairs:
+        """The pairs of a user, valid until the next call. Rows int64 [C], [S] and [R]."""
         self._place[self._rows] = 0
         self._rows = candidate_rows
         # Last to first: an item that is named twice keeps its first position.
         self._place[candidate_rows[::-1]] = np.arange(len(candidate_rows), 0, -1, dtype=np.int32)
         self._place[-1] = 0
-        return Pairs(candidate_rows, newest(seen_rows), self._place, self._array)
+        return Pairs(candidate_rows, newest(seen_rows), recent_rows, self._place, self._array)
 
 
 def popularity(pairs: Pairs) -> np.ndarray:
@@ -101,17 +108,24 @@ def als(pairs: Pairs) -> np.ndarray:
     return inner_products(factors[np.maximum(pairs.candidate_rows, 0)], user)
 
 
+def repeat(pairs: Pairs) -> np.ndarray:
+    """How often and how recently the user had the candidate (``generators.Repeat``); 0 if never."""
+    weights = recency_weights(len(pairs.recent), pairs.array(REPEAT_WEIGHTS))
+    return _by_candidate(pairs, pairs.place[pairs.recent], weights)
+
+
 def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
     """For each candidate [C], the sum of ``values`` where the ``rows`` of seen items name it."""
     related, weights = pairs.array(rows), pairs.array(values)
     places = pairs.place[related[pairs.seen].ravel()]
     hit = np.flatnonzero(places)
     by, column = np.divmod(hit, related.shape[1])
-    sums = np.bincount(
-        places[hit],
-        weights=weights[pairs.seen[by], column],
-        minlength=len(pairs.candidate_rows) + 1,
-    )
+    return _by_candidate(pairs, places[hit], weights[pairs.seen[by], column])
+
+
+def _by_candidate(pairs: Pairs, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """For each candidate [C], the sum of the weights [n] at its place; ``places`` [n] as ``Pairs.place``."""
+    sums = np.bincount(places, weights, len(pairs.candidate_rows) + 1)
     sums[0] = 0  # for items that are not candidates
     return sums[pairs.place[pairs.candidate_rows]]
 
@@ -131,6 +145,7 @@ RANKER_FEATURES = {
     "cooccurrence": RankerFeature(cooccurrence, (NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES)),
     "linear": RankerFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS)),
     "als": RankerFeature(als, (ALS_FACTORS, ALS_FOLDING)),
+    REPEAT: RankerFeature(repeat, (REPEAT_WEIGHTS,)),
 }
 
 
@@ -162,19 +177,21 @@ class RankerFeatures:
     def compute(
         self,
         candidate_rows: np.ndarray,
-        seen_rows: Sequence[np.ndarray] | np.ndarray,
+        seen_rows: RowsOfUsers,
+        recent_rows: RowsOfUsers,
         retrieval_scores: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """By name, float32 [B, C] for each user's candidates.
 
         Args:
             candidate_rows: int64 [B, C], padded with -1.
-            seen_rows: for each user int64 [S], see ``seen``.
+            seen_rows: for each user int64 [S], see ``seen``. ``recent_rows``: for each user int64 [R],
+                the newest interactions with their repeats.
             retrieval_scores: float32 [B, C].
         """
         made = {name: np.zeros(candidate_rows.shape, np.float32) for name in self.names}
         for user, rows in enumerate(candidate_rows):
-            pairs = self._places.pairs(rows, seen_rows[user])
+            pairs = self._places.pairs(rows, seen_rows[user], recent_rows[user])
             bases = {RETRIEVAL_SCORE: retrieval_scores[user]}
             for base in dict.fromkeys(map(_base, self.names)):
                 if base != RETRIEVAL_SCORE:

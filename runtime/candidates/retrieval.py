@@ -15,7 +15,7 @@ from .catalogue import NO_ROW
 from .generators import GENERATORS, TWO_TOWER
 from .inner_products import inner_products
 from .item_index import search
-from .seen import READ, newest
+from .seen import READ, RowsOfUsers, newest
 
 #: If a condition leaves no more items than this, all of them are compared.
 COMPARED = 50_000
@@ -25,13 +25,17 @@ COMPARED = 50_000
 class Wanted:
     """The items that B users may be shown.
 
-    ``seen_rows``, for each user int64 [S], and ``excluded_rows`` int64 [B, E]: item rows that are filtered
-    out afterwards; -1 pads. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
+    For each user, item rows int64: ``seen_rows`` [S], what the user had, each item once; ``recent_rows``
+    [R], the newest interactions with their repeats; both oldest first. ``hidden_rows`` [H] and
+    ``excluded_rows`` int64 [B, E] are filtered out afterwards; -1 pads. ``allowed`` object [B]: a bool
+    [items], or None if all items are allowed.
     ``requested`` bool [B]: whether the request names the candidates, ``requested_rows`` int64 [B, G];
     nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators are not used.
     """
 
-    seen_rows: Sequence[np.ndarray] | np.ndarray
+    seen_rows: RowsOfUsers
+    recent_rows: RowsOfUsers
+    hidden_rows: RowsOfUsers
     excluded_rows: np.ndarray
     allowed: np.ndarray
     requested: np.ndarray
@@ -39,12 +43,18 @@ class Wanted:
     two_tower_only: np.ndarray
 
     @classmethod
-    def unseen(cls, seen_rows: Sequence[np.ndarray]) -> "Wanted":
-        """Anything that the users have not seen."""
+    def but_hidden(
+        cls,
+        seen_rows: RowsOfUsers,
+        recent_rows: RowsOfUsers,
+        hidden_rows: RowsOfUsers,
+    ) -> "Wanted":
+        """Anything but the hidden items."""
         users = len(seen_rows)
         none = np.zeros((users, 0), np.int64)
         never = np.zeros(users, bool)
-        return cls(seen_rows, none, np.full(users, None, object), never, none, never)
+        anything = np.full(users, None, object)
+        return cls(seen_rows, recent_rows, hidden_rows, none, anything, never, none, never)
 
 
 @dataclass(frozen=True)
@@ -125,8 +135,8 @@ class CandidateRetrieval:
 
     def _blocked(self, wanted: Wanted) -> np.ndarray:
         """How many items of each user are filtered out, int64 [B]."""
-        seen = [np.count_nonzero(rows >= 0) for rows in wanted.seen_rows]
-        return np.array(seen, np.int64) + (wanted.excluded_rows >= 0).sum(axis=1)
+        hidden = [np.count_nonzero(rows >= 0) for rows in wanted.hidden_rows]
+        return np.array(hidden, np.int64) + (wanted.excluded_rows >= 0).sum(axis=1)
 
     def _allowed(self, wanted: Wanted, blocked: np.ndarray) -> np.ndarray:
         """``wanted.allowed``, without the blocked items of users who have very many; object [B]."""
@@ -138,7 +148,7 @@ class CandidateRetrieval:
     def _shown(self, user: int, wanted: Wanted) -> np.ndarray:
         """The items that a user may be shown, bool [items]."""
         shown = np.ones(self._size, dtype=bool)
-        for rows in (wanted.seen_rows[user], wanted.excluded_rows[user]):
+        for rows in (wanted.hidden_rows[user], wanted.excluded_rows[user]):
             shown[rows[rows >= 0]] = False
         return shown if wanted.allowed[user] is None else shown & wanted.allowed[user]
 
@@ -187,7 +197,8 @@ class CandidateRetrieval:
         kept = (nearest >= 0) & shown[nearest]
         lists = {TWO_TOWER: (nearest[kept], products[kept])}
         for name, generator in self._further.items():
-            lists[name] = generator.best(seen, len(nearest), shown)
+            past = wanted.recent_rows[user] if generator.reads_repeats else seen
+            lists[name] = generator.best(past, len(nearest), shown)
         return lists
 
     def _products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -259,7 +270,7 @@ def interleave(lists: Sequence[np.ndarray], width: int) -> np.ndarray:
 def kept_candidates(
     rows: np.ndarray,
     scores: np.ndarray,
-    blocked_rows: Sequence[np.ndarray],
+    blocked_rows: RowsOfUsers,
     allowed: np.ndarray,
     items: int,
     count: int,

@@ -8,6 +8,8 @@ import numpy as np
 from .catalogue import NO_ROW
 
 T = TypeVar("T")
+#: Item rows int64 of each user, in a list or an object array.
+RowsOfUsers = Sequence[np.ndarray] | np.ndarray
 #: Generators and ranker features read at most this many of a user's seen items, the newest: their cost
 #: grows with each. Every seen item is kept out of the answer, however many there are.
 READ = 1000

@@ -1,7 +1,7 @@
 """The operators of the served graph, by the names that ``plan.json`` uses."""
 
 from .adjust_scores import AdjustScores
-from .allow_items import AllowItems
+from .allow_items import AllowItems, HideSeen
 from .choose_search_vector import ChooseSearchVector
 from .encode_item_ids import EncodeCandidates, EncodeExclusions
 from .encode_user import EncodeUser
@@ -23,6 +23,7 @@ OPERATORS: dict[str, type[Operator]] = {
         EncodeUser,
         EncodeExclusions,
         EncodeCandidates,
+        HideSeen,
         AllowItems,
         QueryTower,
         ChooseSearchVector,
@@ -54,6 +55,7 @@ __all__ = [
     "Explain",
     "FilterCandidates",
     "GatherItemFeatures",
+    "HideSeen",
     "KeepRetrievalScores",
     "LookUpUser",
     "Operator",

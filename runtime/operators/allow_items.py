@@ -1,15 +1,50 @@
-"""A request's condition and the store's switches -> the items that may be shown."""
+"""What a user had -> the items that are hidden; conditions and switches -> those that may be shown."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..candidates.exclusion import Exclude, hidden_rows
 from ..candidates.item_filter import matching
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
 #: The masks of this many conditions are cached: clients repeat the same few.
 REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class HideSeenConfig(Config):
+    #: Which of the items that a user had are hidden, as in the recipe.
+    exclude: Exclude
+
+
+class HideSeen(Operator):
+    """``seen_rows`` [B] -> ``hidden_rows`` [B], for each user int64 [H].
+
+    Nothing is hidden if the request includes seen items (``include_seen``) or names the candidates.
+    """
+
+    name = "hide_seen"
+    stage = "filter"
+    config_type = HideSeenConfig
+    config: HideSeenConfig
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("seen_rows", "include_seen", "candidates_requested")
+
+    @property
+    def outputs(self) -> tuple[Column, ...]:
+        return (Column("hidden_rows", "object"),)
+
+    def run(self, columns: Columns) -> dict[str, np.ndarray]:
+        everything = columns["include_seen"] | columns["candidates_requested"]
+        hidden = np.empty(len(everything), dtype=object)
+        for user, seen in enumerate(columns["seen_rows"]):
+            hidden[user] = hidden_rows(seen, () if everything[user] else self.config.exclude)
+        return {"hidden_rows": hidden}
 
 
 class AllowItems(Operator):

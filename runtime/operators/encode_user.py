@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..candidates.seen import distinct, with_newer
+from ..candidates.catalogue import NO_ROW
+from ..candidates.seen import READ, distinct, with_newer
 from ..features.codes import OUT_OF_VOCABULARY
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
@@ -12,7 +13,8 @@ class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
     Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B], for each user int64 [S], the
-    rows of the items of all interactions (see ``candidates.seen``).
+    rows of the items of all interactions (see ``candidates.seen``), and ``recent_rows`` [B], those of the
+    newest interactions with their repeats, oldest first.
     """
 
     name = "encode_user"
@@ -44,6 +46,7 @@ class EncodeUser(Operator):
             ),
             *history,
             Column("seen_rows", "object"),
+            Column("recent_rows", "object"),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -60,10 +63,14 @@ class EncodeUser(Operator):
         if encoding.history_name:
             history = encoding.encode_history(columns["interactions"].tolist())
             encoded[f"user.{encoding.history_name}"] = history
+        recent = np.empty(len(known), dtype=object)
+        for user, items in enumerate(columns["interactions"]):
+            newest = np.array(self._catalogue.rows(items[-READ:]), np.int64)
+            recent[user] = newest[newest != NO_ROW]
         seen = np.empty(len(known), dtype=object)
         for user, (loaded, recorded) in enumerate(
             zip(columns["loaded_rows"], columns["recorded"], strict=True)
         ):
             rows = self._catalogue.rows(distinct(recorded))
             seen[user] = with_newer(loaded, rows, self._catalogue.size)
-        return encoded | {"seen_rows": seen}
+        return encoded | {"seen_rows": seen, "recent_rows": recent}

@@ -16,9 +16,7 @@ class FilterCandidatesConfig(Config):
 
 
 class FilterCandidates(Operator):
-    """Drop items that are seen, excluded or not ``allowed``, and keep the best of the rest.
-
-    Candidates that the request names stay even if the user has seen them.
+    """Drop items that are hidden, excluded or not ``allowed``, and keep the best of the rest.
 
     Makes ``candidate_rows`` [B, C], best retrieval score first, padded with -1, and
     ``candidate.retrieval_score`` [B, C].
@@ -36,8 +34,8 @@ class FilterCandidates(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            *("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows"),
-            *("candidates_requested", "allowed"),
+            *("retrieved_rows", "retrieval_scores", "hidden_rows", "excluded_rows"),
+            "allowed",
         )
 
     @property
@@ -50,12 +48,9 @@ class FilterCandidates(Operator):
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         blocked = [
-            excluded if requested else np.concatenate([seen, excluded])
-            for requested, seen, excluded in zip(
-                columns["candidates_requested"],
-                columns["seen_rows"],
-                columns["excluded_rows"],
-                strict=True,
+            np.concatenate([hidden, excluded])
+            for hidden, excluded in zip(
+                columns["hidden_rows"], columns["excluded_rows"], strict=True
             )
         ]
         rows, scores = kept_candidates(

@@ -16,7 +16,7 @@ class ComputeRankerFeaturesConfig(Config):
 
 
 class ComputeRankerFeatures(Operator):
-    """``candidate_rows`` [B, C], ``seen_rows`` [B], retrieval score -> ``candidate.NAME`` [B, C]."""
+    """``candidate_rows`` [B, C], a user's rows [B], retrieval score -> ``candidate.NAME`` [B, C]."""
 
     name = "compute_ranker_features"
     stage = "rank"
@@ -29,7 +29,7 @@ class ComputeRankerFeatures(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("candidate_rows", "seen_rows", f"candidate.{RETRIEVAL_SCORE}")
+        return ("candidate_rows", "seen_rows", "recent_rows", f"candidate.{RETRIEVAL_SCORE}")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -41,6 +41,7 @@ class ComputeRankerFeatures(Operator):
         made = self._features.compute(
             columns["candidate_rows"],
             columns["seen_rows"],
+            columns["recent_rows"],
             columns[f"candidate.{RETRIEVAL_SCORE}"],
         )
         return {f"candidate.{name}": values for name, values in made.items()}

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE, RAW_ID
+from stages.columns import PLACE, POSITIVE, RAW_ID
 
 USERS, ITEMS, DIMENSION, HISTORY = 80, 400, 8, 6
 GENRES = ["Action", "Drama", "Comedy", "Western"]
@@ -106,6 +106,8 @@ def _write_prepared(
     interactions = interactions.append_column(
         POSITIVE, pa.array(np.ones(interactions.num_rows, bool))
     )
+    place = np.argsort(np.argsort(interactions["time"].to_numpy(), kind="stable"), kind="stable")
+    interactions = interactions.append_column(PLACE, pa.array(place))
     valid = np.arange(interactions.num_rows) % 10 == 0
     for part, chosen in (("train", ~valid), ("valid", valid)):
         folder = prepared.raw_interactions(part)

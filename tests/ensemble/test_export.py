@@ -24,7 +24,7 @@ from runtime import manifest, plan
 from runtime.candidates.seen import unpacked
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import PLACE, POSITIVE
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import ITEMS, RECIPE
 from tests.heard import heard
@@ -166,19 +166,18 @@ def test_the_store_holds_the_training_part_oldest_first(
 
 
 def test_equal_times_keep_the_order_of_the_raw_table(copied: Artifacts) -> None:
-    """Rows with the same time keep their raw order, although split over train and valid."""
-    rows = {"user_id": [1] * 4, "item_id": [40, 30, 20, 10], "time": [5, 5, 5, 1]}
-    rows[POSITIVE] = [True] * 4
-    pq.write_table(pa.table(rows), copied.raw.interactions)
+    """The parts number their rows: equal times keep their order, and a repeated item is there twice."""
+    rows = {"user_id": [1] * 5, "item_id": [40, 30, 20, 10, 40], "time": [5, 5, 5, 1, 5]}
+    rows |= {POSITIVE: [True] * 5, PLACE: [1, 2, 3, 0, 4]}
     picked = {name: [values[place] for place in (0, 2)] for name, values in rows.items()}
-    rest = {name: [values[place] for place in (1, 3)] for name, values in rows.items()}
+    rest = {name: [values[place] for place in (1, 3, 4)] for name, values in rows.items()}
     for part, chosen in (("valid", picked), ("train", rest)):
         path = copied.prepared.raw_interactions(part) / "part_00000.parquet"
         pq.write_table(pa.table(chosen), path)
     version = records_of(_export(copied)[0])
     record = SqliteFeatureStore(copied.feature_store).get_many(["1"], version)[0]
     assert record is not None
-    assert list(record.interactions) == ["10", "40", "30", "20"]
+    assert list(record.interactions) == ["10", "40", "30", "20", "40"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """Single operators on hand-written inputs."""
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 import pytest
 
 from runtime.candidates.catalogue import Catalogue
+from runtime.candidates.exclusion import Exclude
+from runtime.operators.allow_items import HideSeen, HideSeenConfig
 from runtime.operators.filter_candidates import FilterCandidates, FilterCandidatesConfig
 from runtime.operators.operator import Config
 from runtime.operators.order import Order, OrderConfig
@@ -37,6 +40,8 @@ def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[
     columns = {
         "search_vector": np.array(queries, dtype=np.float32)[:, None],
         "seen_rows": seen,
+        "recent_rows": seen,
+        "hidden_rows": seen,
         "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "requested_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "candidates_requested": np.zeros(len(queries), dtype=bool),
@@ -73,7 +78,10 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
         "search_vector": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
             name: np.zeros((2, 0), np.int64)
-            for name in ("seen_rows", "excluded_rows", "requested_rows")
+            for name in (
+                *("seen_rows", "recent_rows", "hidden_rows", "excluded_rows"),
+                "requested_rows",
+            )
         },
         "candidates_requested": np.zeros(2, dtype=bool),
         "similar_rows": np.full(2, -1),
@@ -90,6 +98,8 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
         "search_vector": np.array([[2.0], [1.0]], dtype=np.float32),
         "similar_rows": np.full(2, -1),
         "seen_rows": np.zeros((2, 0), np.int64),
+        "recent_rows": np.zeros((2, 0), np.int64),
+        "hidden_rows": np.zeros((2, 0), np.int64),
         "excluded_rows": np.zeros((2, 0), np.int64),
         "requested_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
         "candidates_requested": np.array([True, False]),
@@ -104,30 +114,35 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
     assert TakeCatalogue(Config(), release).run(named)["retrieved_rows"].tolist() == [[3]]
 
 
-def test_named_candidates_may_have_been_seen(release: Release) -> None:
-    """A requested item is scored even if seen; what the request excludes stays out."""
-    filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
-        {
-            "retrieved_rows": np.array([[4, 3, 2]]),
-            "retrieval_scores": np.array([[4.0, 3.0, 2.0]], dtype=np.float32),
-            "seen_rows": np.array([[3]]),
-            "excluded_rows": np.array([[2]]),
-            "candidates_requested": np.array([True]),
-            "allowed": ANYTHING,
-        }
-    )
-    assert filtered["candidate_rows"].tolist() == [[4, 3, -1]]
+def _hidden(release: Release, exclude: Exclude, seen: list[list[int]], **asked: bool) -> list[Any]:
+    columns = {"seen_rows": np.empty(len(seen), dtype=object)}
+    for user, rows in enumerate(seen):
+        columns["seen_rows"][user] = np.array(rows, np.int64)
+    for name in ("include_seen", "candidates_requested"):
+        columns[name] = np.full(len(seen), asked.get(name, False))
+    hidden = HideSeen(HideSeenConfig(exclude), release).run(columns)["hidden_rows"]
+    return [sorted(row.tolist()) for row in hidden]
 
 
-def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
-    """One user's seen items do not affect another user; the order stays; the tail is padded."""
+def test_seen_items_are_hidden_unless_the_recipe_or_the_request_shows_them(
+    release: Release,
+) -> None:
+    """None are hidden from candidates that the request names."""
+    seen = [[3, 1], []]
+    assert _hidden(release, "all", seen) == [[1, 3], []]
+    assert _hidden(release, (), seen) == [[], []]
+    assert _hidden(release, "all", seen, include_seen=True) == [[], []]
+    assert _hidden(release, "all", seen, candidates_requested=True) == [[], []]
+
+
+def test_filtering_leaves_out_hidden_and_excluded(release: Release) -> None:
+    """One user's hidden items do not affect another user; the order stays; the tail is padded."""
     filtered = FilterCandidates(FilterCandidatesConfig(candidates=3), release).run(
         {
             "retrieved_rows": np.array([[4, 3, 2, 1], [4, 3, -1, -1]]),
             "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
-            "seen_rows": np.array([[3, -1], [-1, -1]]),
+            "hidden_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
-            "candidates_requested": np.array([False, False]),
             "allowed": ANYTHINGS,
         }
     )
@@ -144,9 +159,8 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
         {
             "retrieved_rows": np.array([[2, 1]]),
             "retrieval_scores": np.array([[1, 0.5]], np.float32),
-            "seen_rows": NOTHING,
+            "hidden_rows": NOTHING,
             "excluded_rows": NOTHING,
-            "candidates_requested": np.array([False]),
             "allowed": ANYTHING,
         }
     )

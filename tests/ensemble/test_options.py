@@ -44,6 +44,26 @@ def _genres(served: Plan) -> dict[str, list[str]]:
     return {str(row + 1): words[begin:end] for row, (begin, end) in enumerate(pairwise(begins))}
 
 
+def test_a_request_may_include_what_the_user_had(served: Plan, store: SqliteFeatureStore) -> None:
+    """One user's own items are in the answer, and no item is missing; the other user's stay hidden."""
+    (record,) = store.get_many(["9"])
+    assert record is not None
+    plain, asked = (
+        served.recommend(["9", "9"], top_k=50, include_seen=s) for s in (None, [True, False])
+    )
+    assert not set(record.interactions) & set(plain.item_ids[0])
+    assert set(record.interactions) & set(asked.item_ids[0])
+    assert asked.item_ids[1].tolist() == plain.item_ids[1].tolist()
+    own = list(record.interactions)
+    answer = served.recommend(["9"], include_seen=True, explain_item_ids=[own])
+    stories = json.loads(answer.explanation[0])["named"]
+    assert "seen" not in {story["reason"] for story in stories}
+    everything = "price > -1e9"
+    assert served.recommend(["9"], include_seen=True, filter=everything).item_ids.tolist() == (
+        answer.item_ids.tolist()
+    )
+
+
 def test_a_filter_that_nothing_fulfils_gives_nothing(served: Plan) -> None:
     """No item, and no error; the other user is not affected."""
     answers = served.recommend(["1", "2"], filter=["price > 1e9", ""])

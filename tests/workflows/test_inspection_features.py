@@ -9,6 +9,7 @@ from tests.workflows.ratings import ratings_recipe, write_raw
 from workflows.inspection.facts import ColumnFacts
 from workflows.inspection.findings import remarks
 from workflows.inspection.inspect import inspect
+from workflows.repeats import Repeats
 
 
 def test_raw_columns_are_shown_once_and_counts_not_at_all(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_many_values_are_told_with_the_memory_that_they_take() -> None:
 
     def said_of(**features: dict[str, Any]) -> list[str]:
         recipe = ratings_recipe(features={"item": features})
-        return list(remarks(recipe, [urls], [], None))
+        return list(remarks(recipe, [urls], [], None, Repeats(0, 0)))
 
     (remark,) = said_of(url={"kind": "categorical"})
     assert "has 10,000,000 values: an embedding of 64 numbers for each takes 2.6 GB" in remark

@@ -9,6 +9,7 @@ from stages.artifacts import Raw
 from stages.columns import TRAIN, exactly
 from stages.errors import ShortlistError
 from workflows.conditions import selected
+from workflows.repeats import Repeats, count_repeats
 from workflows.selection import latest_rows
 from workflows.splits import split_interactions
 
@@ -32,6 +33,8 @@ class Counted:
     filtered: int
     #: Rows of ``filtered`` besides the latest of each (user, item) pair.
     repeated: int
+    #: Positives of the test part that are repeats, if every interaction of a pair counted.
+    repeats: Repeats
     #: Units of ``time`` per second.
     per_second: float
     #: Why the split failed and all rows count as training rows; None if it did not.
@@ -53,7 +56,9 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
     time = None if recipe.columns.timestamp is None else "time"
     latest = latest_rows(frame, "user", "item", time)
     repeated = filtered - len(latest)
-    if not wanted.repeats:
+    repeats = None
+    if repeated and not wanted.repeats:
+        repeats = _repeats(recipe, _with_parts(recipe, frame)[0])
         frame = frame[latest]
     if recipe.vocabulary.drop_rare:
         frame = frame.filter(
@@ -74,7 +79,13 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
         if len(labels) == 2:
             frame = frame.with_columns(positive=pl.col("label") == labels[1])
     frame, unparted = _with_parts(recipe, frame)
-    return Counted(frame, rows, filtered, repeated, per_second, unparted)
+    repeats = repeats or _repeats(recipe, frame)
+    return Counted(frame, rows, filtered, repeated, repeats, per_second, unparted)
+
+
+def _repeats(recipe: Recipe, frame: pl.DataFrame) -> Repeats:
+    positives = frame if recipe.interactions.positive is None else frame.filter("positive")
+    return count_repeats(positives, "user", "item", "part")
 
 
 def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sources.tables import TableName
 from workflows.inspection.drift import Drift
+from workflows.repeats import Repeats
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Inspection:
     filtered: int
     repeated: int
     repeats_are_kept: bool
+    #: Positives of the test part that are repeats, if every interaction of a pair counted.
+    repeats: Repeats
     counted: int
     parts: dict[str, int]
     columns: tuple[ColumnFacts, ...]

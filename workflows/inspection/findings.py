@@ -8,6 +8,7 @@ from recipes.schema.recipe import Recipe
 from workflows.inspection.counted import Counted
 from workflows.inspection.facts import Cold, ColumnFacts, Span
 from workflows.remarks import of_columns, one_outcome, unfit_weights
+from workflows.repeats import Repeats, advice
 
 #: A single column that predicts positives this well is not available at serving time.
 LEAKING_AUC = 0.99
@@ -77,6 +78,7 @@ def remarks(
     columns: Sequence[ColumnFacts],
     cold: Sequence[Cold],
     span: Span | None,
+    repeats: Repeats,
 ) -> Iterator[str]:
     """Yield findings that do not prevent training but are worth knowing before it."""
     yield from of_columns(recipe, columns)
@@ -96,6 +98,11 @@ def remarks(
                 f"{each.name} without interactions in the training part: most of the test is cold "
                 "start. Another split.kind would have less of it."
             )
+    if (settings := advice(recipe, repeats.share)) is not None:
+        yield (
+            f"Of the positives of the test part, {repeats} are items that the user already had in the "
+            f"training part. {settings}"
+        )
     if span is not None and span.last > _FAR:
         yield (
             f"The last timestamp is {span.last:.0f}, which in seconds is after the year 2200. Are "

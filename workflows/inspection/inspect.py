@@ -62,6 +62,7 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         filtered=counted.filtered,
         repeated=counted.repeated,
         repeats_are_kept=recipe.interactions.repeats,
+        repeats=counted.repeats,
         counted=len(parts),
         parts={name: int((parts == code).sum()) for code, name in enumerate(PARTS)},
         columns=columns,
@@ -75,7 +76,7 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         remarks=(
             *chain(*(of_ids(recipe, each) for each in ids)),
             *of_interactions(recipe, counted.frame),
-            *findings.remarks(recipe, columns, cold, span),
+            *findings.remarks(recipe, columns, cold, span, counted.repeats),
         ),
     )
     try:

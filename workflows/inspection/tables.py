@@ -35,7 +35,11 @@ def rows_of(found: Inspection) -> dict[str, str]:
     fate = "kept" if found.repeats_are_kept else "the latest of each pair counts"
     rows["repeated (user, item) pairs"] = f"{found.repeated:,} ({fate})"
     rows["interactions that count"] = f"{found.counted:,}"
-    return rows | {f"in the {part} part": f"{count:,}" for part, count in found.parts.items()}
+    rows |= {f"in the {part} part": f"{count:,}" for part, count in found.parts.items()}
+    if found.repeated:
+        kept = "" if found.repeats_are_kept else ", if repeats were kept"
+        rows["repeat consumption in the test part"] = f"{found.repeats}{kept}"
+    return rows
 
 
 def shares(counts: dict[str, int]) -> dict[str, str]:

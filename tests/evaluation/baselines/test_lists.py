@@ -33,6 +33,12 @@ def test_the_best_unseen_items_come_first_and_ties_by_row() -> None:
     assert found.tolist() == [[1, 3, 2]]
 
 
+def test_items_that_a_user_had_stay_if_the_recipe_excludes_none() -> None:
+    """User 0's item 4 is the best of all; user 2, without a past, still gets what is popular."""
+    found = best_unseen(SCORES, TRAINING, 3, 5, np.array([0, 2]), 3, exclude=())
+    assert found.tolist() == [[4, 1, 3], [4, 0, 2]]
+
+
 def test_a_list_ends_where_the_items_do() -> None:
     """User 1 has two unseen items; the rest is -1, also beyond the catalogue."""
     found = best_unseen(SCORES, TRAINING, 3, 5, np.array([1]), 7)

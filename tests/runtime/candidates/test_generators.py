@@ -13,10 +13,13 @@ from runtime.candidates.generators import (
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
+    REPEAT_WEIGHTS,
     AlternatingLeastSquares,
     Linear,
     Popularity,
+    Repeat,
 )
+from runtime.candidates.ranker_features import RankerFeatures
 from runtime.candidates.retrieval import interleave
 from runtime.candidates.z_scores import z_scores
 from runtime.operators.retrieve import Retrieve, RetrieveConfig
@@ -36,6 +39,7 @@ def arrays(name: str) -> np.ndarray:
         LINEAR_ROWS: ROWS,
         LINEAR_WEIGHTS: WEIGHTS,
         POPULARITY: COUNTS,
+        REPEAT_WEIGHTS: np.array([1, 0.5, 0.25], np.float32),
         ALS_FACTORS: factors,
         ALS_FOLDING: np.eye(3, dtype=np.float32),
     }[name]
@@ -73,6 +77,30 @@ def test_popularity_is_for_those_without_a_past() -> None:
     assert generator.best(np.array([3]), 3)[0].tolist() == []
 
 
+def test_own_items_count_by_how_often_and_how_recently() -> None:
+    """The latest has weight 1, then 0.5, and all before 0.25: 3 has 0.25 + 0.5, 1 has 1, 2 and 0 0.25."""
+    past = np.array([2, 3, 0, 3, 1])
+    rows, scores = Repeat(5, arrays).best(past, 5)
+    assert rows.tolist() == [1, 3, 0, 2]
+    assert scores.tolist() == [1.0, 0.75, 0.25, 0.25]
+    assert Repeat(5, arrays).best(past, 1)[0].tolist() == [1]
+    rows, _ = Repeat(5, arrays).best(past, 5, np.array([1, 0, 1, 1, 1], bool))
+    assert rows.tolist() == [3, 0, 2]
+    assert Repeat(5, arrays).best(NOBODY, 5)[0].tolist() == []
+
+
+def test_the_number_of_own_items_is_their_score() -> None:
+    """The ranker feature of a candidate is the generator's score, 0 if the user never had it."""
+    past, seen = [np.array([2, 3, 0, 3, 1]), NOBODY], [np.array([2, 0, 3, 1]), NOBODY]
+    candidates = np.array([[4, 3, 1, -1, 2], [0, 1, 2, 3, 4]])
+    features = RankerFeatures(["repeat", "repeat_zscore"], 5, arrays)
+    found = features.compute(candidates, seen, past, np.zeros((2, 5), np.float32))
+    assert found["repeat"][0, [0, 1, 2, 4]].tolist() == [0, 0.75, 1.0, 0.25]
+    assert not found["repeat"][1].any()
+    expected = z_scores(np.array([0, 0.75, 1.0, 0.25], np.float32), np.ones(4, bool))
+    np.testing.assert_array_equal(found["repeat_zscore"][0, [0, 1, 2, 4]], expected)
+
+
 def test_lists_take_turns() -> None:
     """Each item once, at its first turn; a shorter list drops out; -1 is no item."""
     lists = [np.array([7, 3, -1]), np.array([3]), np.array([5, 7, 8, 9])]
@@ -98,22 +126,30 @@ def release(tmp_path: Path) -> Release:
     index = faiss.IndexFlatIP(1)
     index.add(line)
     faiss.write_index(index, str(tmp_path / "index.faiss"))
-    for name in (LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY):
+    for name in (LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY, REPEAT_WEIGHTS):
         np.save(tmp_path / name, arrays(name))
     return Release(tmp_path, SqliteFeatureStore(tmp_path / "store.sqlite"))
 
 
-def retrieved(release: Release, users: int, **changed: np.ndarray) -> dict[str, np.ndarray]:
+def retrieved(
+    release: Release,
+    users: int,
+    generators: tuple[str, ...] = ("two-tower", "linear", "popularity"),
+    **changed: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """What some users get; all that they have seen is hidden, unless ``hidden_rows`` differ."""
     columns = {
         "search_vector": np.ones((users, 1), np.float32),
         "similar_rows": np.full(users, -1),
         "seen_rows": np.full((users, 1), -1),
+        "recent_rows": changed.get("seen_rows", np.zeros((users, 0), np.int64)),
+        "hidden_rows": changed.get("seen_rows", np.full((users, 1), -1)),
         "excluded_rows": np.zeros((users, 0), np.int64),
         "requested_rows": np.zeros((users, 0), np.int64),
         "candidates_requested": np.zeros(users, bool),
         "allowed": np.full(users, None),
     }
-    config = RetrieveConfig(candidates=2, generators=("two-tower", "linear", "popularity"))
+    config = RetrieveConfig(candidates=2, generators=generators)
     return Retrieve(config, release).run(columns | changed)
 
 
@@ -152,6 +188,17 @@ def test_named_items_and_likeness_have_one_generator(release: Release) -> None:
     assert given["retrieved_rows"].tolist() == [[2, 0]]
     alike = retrieved(release, 1, seen_rows=np.array([[0]]), similar_rows=np.array([3]))
     assert alike["retrieved_rows"].tolist() == [[4, 3, 2]]
+
+
+def test_own_items_are_candidates_unless_they_are_hidden(release: Release) -> None:
+    """The user had 0 twice and 1 last; the two-tower model takes turns, and its 4 is first."""
+    past, seen, nothing = np.array([[0, 0, 1]]), np.array([[0, 1]]), np.zeros((1, 0), np.int64)
+    generators = ("two-tower", "repeat")
+    found = retrieved(release, 1, generators, seen_rows=seen, recent_rows=past, hidden_rows=nothing)
+    assert found["retrieved_rows"].tolist() == [[4, 1]]
+    assert found["generator_scores"][0].tolist() == [[4, 0], [0, 1]]
+    hidden = retrieved(release, 1, generators, seen_rows=seen, recent_rows=past)
+    assert hidden["retrieved_rows"][0].tolist() == [4, 3, 2, -1]
 
 
 def test_no_generator_brings_what_the_filter_forbids(release: Release) -> None:

@@ -41,7 +41,7 @@ def test_generators_and_ranker_features_read_the_newest() -> None:
     }
     features = RankerFeatures(["activity", "linear"], ITEMS, arrays.__getitem__)
     scores = np.zeros((1, 2), np.float32)
-    made = features.compute(np.array([[7, 8]]), [rows], scores)
+    made = features.compute(np.array([[7, 8]]), [rows], [rows], scores)
     assert made["activity"][0].tolist() == pytest.approx([np.log1p(READ)] * 2)
     assert made["linear"][0].tolist() == [0.0, 0.5 * READ]
 
@@ -56,7 +56,7 @@ def test_whoever_has_seen_very_much_gets_the_best_of_the_rest(
     items = random.normal(size=(ITEMS, 4)).astype(np.float32)
     queries = random.normal(size=(2, 4)).astype(np.float32)
     seen = [random.permutation(ITEMS)[: 2 * READ], np.array([4, -1, 2])]
-    wanted = Wanted.unseen(seen)
+    wanted = Wanted.but_hidden(seen, seen, seen)
     if filtered:
         wanted.allowed[0] = np.arange(ITEMS) % 2 == 0
     found = CandidateRetrieval(
@@ -79,7 +79,7 @@ def test_whoever_has_seen_very_much_gets_the_best_of_the_rest(
 
 def test_generators_of_whoever_has_seen_very_much_skip_it() -> None:
     """No generator wastes its turns on what the user has seen long ago."""
-    items = np.ones((ITEMS, 1), np.float32)
+    items, seen = np.ones((ITEMS, 1), np.float32), [np.arange(READ + 10)]
     arrays = {
         # Every item leads to two seen ones and to a new one.
         "linear_rows.npy": np.tile([0, 1, ITEMS - 1], (ITEMS, 1)),
@@ -91,6 +91,6 @@ def test_generators_of_whoever_has_seen_very_much_skip_it() -> None:
         arrays.__getitem__,
         candidates=4,
         generators=("two-tower", "linear"),
-    ).retrieve(np.ones((1, 1), np.float32), Wanted.unseen([np.arange(READ + 10)]))
+    ).retrieve(np.ones((1, 1), np.float32), Wanted.but_hidden(seen, seen, seen))
     assert ITEMS - 1 in found.rows[0]
     assert found.rows[0].min() >= READ + 10
