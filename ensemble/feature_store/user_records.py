@@ -18,7 +18,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import PLACE, POSITIVE
+from stages.columns import PLACE, POSITIVE, RAW_ID
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
@@ -63,7 +63,7 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
     interactions = _interactions(recipe, artifacts, encoding)
-    raw_ids = pq.read_table(artifacts.prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
+    raw_ids = pq.read_table(artifacts.prepared.items, columns=[RAW_ID])[RAW_ID].to_pylist()
     rows = {raw_id: row for row, raw_id in enumerate(raw_ids)}
     of_the_id = user in recipe.features.columns("user")
     read = max(encoding.history_length, READ if recipe.reads_repeats else SHOWN)
