@@ -105,7 +105,7 @@ def test_the_store_has_the_history_that_models_learn_from(tmp_path: Path) -> Non
 
 
 def test_training_and_service_have_the_same_candidates(made: Made) -> None:
-    """The user's own items among them, and equal ranker features, bit for bit but for rounding."""
+    """The user's own items among them, with the sums of their repeats' weights; equal ranker features."""
     recipe, artifacts, _ = made
     data = PreparedData(artifacts.prepared)
     visible, test = data.interactions("train", "valid"), data.interactions("test")
@@ -118,6 +118,7 @@ def test_training_and_service_have_the_same_candidates(made: Made) -> None:
     retrieval = Retrieval(queries, items, visible, candidate_arrays(recipe, data, visible))
     rows = candidate_rows(recipe, data, retrieval, test)
     codes, own = data.items[data.item_id.name], own_items(data)
+    past = visible.by_user(data.user_count)
     for place, user in enumerate(users):
         mine = rows.of_users(np.array([user])).columns
         found = served["candidate_rows"][place]
@@ -126,8 +127,9 @@ def test_training_and_service_have_the_same_candidates(made: Made) -> None:
         for name in recipe.ranker_features:
             theirs = served[f"candidate.{name}"][place]
             np.testing.assert_allclose(mine[name], theirs, rtol=1e-4, atol=1e-5, err_msg=name)
-        bought = np.isin(found, list(own[user]))
-        assert (mine["repeat"] > 0).tolist() == bought.tolist()
+        weights = 0.5 ** (np.arange(len(past[user]))[::-1] / recipe.repeat.half_life)
+        sums = np.bincount(past[user], weights, data.item_count)[found]
+        np.testing.assert_allclose(mine["repeat"], sums, rtol=1e-5)
 
 
 def test_the_validation_counts_what_users_come_back_to(made: Made) -> None:
