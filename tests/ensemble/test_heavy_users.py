@@ -16,7 +16,7 @@ from runtime import plan
 from runtime.candidates.seen import unpacked
 from runtime.stores.feature_store import Event, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import PLACE, POSITIVE
 from tests.ensemble.synthetic import RECIPE
 
 PLAYS, PLAYED = 100_000, [40, 30, 20, 10, 9]
@@ -37,6 +37,7 @@ def heavy(
     rows["time"] += list(range(PLAYS))
     pq.write_table(pa.table(rows), copy.raw.interactions)
     rows[POSITIVE] = [True] * len(rows["user_id"])
+    rows[PLACE] = list(range(len(rows["user_id"])))
     for part, step in (("train", slice(0, None, 2)), ("valid", slice(1, None, 2))):
         chosen = pa.table({name: values[step] for name, values in rows.items()})
         pq.write_table(chosen, copy.prepared.raw_interactions(part) / "part_00000.parquet")
