@@ -73,8 +73,9 @@ def of_ids(recipe: Recipe, ids: Ids) -> Iterator[str]:
     if ids.without_row:
         missing = "their features are null" if features else "nothing is known but their ids"
         yield (
-            f"{ids.without_row:,} of the {ids.used:,} {name} with interactions have no row in the "
-            f"{name} table: {missing}. Add their rows, or drop their interactions."
+            f"{ids.without_row:,} of the {ids.used:,} {name} with interactions "
+            f"{_have(ids.without_row)} no row in the {name} table: {missing}. Add their rows, or drop "
+            "their interactions."
         )
     if ids.without_interactions:
         known = (
@@ -83,9 +84,13 @@ def of_ids(recipe: Recipe, ids: Ids) -> Iterator[str]:
             else "models cannot tell them apart"
         )
         yield (
-            f"{ids.without_interactions:,} of the {ids.rows:,} {name} in their table have no "
-            f"interaction that counts: {known}."
+            f"{ids.without_interactions:,} of the {ids.rows:,} {name} in their table "
+            f"{_have(ids.without_interactions)} no interaction that counts: {known}."
         )
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def of_interactions(recipe: Recipe, frame: pl.DataFrame) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """As little data as possible: training succeeds, or is refused with a reason."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ensemble.in_process import served_in_process
@@ -117,3 +120,81 @@ def test_several_sources_of_next_to_nothing(tmp_path: Path, customers: int, vali
         answer = plan.recommend(["0", "nobody"], top_k=3)
     assert np.isfinite(answer.scores[answer.item_ids != ""]).all()
     assert (answer.item_ids != "").any(axis=1).all()
+
+
+def test_a_catalogue_of_one_item_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """Everyone has the item already, so nothing is left to rank; without a ranker it is answered."""
+    write_shop(tmp_path, customers=12, products=2)
+    orders = pq.read_table(tmp_path / "orders.parquet").select(["customer", "product"])
+    same = pa.table({"customer": orders["customer"], "product": ["p0"] * len(orders)})
+    pq.write_table(pa.concat_tables([same] * 4), tmp_path / "orders.parquet")
+    pq.write_table(
+        pq.read_table(tmp_path / "products.parquet").slice(0, 1), tmp_path / "products.parquet"
+    )
+    text = RECIPE.replace("[split]", "[interactions]\nrepeats = true\n[split]")
+    text = text.replace('kind = "random"\nvalid = 0.01', 'kind = "stratified"\nvalid = 0.3')
+    for ranker, complaint in (("max_epochs = 1", "got none: each user"), ('kind = "none"', None)):
+        (tmp_path / "shop.toml").write_text(text.rsplit("max_epochs", 1)[0] + ranker)
+        recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
+        ingest(recipe, artifacts, None)
+        prepare(recipe, artifacts, force=False)
+        if complaint is None:
+            train(recipe, artifacts, force=False)
+            with served_in_process(recipe, artifacts) as plan:
+                answer = plan.recommend(["nobody"], top_k=3)
+            assert answer.item_ids[0].tolist() == ["p0", "", ""]
+        else:
+            with pytest.raises(ShortlistError, match=complaint):
+                train(recipe, artifacts, force=False)
+
+
+EMPTY = {"price": pa.nulls(8, pa.float64()), "tags": pa.nulls(8, pa.list_(pa.string()))}
+SAME = {"price": [1.0] * 8, "tags": [["gift"]] * 8}
+
+
+@pytest.mark.parametrize("columns", [EMPTY, SAME], ids=["without a value", "with one value"])
+def test_features_that_say_nothing_do_no_harm(tmp_path: Path, columns: dict[str, Any]) -> None:
+    """Their variance is zero and their vocabulary may be empty; scores stay finite."""
+    write_shop(tmp_path, customers=12, products=8)
+    table = pq.read_table(tmp_path / "products.parquet").select(["product"])
+    pq.write_table(
+        pa.table({"product": table["product"], **columns}), tmp_path / "products.parquet"
+    )
+    text = RECIPE.replace(
+        "[split]", 'tags = { kind = "categorical", list = true }\n[split]'
+    ).replace("valid = 0.01", "valid = 0.2")
+    (tmp_path / "shop.toml").write_text(text)
+    recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
+    train(recipe, artifacts, force=False)
+    with served_in_process(recipe, artifacts) as plan:
+        answer = plan.recommend(["0", "nobody"], top_k=3)
+    assert (answer.item_ids != "").all()
+    assert np.isfinite(answer.scores).all()
+
+
+LABELLED = RECIPE.replace(
+    'item = "product"', 'item = "product"\nlabel = "stars"\nweight = "weight"'
+)
+LABELLED = LABELLED.replace("valid = 0.01", "valid = 0.2")
+
+
+@pytest.mark.parametrize("target", ["label", "positives"])
+def test_one_label_and_one_weight_are_trained_on(tmp_path: Path, target: str) -> None:
+    """All labels equal, all weights equal, every interaction positive: finite scores all the same."""
+    write_shop(tmp_path, customers=12, products=8)
+    orders = pq.read_table(tmp_path / "orders.parquet")
+    for name in ("stars", "weight"):
+        orders = orders.append_column(name, pa.array([3.0] * len(orders)))
+    pq.write_table(orders, tmp_path / "orders.parquet")
+    condition = '[interactions]\npositive = "stars > 1"\n[split]'
+    text = LABELLED.replace("[split]", condition) + f'target = "{target}"\n'
+    (tmp_path / "shop.toml").write_text(text)
+    recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None)
+    prepare(recipe, artifacts, force=False)
+    train(recipe, artifacts, force=False)
+    with served_in_process(recipe, artifacts) as plan:
+        answer = plan.recommend(["0", "nobody"], top_k=3)
+    assert np.isfinite(answer.scores).all()

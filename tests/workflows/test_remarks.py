@@ -49,7 +49,7 @@ LINES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "users without an interaction": (
         {"interactions": {"filter": "user != 'u1'"}, "features": {}},
         {},
-        "1 of the 40 users in their table have no interaction that counts: models cannot tell them",
+        "1 of the 40 users in their table has no interaction that counts: models cannot tell them",
     ),
     "exact copies": (
         {"interactions": {"repeats": True}},
