@@ -184,7 +184,7 @@ def _feeds(recipe: Recipe, artifacts: Artifacts, encoding: Encoding, model: str)
             feeds[name] = f"candidate.{name}"
         else:
             raise ShortlistError(
-                f"expected {path} to read only {expected}, got the input {name!r}. "
+                f"expected {path} to read only {expected}, got {name!r}. "
                 f"Run `shortlist train {recipe.given_as}` again."
             )
     return feeds

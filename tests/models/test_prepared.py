@@ -6,6 +6,7 @@ import pytest
 
 from ensemble.in_process import served_in_process
 from models.prepared import Interactions, PreparedData, cardinality
+from models.tensors import stored_name
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.columns import RAW_ID
@@ -89,5 +90,6 @@ def test_the_unknown_user_is_the_one_that_is_served(
     with served_in_process(recipe, artifacts) as plan:
         served = plan.run(plan.columns(plan.request(["nobody"])))
     assert set(data.unknown_user) == set(data.query_schema.column_names)
-    for name, value in data.unknown_user.items():
+    for column in data.query_schema:
+        name, value = stored_name(column), data.unknown_user[column.name]
         np.testing.assert_array_equal(value, served[f"user.{name}"], err_msg=name)

@@ -19,6 +19,9 @@ FRAME = pl.DataFrame(
         "tags": [["a"], ["a", "b"], [], None],
         "a name": [1, 2, 3, 4],
         "in": [1, 2, 3, 4],
+        "a`*": [1, 2, 3, 4],
+        "^a.*$": [4, 3, 2, 1],
+        "": [1, 1, 2, 2],
         "day": [datetime(2024, 1, day) for day in (1, 2, 3, 4)],
     }
 )
@@ -50,6 +53,8 @@ SCHEMA = FRAME.schema
         ("`a name` > 2", [2, 3]),
         ("`in` == 4 or at == 10", [0, 3]),
         ("`in` <= `a name`", [0, 1, 2, 3]),
+        ("`a``*` > `^a.*$`", [2, 3]),
+        ("`` == 2", [2, 3]),
     ],
 )
 def test_rows_that_fulfil_the_condition(text: str, rows: list[int]) -> None:
