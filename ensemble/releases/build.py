@@ -14,9 +14,10 @@ from urllib.parse import quote
 import numpy as np
 
 from ensemble.feature_store.choice import store_of
+from ensemble.releases.attributes import read_attributes
 from ensemble.releases.carried_code import copy_code
 from ensemble.releases.onnx_graph import optimise
-from ensemble.releases.parts import Parts, read_attributes, read_parts, release_models
+from ensemble.releases.parts import Parts, read_parts, release_models
 from ensemble.triton.config import CONFIG, config_text
 from metrics import ranking
 from recipes.schema.recipe import Recipe
