@@ -195,6 +195,14 @@ def mask(
             return reduce(operator.and_ if word == "and" else operator.or_, masks)
 
 
+def columns_of(condition: Condition) -> set[str]:
+    """The names of the columns that a condition reads."""
+    parts = [*_comparisons(condition)]
+    others = (part.other for part in parts if isinstance(part, Comparison))
+    named = [part.column for part in parts] + [each for each in others if isinstance(each, Column)]
+    return {column.name for column in named}
+
+
 def with_integers(sign: str, value: Value, least: int, most: int) -> tuple[str, int] | bool:
     """A comparison of integers from ``least`` to ``most`` with a number, exactly.
 

@@ -121,6 +121,14 @@ OPTIONS: tuple[Option, ...] = (
         default="",
         needs_retriever=True,
     ),
+    Option(
+        "rules",
+        "json",
+        "business rules: pin, boost, at_most; each kind replaces the recipe's rules of that kind",
+        "--rules",
+        "KIND=LIST",
+        default={},
+    ),
     Option("explain", "bool", "explain each item of the answer", "--explain", default=False),
     Option(
         "explain_item_ids",

@@ -27,6 +27,7 @@ from ensemble.graph.operators import (
     Order,
     QueryTower,
     Rank,
+    ReadRules,
     Retrieve,
     ServedOperator,
     TakeCatalogue,
@@ -56,6 +57,10 @@ class GraphSettings:
     ranker_features: tuple[str, ...]
     #: Ranker input -> column.
     ranker_feeds: dict[str, str]
+    #: Whether the ranker's scores are probabilities.
+    probabilities: bool
+    #: The recipe's business rules (``runtime.candidates.rules``).
+    rules: dict[str, Any]
 
 
 _DTYPES = {
@@ -87,18 +92,19 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)
     allowed = ["filter"] >> AllowItems(release)
+    ruled = ["rules"] >> ReadRules(release, rules=settings.rules)
 
     if retrieves:
         searched = (user >> QueryTower(release)) + "similar_to" >> ChooseSearchVector(release)
-        retrieved = searched + user + excluded + requested + allowed >> Retrieve(
+        retrieved = searched + user + excluded + requested + allowed + ruled >> Retrieve(
             release,
             candidates=settings.candidates,
             absolute=settings.absolute,
             generators=settings.generators,
         )
     else:
-        retrieved = requested >> TakeCatalogue(release)
-    candidates = retrieved + user + excluded + requested + allowed >> FilterCandidates(
+        retrieved = requested + ruled >> TakeCatalogue(release)
+    candidates = retrieved + user + excluded + requested + allowed + ruled >> FilterCandidates(
         release, candidates=settings.candidates
     )
     if settings.ranks:
@@ -106,14 +112,15 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     else:
         ranked = candidates >> KeepRetrievalScores(release)
 
-    scored = ranked + candidates + ["user_id", "temperature", "seed"]
+    scored = ranked + candidates + ruled + ["user_id", "temperature", "seed"]
     final = (scored + searched if retrieves else scored) >> AdjustScores(
+        release, retrieves=retrieves, probabilities=settings.probabilities
+    )
+    answer = final + candidates + ruled + ["top_k", "diversity"] >> Order(
         release, retrieves=retrieves
     )
-    answer = final + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
-    happened = (
-        retrieved + user + excluded + requested + allowed + candidates + ranked + final + answer
-    )
+    happened = retrieved + user + excluded + requested + allowed + ruled + candidates
+    happened += ranked + final + answer
     happened += ["explain", "explain_item_ids", "filter"]
     explained = (happened + searched if retrieves else happened) >> Explain(
         release, retrieves=retrieves, generators=settings.generators

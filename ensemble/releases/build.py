@@ -28,9 +28,11 @@ from runtime.candidates.catalogue import Catalogue
 from runtime.candidates.generators import GENERATORS, TWO_TOWER
 from runtime.candidates.item_index import build_index, exact_search
 from runtime.candidates.ranker_features import arrays_of
+from runtime.errors import RequestError
 from runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from stages.prerequisites import need
 
 #: Users whose queries measure the recall of an approximate index.
@@ -149,8 +151,13 @@ def _write_plan(
         item_arrays=item_arrays,
         ranker_features=parts.ranker_features,
         ranker_feeds=parts.ranker_feeds,
+        probabilities=recipe.ranks_probabilities,
+        rules=recipe.serving.rules,
     )
-    nodes = plan_nodes(recommender(Release(directory, store), settings))
+    try:
+        nodes = plan_nodes(recommender(Release(directory, store), settings))
+    except RequestError as error:
+        raise ShortlistError(f"serving.{error}") from error
     content = {
         "format": plan.FORMAT,
         # A small catalogue has fewer candidates, but a request may still ask for this many.

@@ -8,7 +8,7 @@ concatenated elements with the offset of each item's first one.
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -95,6 +95,16 @@ class Attribute:
         if self.offsets is not None:
             return self.values[self.offsets[row] : self.offsets[row + 1]].tolist()
         return [] if self.known is not None and not self.known[row] else [self.values[row].item()]
+
+    def take(self, rows: np.ndarray) -> "Attribute":
+        """The attribute of these items only, int64 [n]."""
+        if self.offsets is None:
+            known = None if self.known is None else self.known[rows]
+            return replace(self, values=self.values[rows], known=known)
+        begins, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
+        return replace(self, values=self.values[places], offsets=offsets)
 
 
 def write(directory: Path, attributes: Sequence[Attribute]) -> None:

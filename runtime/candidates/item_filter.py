@@ -9,6 +9,7 @@ from ..conditions import (
     SIGNS,
     Column,
     Comparison,
+    Condition,
     ConditionError,
     Membership,
     Value,
@@ -23,19 +24,27 @@ from ..errors import RequestError
 from .item_attributes import Attribute
 
 
-def matching(text: str, attributes: Mapping[str, Attribute], key: str = "filter") -> np.ndarray:
+def matching(text: str, attributes: Mapping[str, Attribute]) -> np.ndarray:
     """bool [items]: whether each item satisfies the condition (``runtime.conditions``).
-
-    ``key``: what the condition is called in messages.
 
     Raises:
         RequestError: it is not a condition, names an unknown attribute or compares different types.
     """
+    return holds(condition_on(text, attributes, "filter"), attributes)
+
+
+def condition_on(text: str, attributes: Mapping[str, Attribute], key: str) -> Condition:
+    """The condition, checked against the attributes; errors as for ``matching`` name the ``key``."""
     try:
         condition = parse(text)
         check(condition, {name: each.type for name, each in attributes.items()})
     except ConditionError as error:
         raise RequestError(f"{key} {text[:200]!r}: {error}; {EXAMPLE}") from error
+    return condition
+
+
+def holds(condition: Condition, attributes: Mapping[str, Attribute]) -> np.ndarray:
+    """bool [items]: whether each item of the attributes satisfies a condition that was checked."""
 
     def compare(part: Comparison) -> np.ndarray:
         attribute = attributes[part.column.name]
@@ -105,10 +114,10 @@ def _compared_rows(one: Attribute, sign: str, other: Attribute) -> np.ndarray:
     if unsigned[0] != unsigned[1] and left.dtype.kind in "iu" and right.dtype.kind in "iu":
         # NumPy would compare them as floats.
         signs = _order(left, right) if unsigned[1] else -_order(right, left)
-        holds = SIGNS[sign](signs, 0)
+        found = SIGNS[sign](signs, 0)
     else:
-        holds = SIGNS[sign](left, right)
-    return one.where_known(other.where_known(np.asarray(holds)))
+        found = SIGNS[sign](left, right)
+    return one.where_known(other.where_known(np.asarray(found)))
 
 
 def _order(signed: np.ndarray, unsigned: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..candidates.catalogue import NO_ROW
 from ..candidates.retrieval import kept_candidates
+from ..candidates.rule_effects import with_pins
 from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
@@ -19,7 +20,8 @@ class FilterCandidatesConfig(Config):
 class FilterCandidates(Operator):
     """Drop items that are seen, excluded or not ``allowed``, and keep the best of the rest.
 
-    Candidates that the request names stay even if the user has seen them.
+    Candidates that the request names stay even if the user has seen them. Otherwise pinned items are
+    candidates too, if they are not dropped.
 
     Makes ``candidate_rows`` [B, C], best retrieval score first, padded with -1, and
     ``candidate.retrieval_score`` [B, C].
@@ -38,7 +40,7 @@ class FilterCandidates(Operator):
     def inputs(self) -> tuple[str, ...]:
         return (
             *("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows"),
-            *("candidates_requested", "allowed"),
+            *("candidates_requested", "allowed", "pinned_rows", "pinned_scores"),
         )
 
     @property
@@ -52,12 +54,15 @@ class FilterCandidates(Operator):
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         requested = columns["candidates_requested"][:, None]
         seen = np.where(requested, NO_ROW, columns["seen_rows"])
-        rows, scores = kept_candidates(
-            columns["retrieved_rows"],
-            columns["retrieval_scores"],
-            np.concatenate([seen, columns["excluded_rows"]], axis=1),
-            columns["allowed"],
-            self._size,
-            self.config.candidates,
+        blocked = np.concatenate([seen, columns["excluded_rows"]], axis=1)
+
+        def kept(rows: np.ndarray, scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+            return kept_candidates(rows, scores, blocked, columns["allowed"], self._size, count)
+
+        rows, scores = kept(
+            columns["retrieved_rows"], columns["retrieval_scores"], self.config.candidates
         )
+        if count := columns["pinned_rows"].shape[1]:
+            pinned = np.where(requested, NO_ROW, columns["pinned_rows"])
+            rows, scores = with_pins(rows, scores, *kept(pinned, columns["pinned_scores"], count))
         return {"candidate_rows": rows, "candidate.retrieval_score": scores}

@@ -112,6 +112,7 @@ def retrieved(release: Release, users: int, **changed: np.ndarray) -> dict[str, 
         "requested_rows": np.zeros((users, 0), np.int64),
         "candidates_requested": np.zeros(users, bool),
         "allowed": np.full(users, None),
+        "pinned_rows": np.zeros((users, 0), np.int64),
     }
     config = RetrieveConfig(candidates=2, generators=("two-tower", "linear", "popularity"))
     return Retrieve(config, release).run(columns | changed)
