@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from features.value_types import of_one_value
 from runtime.conditions import (
@@ -48,13 +49,13 @@ def selected(key: str, text: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
             holds = _compared_columns(part.column, part.sign, part.other, schema)
         else:
             dtype = schema[part.column.name]
-            column = comparable(pl.col(part.column.name), dtype)
+            column = comparable(_named(part.column), dtype)
             holds = _compared(column, dtype, part.sign, part.other)
         return holds.fill_null(False)
 
     def among(part: Membership) -> pl.Expr:
         dtype = schema[part.column.name]
-        column = pl.col(part.column.name)
+        column = _named(part.column)
         if isinstance(dtype, pl.List):
             element = comparable(pl.element(), dtype.inner)
             known = column.list.eval(element.is_not_null()).list.any()
@@ -95,6 +96,11 @@ def comparable(column: pl.Expr, dtype: Any) -> pl.Expr:
     return column.cast(pl.String)
 
 
+def _named(column: Column) -> pl.Expr:
+    """The column of this very name; `pl.col` would read some names as patterns."""
+    return cs.by_name(column.name).as_expr()
+
+
 def _compared(column: pl.Expr, dtype: Any, sign: str, value: Value) -> pl.Expr:
     compared = _literal(dtype, sign, value)
     if isinstance(compared, bool):
@@ -130,7 +136,7 @@ def _literal(dtype: Any, sign: str, value: Value) -> tuple[str, tuple[Any, Any]]
 def _compared_columns(
     one: Column, sign: str, other: Column, schema: Mapping[str, pl.DataType]
 ) -> pl.Expr:
-    sides = [(comparable(pl.col(each.name), schema[each.name]), each.name) for each in (one, other)]
+    sides = [(comparable(_named(each), schema[each.name]), each.name) for each in (one, other)]
     if schema[one.name].is_numeric():
         exact = all(schema[name].is_integer() for _, name in sides)
         sides = [(side.cast(pl.Int128 if exact else pl.Float64), name) for side, name in sides]

@@ -53,11 +53,11 @@ def attributes_of(columns: list[pl.Series]) -> list[Attribute]:
 def _flat(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
     """The values of a column as conditions compare them, and where each row's begin if it has lists."""
     if not isinstance(column.dtype, pl.List):
-        values = comparable(pl.col(column.name), column.dtype)
-        return column.to_frame().select(values).to_series(), np.zeros(0, np.int64)
+        values = comparable(pl.col("values"), column.dtype)
+        return column.to_frame("values").select(values).to_series(), np.zeros(0, np.int64)
     element = comparable(pl.element(), of_one_value(column.dtype))
-    lists = pl.col(column.name).list.eval(element).list.drop_nulls()
-    rows = column.to_frame().select(lists).to_series()
+    lists = pl.col("values").list.eval(element).list.drop_nulls()
+    rows = column.to_frame("values").select(lists).to_series()
     lengths = rows.list.len().fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return rows.explode().drop_nulls(), offsets

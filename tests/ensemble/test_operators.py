@@ -20,7 +20,10 @@ LINE = np.arange(5, dtype=np.float32)[:, None]
 ANYTHING, ANYTHINGS = np.array([None]), np.array([None, None])
 NOTHING = np.zeros((1, 0), dtype=np.int64)
 INFINITE = np.inf
-NO_PINS = {"pinned_rows": NOTHING, "pinned_scores": NOTHING.astype(np.float32)}
+NO_PINS: dict[str, np.ndarray] = {
+    "pinned_rows": NOTHING,
+    "pinned_scores": NOTHING.astype(np.float32),
+}
 
 
 @pytest.fixture

@@ -11,15 +11,18 @@ import pytest
 
 from ensemble.in_process import served_in_process
 from ensemble.triton.client import Client
-from recipes.load import with_settings
-from recipes.schema.recipe import Recipe
+from ensemble.triton.server import Server
+from recipes.load import load, with_settings
+from runtime.candidates.rules import AtMost, Boost, Pin, Rules
 from runtime.errors import RequestError
 from runtime.operators.adjust_scores import AdjustScores
 from runtime.operators.allow_items import AllowItems
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
+from scripts.cli import main
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.ensemble import synthetic
 from tests.ensemble.synthetic import ITEMS, RECIPE, USERS
 
 SOME_USERS = [str(user) for user in range(1, 30)]
@@ -311,11 +314,48 @@ def test_the_server_applies_rules(client: Client, served: Plan) -> None:
         client.recommend(["1"], rules={"pin": [{"item": "nonsense", "place": 1}]})
 
 
-def test_a_recipe_reads_rules_from_toml(tmp_path: Path) -> None:
-    """They are checked when the recipe is loaded: form, conditions, names of attributes."""
-    rules = OWN_RULES | {"boost": [{"when": "price < 0.5", "factor": 0.5}]}
-    made: Recipe = with_settings(RECIPE, {"serving.rules": rules})
-    assert made.serving.rules == rules
+def test_the_command_shows_the_rules(
+    server: Server,
+    artifacts: Artifacts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`recommend --rules --explain` asks with them, and names those that apply to an item."""
+    monkeypatch.setenv("SHORTLIST_ARTIFACTS", str(artifacts.root.parent))
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "made-up.toml").write_text(synthetic.TOML, encoding="utf-8")
+    asked = ["recommend", str(tmp_path / "made-up.toml"), "--user", "nobody", "--explain"]
+    asked += ["--url", server.address.grpc, "--rules", 'pin=[{"item": "300", "place": 2}]']
+    assert main([*asked, "--rules", 'boost=[{"when": "price >= 0", "factor": 1.5}]']) == 0
+    shown = capsys.readouterr().out
+    assert "pin (place 2); boost (when price >= 0, factor 1.5)" in shown
+    assert main([*asked, "--rules", "boost=2"]) == 1
+    assert "rules.boost: expected a list such as [{" in capsys.readouterr().err
+
+
+TOML = """
+name = "shop"
+source = { kind = "parquet", interactions = "orders.parquet" }
+columns = { user = "customer", item = "product" }
+split = { kind = "random" }
+[features.item]
+brand = { kind = "categorical" }
+[serving.rules]
+pin = [{ item = "p1", place = 1 }]
+boost = [{ when = "brand == 'own'", factor = 1.2 }]
+at_most = [{ attribute = "brand", count = 2, among = 10 }]
+"""
+
+
+def test_a_recipe_has_rules(tmp_path: Path) -> None:
+    """They are checked when it is loaded: form, conditions, names of attributes."""
+    path = tmp_path / "shop.toml"
+    path.write_text(TOML, encoding="utf-8")
+    rules = Rules.of(load(str(path)).serving.rules)
+    assert rules == Rules(
+        (Pin("p1", 1),), (Boost("brand == 'own'", 1.2),), (AtMost("brand", 2, 10),)
+    )
     for wrong, message in (
         ({"pin": [{"item": "1", "place": 0}]}, r"serving.rules: pin\[0\].place: expected a whole"),
         (
