@@ -17,7 +17,7 @@ class Option:
     request has none; it does not change the recipe's own answer. ``least`` and ``most``: bounds of a number,
     or of the number of values of a list; a string names a limit of the release (``request.Limits``).
     ``needs_retriever``: the option compares item embeddings. ``flag`` and ``metavar``: its spelling on the
-    command line.
+    command line. ``example``: of a ``json`` value, for messages.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Option:
     least: float | None = None
     most: float | str | None = None
     needs_retriever: bool = False
+    example: str = ""
 
     @property
     def datatype(self) -> str:
@@ -90,6 +91,7 @@ OPTIONS: tuple[Option, ...] = (
         "--feature",
         "NAME=VALUE",
         default={},
+        example='{"age": 30}',
     ),
     Option(
         "temperature",
@@ -128,6 +130,7 @@ OPTIONS: tuple[Option, ...] = (
         "--rules",
         "KIND=LIST",
         default={},
+        example='{"pin": [{"item": "p1", "place": 1}]}',
     ),
     Option("explain", "bool", "explain each item of the answer", "--explain", default=False),
     Option(

@@ -134,13 +134,19 @@ class _Limit:
         self.rule, self._attribute = rule, attribute
         self.among = min(rule.among or count, count)
         self._taken: Counter[Any] = Counter()
+        self._values: dict[int, set[Any]] = {}
 
     def is_full_for(self, row: int) -> bool:
-        return any(self._taken[value] >= self.rule.count for value in self._attribute.of(row))
+        return any(self._taken[value] >= self.rule.count for value in self._of(row))
 
     def add(self, row: int, place: int = 0) -> None:
         if place < self.among:
-            self._taken.update(set(self._attribute.of(row)))
+            self._taken.update(self._of(row))
+
+    def _of(self, row: int) -> set[Any]:
+        if row not in self._values:
+            self._values[row] = set(self._attribute.of(row))
+        return self._values[row]
 
 
 def _filled(

@@ -5,6 +5,7 @@ A recipe's ``[serving.rules]`` and a request's ``rules`` are tables of the same 
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from ..conditions import ConditionError, columns_of, parse
@@ -13,6 +14,9 @@ from ..did_you_mean import did_you_mean
 #: The most rules of a kind, which bounds what a request costs.
 MOST = 20
 LARGEST_FACTOR = 1_000_000
+
+#: Requests repeat the same few conditions.
+_condition = lru_cache(256)(parse)
 
 
 class RuleError(ValueError):
@@ -70,7 +74,7 @@ class Rules:
         named = {
             name: f"boost[{number}].when"
             for number, boost in enumerate(self.boost)
-            for name in columns_of(parse(boost.when))
+            for name in columns_of(_condition(boost.when))
         }
         limits = enumerate(self.at_most)
         return named | {limit.attribute: f"at_most[{number}].attribute" for number, limit in limits}
@@ -96,7 +100,7 @@ class Rules:
                 taken.add(value)
         for number, boost in enumerate(self.boost):
             try:
-                parse(boost.when)
+                _condition(boost.when)
             except ConditionError as error:
                 raise RuleError(f"boost[{number}].when: {boost.when[:200]!r}: {error}") from error
         return self

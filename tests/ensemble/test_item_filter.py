@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ensemble.releases.attributes import attributes_of
+from ensemble.releases.attributes import attributes_of, read_attributes
+from ensemble.releases.parts import read_parts
 from runtime.candidates import item_attributes
 from runtime.candidates.item_attributes import Attribute
 from runtime.candidates.item_filter import matching
 from runtime.errors import RequestError
+from tests.ensemble.synthetic import ITEMS, RECIPE, write_artifacts
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,22 @@ def test_an_invalid_condition_is_refused(
     """The message states what was expected and given, and shows an example or the known names."""
     with pytest.raises(RequestError, match=message):
         matching(text, attributes)
+
+
+def test_raw_columns_keep_their_types(tmp_path: Path) -> None:
+    """Whatever the order of the raw table; an item that it lacks has no values."""
+    artifacts = write_artifacts(tmp_path / "made-up")
+    raw = pl.read_parquet(artifacts.raw.items).filter(pl.col("item_id") != 7).reverse()
+    raw = raw.with_columns(price=2**53 + pl.col("item_id"))
+    raw.write_parquet(artifacts.raw.items)
+    attributes = read_attributes(RECIPE, artifacts, read_parts(RECIPE, artifacts))
+    genres, price = sorted(attributes, key=lambda each: each.name)
+    assert price.values.dtype == np.int64
+    assert matching(f"price == {2**53 + 9}", {"price": price}).nonzero()[0].tolist() == [8]
+    assert matching("price >= 0", {"price": price}).sum() == ITEMS - 1
+    expected = [row + 1 for row in matching('genres has "Drama"', {"genres": genres}).nonzero()[0]]
+    drama = raw.filter(pl.col("genres").list.contains("Drama"))["item_id"]
+    assert expected == sorted(drama.to_list())
 
 
 def test_without_item_attributes_every_name_is_unknown(tmp_path: Path) -> None:

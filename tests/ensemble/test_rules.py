@@ -19,6 +19,7 @@ from runtime.operators.adjust_scores import AdjustScores
 from runtime.operators.allow_items import AllowItems
 from runtime.plan import Plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
+from runtime.tensors import batch_of
 from scripts.cli import main
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -280,6 +281,15 @@ def test_impossible_rules_are_refused(served: Plan, rules: dict[str, Any], messa
     """The error names the rule, what was expected and what was given."""
     with pytest.raises(RequestError, match=message):
         served.recommend(["1"], rules=rules)
+
+
+def test_rules_on_the_wire_are_a_json_object() -> None:
+    """Anything else is refused with an example."""
+    for text, message in ((b"[1]", 'a JSON object such as {"pin": '), (b"{", "got invalid JSON")):
+        arrays = {"user_id": np.array([[b"1"]], object), "rules": np.array([[text]], object)}
+        with pytest.raises(RequestError, match="expected rules to be") as caught:
+            batch_of(arrays)
+        assert message in str(caught.value)
 
 
 def test_a_recipe_whose_rules_do_not_fit_its_items_is_not_exported(artifacts: Artifacts) -> None:
