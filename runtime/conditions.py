@@ -35,30 +35,20 @@ on the server (``runtime.candidates.item_filter``), with Polars expressions duri
 (``workflows.conditions``); tests compare the two. No part of a condition is ever run as Python.
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any, Literal, TypeVar
 
+from .condition_values import SIGNS, Value, microseconds
 from .did_you_mean import did_you_mean
 
 #: Longer conditions and deeper nesting are refused.
 LONGEST, DEEPEST = 10_000, 50
 #: Longer integers are refused.
 LONGEST_NUMBER = 400
-#: The operator of each sign, for arrays and for expressions.
-SIGNS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 EXAMPLE = 'for example: genres has "Drama" and year >= 1990'
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -74,7 +64,6 @@ _TOKEN = re.compile(
 )
 
 Mask = TypeVar("Mask", bound=Any)
-Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -201,45 +190,6 @@ def columns_of(condition: Condition) -> set[str]:
     others = (part.other for part in parts if isinstance(part, Comparison))
     named = [part.column for part in parts] + [each for each in others if isinstance(each, Column)]
     return {column.name for column in named}
-
-
-def with_integers(sign: str, value: Value, least: int, most: int) -> tuple[str, int] | bool:
-    """A comparison of integers from ``least`` to ``most`` with a number, exactly.
-
-    Returns a sign and an integer within these bounds that mean the same, or the outcome if it is the same
-    for all of them.
-    """
-    assert isinstance(value, int | float)  # checked
-    if isinstance(value, float) and not value.is_integer():
-        if math.isinf(value) or sign in ("==", "!="):
-            return bool(SIGNS[sign](0, value))
-        sign, value = "<=" if sign in ("<", "<=") else ">", math.floor(value)
-    number = int(value)
-    if number < least:
-        return bool(SIGNS[sign](1, 0))
-    return bool(SIGNS[sign](0, 1)) if number > most else (sign, number)
-
-
-def as_float(value: Value) -> float:
-    """A number as the nearest float; infinite beyond the largest."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, int(value))
-
-
-def microseconds(value: Value) -> int:
-    """The time that a string names, in microseconds since 1970 (UTC).
-
-    Raises:
-        ValueError: it is not an ISO 8601 time.
-    """
-    if not isinstance(value, str):
-        raise ValueError(value)
-    time = datetime.fromisoformat(value)
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:

@@ -7,20 +7,16 @@ import polars as pl
 import polars.selectors as cs
 
 from features.value_types import of_one_value
+from runtime.condition_values import SIGNS, Value, as_float, microseconds, with_integers
 from runtime.conditions import (
-    SIGNS,
     Column,
     ColumnType,
     Comparison,
     ConditionError,
     Membership,
-    Value,
-    as_float,
     check,
     mask,
-    microseconds,
     parse,
-    with_integers,
 )
 from stages.errors import ShortlistError
 

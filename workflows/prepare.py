@@ -103,7 +103,12 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
     tables = {"columns", "interactions", "vocabulary", "features", "split"}
     code = ["workflows", "features", "shims", "stages/arrow_types.py", "stages/columns.py"]
-    code += ["runtime/features", "runtime/conditions.py", "runtime/lists.py"]
+    code += [
+        "runtime/features",
+        "runtime/conditions.py",
+        "runtime/condition_values.py",
+        "runtime/lists.py",
+    ]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)
 
 

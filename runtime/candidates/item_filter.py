@@ -4,21 +4,17 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..condition_values import SIGNS, Value, as_float, microseconds, with_integers
 from ..conditions import (
     EXAMPLE,
-    SIGNS,
     Column,
     Comparison,
     Condition,
     ConditionError,
     Membership,
-    Value,
-    as_float,
     check,
     mask,
-    microseconds,
     parse,
-    with_integers,
 )
 from ..errors import RequestError
 from .item_attributes import Attribute

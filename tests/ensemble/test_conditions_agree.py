@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from runtime.candidates.item_filter import matching
-from runtime.conditions import SIGNS
+from runtime.condition_values import SIGNS
 from tests.ensemble.test_item_filter import written
 from workflows.conditions import selected
 
