@@ -115,7 +115,7 @@ def test_a_release_of_another_version_answers_with_its_own_code(three: Artifacts
     change(release, "plan.json", f'"format": {plan.FORMAT}', '"format": 99')
     change(release, "runtime/plan.py", f"FORMAT = {plan.FORMAT}\n", "FORMAT = 99\n")
     store = SqliteFeatureStore(three.feature_store, read_only=True)
-    with pytest.raises(plan.ReleaseError, match=r"format 3 in .*plan\.json, got 99"):
+    with pytest.raises(plan.ReleaseError, match=r"format 4 in .*plan\.json, got 99"):
         plan.load(release, store)
     store.close()
     with running_server(three, RECIPE.name) as server:
