@@ -18,12 +18,17 @@ from models.hidden_items import hidden_items
 from models.prepared import PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
+from runtime.candidates.rules import NO_RULES
 from runtime.plan import Plan, Trace
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
 #: Assembles the funnel of a recipe in this process (``ensemble.in_process``).
 Served = Callable[[Recipe, Artifacts], AbstractContextManager[Plan]]
+
+
+#: Name in reports of the funnel without the recipe's business rules.
+WITHOUT_RULES = "funnel without rules"
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
     """Run the funnel that ``served`` assembles for users with relevant items in ``test``.
 
     The feature store holds the training part: which of its items are removed from every list,
-    ``serving.exclude`` says. Without a retriever or a ranker, retrieval and the whole funnel are the same.
+    ``serving.exclude`` says. Without a retriever or a ranker, retrieval and the whole funnel are the same. If
+    the recipe has business rules, the figures of the stages and of the ranker are without them, and so is the
+    system ``funnel without rules``.
 
     Raises:
         ShortlistError: a part is missing, or no user has relevant items.
@@ -75,7 +82,10 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
     histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)
     with served(recipe, artifacts) as plan:
-        trace = plan.trace([data.raw_user_ids[row] for row in users], top_k=deepest)
+        asked = [data.raw_user_ids[row] for row in users]
+        trace = without_rules = plan.trace(asked, top_k=deepest)
+        if recipe.serving.rules:
+            without_rules = plan.trace(asked, top_k=deepest, rules=NO_RULES)
         protocols = [
             table
             for name in recipe.evaluation.protocols
@@ -85,14 +95,16 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
     lists = {"popularity": most_popular(visible, data.item_count, hidden, deepest)}
     two_stages = recipe.retrieves and recipe.ranks
     if two_stages:
-        lists |= generator_lists(trace, plan.generators, deepest)
+        lists |= generator_lists(without_rules, plan.generators, deepest)
+    if recipe.serving.rules:
+        lists[WITHOUT_RULES] = without_rules.item_rows
     lists["funnel"] = trace.item_rows
     ks = recipe.evaluation.k
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
     return Evaluation(
         systems={name: ranking.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()},
-        stages=kept(trace, relevant, deepest),
-        ranker=_ranker_figures(recipe.ranker, trace, relevant),
+        stages=kept(without_rules, relevant, deepest),
+        ranker=_ranker_figures(recipe.ranker, without_rules, relevant),
         users=len(users),
         protocols=protocols,
         seeds={"split": recipe.split.seed}
@@ -108,11 +120,11 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
         },
         groups=by_history(lists, relevant, histories, ks),
         passage=passage(
-            trace,
+            without_rules,
             relevant,
             deepest,
             data.item_count,
-            unranked=lists.get(BLEND, trace.candidate_rows) if two_stages else None,
+            unranked=lists.get(BLEND, without_rules.candidate_rows) if two_stages else None,
         ),
     )
 

@@ -17,35 +17,38 @@ request's ``filter`` is a condition on item features.
     NAME       = word | `any other name, with a backtick doubled`
 
 A comparison names a column. All of its links must hold: ``1 < x < 3`` means ``1 < x and x < 3``. ``has`` and
-``in`` also apply to lists: one element equals the value, or is among the values. Times are strings such as
-``"2024-01-31 12:00"``. A missing value satisfies no comparison, not even ``!=`` or ``not in``.
+``in`` also apply to lists: one element equals the value, or is among the values. A missing value satisfies no
+comparison, not even ``!=`` or ``not in``.
+
+A value is compared as the column's type:
+
+- An integer column compares exactly, also with a number that has a fraction. A column of floating-point
+  numbers compares with the nearest number of its precision.
+- A boolean column takes ``true`` and ``false``, or 1 and 0, and no order.
+- Strings are ordered by code points.
+- Times are ISO 8601 strings such as ``"2024-01-31T12:00:00+01:00"``, exact to the microsecond; without a zone
+  they are UTC, without a time they are midnight.
+- Of two number columns, integers compare exactly; if one is floating-point, both compare as float64.
 
 ``parse`` reads a text, ``check`` checks it against the columns, and ``mask`` evaluates it: with NumPy arrays
 on the server (``runtime.candidates.item_filter``), with Polars expressions during preparation
-(``workflows.conditions``). No part of a condition is ever run as Python.
+(``workflows.conditions``); tests compare the two. No part of a condition is ever run as Python.
 """
 
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from typing import Any, Literal, TypeVar
 
+from .condition_values import SIGNS, Value, microseconds
 from .did_you_mean import did_you_mean
 
 #: Longer conditions and deeper nesting are refused.
 LONGEST, DEEPEST = 10_000, 50
-#: The operator of each sign, for arrays and for expressions.
-SIGNS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+#: Longer integers are refused.
+LONGEST_NUMBER = 400
 EXAMPLE = 'for example: genres has "Drama" and year >= 1990'
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -61,7 +64,6 @@ _TOKEN = re.compile(
 )
 
 Mask = TypeVar("Mask", bound=Any)
-Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ Condition = Comparison | Membership | Negation | Junction
 class ColumnType:
     """The type of value that a column is compared with; ``several``: it holds lists of them."""
 
-    value: Literal["number", "string", "time"]
+    value: Literal["number", "boolean", "string", "time"]
     several: bool = False
 
     def __str__(self) -> str:
@@ -151,6 +153,10 @@ def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
                 f"expected `has` or `in` after '{part.column.name}', which holds {column}, "
                 f"got {part.sign}"
             )
+        if column.value == "boolean" and part.sign not in ("==", "!="):
+            raise ConditionError(
+                f"'{part.column.name}' holds booleans: expected == or != after it, got {part.sign}"
+            )
         if not isinstance(part.other, Column):
             _check_value(part.column.name, column, part.other)
         elif (other := _type_of(part.other, columns)) != column:
@@ -178,6 +184,14 @@ def mask(
             return reduce(operator.and_ if word == "and" else operator.or_, masks)
 
 
+def columns_of(condition: Condition) -> set[str]:
+    """The names of the columns that a condition reads."""
+    parts = [*_comparisons(condition)]
+    others = (part.other for part in parts if isinstance(part, Comparison))
+    named = [part.column for part in parts] + [each for each in others if isinstance(each, Column)]
+    return {column.name for column in named}
+
+
 def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:
     match condition:
         case Negation(part):
@@ -198,18 +212,36 @@ def _type_of(column: Column, columns: Mapping[str, ColumnType]) -> ColumnType:
     return columns[column.name]
 
 
+_EXPECTED = {
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a string",
+    "time": 'a time such as "2024-01-31 12:00"',
+}
+
+
 def _check_value(name: str, column: ColumnType, value: Value) -> None:
-    fits = isinstance(value, str) == (column.value != "number")
-    if fits and column.value == "time":
-        try:
-            datetime.fromisoformat(str(value))
-        except ValueError:
-            fits = False
-    if not fits:
-        expected = (
-            'a time such as "2024-01-31 12:00"' if column.value == "time" else f"a {column.value}"
+    if not _fits(column, value):
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        raise ConditionError(
+            f"'{name}' holds {column}: expected {_EXPECTED[column.value]}, got {shown[:100]}"
         )
-        raise ConditionError(f"'{name}' holds {column}: expected {expected}, got {value!r}")
+
+
+def _fits(column: ColumnType, value: Value) -> bool:
+    match column.value:
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "boolean":
+            return not isinstance(value, str) and value in (0, 1)
+        case "string":
+            return isinstance(value, str)
+        case "time":
+            try:
+                microseconds(value)
+            except ValueError:
+                return False
+            return True
 
 
 class _Reader:
@@ -301,7 +333,13 @@ class _Reader:
         if kind == "word" and word in _VALUES:
             return _VALUES[word]
         if kind == "number":
-            return int(word) if re.fullmatch(r"[-+]?[\d_]+", word) else float(word)
+            if not re.fullmatch(r"[-+]?[\d_]+", word):
+                return float(word)
+            if len(word) > LONGEST_NUMBER:
+                raise ConditionError(
+                    f"expected a number of at most {LONGEST_NUMBER} characters, got {len(word)}"
+                )
+            return int(word)
         if kind == "string":
             return re.sub(r"\\(.)", r"\1", word[1:-1])
         raise ConditionError(f"expected {expected}, got {_shown((kind, word))}")

@@ -17,7 +17,7 @@ class Option:
     request has none; it does not change the recipe's own answer. ``least`` and ``most``: bounds of a number,
     or of the number of values of a list; a string names a limit of the release (``request.Limits``).
     ``needs_retriever``: the option compares item embeddings. ``flag`` and ``metavar``: its spelling on the
-    command line.
+    command line. ``example``: of a ``json`` value, for messages.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Option:
     least: float | None = None
     most: float | str | None = None
     needs_retriever: bool = False
+    example: str = ""
 
     @property
     def datatype(self) -> str:
@@ -97,6 +98,7 @@ OPTIONS: tuple[Option, ...] = (
         "--feature",
         "NAME=VALUE",
         default={},
+        example='{"age": 30}',
     ),
     Option(
         "temperature",
@@ -127,6 +129,15 @@ OPTIONS: tuple[Option, ...] = (
         "ID",
         default="",
         needs_retriever=True,
+    ),
+    Option(
+        "rules",
+        "json",
+        "business rules: pin, boost, at_most; each kind replaces the recipe's rules of that kind",
+        "--rules",
+        "KIND=LIST",
+        default={},
+        example='{"pin": [{"item": "p1", "place": 1}]}',
     ),
     Option("explain", "bool", "explain each item of the answer", "--explain", default=False),
     Option(

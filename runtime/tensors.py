@@ -114,21 +114,21 @@ def _values(option: Option, array: np.ndarray) -> list[Any]:
     if option.several:
         return [[item for item in _texts(option.name, row) if item] for row in array]
     texts = _texts(option.name, array)
-    return [_object(option.name, text) for text in texts] if option.type == "json" else texts
+    return [_object(option, text) for text in texts] if option.type == "json" else texts
 
 
-def _object(name: str, text: str) -> dict[str, Any]:
+def _object(option: Option, text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestError(
-            f"expected {name} to be a JSON object, got invalid JSON: {error}"
+            f"expected {option.name} to be a JSON object, got invalid JSON: {error}"
         ) from error
     if not isinstance(value, dict):
         raise RequestError(
-            f'expected {name} to be a JSON object such as {{"age": 30}}, got {text[:100]}'
+            f"expected {option.name} to be a JSON object such as {option.example}, got {text[:100]}"
         )
     return value
 

@@ -1,22 +1,18 @@
 """A recipe's conditions on interactions (``runtime.conditions``) as Polars expressions."""
 
-import operator
-from collections.abc import Mapping
-from datetime import datetime
-from functools import reduce
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from features.value_types import of_one_value
+from runtime.condition_values import SIGNS, Value, as_float, microseconds, with_integers
 from runtime.conditions import (
-    SIGNS,
     Column,
     ColumnType,
     Comparison,
     ConditionError,
     Membership,
-    Value,
     check,
     mask,
     parse,
@@ -37,7 +33,7 @@ def selected(key: str, text: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     """
     try:
         condition = parse(text)
-        check(condition, {name: _type(dtype) for name, dtype in schema.items()})
+        check(condition, {name: column_type(dtype) for name, dtype in schema.items()})
     except ConditionError as error:
         raise ShortlistError(
             f"expected {key} to be a condition on the interactions, such as `rating >= 4`, "
@@ -45,50 +41,97 @@ def selected(key: str, text: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
         ) from error
 
     def compare(part: Comparison) -> pl.Expr:
-        dtype = schema[part.column.name]
-        other = part.other
-        right = _column(other, schema) if isinstance(other, Column) else _literal(other, dtype)
-        return SIGNS[part.sign](_column(part.column, schema), right).fill_null(False)
+        if isinstance(part.other, Column):
+            holds = _compared_columns(part.column, part.sign, part.other, schema)
+        else:
+            dtype = schema[part.column.name]
+            column = comparable(exactly(part.column.name), dtype)
+            holds = _compared(column, dtype, part.sign, part.other)
+        return holds.fill_null(False)
 
     def among(part: Membership) -> pl.Expr:
         dtype = schema[part.column.name]
-        values = [_literal(value, of_one_value(dtype)) for value in part.values]
+        column = exactly(part.column.name)
         if isinstance(dtype, pl.List):
-            element, lists = pl.element(), exactly(part.column.name)
-            known = lists.list.eval(element.is_not_null()).list.any()
-            found = lists.list.eval(_equals_one(element, values)).list.any()
+            element = comparable(pl.element(), dtype.inner)
+            known = column.list.eval(element.is_not_null()).list.any()
+            equal = _equal_one(element, dtype.inner, part.values)
+            found = column.list.eval(equal).list.any()
         else:
-            column = _column(part.column, schema)
-            known, found = column.is_not_null(), _equals_one(column, values)
+            column = comparable(column, dtype)
+            known, found = column.is_not_null(), _equal_one(column, dtype, part.values)
         known, found = known.fill_null(False), found.fill_null(False)
         return known & ~found if part.negated else found
 
     return mask(condition, compare, among)
 
 
-def _type(dtype: pl.DataType) -> ColumnType:
-    value = of_one_value(dtype)
-    several = isinstance(dtype, pl.List)
-    if value.is_temporal():
-        return ColumnType("time", several)
-    is_number = value.is_numeric() or value == pl.Boolean
-    return ColumnType("number" if is_number else "string", several)
+def column_type(dtype: Any) -> ColumnType:
+    """The type in conditions of a column, or of a list's elements."""
+    value, several = of_one_value(dtype), isinstance(dtype, pl.List)
+    if value == pl.Boolean:
+        return ColumnType("boolean", several)
+    if value.is_numeric():
+        return ColumnType("number", several)
+    return ColumnType("time" if isinstance(value, pl.Date | pl.Datetime) else "string", several)
 
 
-def _column(column: Column, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    expression = exactly(column.name)
-    return expression.fill_nan(None) if schema[column.name].is_float() else expression
+def comparable(column: pl.Expr, dtype: Any) -> pl.Expr:
+    """Return the values as conditions compare them, NaN as null.
+
+    Numbers, booleans and strings stay; decimals become float64, times int64 microseconds since 1970 (UTC).
+    """
+    if dtype.is_float():
+        return column.fill_nan(None)
+    if dtype.is_decimal():
+        return column.cast(pl.Float64)
+    if isinstance(dtype, pl.Date | pl.Datetime):
+        return column.cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).to_physical()
+    if dtype.is_numeric() or dtype in (pl.Boolean, pl.String):
+        return column
+    return column.cast(pl.String)
 
 
-def _literal(value: Value, dtype: Any) -> pl.Expr:
-    """Return the value as a literal of the type of the column it is compared with."""
-    if not dtype.is_temporal():
-        return pl.lit(value)
-    moment = pl.lit(datetime.fromisoformat(str(value)))
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        moment = moment.dt.replace_time_zone(dtype.time_zone)
-    return moment.cast(dtype)
+def _compared(column: pl.Expr, dtype: Any, sign: str, value: Value) -> pl.Expr:
+    compared = _literal(dtype, sign, value)
+    if isinstance(compared, bool):
+        return column.is_not_null() & pl.lit(compared)
+    return SIGNS[compared[0]](column, pl.lit(*compared[1]))
 
 
-def _equals_one(column: pl.Expr, values: list[pl.Expr]) -> pl.Expr:
-    return reduce(operator.or_, [column == value for value in values])
+def _equal_one(column: pl.Expr, dtype: Any, values: Iterable[Value]) -> pl.Expr:
+    literals = [_literal(dtype, "==", value) for value in values]
+    # An outcome is false here: the column has no such value.
+    found = [literal[1] for literal in literals if not isinstance(literal, bool)]
+    kind = found[0][1] if found else pl.Null
+    return column.is_in(pl.Series([value for value, _ in found], dtype=kind).implode())
+
+
+def _literal(dtype: Any, sign: str, value: Value) -> tuple[str, tuple[Any, Any]] | bool:
+    """A comparison with a value, as one with a literal; or its outcome, if always the same."""
+    match column_type(dtype).value:
+        case "string":
+            return sign, (str(value), pl.String)
+        case "time":
+            return sign, (microseconds(value), pl.Int64)
+        case "boolean":
+            return sign, (bool(value), pl.Boolean)
+        case "number" if dtype.is_integer():
+            least, most = pl.select(least=dtype.min(), most=dtype.max()).row(0)
+            compared = with_integers(sign, value, least, most)
+            return compared if isinstance(compared, bool) else (compared[0], (compared[1], dtype))
+        case _:
+            return sign, (as_float(value), dtype if dtype.is_float() else pl.Float64)
+
+
+def _compared_columns(
+    one: Column, sign: str, other: Column, schema: Mapping[str, pl.DataType]
+) -> pl.Expr:
+    sides = [
+        (comparable(exactly(each.name), schema[each.name]), each.name) for each in (one, other)
+    ]
+    if schema[one.name].is_numeric():
+        exact = all(schema[name].is_integer() for _, name in sides)
+        sides = [(side.cast(pl.Int128 if exact else pl.Float64), name) for side, name in sides]
+    (left, _), (right, _) = sides
+    return SIGNS[sign](left, right)

@@ -106,6 +106,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
     code += [
         "runtime/features",
         "runtime/conditions.py",
+        "runtime/condition_values.py",
         "runtime/lists.py",
         "runtime/safe_names.py",
     ]

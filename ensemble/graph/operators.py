@@ -106,6 +106,10 @@ class AllowItems(ServedOperator):
     runtime_type = runtime.AllowItems
 
 
+class ReadRules(ServedOperator):
+    runtime_type = runtime.ReadRules
+
+
 class QueryTower(ServedOperator):
     runtime_type = runtime.QueryTower
 

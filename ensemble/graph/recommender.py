@@ -28,6 +28,7 @@ from ensemble.graph.operators import (
     Order,
     QueryTower,
     Rank,
+    ReadRules,
     Retrieve,
     ServedOperator,
     TakeCatalogue,
@@ -63,6 +64,10 @@ class GraphSettings:
     #: Input of the query tower, and of the ranker -> column.
     query_feeds: dict[str, str]
     ranker_feeds: dict[str, str]
+    #: Whether the ranker's scores are probabilities.
+    probabilities: bool
+    #: The recipe's business rules (``runtime.candidates.rules``).
+    rules: dict[str, Any]
 
 
 _DTYPES = {
@@ -97,19 +102,20 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)
     hidden = user + requested + "include_seen" >> HideSeen(release, exclude=settings.exclude)
     allowed = ["filter"] >> AllowItems(release)
+    ruled = ["rules"] >> ReadRules(release, rules=settings.rules)
 
     if retrieves:
         query = user >> QueryTower(release, feeds=settings.query_feeds)
         searched = query + "similar_to" >> ChooseSearchVector(release)
-        retrieved = searched + user + hidden + excluded + requested + allowed >> Retrieve(
+        retrieved = searched + user + hidden + excluded + requested + allowed + ruled >> Retrieve(
             release,
             candidates=settings.candidates,
             absolute=settings.absolute,
             generators=settings.generators,
         )
     else:
-        retrieved = requested >> TakeCatalogue(release)
-    candidates = retrieved + hidden + excluded + allowed >> FilterCandidates(
+        retrieved = requested + ruled >> TakeCatalogue(release)
+    candidates = retrieved + hidden + excluded + requested + allowed + ruled >> FilterCandidates(
         release, candidates=settings.candidates
     )
     if settings.ranks:
@@ -117,14 +123,15 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     else:
         ranked = candidates >> KeepRetrievalScores(release)
 
-    scored = ranked + candidates + ["user_id", "temperature", "seed"]
+    scored = ranked + candidates + ruled + ["user_id", "temperature", "seed"]
     final = (scored + searched if retrieves else scored) >> AdjustScores(
+        release, retrieves=retrieves, probabilities=settings.probabilities
+    )
+    answer = final + candidates + ruled + ["top_k", "diversity"] >> Order(
         release, retrieves=retrieves
     )
-    answer = final + candidates + ["top_k", "diversity"] >> Order(release, retrieves=retrieves)
-    happened = (
-        retrieved + hidden + excluded + requested + allowed + candidates + ranked + final + answer
-    )
+    happened = retrieved + hidden + excluded + requested + allowed + ruled + candidates
+    happened += ranked + final + answer
     happened += ["explain", "explain_item_ids", "filter"]
     explained = (happened + searched if retrieves else happened) >> Explain(
         release, retrieves=retrieves, generators=settings.generators

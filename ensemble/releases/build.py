@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ensemble.feature_store.choice import store_of
+from ensemble.releases.attributes import read_attributes
 from ensemble.releases.carried_code import copy_code
 from ensemble.releases.onnx_graph import optimise
-from ensemble.releases.parts import Parts, read_attributes, read_parts, release_models
+from ensemble.releases.parts import Parts, read_parts, release_models
 from ensemble.releases.records import RECORDS
 from ensemble.triton.config import CONFIG, config_text
 from metrics import ranking
@@ -27,9 +28,11 @@ from runtime.candidates.catalogue import Catalogue
 from runtime.candidates.generators import GENERATORS, TWO_TOWER
 from runtime.candidates.item_index import build_index, exact_search
 from runtime.candidates.ranker_features import arrays_of
+from runtime.errors import RequestError
 from runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from stages.prerequisites import need
 
 #: Users whose queries measure the recall of an approximate index.
@@ -161,8 +164,13 @@ def _write_plan(
         ranker_features=parts.ranker_features,
         query_feeds=parts.query_feeds,
         ranker_feeds=parts.ranker_feeds,
+        probabilities=recipe.ranks_probabilities,
+        rules=recipe.serving.rules,
     )
-    nodes = plan_nodes(recommender(Release(directory, store), settings))
+    try:
+        nodes = plan_nodes(recommender(Release(directory, store), settings))
+    except RequestError as error:
+        raise ShortlistError(f"serving.{error}") from error
     content = {
         "format": plan.FORMAT,
         # A small catalogue has fewer candidates, but a request may still ask for this many.

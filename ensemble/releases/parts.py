@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ensemble.feature_store.raw_features import raw_feature_files
 from recipes.schema.recipe import Recipe
 from runtime.candidates.ranker_features import (
     RANKER_FEATURES,
@@ -15,7 +13,6 @@ from runtime.candidates.ranker_features import (
 )
 from runtime.features.categorical import Categorical
 from runtime.features.encoding import Encoder, Encoding
-from runtime.features.spelling import is_null, spell
 from runtime.lists import padded_lists
 from runtime.release import OnnxModel
 from runtime.safe_names import history_name, safe_name
@@ -101,35 +98,6 @@ def read_parts(recipe: Recipe, artifacts: Artifacts) -> Parts:
         query_feeds=_feeds(recipe, artifacts, encoding, "query_tower"),
         ranker_feeds=_feeds(recipe, artifacts, encoding, "ranker"),
     )
-
-
-def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> dict[str, list[Any]]:
-    """Raw values of the columns that item features use, by name, in row order.
-
-    A value is a number, a string, a list of these, or None.
-    """
-    import pyarrow.parquet as pq
-
-    item, dtype = recipe.columns.item, parts.encoding.item.dtype
-    found: dict[str, list[Any]] = {}
-    for path, names in raw_feature_files(recipe, artifacts, "item"):
-        if not names:
-            continue
-        table = pq.read_table(path, columns=[item, *names]).to_pydict()
-        row_of = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item])}
-        rows = [row_of.get(raw_id) for raw_id in parts.raw_item_ids]
-        for name in names:
-            values = table[name]
-            found[name] = [None if row is None else _plain(values[row]) for row in rows]
-    return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(each) for each in value if not is_null(each)]
-    if is_null(value):
-        return None
-    return value if isinstance(value, int | float | str) else str(value)
 
 
 def _embeddings(artifacts: Artifacts, items: int, recipe_name: str) -> np.ndarray:

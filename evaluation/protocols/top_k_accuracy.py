@@ -17,6 +17,7 @@ from models.prepared import Interactions, PreparedData
 from recipes.schema.recipe import Recipe
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.item_index import build_index, exact_search, search
+from runtime.candidates.rules import NO_RULES
 from runtime.plan import Plan
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -71,7 +72,7 @@ def measure(
     approximate = search(index, embeddings, queries, width)[0]
     found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
     log.info(f"approximate index: found {found:.4f} of the {max(KS)} nearest items")
-    funnel = plan.trace(asked, top_k=max(KS)).item_rows
+    funnel = plan.trace(asked, top_k=max(KS), rules=NO_RULES).item_rows
 
     def accuracy(lists: np.ndarray) -> dict[str, float]:
         return top_k_accuracy(lists, users, test)

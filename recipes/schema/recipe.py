@@ -20,6 +20,7 @@ from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
+from runtime.candidates.rules import RuleError, Rules
 from runtime.candidates.z_scores import Z_SCORE
 from stages.columns import OWN
 from stages.configuration import Positive, Table
@@ -126,6 +127,17 @@ class Recipe(Table):
         return any(name.removesuffix(Z_SCORE) == REPEAT for name in names)
 
     @property
+    def ranks_probabilities(self) -> bool:
+        """Whether the ranker's scores are probabilities, instead of labels."""
+        return not isinstance(self.ranker, NoRanker) and self.ranker.target != "label"
+
+    @property
+    def item_attributes(self) -> list[str]:
+        """The raw columns of items that filters and rules can name."""
+        raw = (name for name in self.features.columns("item") if name != self.columns.item)
+        return [*raw, *self.features.counts("item")]
+
+    @property
     def encoded_parts(self) -> tuple[str, ...]:
         """The parts whose encoded rows are trained on.
 
@@ -133,6 +145,14 @@ class Recipe(Table):
         """
         in_batches = isinstance(self.retriever, Softmax) or self.joint is not None
         return ("train", "valid") if in_batches else ()
+
+    @model_validator(mode="after")
+    def _rules_name_attributes(self) -> "Recipe":
+        try:
+            Rules.of(self.serving.rules).check_attributes(self.item_attributes)
+        except RuleError as error:
+            raise ValueError(f"serving.rules.{error}; add it to [features.item]") from error
+        return self
 
     @model_validator(mode="after")
     def _the_ranker_has_categories(self) -> "Recipe":

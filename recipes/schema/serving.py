@@ -3,15 +3,21 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from runtime.candidates.exclusion import ALL, Exclude
 from runtime.candidates.generators import GENERATORS, TWO_TOWER
+from runtime.candidates.rules import Rules
 from runtime.did_you_mean import did_you_mean
 from stages.configuration import NonNegative, Positive, Table
 
 #: The URL schemes of a feature store in Redis.
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+def _checked(rules: dict[str, Any]) -> dict[str, Any]:
+    Rules.of(rules)
+    return rules
 
 
 class Serving(Table):
@@ -34,6 +40,9 @@ class Serving(Table):
     index: Literal["auto", "exact", "approximate"] = "auto"
     """Kind of item index: `exact`, `approximate`, or `auto`, which is exact for up to 50,000 items and
     approximate for more."""
+    rules: Annotated[dict[str, Any], AfterValidator(_checked)] = {}
+    """Business rules (docs/requests.md) of every answer, a list of tables of each kind: `pin`, `boost`,
+    `at_most`. By default there are none."""
     publish_margin: NonNegative = 0.02
     """Largest share by which a release's main figure may be worse than that of the served release for
     `shortlist publish` to accept it."""

@@ -118,7 +118,7 @@ class CandidateRetrieval:
         for user in np.flatnonzero(wanted.requested):
             named = wanted.requested_rows[user]
             rows[user, : len(named)] = named
-            scores[user, : len(named)] = self._products(queries[user], named)
+            scores[user, : len(named)] = self.products(queries[user], named)
         limited = np.array([each is not None for each in allowed], dtype=bool)
         limited &= ~wanted.requested
         for user in np.flatnonzero(limited):
@@ -181,7 +181,7 @@ class CandidateRetrieval:
                 merged = interleave([lists[name][0] for name in self._names], width)
             rows[user, : len(merged)] = merged
             # All with the same arithmetic, whichever generator an item is from.
-            scores[user, : len(merged)] = self._products(queries[user], merged)
+            scores[user, : len(merged)] = self.products(queries[user], merged)
             for column, name in enumerate(self._names):
                 if name in lists:
                     place, matched = _places(merged, lists[name][0])
@@ -201,8 +201,8 @@ class CandidateRetrieval:
             lists[name] = generator.best(past, len(nearest), shown)
         return lists
 
-    def _products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """float32 [G]; -inf for padding."""
+    def products(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The scores of item rows [G] for a query [d], float32 [G]; -inf for padding."""
         real = rows >= 0
         products = np.full(len(rows), -np.inf, dtype=np.float32)
         if real.any():
@@ -219,7 +219,7 @@ class CandidateRetrieval:
         # Few allowed items are compared faster than searched; if most are allowed, the search skips the rest.
         if count <= COMPARED and 2 * count < self._size:
             rows = np.flatnonzero(allowed)
-            products = self._products(query[0], rows)
+            products = self.products(query[0], rows)
             chosen = best(products, width)
             pad = (0, width - len(chosen))
             return (

@@ -7,13 +7,13 @@ from .encode_item_ids import EncodeCandidates, EncodeExclusions
 from .encode_user import EncodeUser
 from .explain import Explain
 from .filter_candidates import FilterCandidates
-from .gather_item_features import GatherItemFeatures
 from .look_up_user import LookUpUser
 from .operator import Column, Columns, Config, Operator
 from .order import Order
 from .query_tower import QueryTower
 from .rank import KeepRetrievalScores, Rank
-from .ranker_features import ComputeRankerFeatures
+from .ranker_inputs import ComputeRankerFeatures, GatherItemFeatures
+from .read_rules import ReadRules
 from .retrieve import Retrieve, TakeCatalogue
 
 OPERATORS: dict[str, type[Operator]] = {
@@ -25,6 +25,7 @@ OPERATORS: dict[str, type[Operator]] = {
         EncodeCandidates,
         HideSeen,
         AllowItems,
+        ReadRules,
         QueryTower,
         ChooseSearchVector,
         Retrieve,
@@ -62,6 +63,7 @@ __all__ = [
     "Order",
     "QueryTower",
     "Rank",
+    "ReadRules",
     "Retrieve",
     "TakeCatalogue",
 ]

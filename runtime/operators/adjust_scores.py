@@ -14,14 +14,18 @@ from .operator import Column, Columns, Config, Operator
 class AdjustScoresConfig(Config):
     #: Whether there are item embeddings to compare items with.
     retrieves: bool
+    #: Whether the ranker's scores are probabilities.
+    probabilities: bool
 
 
 class AdjustScores(Operator):
     """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering_scores`` [B, C].
 
     The final score is the ranker's; for a similar-item query, it is the cosine with that item. The ordering
-    score is the final score; at a temperature above 0, it is score / temperature plus standard Gumbel noise:
-    the order is then a draw without replacement with probabilities ~ exp(score / temperature)
+    score is the final score, boosted by the rules in force (``candidates.rules``): the odds of a probability
+    are multiplied by the factor; to any other score, which may be negative, the logarithm of the factor is
+    added, as to log-odds. At a temperature above 0, it is that score / temperature plus standard Gumbel
+    noise: the order is then a draw without replacement with probabilities ~ exp(score / temperature)
     (W. Kool et al., "Stochastic Beams and Where to Find Them", ICML 2019).
     """
 
@@ -37,7 +41,10 @@ class AdjustScores(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         of_items = ("similar_rows",) if self.config.retrieves else ()
-        return ("user_id", "candidate_rows", "ranker_scores", "temperature", "seed", *of_items)
+        return (
+            *("user_id", "candidate_rows", "ranker_scores", "active_rules", "temperature", "seed"),
+            *of_items,
+        )
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -50,15 +57,32 @@ class AdjustScores(Operator):
         scores = columns["ranker_scores"]
         if self._embeddings is not None and (columns["similar_rows"] >= 0).any():
             scores = self._likened(scores, columns)
-        ordering = scores
+        ordering = self._boosted(scores, columns)
         drawn = np.flatnonzero(columns["temperature"])
-        if len(drawn):
+        if len(drawn) and ordering is scores:
             ordering = scores.copy()
         for user in drawn:
             noise = _generator(columns, user).gumbel(size=scores.shape[1])
             # Everything times the temperature: the same order, without overflow.
-            ordering[user] = scores[user] + float(columns["temperature"][user]) * noise
+            ordering[user] = ordering[user] + float(columns["temperature"][user]) * noise
         return {"final_scores": scores, "ordering_scores": ordering}
+
+    def _boosted(self, scores: np.ndarray, columns: Columns) -> np.ndarray:
+        """The scores themselves if no rule boosts an item."""
+        users_by_rules: dict[int, list[int]] = {}
+        for user, rules in enumerate(columns["active_rules"].tolist()):
+            if rules is not None and rules.boosts:
+                users_by_rules.setdefault(id(rules), []).append(user)
+        if not users_by_rules:
+            return scores
+        scores = scores.copy()
+        for users in users_by_rules.values():
+            logs = columns["active_rules"][users[0]].log_factors(columns["candidate_rows"][users])
+            for user, log_factors in zip(users, logs, strict=True):
+                likened = self._embeddings is not None and columns["similar_rows"][user] >= 0
+                as_odds = self.config.probabilities and not likened
+                scores[user] = _times_odds(scores[user], log_factors, as_odds)
+        return scores
 
     def _likened(self, scores: np.ndarray, columns: Columns) -> np.ndarray:
         assert self._embeddings is not None
@@ -69,6 +93,16 @@ class AdjustScores(Operator):
             cosines = unit(self._embeddings[np.maximum(rows, 0)]) @ of
             scores[user] = np.where(rows < 0, -np.inf, cosines)
         return scores
+
+
+def _times_odds(scores: np.ndarray, log_factors: np.ndarray, probabilities: bool) -> np.ndarray:
+    """Scores whose odds are multiplied; a factor of 1 changes no bit."""
+    if not probabilities:
+        return np.where(log_factors == 0, scores, scores + log_factors)
+    factors = np.exp(log_factors)
+    between = (scores > 0) & (scores < 1) & (factors != 1)
+    held = np.where(between, scores, 0.5).astype(np.float64)
+    return np.where(between, held * factors / (1 - held + held * factors), scores)
 
 
 def _generator(columns: Columns, user: int) -> np.random.Generator:

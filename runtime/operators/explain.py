@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..candidates.generators import TWO_TOWER
+from ..candidates.rule_effects import ActiveRules, described
 from ..release import EMBEDDINGS, Release
 from .operator import Column, Columns, Config, Operator
 
@@ -24,10 +25,11 @@ class Explain(Operator):
 
     ``{"items": [...], "named": [...]}``. ``items`` describes each item of the answer, best first:
     ``item_id``, ``rank``, ``retrieval_rank``, ``retrieval_score``, ``ranker_rank``, ``ranker_score``,
-    ``score``; ranks count from 1; and, with several generators, ``generators``: ``rank`` and ``score`` in
-    each one that returned the item. ``named`` describes each of ``explain_item_ids``: ``item_id``,
+    ``score``; ranks count from 1; with several generators, ``generators``: ``rank`` and ``score`` in
+    each one that returned the item; and ``rules``, if any applies to the item: each with the kind as
+    ``rule``, and its keys. ``named`` describes each of ``explain_item_ids``: ``item_id``,
     ``shown``, those of the above that are known, and ``reason``, with ``detail`` in words: shown,
-    unknown_item, seen, excluded, switched_off, filtered, not_retrieved, not_ranked, ranked_below.
+    unknown_item, seen, excluded, switched_off, filtered, not_retrieved, not_ranked, held_back, ranked_below.
     """
 
     name = "explain"
@@ -57,6 +59,7 @@ class Explain(Operator):
             "ranker_scores",
             "final_scores",
             "item_rows",
+            *("active_rules", "held_back"),
             *(("search_vector",) if self.config.retrieves else ()),
             *(("generator_ranks", "generator_scores") if len(self.config.generators) > 1 else ()),
         )
@@ -130,7 +133,22 @@ class _Story:
             facts["ranker_rank"] = int(np.flatnonzero(order == candidate - 1)[0]) + 1
             facts["ranker_score"] = _number(user["ranker_scores"][candidate - 1])
             facts["score"] = _number(user["final_scores"][candidate - 1])
+        facts["rules"] = self._rules(row) or None
         return {name: value for name, value in facts.items() if value is not None}
+
+    def _rules(self, row: int) -> list[dict[str, Any]]:
+        """The rules that apply to the item: its pin, its boosts, and limits that it had to give way to."""
+        rules: ActiveRules | None = self._user["active_rules"]
+        if rules is None:
+            return []
+        found = []
+        if row in rules.pins and row in self._user["candidate_rows"]:
+            found.append({"rule": "pin", "place": rules.pins[row]})
+        for boost, applies in rules.boosted(np.array([row])):
+            if applies[0]:
+                found.append(described("boost", boost))
+        limits = (self._user["held_back"] or {}).get(row, [])
+        return found + [described("at_most", limit) for limit in limits]
 
     def _generators(self, place: int) -> dict[str, Any] | None:
         """By name, each generator that returned the item; None if there is only one generator."""
@@ -157,12 +175,19 @@ class _Story:
             return "switched_off", "it is switched off in the feature store"
         if user["allowed"] is not None and not user["allowed"][row]:
             return "filtered", f"it does not satisfy the filter {user['filter']}"
-        if "retrieval_rank" not in facts:
+        if "retrieval_rank" not in facts and "ranker_rank" not in facts:
             return "not_retrieved", self._distance(row)
         if "ranker_rank" not in facts:
             ranked = int((user["candidate_rows"] >= 0).sum())
             place = facts["retrieval_rank"]
             return "not_ranked", f"its retrieval rank is {place}; only {ranked} are ranked"
+        limits = (user["held_back"] or {}).get(row, [])
+        if limits:
+            among = f"the first {limits[0].among}" if limits[0].among else "the items of an answer"
+            return (
+                "held_back",
+                f"at most {limits[0].count} of a {limits[0].attribute} may be among {among}",
+            )
         ranked = int((user["candidate_rows"] >= 0).sum())
         return "ranked_below", f"its ranker rank is {facts['ranker_rank']} of {ranked}"
 

@@ -1,11 +1,14 @@
 """Scored candidates -> the answer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..candidates.catalogue import NO_ROW
 from ..candidates.diversify import diversified
+from ..candidates.rule_effects import ActiveRules
+from ..candidates.rules import AtMost
 from ..release import EMBEDDINGS, Release
 from .operator import Column, Columns, Config, Operator
 
@@ -18,6 +21,10 @@ class OrderConfig(Config):
 
 class Order(Operator):
     """The ``top_k`` candidates with the highest ``ordering_scores``, ties by row; or a diverse choice.
+
+    After that, the rules in force pin items to their places and limit how many of a category are among the
+    first (``candidates.rule_effects``). ``held_back`` [B]: by item row, the limits that it gave way to, or
+    None.
 
     Makes ``item_rows``, ``item_ids`` and ``scores`` [B, K], K the largest ``top_k`` of the batch;
     past a user's own ``top_k`` or last candidate they hold -1, the empty string and -inf.
@@ -35,7 +42,10 @@ class Order(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("candidate_rows", "ordering_scores", "final_scores", "top_k", "diversity")
+        return (
+            *("candidate_rows", "ordering_scores", "final_scores", "top_k", "diversity"),
+            "active_rules",
+        )
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -43,6 +53,7 @@ class Order(Operator):
             Column("item_rows", "int64", (None,)),
             Column("item_ids", "object", (None,)),
             Column("scores", "float32", (None,)),
+            Column("held_back", "object"),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -58,6 +69,10 @@ class Order(Operator):
         best = np.lexsort((rows, rows < 0, -ordering), axis=1)
         for user in np.flatnonzero(columns["diversity"]):
             best[user] = self._diverse(rows[user], ordering[user], best[user], columns, user)
+        held_back = np.full(len(rows), None, dtype=object)
+        for user, rules in enumerate(columns["active_rules"].tolist()):
+            if rules is not None and rules.arranges:
+                best[user], held_back[user] = _arranged(rules, rows[user], best[user], top_k[user])
         best = best[:, :width]
         beyond = np.arange(best.shape[1]) >= top_k[:, None]
         item_rows = np.where(beyond, NO_ROW, np.take_along_axis(rows, best, axis=1))
@@ -66,6 +81,7 @@ class Order(Operator):
             "item_rows": item_rows,
             "item_ids": self._catalogue.raw_ids(item_rows),
             "scores": np.where(item_rows < 0, np.float32(-np.inf), ordered),
+            "held_back": held_back,
         }
 
     def _diverse(
@@ -86,3 +102,14 @@ class Order(Operator):
             int(columns["top_k"][user]),
         )
         return np.concatenate([real[chosen], np.delete(real, chosen), best[rows[best] < 0]])
+
+
+def _arranged(
+    rules: ActiveRules, rows: np.ndarray, best: np.ndarray, top_k: np.integer[Any]
+) -> tuple[np.ndarray, dict[int, list[AtMost]]]:
+    """The positions ``best`` [C] as the rules arrange them, and the limits that items gave way to."""
+    ordered = rows[best].tolist()
+    arranged = rules.arranged(ordered, int(top_k))
+    place_of = {row: place for place, row in reversed([*enumerate(ordered)])}
+    first = [place_of[row] for row in arranged.rows]
+    return np.concatenate([best[first], np.delete(best, first)]), arranged.held_back

@@ -24,6 +24,8 @@ class RetrieveConfig(Config):
 class Retrieve(Operator):
     """``retrieved_rows`` and ``retrieval_scores`` [B, R] (see ``candidates.retrieval``).
 
+    ``pinned_scores`` [B, P] are the inner products of ``pinned_rows``, which may not be among those.
+
     If the request names a user's candidates, they are those and their inner products. The two-tower model
     alone answers a similar-item query (``similar_to``). With several generators there are also
     ``generator_ranks`` and ``generator_scores`` [B, R, generators].
@@ -48,8 +50,15 @@ class Retrieve(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            *("search_vector", "allowed", "seen_rows", "recent_rows", "hidden_rows"),
-            *("excluded_rows", "requested_rows", "candidates_requested", "similar_rows"),
+            *(
+                "search_vector",
+                "allowed",
+                "seen_rows",
+                "recent_rows",
+                "hidden_rows",
+                "excluded_rows",
+            ),
+            *("requested_rows", "candidates_requested", "similar_rows", "pinned_rows"),
         )
 
     @property
@@ -62,6 +71,7 @@ class Retrieve(Operator):
         return (
             Column("retrieved_rows", "int64", (None,)),
             Column("retrieval_scores", "float32", (None,)),
+            Column("pinned_scores", "float32", (None,)),
             *(several if generators > 1 else ()),
         )
 
@@ -77,7 +87,11 @@ class Retrieve(Operator):
             two_tower_only=columns["similar_rows"] >= 0,
         )
         found = self._retrieval.retrieve(columns["search_vector"], wanted)
-        made = {"retrieved_rows": found.rows, "retrieval_scores": found.scores}
+        made = {
+            "retrieved_rows": found.rows,
+            "retrieval_scores": found.scores,
+            "pinned_scores": self._pinned_scores(columns["search_vector"], columns["pinned_rows"]),
+        }
         if found.generator_ranks is not None and found.generator_scores is not None:
             made |= {
                 "generator_ranks": found.generator_ranks,
@@ -85,11 +99,20 @@ class Retrieve(Operator):
             }
         return made
 
+    def _pinned_scores(self, queries: np.ndarray, pinned: np.ndarray) -> np.ndarray:
+        scores = np.full(pinned.shape, -np.inf, np.float32)
+        if not pinned.shape[1]:
+            return scores
+        for user in np.flatnonzero((pinned >= 0).any(axis=1)):
+            scores[user] = self._retrieval.products(queries[user], pinned[user])
+        return scores
+
 
 class TakeCatalogue(Operator):
     """``retrieved_rows`` and ``retrieval_scores`` [B, R]: all items, or those that the request names.
 
-    Used instead of ``Retrieve`` for a small catalogue without a retriever; every score is 0.
+    Used instead of ``Retrieve`` for a small catalogue without a retriever; every score is 0, also those of
+    pinned items (``pinned_scores``).
     """
 
     name = "take_catalogue"
@@ -101,13 +124,14 @@ class TakeCatalogue(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("requested_rows", "candidates_requested")
+        return ("requested_rows", "candidates_requested", "pinned_rows")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
         return (
             Column("retrieved_rows", "int64", (None,)),
             Column("retrieval_scores", "float32", (None,)),
+            Column("pinned_scores", "float32", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -118,4 +142,9 @@ class TakeCatalogue(Operator):
             rows[~requested, : self._size] = np.arange(self._size)
         rows[requested, : named.shape[1]] = named[requested]
         scores = np.where(rows < 0, np.float32(-np.inf), np.float32(0))
-        return {"retrieved_rows": rows, "retrieval_scores": scores}
+        pinned_scores = np.zeros(columns["pinned_rows"].shape, np.float32)
+        return {
+            "retrieved_rows": rows,
+            "retrieval_scores": scores,
+            "pinned_scores": pinned_scores,
+        }

@@ -8,6 +8,7 @@ Examples:
   shortlist recommend movielens-100k --user new --feature age=31 --feature occupation=artist
   shortlist recommend movielens-100k --user 196 --why 50 --why 181
   shortlist recommend movielens-100k --similar-to 50
+  shortlist recommend ./shop.toml --user 7 --rules 'pin=[{"item": "p1", "place": 1}]'
 """
 
 import json
@@ -137,14 +138,27 @@ def _print_tables(answers: list[dict[str, Any]]) -> None:
         table.add_column("score", justify="right")
         for name in known:
             table.add_column(name.replace("_", " "), justify="right")
+        ruled = any("rules" in each for each in explanation["items"])
+        if ruled:
+            table.add_column("rules")
         facts = {each["item_id"]: each for each in explanation["items"]}
         for place, item in enumerate(answer["recommendations"], start=1):
             more = [_shown(facts[item["item_id"]].get(name)) for name in known]
+            more += [_rules(facts[item["item_id"]])] if ruled else []
             shown = (item["item_id"], item["title"] or "", f"{item['score']:.4f}")
             table.add_row(str(place), *shown, *more)
         show(table)
         for each in explanation["named"]:
             say(f"{each['item_id']}: {each['reason'].replace('_', ' ')}, {each['detail']}")
+
+
+def _rules(facts: dict[str, Any]) -> str:
+    """The rules that apply to an item, such as ``boost (when brand == 'own', factor 1.2)``."""
+    shown = []
+    for rule in facts.get("rules", []):
+        keys = ", ".join(f"{key} {value}" for key, value in rule.items() if key != "rule")
+        shown.append(f"{rule['rule']} ({keys})")
+    return "; ".join(shown)
 
 
 def _title(answer: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"diversity": 0.4},
     {"similar_to": "11"},
     {"similar_to": ["", "21", "7"]},
+    {"rules": [{}, {"pin": [{"item": "300", "place": 2}]}, {"boost": []}]},
     {"explain": True, "explain_item_ids": [["3"], [], ["4", "no such item"]]},
 ]
 

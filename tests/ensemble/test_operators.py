@@ -23,6 +23,10 @@ LINE = np.arange(5, dtype=np.float32)[:, None]
 ANYTHING, ANYTHINGS = np.array([None]), np.array([None, None])
 NOTHING = np.zeros((1, 0), dtype=np.int64)
 INFINITE = np.inf
+NO_PINS: dict[str, np.ndarray] = {
+    "pinned_rows": NOTHING,
+    "pinned_scores": NOTHING.astype(np.float32),
+}
 
 
 @pytest.fixture
@@ -47,6 +51,7 @@ def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[
         "candidates_requested": np.zeros(len(queries), dtype=bool),
         "similar_rows": np.full(len(queries), -1),
         "allowed": np.full(len(queries), None),
+        "pinned_rows": np.zeros((len(queries), 0), np.int64),
     }
     return Retrieve(RetrieveConfig(candidates=2), release).run(columns)
 
@@ -80,7 +85,7 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
             name: np.zeros((2, 0), np.int64)
             for name in (
                 *("seen_rows", "recent_rows", "hidden_rows", "excluded_rows"),
-                "requested_rows",
+                *("requested_rows", "pinned_rows"),
             )
         },
         "candidates_requested": np.zeros(2, dtype=bool),
@@ -104,13 +109,18 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
         "requested_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
         "candidates_requested": np.array([True, False]),
         "allowed": ANYTHINGS,
+        "pinned_rows": np.zeros((2, 0), np.int64),
     }
     found = Retrieve(RetrieveConfig(candidates=2), release).run(columns)
     assert found["retrieved_rows"].tolist() == [[1, -1, 3], [4, 3, -1]]
     assert found["retrieval_scores"][0].tolist() == [2.0, -INFINITE, 6.0]
     every = TakeCatalogue(Config(), release).run(columns)
     assert every["retrieved_rows"].tolist() == [[1, -1, 3, -1, -1], [0, 1, 2, 3, 4]]
-    named = {"requested_rows": np.array([[3]]), "candidates_requested": np.array([True])}
+    named = {
+        "requested_rows": np.array([[3]]),
+        "candidates_requested": np.array([True]),
+        "pinned_rows": NOTHING,
+    }
     assert TakeCatalogue(Config(), release).run(named)["retrieved_rows"].tolist() == [[3]]
 
 
@@ -144,6 +154,7 @@ def test_filtering_leaves_out_hidden_and_excluded(release: Release) -> None:
             "hidden_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
             "allowed": ANYTHINGS,
+            **NO_PINS,
         }
     )
     assert filtered["candidate_rows"].tolist() == [[4, 2, 1], [3, -1, -1]]
@@ -162,6 +173,7 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
             "hidden_rows": NOTHING,
             "excluded_rows": NOTHING,
             "allowed": ANYTHING,
+            **NO_PINS,
         }
     )
     assert filtered["candidate_rows"].tolist() == [[2, 1, -1, -1]]
@@ -179,6 +191,7 @@ def _ordered(
             "ordering_scores": matrix,
             "top_k": np.array(top_k),
             "diversity": np.zeros(len(rows)),
+            "active_rules": np.full(len(rows), None),
         }
     )
 

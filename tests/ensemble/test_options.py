@@ -39,7 +39,7 @@ def _genres(served: Plan) -> dict[str, list[str]]:
     genres = allow._attributes["genres"]
     assert genres.words is not None
     assert genres.offsets is not None
-    words = [genres.words[place] for place in genres.values]
+    words = [genres.words[place] for place in genres.values.tolist()]
     begins = genres.offsets.tolist()
     return {str(row + 1): words[begin:end] for row, (begin, end) in enumerate(pairwise(begins))}
 

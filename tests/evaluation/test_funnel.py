@@ -17,6 +17,7 @@ from evaluation.evaluate import evaluate
 from evaluation.report import read_report, tables
 from metrics import ranking
 from models.prepared import PreparedData
+from recipes.load import with_settings
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
@@ -180,6 +181,24 @@ def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained, said: list[str]
     evaluate(recipe, artifacts, served_in_process, force=True)
     assert artifacts.report.stat().st_ino != before
     assert artifacts.report.read_text() == content
+
+
+def test_rules_of_the_recipe_are_measured(
+    evaluated: Trained, report: dict[str, Any], tmp_path: Path
+) -> None:
+    """The report has the funnel with and without them; stages and ranker are those without."""
+    recipe, artifacts = evaluated
+    pinned = {"pin": [{"item": "40", "place": 1}, {"item": "3", "place": 2}]}
+    ruled = with_settings(recipe, {"serving.rules": pinned})
+    copied = shop.copied(artifacts, tmp_path / "copy")
+    evaluate(ruled, copied, served_in_process, force=False)
+    found = read_report(copied.report)
+    assert list(found["systems"]) == ["popularity", "retrieval", "funnel without rules", "funnel"]
+    assert found["systems"]["funnel without rules"] == report["systems"]["funnel"]
+    assert found["systems"]["retrieval"] == report["systems"]["retrieval"]
+    assert found["systems"]["funnel"]["ndcg@5"] < report["systems"]["funnel"]["ndcg@5"]
+    for same in ("stages", "passage", "ranker"):
+        assert found[same] == report[same]
 
 
 def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:

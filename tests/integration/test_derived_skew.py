@@ -12,7 +12,8 @@ from nvtabular import Workflow
 
 from ensemble.feature_store.user_features import checked
 from ensemble.in_process import served_in_process
-from ensemble.releases.parts import read_attributes, read_parts
+from ensemble.releases.attributes import read_attributes
+from ensemble.releases.parts import read_parts
 from models.prepared import PreparedData
 from models.train import train
 from recipes.schema.recipe import Recipe
@@ -119,7 +120,8 @@ def test_the_ranker_is_trained_out_of_fold_and_served_with_all(
 def test_counts_can_be_filtered_by(made: tuple[Recipe, Artifacts]) -> None:
     """Attributes of items are raw columns and counts; a time is its seconds, a target is not among them."""
     recipe, artifacts = made
-    found = read_attributes(recipe, artifacts, read_parts(recipe, artifacts))
+    attributes = read_attributes(recipe, artifacts, read_parts(recipe, artifacts))
+    found = {each.name: each.values.tolist() for each in attributes}
     assert set(found) == {"tags", "listed", "sold"}
     assert found["sold"] == pq.read_table(artifacts.prepared.counts("item"))["sold"].to_pylist()
     assert found["listed"][:2] == [0, -DAY // 2]

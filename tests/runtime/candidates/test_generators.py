@@ -148,6 +148,7 @@ def retrieved(
         "requested_rows": np.zeros((users, 0), np.int64),
         "candidates_requested": np.zeros(users, bool),
         "allowed": np.full(users, None),
+        "pinned_rows": np.zeros((users, 0), np.int64),
     }
     config = RetrieveConfig(candidates=2, generators=generators)
     return Retrieve(config, release).run(columns | changed)
