@@ -160,6 +160,12 @@ def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
             )
 
 
+def columns_of(condition: Condition) -> set[str]:
+    """The names of the columns that a condition compares."""
+    sides = [(part.column, getattr(part, "other", None)) for part in _comparisons(condition)]
+    return {each.name for pair in sides for each in pair if isinstance(each, Column)}
+
+
 def mask(
     condition: Condition,
     compare: Callable[[Comparison], Mask],

@@ -26,7 +26,8 @@ MODULES = {
     "anime": "sources.datasets.anime",
     "aliccp": "sources.datasets.aliccp",
     "gowalla": "sources.datasets.gowalla",
-    "parquet": "sources.parquet",
+    "files": "sources.own_tables",
+    "parquet": "sources.own_tables",  # the older name
 }
 
 #: Rows per row group of the raw tables, plus up to a batch.

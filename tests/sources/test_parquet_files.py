@@ -90,7 +90,7 @@ def test_a_new_file_makes_the_tables_new(tmp_path: Path, said: list[str]) -> Non
 
 
 def test_every_difference_between_files_is_named(tmp_path: Path) -> None:
-    """The message lists missing, extra and retyped columns of all files, each with its file."""
+    """The message lists missing and retyped columns of all files, each with its file."""
     orders = {name: values for name, values in shop.ORDERS.items() if name != "ordered_at"}
     message = _refused(
         tmp_path,
@@ -102,11 +102,59 @@ def test_every_difference_between_files_is_named(tmp_path: Path) -> None:
     for complaint in (
         "orders (times in one time zone, such as UTC), got differences from a.parquet:",
         "b.parquet lacks column 'ordered_at'",
-        "c.parquet has an extra column 'coupon'",
         "column 'quantity' is string in d.parquet, int64 in earlier files",
         "Write these files again, or move them elsewhere",
     ):
         assert complaint in message
+
+
+def test_a_column_that_the_recipe_does_not_read_may_be_missing(
+    tmp_path: Path, said: list[str]
+) -> None:
+    """It is null in the rows of the files that lack it, and that is logged."""
+    recipe = _shop(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"coupon": ["x"] * 4})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    said.clear()
+    ingest(recipe, artifacts, None)
+    assert pq.read_table(artifacts.raw.interactions)["coupon"].to_pylist() == [None] * 4 + ["x"] * 4
+    assert any("'coupon' is missing from a.parquet, and null" in line for line in said)
+
+
+def test_a_column_of_a_condition_is_in_every_file(tmp_path: Path) -> None:
+    """A condition reads its column, even if tables without it are read already."""
+    recipe = _shop(tmp_path, a=shop.ORDERS, b=shop.ORDERS | {"paid": [True] * 4})
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(recipe, artifacts, None)
+    path = tmp_path / "shop.toml"
+    path.write_text(path.read_text() + '[interactions]\npositive = "paid == true"\n')
+    with pytest.raises(ShortlistError, match=r"a\.parquet lacks column 'paid'"):
+        ingest(load(str(path)), artifacts, None)
+
+
+def test_numbers_and_times_of_several_widths_are_one_type(tmp_path: Path) -> None:
+    """The type that holds all values: whole numbers and fractions, seconds and nanoseconds, days."""
+    moment = datetime.datetime(2024, 3, 1)
+    tables = {
+        "a": shop.ORDERS | {"ordered_at": pa.array([moment] * 4, pa.timestamp("s"))},
+        "b": shop.ORDERS | {"ordered_at": pa.array([moment] * 4, pa.timestamp("ns"))},
+        "c": shop.ORDERS | {"ordered_at": [moment.date()] * 4, "quantity": [0.5] * 4},
+    }
+    artifacts = Artifacts(tmp_path / "artifacts")
+    ingest(_shop(tmp_path, **tables), artifacts, None)
+    table = pq.read_table(artifacts.raw.interactions)
+    assert table["quantity"].to_pylist() == [1.0, 2.0, 1.0, 3.0] * 2 + [0.5] * 4
+    assert table["ordered_at"].to_pylist() == [moment] * 12
+
+
+def test_an_integer_that_a_fraction_elsewhere_would_change_is_named(tmp_path: Path) -> None:
+    """Above 2^53, floating-point numbers skip integers."""
+    message = _refused(
+        tmp_path,
+        a=shop.ORDERS | {"quantity": [2**60 + 1] * 4},
+        b=shop.ORDERS | {"quantity": [0.5] * 4},
+    )
+    assert "expected values of column 'quantity' of" in message
+    assert "a.parquet to be double, the type in all files together" in message
 
 
 def test_times_in_different_zones_are_told(tmp_path: Path) -> None:
