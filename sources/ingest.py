@@ -28,6 +28,7 @@ MODULES = {
     "gowalla": "sources.datasets.gowalla",
     "files": "sources.own_tables",
     "parquet": "sources.own_tables",  # the older name
+    "sql": "sources.sql",
 }
 
 #: Rows per row group of the raw tables, plus up to a batch.
