@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from recipes.schema.recipe import Recipe
 from sources.parquet_files import ParquetFiles
 from sources.tables import RawTable, RawTables, TableName
@@ -12,19 +9,20 @@ from stages.errors import ShortlistError
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """Open the recipe's three tables; one that it does not name has the ids in the interactions.
+    """Open the tables that the recipe names.
 
     Raises:
         ShortlistError: a file is missing, damaged or not Parquet, or the files of a folder differ in
             their columns.
     """
-    source, columns = recipe.source, recipe.columns
+    source = recipe.source
     if source.interactions is None:
         raise ValueError("expected source.interactions in a recipe of kind 'parquet', got none")
-    interactions = _open("interactions", source.interactions)
-    users = _side("users", source.users, interactions, columns.user)
-    items = _side("items", source.items, interactions, columns.item)
-    return RawTables(interactions, users, items)
+    return RawTables(
+        _open("interactions", source.interactions),
+        None if source.users is None else _open("users", source.users),
+        None if source.items is None else _open("items", source.items),
+    )
 
 
 def inputs(recipe: Recipe) -> list[str]:
@@ -59,12 +57,3 @@ def _open(name: TableName, given: str) -> RawTable:
         )
     table = ParquetFiles(files)
     return RawTable(name, given, table, place=table.place)
-
-
-def _side(name: TableName, path: str | None, interactions: RawTable, column: str) -> RawTable:
-    if path is not None:
-        return _open(name, path)
-    origin = f"the {name} of {interactions.origin} (the recipe names no source.{name})"
-    if column not in interactions.schema.names:
-        return RawTable(name, origin, pa.table({}))
-    return RawTable(name, origin, pa.table({column: pc.unique(interactions.column(column))}))

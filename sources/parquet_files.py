@@ -1,6 +1,7 @@
 """One table in one or more Parquet files, read one column or some rows at a time."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,8 @@ _UNREADABLE = (pa.ArrowException, OSError)
 class ParquetFiles:
     """The rows of ``files``, one file after another: a ``sources.tables.Rows`` with plain types.
 
-    The order of columns may differ between files. Integers may be narrower in one file than in another,
-    and a column without any values may have no type.
+    The order of columns may differ between files. Numbers may be narrower in one file than in another, times
+    may have other zones and units, and a column without any values may have no type.
 
     Raises:
         ShortlistError: at once, if a file is not Parquet or its columns differ from those of the first (names
@@ -33,15 +34,21 @@ class ParquetFiles:
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column of all files."""
         kind = self.schema.field(name).type
-        chunks = [batch.column(0).cast(kind) for batch in self._read([name])]
+        chunks = [batch.column(name).cast(kind, safe=False) for batch in self._read([name])]
         return pa.chunked_array(chunks, kind)
+
+    def select(self, names: Sequence[str]) -> "ParquetFiles":
+        """The same rows with some of the columns."""
+        some = copy(self)
+        some.schema = pa.schema([self.schema.field(name) for name in names])
+        return some
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, file by file."""
         names = self.schema.names
-        for batch in self._read(None):
+        for batch in self._read(names):
             ordered = batch if batch.schema.names == names else batch.select(names)
-            yield ordered.cast(self.schema)
+            yield ordered.cast(self.schema, safe=False)
 
     def place(self, row: int) -> str:
         """The row group and file of a row, for messages; ``row`` counts through all files."""
@@ -55,7 +62,7 @@ class ParquetFiles:
                 row -= rows
         raise IndexError(row)
 
-    def _read(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         for each in self._files:
             with pq.ParquetFile(
                 each.path, metadata=each.metadata, page_checksum_verification=True
@@ -65,8 +72,7 @@ class ParquetFiles:
                     try:
                         yield from rows
                     except _UNREADABLE as error:
-                        names = columns or each.schema.names
-                        raise _damaged(each.path, file, group, names, error) from error
+                        raise _damaged(each.path, file, group, columns, error) from error
 
 
 class _File(NamedTuple):
@@ -124,6 +130,8 @@ def _common_schema(files: list[_File]) -> pa.Schema:
             if name not in common.names
         ]
         for name in set(common.names) & set(schema.names):
+            if max(common.names.count(name), schema.names.count(name)) > 1:
+                continue  # refused if the recipe uses it
             here, there = schema.field(name).type, common.field(name).type
             both = _common_type(here, there)
             if both is None:
@@ -135,8 +143,8 @@ def _common_schema(files: list[_File]) -> pa.Schema:
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in sorted(problems))
         raise ShortlistError(
-            f"expected the same columns with the same types in all files of {first.parent} (times in "
-            f"one time zone, such as UTC), got differences from {first.name}:\n{lines}\n"
+            f"expected the same columns with the same types in all files of {first.parent} (times all "
+            f"with a time zone or all without), got differences from {first.name}:\n{lines}\n"
             "Write these files again, or move them elsewhere."
         )
     return common
@@ -151,4 +159,11 @@ def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     unsigned = pa.uint64()
     if pa.types.is_integer(one) and pa.types.is_integer(other) and unsigned not in (one, other):
         return pa.int64()
+    if pa.types.is_floating(one) and pa.types.is_floating(other):
+        return pa.float64()
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
+        # a zone only says how to show a moment, but a time without one may be a local time
+        if (one.tz is None) != (other.tz is None):
+            return None
+        return pa.timestamp("us", None if one.tz is None else "UTC")
     return None
