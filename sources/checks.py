@@ -4,12 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.kind import FeatureKind
+from features.kind import FeatureKind, Side
 from features.kinds.numeric import Numeric
 from recipes.schema.recipe import Recipe
 from sources.canonical.columns import option
-from sources.canonical.tables import CanonicalTables
-from sources.tables import RawTable
+from sources.tables import RawTable, RawTables
 from stages.arrow_types import is_number, is_time
 from stages.errors import ShortlistError
 from stages.log import logger
@@ -25,7 +24,7 @@ _FINER_UNITS = (
 )
 
 
-def check(tables: CanonicalTables, recipe: Recipe) -> None:
+def check(tables: RawTables, recipe: Recipe) -> None:
     """Read every column and check that it is what the recipe needs.
 
     Raises:
@@ -51,7 +50,10 @@ def check(tables: CanonicalTables, recipe: Recipe) -> None:
             _refuse_nulls(interactions, name, column.is_null(), "nulls")
         if name in (columns.label, columns.weight):
             _check_number(interactions, name, column)
-    for side, table, identity in (("user", users, columns.user), ("item", items, columns.item)):
+    sides: tuple[Side, ...] = ("user", "item")
+    for side, table, identity in zip(
+        sides, (users, items), (columns.user, columns.item), strict=True
+    ):
         features = recipe.features.of_side(side)
         read_by = {
             column: [name for name, each in features.items() if column in each.columns(name)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recipes.schema.raw_column import TABLES
 from recipes.schema.recipe import Recipe
 from sources.canonical.tables import canonical
 from sources.checks import check
@@ -54,7 +55,7 @@ def ingest(
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
     tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
-    used = {name: sorted(recipe.columns_of(name)) for name in ("interactions", "users", "items")}
+    used = {name: sorted(recipe.columns_of(name)) for name in TABLES}
     code = ["sources", "stages/arrow_types.py"]
     current = fingerprint(
         {**tables, "used": used, "data_dir": str(data_dir)}, code, source.inputs(recipe)

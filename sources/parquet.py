@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+
 from recipes.schema.recipe import Recipe
 from sources.parquet_files import ParquetFiles
 from sources.tables import RawTable, RawTables, TableName
@@ -20,8 +22,8 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
         raise ValueError("expected source.interactions in a recipe of kind 'parquet', got none")
     return RawTables(
         _open("interactions", source.interactions),
-        None if source.users is None else _open("users", source.users),
-        None if source.items is None else _open("items", source.items),
+        _open("users", source.users),
+        _open("items", source.items),
     )
 
 
@@ -42,7 +44,9 @@ def _in_folder(folder: Path) -> list[Path]:
     )
 
 
-def _open(name: TableName, given: str) -> RawTable:
+def _open(name: TableName, given: str | None) -> RawTable:
+    if given is None:
+        return RawTable(name, "", pa.table({}), is_given=False)
     path = Path(given)
     if not path.exists():
         raise ShortlistError(

@@ -37,6 +37,8 @@ class RawTable:
     name: TableName
     origin: str
     table: Rows
+    #: False if the source has no such table: it becomes the ids in the interactions.
+    is_given: bool = True
     #: Describes the position of a row, given its number, for messages.
     place: Callable[[int], str] = "row {} (counted from 0)".format
 
@@ -51,11 +53,8 @@ class RawTable:
 
 @dataclass(frozen=True)
 class RawTables:
-    """Tables with raw ids: one row per interaction, per user and per item.
-
-    A source may have no users or items; ``sources.canonical`` then makes them of the interactions.
-    """
+    """Three tables with raw ids: one row per interaction, per user and per item."""
 
     interactions: RawTable
-    users: RawTable | None
-    items: RawTable | None
+    users: RawTable
+    items: RawTable

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from stages.configuration import Table
 
 TableName = Literal["interactions", "users", "items"]
+TABLES: tuple[TableName, ...] = ("interactions", "users", "items")
 Text = Annotated[str, Field(min_length=1)]
 
 

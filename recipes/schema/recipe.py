@@ -10,18 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from features.kind import Side
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
 from recipes.schema.item_models import Als, Linear
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
-from recipes.schema.raw_column import TableName
+from recipes.schema.raw_column import TABLES, TableName
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
-from runtime.conditions import columns_in, parse
-from runtime.did_you_mean import did_you_mean
+from recipes.schema.used_columns import of_interactions, of_side, refuse_unused
 from stages.columns import PLACE, POSITIVE
 from stages.configuration import Positive, Table
 
@@ -111,55 +109,20 @@ class Recipe(Table):
 
     def columns_of(self, table: TableName) -> dict[str, str]:
         """The columns of a table that the recipe uses, each with a key that names it."""
-        columns, used = self.columns, {}
         if table == "interactions":
-            for part in ("user", "item", "timestamp", "label", "weight"):
-                used.setdefault(getattr(columns, part), f"columns.{part}")
-            used.setdefault(self.split.column, "split.column")
-            for key in ("filter", "positive"):
-                if condition := getattr(self.interactions, key):
-                    for name in columns_in(parse(condition)):
-                        used.setdefault(name, f"interactions.{key}")
-            used.pop(None, None)
-            return used
-        side: Side = "user" if table == "users" else "item"
-        used[getattr(columns, side)] = f"columns.{side}"
-        if table == "items" and columns.title is not None:
-            used.setdefault(columns.title, "columns.title")
-        for name, feature in self.features.columns(side).items():
-            used.setdefault(name, f"features.{side}.{feature}")
-        return used
+            return of_interactions(self.columns, self.interactions, self.split)
+        return of_side(self.columns, self.features, "user" if table == "users" else "item")
 
     def times_of(self, table: TableName) -> set[str]:
         """The columns of a table that hold times."""
         if table == "interactions":
             return {name for name in (self.columns.timestamp,) if name is not None}
-        features = self.features.of_side("user" if table == "users" else "item")
-        return {
-            column
-            for name, feature in features.items()
-            if feature.reads_time
-            for column in feature.columns(name)
-        }
+        return self.features.times("user" if table == "users" else "item")
 
     @model_validator(mode="after")
     def _source_columns_are_used(self) -> "Recipe":
-        tables: tuple[TableName, ...] = ("interactions", "users", "items")
-        used = {table: self.columns_of(table) for table in tables}
-        for name, column in self.source.columns.items():
-            where = [table for table in tables if name in used[table]]
-            if not where:
-                known = dict.fromkeys(each for columns in used.values() for each in columns)
-                raise ValueError(
-                    f"expected source.columns to name columns that the recipe uses, got '{name}'"
-                    f"{did_you_mean(name, known)}; use it, or leave it out"
-                )
-            for table in tables:
-                if column.name_in(table) is not None and table not in where:
-                    raise ValueError(
-                        f"expected source.columns.{name} to name it in tables where the recipe uses it "
-                        f"({', '.join(where)}), got {table}; remove `{table}`"
-                    )
+        used = {table: self.columns_of(table) for table in TABLES}
+        refuse_unused(self.source.columns, used)
         return self
 
     @property

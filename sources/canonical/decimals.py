@@ -10,7 +10,7 @@ _DIGITS = 15
 
 
 def floats(decimals: pa.Array) -> pa.Array:
-    """The nearest float64 of each decimal. Arrow's own cast is off in the last bit, so it goes through text."""
+    """The nearest float64 of each; through text, because Arrow's own cast is off in the last bit."""
     return decimals.cast(pa.string()).cast(pa.float64())
 
 

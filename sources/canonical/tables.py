@@ -12,7 +12,7 @@ from recipes.schema.recipe import Recipe
 from sources.canonical.columns import Found, fields_of, find, option
 from sources.canonical.times import TIME
 from sources.canonical.types import Reading, decoded, decoded_type, reading
-from sources.tables import RawTable, RawTables, TableName
+from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
 from stages.log import logger
 
@@ -22,16 +22,7 @@ log = logger(__name__)
 _SHOWN = 12
 
 
-@dataclass(frozen=True)
-class CanonicalTables:
-    """Three tables: one row per interaction, per user and per item."""
-
-    interactions: RawTable
-    users: RawTable
-    items: RawTable
-
-
-def canonical(tables: RawTables, recipe: Recipe) -> CanonicalTables:
+def canonical(tables: RawTables, recipe: Recipe) -> RawTables:
     """The columns that the recipe uses, under its names and in canonical types.
 
     Users and items that the source does not have become the ids in the interactions. Columns are read as
@@ -42,21 +33,22 @@ def canonical(tables: RawTables, recipe: Recipe) -> CanonicalTables:
     """
     options = recipe.source.columns
     interactions = _canonical(tables.interactions, recipe, options)
-    sides = []
-    for name, table, column in (
-        ("users", tables.users, recipe.columns.user),
-        ("items", tables.items, recipe.columns.item),
-    ):
-        if table is not None:
-            sides.append(_canonical(table, recipe, options))
-        else:  # these ids have their names and types already
-            sides.append(_canonical(_ids(name, interactions, column), recipe, {}))
-    return CanonicalTables(interactions, *sides)
 
+    def side(table: RawTable, column: str) -> RawTable:
+        if table.is_given:
+            return _canonical(table, recipe, options)
+        origin = (
+            f"the {table.name} of {interactions.origin} (the recipe names no source.{table.name})"
+        )
+        ids = pa.table({column: pc.unique(interactions.column(column))})
+        # these ids have their name and type already
+        return _canonical(RawTable(table.name, origin, ids), recipe, {})
 
-def _ids(name: TableName, interactions: RawTable, column: str) -> RawTable:
-    origin = f"the {name} of {interactions.origin} (the recipe names no source.{name})"
-    return RawTable(name, origin, pa.table({column: pc.unique(interactions.column(column))}))
+    return RawTables(
+        interactions,
+        side(tables.users, recipe.columns.user),
+        side(tables.items, recipe.columns.item),
+    )
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ class CanonicalTable:
             self._report_lost_digits(column, chunk)
             if unread.any():
                 place = int(unread.argmax())
-                first = first or (row + place, column.found.of(chunk)[place].as_py())
+                first = first or (row + place, _shown(column.found.of(chunk)[place]))
                 count += int(unread.sum())
             row += len(chunk)
         if first is not None:
@@ -133,11 +125,11 @@ class CanonicalTable:
             "the last ones are rounded"
         )
 
-    def _unread(self, column: _Column, row: int, value: object, count: int) -> ShortlistError:
+    def _unread(self, column: _Column, row: int, value: str, count: int) -> ShortlistError:
         found = column.found
         return ShortlistError(
             f"expected {column.reading.expected} in column '{found.shown}' of {self._raw.origin}, got "
-            f"{_shown(value)} in {self._raw.place(row)}; {count:,} of {self.num_rows:,} rows have such "
+            f"{value} in {self._raw.place(row)}; {count:,} of {self.num_rows:,} rows have such "
             f"values. {column.remedy}"
         )
 
@@ -156,6 +148,7 @@ def _canonical(raw: RawTable, recipe: Recipe, options: Mapping[str, RawColumn]) 
         if how is None:
             raise _unreadable(raw, found, given)
         columns.append(_Column(found, how, given))
+    columns.sort(key=lambda each: schema.names.index(each.found.path[0]))
     used = {each.found.path[0] for each in columns}
     if unused := [name for name in dict.fromkeys(schema.names) if name not in used]:
         more = f" and {len(unused) - _SHOWN:,} more" if len(unused) > _SHOWN else ""
@@ -210,6 +203,9 @@ def _unreadable(raw: RawTable, found: Found, given: RawColumn) -> ShortlistError
     )
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def _shown(value: pa.Scalar) -> str:
+    try:
+        text = repr(value.as_py())
+    except (OverflowError, ValueError):  # a time that Python's calendar does not reach
+        text = f"the {value.type} {value.value}"
     return text if len(text) <= 60 else f"{text[:57]}..."

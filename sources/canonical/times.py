@@ -70,11 +70,11 @@ def of_iso_texts(texts: pa.Array) -> pa.Array:
     return of_numbers(_plain(found), PER_SECOND["us"])
 
 
-def of_texts(texts: pa.Array, form: str, key: str) -> pa.Array:
+def of_texts(texts: pa.Array, form: str) -> pa.Array:
     """Times of texts in a format of ``strptime``; null for one that does not match.
 
     Raises:
-        ShortlistError: it is not a format; ``key`` names it.
+        ShortlistError: it is not a format.
     """
     try:
         found = (
@@ -83,7 +83,8 @@ def of_texts(texts: pa.Array, form: str, key: str) -> pa.Array:
     except pl.exceptions.PolarsError as error:
         reason = str(error).split("\n", 1)[0]
         raise ShortlistError(
-            f"expected {key} to be the format of a time, such as '%d.%m.%Y %H:%M', got '{form}': {reason}"
+            f"expected the format of a time in source.columns, such as '%d.%m.%Y %H:%M', got '{form}': "
+            f"{reason}"
         ) from error
     return of_numbers(_plain(found.to_physical()), PER_SECOND["us"])
 

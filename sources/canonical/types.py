@@ -1,4 +1,7 @@
-"""The canonical types: int64 (uint64 only where it is needed), float64, string, boolean, times, lists of these."""
+"""The canonical types: int64, float64, string, boolean, times, and lists of these.
+
+uint64 occurs too, for numbers that int64 cannot hold.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,7 +132,7 @@ def _cast(kind: pa.DataType, to: str) -> Reading | None:
     is_whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
     is_number = is_whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if to == "string" and (
-        is_text or is_binary or is_number or pa.types.is_temporal(kind) and not _is_span(kind)
+        is_text or is_binary or is_number or (pa.types.is_temporal(kind) and not _is_span(kind))
     ):
         return Reading(pa.string(), texts.strings, "text in UTF-8")
     if to == "float" and is_text:
