@@ -134,6 +134,16 @@ def parse(text: str) -> Condition:
     return _Reader(text).condition()
 
 
+def columns_in(condition: Condition) -> list[str]:
+    """The names of the columns in a condition, each once."""
+    names = []
+    for part in _comparisons(condition):
+        names.append(part.column.name)
+        if isinstance(part, Comparison) and isinstance(part.other, Column):
+            names.append(part.other.name)
+    return list(dict.fromkeys(names))
+
+
 def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
     """Check a condition against the columns.
 
@@ -158,12 +168,6 @@ def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
                 f"expected columns of the same type, got '{part.column.name}' with {column} and "
                 f"'{part.other.name}' with {other}"
             )
-
-
-def columns_of(condition: Condition) -> set[str]:
-    """The names of the columns that a condition compares."""
-    sides = [(part.column, getattr(part, "other", None)) for part in _comparisons(condition)]
-    return {each.name for pair in sides for each in pair if isinstance(each, Column)}
 
 
 def mask(

@@ -4,10 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recipes.schema.recipe import Recipe
-from runtime.conditions import columns_of, parse
 from sources.formats import Format, arrow_files, csv_files, json_lines
 from sources.formats.found import Found, find
 from sources.parquet_files import ParquetFiles
@@ -15,7 +13,9 @@ from sources.spool import Spool
 from sources.tables import RawTable, RawTables, TableName
 
 #: Readers take files, the place for messages, and the columns that every file must have.
-_READERS: dict[Format, Callable[[Sequence[Found], str, Collection[str]], ParquetFiles | Spool]] = {
+_READERS: dict[
+    Format, Callable[[Sequence[Found], str, Collection[str] | None], ParquetFiles | Spool]
+] = {
     "parquet": ParquetFiles,
     "csv": csv_files.read,
     "jsonl": json_lines.read,
@@ -24,13 +24,13 @@ _READERS: dict[Format, Callable[[Sequence[Found], str, Collection[str]], Parquet
 
 
 def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
-    """Open the recipe's three tables; one that it does not name has the ids in the interactions.
+    """Open the recipe's three tables.
 
     Raises:
         ShortlistError: a file is missing, damaged or of another format, or the files of a folder
             contradict each other.
     """
-    return three_tables(recipe, lambda name, place: opened(name, place, needed(recipe, name)))
+    return three_tables(recipe, lambda name, place: opened(name, place, _needed(recipe, name)))
 
 
 def inputs(recipe: Recipe) -> list[str]:
@@ -41,52 +41,38 @@ def inputs(recipe: Recipe) -> list[str]:
         for name, path in tables.items()
         for file in find(Path(path), path, f"source.{name}", quiet=True)[1]
     ]
-    return [
-        *(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files),
-        *(f"{name}: {' '.join(sorted(needed(recipe, name)))}" for name in tables),
-    ]
+    return [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
 
 
 def three_tables(recipe: Recipe, open_table: Callable[[TableName, str], RawTable]) -> RawTables:
-    """The tables that the recipe names, opened; users and items that it does not name have ids only."""
-    source, columns = recipe.source, recipe.columns
+    """The tables that the recipe names, opened."""
+    source = recipe.source
     if source.interactions is None:
         raise ValueError(
             f"expected source.interactions in a recipe of kind '{source.kind}', got none"
         )
+
+    def side(name: TableName, place: str | None) -> RawTable:
+        return (
+            open_table(name, place) if place else RawTable(name, "", pa.table({}), is_given=False)
+        )
+
     interactions = open_table("interactions", source.interactions)
-
-    def side(name: TableName, place: str | None, column: str) -> RawTable:
-        return open_table(name, place) if place else _ids(name, interactions, column)
-
-    users = side("users", source.users, columns.user)
-    return RawTables(interactions, users, side("items", source.items, columns.item))
+    return RawTables(interactions, side("users", source.users), side("items", source.items))
 
 
-def opened(name: TableName, given: str, needed: set[str]) -> RawTable:
-    """Open one table. Files that lack a ``needed`` column are refused."""
+def opened(name: TableName, given: str, needed: Collection[str] | None = None) -> RawTable:
+    """Open one table; ``needed``: see ``common_schema``."""
     kind, files = find(Path(given), given, f"source.{name}")
     table = _READERS[kind](files, given, needed)
     return RawTable(name, given, table, place=table.place)
 
 
-def needed(recipe: Recipe, name: TableName | str) -> set[str]:
-    """The columns of a table that the recipe reads."""
-    columns = recipe.columns
-    if name == "users":
-        return {columns.user, *recipe.features.columns("user")}
-    if name == "items":
-        named = {columns.item, *recipe.features.columns("item"), columns.title}
-    else:
-        conditions = (recipe.interactions.filter, recipe.interactions.positive)
-        named = {columns.user, columns.item, columns.timestamp, columns.label, columns.weight}
-        named |= {recipe.split.column}
-        named |= {column for text in conditions if text for column in columns_of(parse(text))}
-    return {column for column in named if column is not None}
-
-
-def _ids(name: TableName, interactions: RawTable, column: str) -> RawTable:
-    origin = f"the {name} of {interactions.origin} (the recipe names no source.{name})"
-    if column not in interactions.schema.names:
-        return RawTable(name, origin, pa.table({}))
-    return RawTable(name, origin, pa.table({column: pc.unique(interactions.column(column))}))
+def _needed(recipe: Recipe, table: TableName) -> set[str]:
+    """The columns of a table that the recipe reads, as the table calls them."""
+    options, names = recipe.source.columns, set()
+    for name in recipe.columns_of(table):
+        given = (options[name].name_in(table) if name in options else None) or name
+        parts = given.split(".")  # of fields of structs, the column
+        names |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    return names

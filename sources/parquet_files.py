@@ -1,6 +1,7 @@
 """One table in one or more Parquet files, read one column or some rows at a time."""
 
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ class ParquetFiles:
     """
 
     def __init__(
-        self, files: Sequence[Found], place: str = "", needed: Collection[str] = ()
+        self, files: Sequence[Found], place: str = "", needed: Collection[str] | None = None
     ) -> None:
         self._files = [_look_at(file) for file in files]
         pairs = (pair for file in files for pair in file.partition.items())
@@ -43,6 +44,12 @@ class ParquetFiles:
         schema = pa.schema([self.schema.field(name)])
         chunks = [batch.column(0) for batch in self._read(schema)]
         return pa.chunked_array(chunks, schema.field(0).type)
+
+    def select(self, names: Sequence[str]) -> "ParquetFiles":
+        """The same rows with some of the columns."""
+        some = copy(self)
+        some.schema = pa.schema([self.schema.field(name) for name in names])
+        return some
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, file by file."""
@@ -61,15 +68,13 @@ class ParquetFiles:
         raise IndexError(row)
 
     def _read(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        whole = schema.names == self.schema.names
         for each in self._files:
             names = [name for name in schema.names if name in each.part.schema.names]
-            columns = None if whole else names
             with pq.ParquetFile(
                 each.path, metadata=each.metadata, page_checksum_verification=True
             ) as file:
                 for group in range(each.metadata.num_row_groups):
-                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns)
+                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=names)
                     try:
                         for batch in rows:
                             yield conformed(batch, each.part, schema, str(each.path))

@@ -4,7 +4,8 @@ import shutil
 import tempfile
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,8 +33,8 @@ class Spool:
         guesses: dict[str, Guess] | None = None,
     ) -> None:
         guesses = guesses or {}
-        folder = temporary_folder(self)
-        self._path = folder / "rows.parquet"
+        self._folder = TemporaryFolder()
+        self._path = self._folder.path / "rows.parquet"
         self._names: list[str] = []
         self._starts: list[int] = []
         self.num_rows = 0
@@ -57,9 +58,15 @@ class Spool:
         chunks = [converted(batch.column(0), kind) for batch in self._read([name])]
         return pa.chunked_array(chunks, kind)
 
+    def select(self, names: Sequence[str]) -> "Spool":
+        """The same rows with some of the columns."""
+        some = copy(self)
+        some.schema = pa.schema([self.schema.field(name) for name in names])
+        return some
+
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """All rows."""
-        for batch in self._read(None):
+        for batch in self._read(self.schema.names):
             columns = map(converted, batch.columns, self.schema.types)
             yield pa.RecordBatch.from_arrays(list(columns), schema=self.schema)
 
@@ -68,13 +75,15 @@ class Spool:
         part = bisect_right(self._starts, row) - 1
         return f"row {row - self._starts[part]} (counted from 0) of {self._names[part]}"
 
-    def _read(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self._path) as file:
-            yield from file.iter_batches(_ROWS_AT_ONCE, columns=columns)
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+                yield batch.select(columns)
 
 
-def temporary_folder(owner: object) -> Path:
-    """A new temporary folder that is deleted with its owner, or when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="shortlist-"))
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
-    return folder
+class TemporaryFolder:
+    """A new folder that is deleted with this object, or when the process ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="shortlist-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

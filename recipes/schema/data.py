@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from recipes.schema.raw_column import RawColumn
 from runtime.conditions import parse
 from stages.configuration import Fraction, Positive, Table
 from stages.urls import is_url, scheme, secret_in, without_secrets
@@ -50,6 +51,7 @@ class Source(Table):
     catalogue: Annotated[int, Field(ge=0)] = 0
     """Number of items and number of users that synthetic interactions are drawn from. The default, 0, keeps
     the ids that Merlin's generator draws, some thousands."""
+    columns: dict[str, RawColumn] = {}
 
     READ_WHERE: ClassVar = {
         "connection": ("kind", ("sql",)),
@@ -126,8 +128,9 @@ class Columns(Table):
     item: str
     """Column with the item id, in both the interactions and the items table."""
     timestamp: str | None = None
-    """Column of the interactions with the time of each, as integer seconds or a datetime, which orders a
-    user's interactions. By default they keep the order of the table."""
+    """Column of the interactions with the time of each, which orders a user's interactions: a date, a
+    datetime, text in ISO 8601 or integer seconds (docs/columns.md). By default they keep the order of the
+    table."""
     label: str | None = None
     """Column of the interactions with a number for each, such as a rating. By default there are no labels."""
     weight: str | None = None

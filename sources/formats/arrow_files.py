@@ -14,7 +14,7 @@ from stages.arrow_types import plain
 from stages.errors import ShortlistError
 
 
-def read(files: Sequence[Found], place: str, needed: Collection[str]) -> Spool:
+def read(files: Sequence[Found], place: str, needed: Collection[str] | None) -> Spool:
     """Read the files: Arrow's file and stream format, and both versions of Feather.
 
     Raises:

@@ -7,9 +7,6 @@ import pyarrow as pa
 
 from sources.formats.text_types import converted
 from stages.errors import ShortlistError
-from stages.log import logger
-
-log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,51 +28,59 @@ class Part:
 def common_schema(
     parts: Sequence[Part],
     place: str,
-    needed: Collection[str],
+    needed: Collection[str] | None,
     partition_types: Mapping[str, pa.DataType],
 ) -> pa.Schema:
     """The columns of all files. Types that differ become one that holds the values of all.
 
+    A column that is not needed is null in the files that lack it, and left out if its types contradict each
+    other.
+
     Args:
         place: the folder, for messages.
-        needed: columns that must be in every file; any other is null in the files that lack it.
+        needed: columns that must be in every file, with types that fit; by default, every type must fit,
+            but no column must be in every file.
         partition_types: the types of partition columns.
 
     Raises:
         ShortlistError: a file lacks a needed column, or types contradict each other (names all of them).
     """
     first = parts[0]
-    fields = {each.name: each.type for each in first.schema}
     if len(parts) == 1 and not first.partition:
         return first.schema
-    problems = []
+    fields = {each.name: each.type for each in first.schema}
+    problems: dict[str, list[str]] = {}
     for part in parts[1:]:
         for column in part.schema:
             there = fields.get(column.name, column.type)
             both = common_type(column.type, there)
             if both is None:
-                problems.append(
+                problems.setdefault(column.name, []).append(
                     f"column '{column.name}' is {column.type} in {part.label}, {there} in earlier files"
                 )
             fields[column.name] = both or there
-    for name, kind in partition_types.items():
-        fields.setdefault(name, kind)
+    fields = {**partition_types, **fields}
     for name in fields:
-        without = [part.label for part in parts if name not in part.names]
-        if name in needed:
-            problems += [f"{label} lacks column '{name}'" for label in without]
-        elif without:
-            log.info(
-                f"{place}: column '{name}' is missing from {_some(without)}, and null for their rows"
-            )
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in sorted(problems))
+        for part in parts:
+            if (count := part.names.count(name)) > 1:
+                problems.setdefault(name, []).append(
+                    f"column '{name}' occurs {count} times in {part.label}"
+                )
+            if not count and name in (needed or ()):
+                problems.setdefault(name, []).append(f"{part.label} lacks column '{name}'")
+    if lines := [
+        line for name in problems if needed is None or name in needed for line in problems[name]
+    ]:
+        listed = "\n".join(f"  - {line}" for line in sorted(lines))
         raise ShortlistError(
             f"expected the columns that the recipe reads, with the same types, in all files of {place} "
-            f"(times in one time zone, such as UTC), got differences from {first.label}:\n{lines}\n"
+            f"(times all with a time zone or all without), got differences from {first.label}:\n{listed}\n"
             "Write these files again, or move them elsewhere."
         )
-    return pa.schema(fields.items())
+    names = [name for part in parts for name in part.names]
+    return pa.schema(
+        [(name, fields[name]) for name in dict.fromkeys(names) if name not in problems]
+    )
 
 
 def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
@@ -86,6 +91,13 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return other
     if pa.types.is_timestamp(one) and pa.types.is_date(other):
         return one
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
+        # a zone only says how to show a moment, but a time without one may be a local time
+        if (one.tz is None) != (other.tz is None):
+            return None
+        units = ("s", "ms", "us", "ns")
+        unit = max(one.unit, other.unit, key=units.index)
+        return pa.timestamp(unit, None if one.tz is None else "UTC")
     if pa.types.is_integer(one) and pa.types.is_integer(other):
         return pa.int64()
     if pa.types.is_null(one) or pa.types.is_null(other):
@@ -131,8 +143,3 @@ def conformed(batch: pa.RecordBatch, part: Part, schema: pa.Schema, where: str) 
 def _constant(part: Part, name: str, rows: int) -> pa.Array:
     value = part.partition.get(name)
     return pa.nulls(rows) if value is None else pa.array([value] * rows, pa.string())
-
-
-def _some(labels: list[str]) -> str:
-    more = f" and {len(labels) - 3} more files" if len(labels) > 3 else ""
-    return ", ".join(labels[:3]) + more

@@ -24,7 +24,7 @@ _SEPARATORS = ",;\t|"
 _BLOCK = 1 << 24
 
 
-def read(files: Sequence[Found], place: str, needed: Collection[str]) -> Spool:
+def read(files: Sequence[Found], place: str, needed: Collection[str] | None) -> Spool:
     """Read the files. The first line of each has the columns' names; the text is UTF-8.
 
     A column's type is the narrowest that holds all of its values in all files. Empty text is a missing

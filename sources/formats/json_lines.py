@@ -23,7 +23,7 @@ _BLOCK = 1 << 25
 _BOM = b"\xef\xbb\xbf"
 
 
-def read(files: Sequence[Found], place: str, needed: Collection[str]) -> Spool:
+def read(files: Sequence[Found], place: str, needed: Collection[str] | None) -> Spool:
     """Read the files. A key that an object lacks is a missing value.
 
     A column's type is that of all values in all files: one with numbers and text is text. Text is a time if

@@ -65,7 +65,7 @@ def write(
 
 
 def _opened(place: str) -> RawTable:
-    table = opened("interactions", place, set())
+    table = opened("interactions", place)
     if table.table.num_rows == 0:
         raise ShortlistError(f"expected rows in {place}, got none. Check the file.")
     return table
@@ -153,7 +153,8 @@ class Draft:
         lines.append("")
         if event is not None:
             column, kinds, why = event
-            lines += self._positive(f"{_in_condition(column.name)} in {json.dumps(kinds)}", why)
+            self.taken.setdefault(column.name, "interactions.positive")
+            lines += self._positive(f"{_in_condition(column.name)} in {kinds}", why)
         elif label is not None:
             condition = f"{_in_condition(label[0].name)} {label[1]}"
             lines += self._positive(condition, "what counts as a success; other rows do not")

@@ -21,13 +21,13 @@ from tests.sources import shop
 def _csv(folder: Path, text: str | bytes, name: str = "orders.csv") -> RawTable:
     content = text.encode() if isinstance(text, str) else text
     (folder / name).write_bytes(content)
-    return opened("interactions", str(folder / name), set())
+    return opened("interactions", str(folder / name))
 
 
 def _column(folder: Path, *values: str) -> tuple[str, list[Any]]:
     """The type and the values of a CSV column."""
     table = _csv(folder, "\n".join(["x,y", *(f"{value},-" for value in values)]) + "\n")
-    return str(table.schema.field("x").type), table.column("x").to_pylist()
+    return str(table.table.schema.field("x").type), table.column("x").to_pylist()
 
 
 def _refused(folder: Path, text: str | bytes, name: str = "orders.csv") -> str:
@@ -80,7 +80,7 @@ def test_the_last_value_counts_as_much_as_the_first(tmp_path: Path, said: list[s
     """After many blocks of integers, one text makes the column text; types are logged."""
     rows = [f"{number},{'y' * 90}" for number in range(400_000)]
     table = _csv(tmp_path, "\n".join(["x,y", *rows, "last,y"]))
-    assert table.schema.field("x").type == pa.string()
+    assert table.table.schema.field("x").type == pa.string()
     assert table.column("x").to_pylist()[-2:] == ["399999", "last"]
     assert said == [f"{tmp_path / 'orders.csv'}: 400,001 rows of x: string, y: string"]
 
@@ -101,7 +101,7 @@ def test_compressed_text_is_read(tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl.zst"
     with pa.CompressedOutputStream(str(path), "zstd") as stream:
         stream.write(b'{"id": 3}\n')
-    assert opened("items", str(path), set()).column("id").to_pylist() == [3]
+    assert opened("items", str(path)).column("id").to_pylist() == [3]
 
 
 def test_files_of_a_folder_have_one_type_each_column(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_values_that_have_no_common_type_are_named(tmp_path: Path, other: str) -
     (tmp_path / "a.jsonl").write_text('{"id": 1, "tags": 1}\n')
     (tmp_path / "b.jsonl").write_text(f'{{"id": 2, "tags": {other}}}\n')
     with pytest.raises(ShortlistError, match=r"got Int64 and (List|Struct).* for 'tags'"):
-        opened("items", str(tmp_path), set())
+        opened("items", str(tmp_path))
 
 
 def test_a_quote_within_text_is_text(tmp_path: Path) -> None:
@@ -199,11 +199,11 @@ def test_arrow_files_keep_their_types(tmp_path: Path, form: str) -> None:
         new = pa.ipc.new_file if form == "file" else pa.ipc.new_stream
         with new(str(path), table.schema) as writer:
             writer.write_table(table)
-    read = opened("items", str(path), set())
+    read = opened("items", str(path))
     assert read.in_memory() == table
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ShortlistError, match="expected a complete Arrow or Feather file"):
-        opened("items", str(path), set())
+        opened("items", str(path))
 
 
 def test_a_recipe_may_mix_formats(tmp_path: Path) -> None:
