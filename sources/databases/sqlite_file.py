@@ -46,8 +46,10 @@ def read(path: Path, query: str, origin: str) -> Spool:
 
 
 def _schema(connection: sqlite3.Connection, query: str, origin: str) -> pa.Schema:
-    empty = connection.execute(f"SELECT * FROM ({query}) LIMIT 0")
-    names = [each[0] for each in empty.description]
+    with closing(connection.execute(query)) as result:
+        names = [each[0] for each in result.description or ()]
+    if not names:
+        raise ShortlistError(f"expected a query that returns rows as {origin}, got none.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ShortlistError(
             f"expected each column once in {origin}, got '{twice[0]}' more than once. Rename it with AS."

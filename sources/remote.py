@@ -1,0 +1,153 @@
+"""Files at URLs: what they depend on, and a copy of them in a temporary folder."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sources.download import UnreachableError, answer, download
+from sources.formats import format_of
+from sources.spool import TemporaryFolder
+from stages.errors import ShortlistError
+from stages.log import logger
+from stages.urls import scheme, secret_in, without_secrets
+
+log = logger(__name__)
+
+#: The packages of the extra `cloud` that read each store.
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
+#: What stores call the version of a file.
+_VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "generation")
+_WILD = "*?["
+
+
+def versions(url: str, key: str) -> list[str]:
+    """A line for every file at the URL, which changes if the file does.
+
+    Raises:
+        ShortlistError: nothing is there, or the store cannot be reached.
+    """
+    if scheme(url) in ("http", "https"):
+        with _asked(url, key) as headers:
+            known = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
+            return [f"{without_secrets(url)} {' '.join(known)}"]
+    _, files = _listed(url, key)
+    return [
+        f"{path} {info.get('size')} {[str(info[name]) for name in _VERSIONS if name in info]}"
+        for path, info in files.items()
+    ]
+
+
+def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
+    """Copy the file, the folder or the files of a pattern; returns where, and the owner of the copy.
+
+    Raises:
+        ShortlistError: nothing is there, or the store cannot be reached.
+    """
+    folder = TemporaryFolder()
+    if scheme(url) in ("http", "https"):
+        return _download(url, key, folder.path), folder
+    store, files = _listed(url, key)
+    root = _root(store, url)
+    local = {path: folder.path / PurePosixPath(path).relative_to(root) for path in files}
+    size = sum(info.get("size") or 0 for info in files.values())
+    log.info(f"downloading {len(files):,} files ({size / 1e6:,.1f} MB) from {url}")
+    with _explained(url, key):
+        for path, place in local.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            store.get_file(path, str(place))
+    single = list(local.values()) if _is_file(store, url, files) else []
+    return (single or [folder.path])[0], folder
+
+
+def _download(url: str, key: str, folder: Path) -> Path:
+    name = unquote(PurePosixPath(urlsplit(url).path).name)
+    if format_of(name) is None:
+        raise ShortlistError(
+            f"expected the URL of one file whose ending tells its kind, such as .csv or .parquet, as {key}, "
+            f"got {without_secrets(url)}. A web server does not list folders."
+        )
+    target = folder / name
+    try:
+        download(url, target, lambda path: None)
+    except UnreachableError as error:
+        raise _unreachable(url, key, str(error)) from error
+    return target
+
+
+@contextmanager
+def _asked(url: str, key: str) -> Iterator[Any]:
+    try:
+        with answer(url, {"Accept-Encoding": "identity"}) as response:
+            yield response.headers
+    except UnreachableError as error:
+        raise _unreachable(url, key, str(error)) from error
+
+
+def _listed(url: str, key: str) -> tuple[Any, dict[str, dict[str, Any]]]:
+    """The store, and the files at the URL with what it tells of each, by path."""
+    store = _store(url)
+    path = store._strip_protocol(url)
+    with _explained(url, key):
+        if any(each in path for each in _WILD):
+            found = store.glob(path, detail=True)
+        else:
+            found = store.find(path, detail=True)
+    files = {name: info for name, info in sorted(found.items()) if info.get("type") == "file"}
+    if not files:
+        raise _unreachable(url, key, "no file")
+    return store, files
+
+
+def _root(store: Any, url: str) -> PurePosixPath:
+    """The folder that the copies' paths are relative to: before the first wildcard."""
+    parts = PurePosixPath(store._strip_protocol(url)).parts
+    wild = [number for number, part in enumerate(parts) if any(each in part for each in _WILD)]
+    root = PurePosixPath(*parts[: wild[0]]) if wild else PurePosixPath(*parts)
+    return root.parent if not wild and format_of(root.name) and store.isfile(str(root)) else root
+
+
+def _is_file(store: Any, url: str, files: dict[str, Any]) -> bool:
+    return list(files) == [store._strip_protocol(url)]
+
+
+def _store(url: str) -> Any:
+    import fsspec
+
+    name = scheme(url)
+    if found := secret_in(url):
+        raise ShortlistError(
+            f"expected no password or key in {without_secrets(url)}, got {found}. Put it into the "
+            "environment, where the store's library looks for it."
+        )
+    if name not in _PACKAGES:
+        raise ShortlistError(
+            f"expected a URL that begins with s3://, gs://, az://, http:// or https://, got "
+            f"{without_secrets(url)}."
+        )
+    try:
+        importlib.import_module(_PACKAGES[name])
+    except ImportError as error:
+        raise ShortlistError(
+            f"expected the package {_PACKAGES[name]} for {name}:// URLs, found none. Install it: "
+            "uv sync --extra cloud"
+        ) from error
+    return fsspec.filesystem(name, use_listings_cache=False, skip_instance_cache=True)
+
+
+@contextmanager
+def _explained(url: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of botocore, google.auth, azure: each has its own
+        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise _unreachable(url, key, why) from error
+
+
+def _unreachable(url: str, key: str, why: str) -> ShortlistError:
+    return ShortlistError(
+        f"expected files at {without_secrets(url)}, which is given as {key}, got {why}. Check the URL, the "
+        "network, and the credentials in the environment (docs/your-data.md)."
+    )
