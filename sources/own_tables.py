@@ -9,8 +9,10 @@ from recipes.schema.recipe import Recipe
 from sources.formats import Format, arrow_files, csv_files, json_lines
 from sources.formats.found import Found, find
 from sources.parquet_files import ParquetFiles
+from sources.remote import fetch, versions
 from sources.spool import Spool
 from sources.tables import RawTable, RawTables, TableName
+from stages.urls import is_url
 
 #: Readers take files, the place for messages, and the columns that every file must have.
 _READERS: dict[
@@ -35,13 +37,16 @@ def read(recipe: Recipe, data_dir: Path | None) -> RawTables:
 
 def inputs(recipe: Recipe) -> list[str]:
     """What the tables depend on: path, size and modification time of every file."""
-    tables = recipe.source.paths
-    files = [
-        file.path
-        for name, path in tables.items()
-        for file in find(Path(path), path, f"source.{name}", quiet=True)[1]
-    ]
-    return [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    lines = []
+    for name, place in recipe.source.paths.items():
+        key = f"source.{name}"
+        if is_url(place):
+            lines += versions(place, key)
+            continue
+        for file in find(Path(place), place, key, quiet=True)[1]:
+            stat = file.path.stat()
+            lines.append(f"{file.path} {stat.st_size} {stat.st_mtime_ns}")
+    return lines
 
 
 def three_tables(recipe: Recipe, open_table: Callable[[TableName, str], RawTable]) -> RawTables:
@@ -63,8 +68,11 @@ def three_tables(recipe: Recipe, open_table: Callable[[TableName, str], RawTable
 
 def opened(name: TableName, given: str, needed: Collection[str] | None = None) -> RawTable:
     """Open one table; ``needed``: see ``common_schema``."""
-    kind, files = find(Path(given), given, f"source.{name}")
+    key = f"source.{name}"
+    path, copy = fetch(given, key) if is_url(given) else (Path(given), None)
+    kind, files = find(path, given, key)
     table = _READERS[kind](files, given, needed)
+    table.kept = copy
     return RawTable(name, given, table, place=table.place)
 
 

@@ -30,6 +30,9 @@ class ParquetFiles:
             number and column).
     """
 
+    #: What must exist as long as this table, such as the folder of its files.
+    kept: object = None
+
     def __init__(
         self, files: Sequence[Found], place: str = "", needed: Collection[str] | None = None
     ) -> None:

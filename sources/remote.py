@@ -1,6 +1,8 @@
 """Files at URLs: what they depend on, and a copy of them in a temporary folder."""
 
 import importlib
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -9,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from sources.download import UnreachableError, answer, download
 from sources.formats import format_of
+from sources.formats.found import is_data
 from sources.spool import TemporaryFolder
 from stages.errors import ShortlistError
 from stages.log import logger
@@ -20,7 +23,6 @@ log = logger(__name__)
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 #: What stores call the version of a file.
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "generation")
-_WILD = "*?["
 
 
 def versions(url: str, key: str) -> list[str]:
@@ -29,11 +31,12 @@ def versions(url: str, key: str) -> list[str]:
     Raises:
         ShortlistError: nothing is there, or the store cannot be reached.
     """
-    if scheme(url) in ("http", "https"):
+    if _is_web(url):
         with _asked(url, key) as headers:
-            known = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
-            return [f"{without_secrets(url)} {' '.join(known)}"]
-    _, files = _listed(url, key)
+            known = [headers[name] for name in ("ETag", "Last-Modified") if name in headers]
+        # a server that tells neither is read each time
+        return [f"{without_secrets(url)} {known or time.time_ns()}"]
+    _, _, files = _listed(url, key)
     return [
         f"{path} {info.get('size')} {[str(info[name]) for name in _VERSIONS if name in info]}"
         for path, info in files.items()
@@ -41,25 +44,40 @@ def versions(url: str, key: str) -> list[str]:
 
 
 def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
-    """Copy the file, the folder or the files of a pattern; returns where, and the owner of the copy.
+    """Copy the file, the folder or the files of a pattern; returns their path, and the owner of the copy.
+
+    Files that are no data are copied as empty ones.
 
     Raises:
         ShortlistError: nothing is there, or the store cannot be reached.
     """
+    if found := secret_in(url):
+        raise ShortlistError(
+            f"expected no password or key in {without_secrets(url)}, got {found} in the URL. Put it into the "
+            "environment, where the store's library looks for it."
+        )
     folder = TemporaryFolder()
-    if scheme(url) in ("http", "https"):
+    if _is_web(url):
         return _download(url, key, folder.path), folder
-    store, files = _listed(url, key)
-    root = _root(store, url)
-    local = {path: folder.path / PurePosixPath(path).relative_to(root) for path in files}
+    store, path, files = _listed(url, key)
+    wild = _before_wildcard(path)
+    root = PurePosixPath(wild or path)
+    if list(files) == [path]:
+        root = root.parent
     size = sum(info.get("size") or 0 for info in files.values())
     log.info(f"downloading {len(files):,} files ({size / 1e6:,.1f} MB) from {url}")
-    with _explained(url, key):
-        for path, place in local.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            store.get_file(path, str(place))
-    single = list(local.values()) if _is_file(store, url, files) else []
-    return (single or [folder.path])[0], folder
+    for name in files:
+        relative = PurePosixPath(name).relative_to(root)
+        place = folder.path / relative
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if format_of(relative.name) and all(map(is_data, relative.parts)):
+            with _explained(url, key):
+                store.get_file(name, str(place))
+        else:
+            place.touch()
+    if list(files) == [path]:
+        return place, folder
+    return folder.path / "**" / "*" if wild else folder.path, folder
 
 
 def _download(url: str, key: str, folder: Path) -> Path:
@@ -86,42 +104,37 @@ def _asked(url: str, key: str) -> Iterator[Any]:
         raise _unreachable(url, key, str(error)) from error
 
 
-def _listed(url: str, key: str) -> tuple[Any, dict[str, dict[str, Any]]]:
-    """The store, and the files at the URL with what it tells of each, by path."""
+def _listed(url: str, key: str) -> tuple[Any, str, dict[str, dict[str, Any]]]:
+    """The store, the URL's path in it, and the files there with what it tells of each, by path."""
     store = _store(url)
     path = store._strip_protocol(url)
     with _explained(url, key):
-        if any(each in path for each in _WILD):
-            found = store.glob(path, detail=True)
-        else:
-            found = store.find(path, detail=True)
-    files = {name: info for name, info in sorted(found.items()) if info.get("type") == "file"}
+        list_files = store.glob if _before_wildcard(path) else store.find
+        found = list_files(path, detail=True)
+    files = {
+        name: info
+        for name, info in sorted(found.items())
+        if info.get("type") == "file" and not name.endswith("/")
+    }
     if not files:
-        raise _unreachable(url, key, "no file")
-    return store, files
+        raise _unreachable(url, key, "none")
+    return store, path, files
 
 
-def _root(store: Any, url: str) -> PurePosixPath:
-    """The folder that the copies' paths are relative to: before the first wildcard."""
-    parts = PurePosixPath(store._strip_protocol(url)).parts
-    wild = [number for number, part in enumerate(parts) if any(each in part for each in _WILD)]
-    root = PurePosixPath(*parts[: wild[0]]) if wild else PurePosixPath(*parts)
-    return root.parent if not wild and format_of(root.name) and store.isfile(str(root)) else root
+def _before_wildcard(path: str) -> str:
+    """The folders before the first part with a wildcard; empty if there is none."""
+    found = re.search(r"[^/]*[*?\[]", path)
+    return path[: found.start()] if found else ""
 
 
-def _is_file(store: Any, url: str, files: dict[str, Any]) -> bool:
-    return list(files) == [store._strip_protocol(url)]
+def _is_web(url: str) -> bool:
+    return scheme(url) in ("http", "https")
 
 
 def _store(url: str) -> Any:
     import fsspec
 
     name = scheme(url)
-    if found := secret_in(url):
-        raise ShortlistError(
-            f"expected no password or key in {without_secrets(url)}, got {found}. Put it into the "
-            "environment, where the store's library looks for it."
-        )
     if name not in _PACKAGES:
         raise ShortlistError(
             f"expected a URL that begins with s3://, gs://, az://, http:// or https://, got "

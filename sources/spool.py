@@ -26,6 +26,9 @@ class Spool:
     The file lies where ``TMPDIR`` says, and is deleted with this object.
     """
 
+    #: What must exist as long as this table.
+    kept: object = None
+
     def __init__(
         self,
         parts: Iterable[tuple[str, Iterable[pa.RecordBatch]]],

@@ -110,13 +110,14 @@ def _walk(folder: Path) -> Iterator[Path]:
     seen = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(filter(_is_data, folders))
+        folders[:] = [] if real in seen else sorted(filter(is_data, folders))
         if real not in seen:
-            yield from (Path(place, name) for name in sorted(names) if _is_data(name))
+            yield from (Path(place, name) for name in sorted(names) if is_data(name))
         seen.add(real)
 
 
-def _is_data(name: str) -> bool:
+def is_data(name: str) -> bool:
+    """Whether a file or folder of this name is data: writers give their own ones names with . or _."""
     return name[0] != "." and (name[0] != "_" or "=" in name)
 
 
