@@ -132,7 +132,7 @@ def _is_web(url: str) -> bool:
 
 
 def _store(url: str) -> Any:
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     name = scheme(url)
     if name not in _PACKAGES:

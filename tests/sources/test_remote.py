@@ -1,5 +1,6 @@
 """Tables at URLs are read like files: from an S3 server and a web server on loopback."""
 
+import importlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -37,8 +38,6 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An empty bucket, ``shop``; address and keys are in the environment."""
-    import s3fs
-
     for name, value in (
         ("AWS_ENDPOINT_URL", server),
         ("AWS_ACCESS_KEY_ID", "made-up"),
@@ -46,7 +45,9 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
-    store = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+    store = importlib.import_module("s3fs").S3FileSystem(
+        skip_instance_cache=True, use_listings_cache=False
+    )
     if store.exists("shop"):
         store.rm("shop", recursive=True)
     store.mkdir("shop")
