@@ -12,8 +12,13 @@ from sources.parquet_files import ParquetFiles
 from sources.remote import fetch, versions
 from sources.spool import Spool
 from sources.tables import RawTable, RawTables, TableName
+from stages.log import logger
 from stages.urls import is_url
 
+log = logger(__name__)
+
+#: Bytes that take seconds to read.
+_LARGE = 50_000_000
 #: Readers take files, the place for messages, and the columns that every file must have.
 _READERS: dict[
     Format, Callable[[Sequence[Found], str, Collection[str] | None], ParquetFiles | Spool]
@@ -39,11 +44,11 @@ def inputs(recipe: Recipe) -> list[str]:
     """What the tables depend on: path, size and modification time of every file."""
     lines = []
     for name, place in recipe.source.paths.items():
-        key = f"source.{name}"
+        named = f"the recipe names as source.{name}"
         if is_url(place):
-            lines += versions(place, key)
+            lines += versions(place, named)
             continue
-        for file in find(Path(place), place, key, quiet=True)[1]:
+        for file in find(Path(place), place, named, quiet=True)[1]:
             stat = file.path.stat()
             lines.append(f"{file.path} {stat.st_size} {stat.st_mtime_ns}")
     return lines
@@ -66,11 +71,22 @@ def three_tables(recipe: Recipe, open_table: Callable[[TableName, str], RawTable
     return RawTables(interactions, side("users", source.users), side("items", source.items))
 
 
-def opened(name: TableName, given: str, needed: Collection[str] | None = None) -> RawTable:
-    """Open one table; ``needed``: see ``common_schema``."""
-    key = f"source.{name}"
-    path, copy = fetch(given, key) if is_url(given) else (Path(given), None)
-    kind, files = find(path, given, key)
+def opened(
+    name: TableName, given: str, needed: Collection[str] | None = None, named: str = ""
+) -> RawTable:
+    """Open one table.
+
+    Args:
+        given: its path or URL.
+        needed: see ``common_schema``.
+        named: who names it, for messages; by default the recipe.
+    """
+    named = named or f"the recipe names as source.{name}"
+    path, copy = fetch(given, named) if is_url(given) else (Path(given), None)
+    kind, files = find(path, given, named)
+    size = sum(file.path.stat().st_size for file in files)
+    if kind != "parquet" and size > _LARGE:
+        log.info(f"reading {given}: {size / 1e6:,.0f} MB")
     table = _READERS[kind](files, given, needed)
     table.kept = copy
     return RawTable(name, given, table, place=table.place)

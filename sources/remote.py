@@ -25,25 +25,25 @@ _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "generation")
 
 
-def versions(url: str, key: str) -> list[str]:
+def versions(url: str, named: str) -> list[str]:
     """A line for every file at the URL, which changes if the file does.
 
     Raises:
         ShortlistError: nothing is there, or the store cannot be reached.
     """
     if _is_web(url):
-        with _asked(url, key) as headers:
+        with _asked(url, named) as headers:
             known = [headers[name] for name in ("ETag", "Last-Modified") if name in headers]
         # a server that tells neither is read each time
         return [f"{without_secrets(url)} {known or time.time_ns()}"]
-    _, _, files = _listed(url, key)
+    _, _, files = _listed(url, named)
     return [
         f"{path} {info.get('size')} {[str(info[name]) for name in _VERSIONS if name in info]}"
         for path, info in files.items()
     ]
 
 
-def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
+def fetch(url: str, named: str) -> tuple[Path, TemporaryFolder]:
     """Copy the file, the folder or the files of a pattern; returns their path, and the owner of the copy.
 
     Files that are no data are copied as empty ones.
@@ -58,8 +58,8 @@ def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
         )
     folder = TemporaryFolder()
     if _is_web(url):
-        return _download(url, key, folder.path), folder
-    store, path, files = _listed(url, key)
+        return _download(url, named, folder.path), folder
+    store, path, files = _listed(url, named)
     wild = _before_wildcard(path)
     root = PurePosixPath(wild or path)
     if list(files) == [path]:
@@ -71,7 +71,7 @@ def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
         place = folder.path / relative
         place.parent.mkdir(parents=True, exist_ok=True)
         if format_of(relative.name) and all(map(is_data, relative.parts)):
-            with _explained(url, key):
+            with _explained(url, named):
                 store.get_file(name, str(place))
         else:
             place.touch()
@@ -80,35 +80,35 @@ def fetch(url: str, key: str) -> tuple[Path, TemporaryFolder]:
     return folder.path / "**" / "*" if wild else folder.path, folder
 
 
-def _download(url: str, key: str, folder: Path) -> Path:
+def _download(url: str, named: str, folder: Path) -> Path:
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     if format_of(name) is None:
         raise ShortlistError(
-            f"expected the URL of one file whose ending tells its kind, such as .csv or .parquet, as {key}, "
-            f"got {without_secrets(url)}. A web server does not list folders."
+            "expected the URL of one file whose ending tells its kind, such as .csv or .parquet, got "
+            f"{without_secrets(url)}, which {named}. A web server does not list folders."
         )
     target = folder / name
     try:
         download(url, target, lambda path: None)
     except UnreachableError as error:
-        raise _unreachable(url, key, str(error)) from error
+        raise _unreachable(url, named, str(error)) from error
     return target
 
 
 @contextmanager
-def _asked(url: str, key: str) -> Iterator[Any]:
+def _asked(url: str, named: str) -> Iterator[Any]:
     try:
         with answer(url, {"Accept-Encoding": "identity"}) as response:
             yield response.headers
     except UnreachableError as error:
-        raise _unreachable(url, key, str(error)) from error
+        raise _unreachable(url, named, str(error)) from error
 
 
-def _listed(url: str, key: str) -> tuple[Any, str, dict[str, dict[str, Any]]]:
+def _listed(url: str, named: str) -> tuple[Any, str, dict[str, dict[str, Any]]]:
     """The store, the URL's path in it, and the files there with what it tells of each, by path."""
     store = _store(url)
     path = store._strip_protocol(url)
-    with _explained(url, key):
+    with _explained(url, named):
         list_files = store.glob if _before_wildcard(path) else store.find
         found = list_files(path, detail=True)
     files = {
@@ -117,7 +117,7 @@ def _listed(url: str, key: str) -> tuple[Any, str, dict[str, dict[str, Any]]]:
         if info.get("type") == "file" and not name.endswith("/")
     }
     if not files:
-        raise _unreachable(url, key, "none")
+        raise _unreachable(url, named, "none")
     return store, path, files
 
 
@@ -151,16 +151,16 @@ def _store(url: str) -> Any:
 
 
 @contextmanager
-def _explained(url: str, key: str) -> Iterator[None]:
+def _explained(url: str, named: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of botocore, google.auth, azure: each has its own
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise _unreachable(url, key, why) from error
+        raise _unreachable(url, named, why) from error
 
 
-def _unreachable(url: str, key: str, why: str) -> ShortlistError:
+def _unreachable(url: str, named: str, why: str) -> ShortlistError:
     return ShortlistError(
-        f"expected files at {without_secrets(url)}, which is given as {key}, got {why}. Check the URL, the "
+        f"expected files at {without_secrets(url)}, which {named}, got {why}. Check the URL, the "
         "network, and the credentials in the environment (docs/your-data.md)."
     )

@@ -9,7 +9,10 @@ from sources.databases import adbc, duckdb_file, sqlite_file
 from sources.own_tables import three_tables
 from sources.tables import RawTable, RawTables, TableName
 from stages.errors import ShortlistError
-from stages.urls import scheme
+from stages.log import logger
+from stages.urls import scheme, without_secrets
+
+log = logger(__name__)
 
 #: Files beside that of an embedded database, with changes that are not in it yet.
 _JOURNALS = ("", ".wal", "-wal")
@@ -55,6 +58,7 @@ def _result(connection: str, name: TableName, query: str) -> RawTable:
         reader = duckdb_file.read if scheme(connection) == "duckdb" else sqlite_file.read
         table = reader(path, query, origin)
     else:
+        log.info(f"asking {without_secrets(connection)} for {origin}")
         table = adbc.read(connection, query, origin)
     return RawTable(name, origin, table, place=table.place)
 

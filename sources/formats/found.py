@@ -30,12 +30,12 @@ class Found:
     partition: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def find(path: Path, given: str, key: str, *, quiet: bool = False) -> tuple[Format, list[Found]]:
+def find(path: Path, given: str, named: str, *, quiet: bool = False) -> tuple[Format, list[Found]]:
     """The format and the files of the table at ``path``, in the order of their names.
 
     Args:
         given: how the recipe names it, for messages.
-        key: the recipe's key.
+        named: who names it, for messages, such as ``the recipe names as source.users``.
         quiet: do not log which files are skipped.
 
     Raises:
@@ -43,24 +43,24 @@ def find(path: Path, given: str, key: str, *, quiet: bool = False) -> tuple[Form
             a folder has subfolders other than partitions.
     """
     if path.is_dir():
-        files = _in_folder(path, given, key)
+        files = _in_folder(path, given, named)
     elif path.exists():
         files = [Found(path, path.name)]
     else:
-        files = _matching(path, given, key)
+        files = _matching(path, given, named)
     known = {file.label: format_of(file.path.name) for file in files}
     files = [file for file in files if known[file.label]]
     counts = Counter(kind for kind in known.values() if kind)
     if len(counts) > 1:
         listed = ", ".join(f"{number} of kind {kind}" for kind, number in counts.items())
         raise ShortlistError(
-            f"expected files of one kind in {given}, which the recipe names as {key}, got {listed}. Name "
+            f"expected files of one kind in {given}, which {named}, got {listed}. Name "
             f"those to read by a pattern, such as {Path(given) / '*'}{Path(files[0].label).suffix}."
         )
     if not files:
         what = ", ".join(list(known)[:3]) or "none"
         raise ShortlistError(
-            f"expected files of a supported kind at {given}, which the recipe names as {key}, found "
+            f"expected files of a supported kind at {given}, which {named}, found "
             f"{what}. Supported: {SUPPORTED}; read other kinds with a query of DuckDB (docs/your-data.md)."
         )
     skipped = [label for label, kind in known.items() if kind is None]
@@ -70,7 +70,7 @@ def find(path: Path, given: str, key: str, *, quiet: bool = False) -> tuple[Form
     return kind, files
 
 
-def _matching(path: Path, given: str, key: str) -> list[Found]:
+def _matching(path: Path, given: str, named: str) -> list[Found]:
     """The files that match a pattern, with its folders before the first wildcard as their root."""
     parts = path.parts
     wild = [number for number, part in enumerate(parts) if re.search(r"[*?\[]", part)]
@@ -78,18 +78,18 @@ def _matching(path: Path, given: str, key: str) -> list[Found]:
     files = [Path(name) for name in names if Path(name).is_file()]
     if not files:
         raise ShortlistError(
-            f"expected a file or a folder of files at {given}, which the recipe names as {key}, found "
+            f"expected a file or a folder of files at {given}, which {named}, found "
             "none. Fix the path; a relative one starts at the recipe's folder."
         )
     root = Path(*parts[: wild[0]])
     return [_found(file, root) for file in files]
 
 
-def _in_folder(folder: Path, given: str, key: str) -> list[Found]:
+def _in_folder(folder: Path, given: str, named: str) -> list[Found]:
     """All files, in partitions too; skips . and _ names, which writers give their own files."""
     if (folder / "_delta_log").is_dir():
         raise ShortlistError(
-            f"expected a folder of files at {given}, which the recipe names as {key}, got a Delta table, "
+            f"expected a folder of files at {given}, which {named}, got a Delta table, "
             "some of whose files may be deleted rows. Read it with a query of DuckDB: kind = 'sql', "
             f"SELECT * FROM delta_scan('{given}')."
         )
@@ -98,8 +98,8 @@ def _in_folder(folder: Path, given: str, key: str) -> list[Found]:
         for name in Path(file.label).parent.parts:
             if "=" not in name and format_of(file.path.name):
                 raise ShortlistError(
-                    f"expected files or partitions (subfolders such as dt=2024-01-02) in {given}, which the "
-                    f"recipe names as {key}, got the subfolder '{name}' with {file.label}. Move it "
+                    f"expected files or partitions (subfolders such as dt=2024-01-02) in {given}, which "
+                    f"{named}, got the subfolder '{name}' with {file.label}. Move it "
                     f"elsewhere, or name what to read by a pattern, such as {given}/**/*"
                     f"{Path(file.label).suffix}."
                 )

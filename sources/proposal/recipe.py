@@ -65,13 +65,15 @@ def write(
 
 
 def _opened(place: str) -> RawTable:
-    table = opened("interactions", place)
+    table = opened("interactions", place, named="is given to `shortlist init`")
     if table.table.num_rows == 0:
         raise ShortlistError(f"expected rows in {place}, got none. Check the file.")
     return table
 
 
 def _refuse_to_replace(out: Path, force: bool) -> None:
+    if out.suffix != ".toml":
+        raise ShortlistError(f"expected a file whose name ends in .toml, got {out}. Rename it.")
     if out.exists() and not force:
         raise ShortlistError(
             f"expected no file at {out}, got one. Name another with --out, or replace it with --force."

@@ -13,6 +13,7 @@ import pytest
 
 from scripts import cli
 from shortlist import Recipe
+from tests.s3_server import s3_server
 
 #: So little training that it takes seconds.
 TINY: dict[str, Any] = {
@@ -105,3 +106,15 @@ def test_a_partitioned_folder_to_an_answer(tmp_path: Path) -> None:
     recipe = Recipe.propose([tmp_path / "orders"], out=tmp_path / "shop.toml")
     assert recipe.settings.columns.timestamp == "dt"
     _answered(recipe, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_bucket_to_an_answer(tmp_path: Path) -> None:
+    """`shortlist init` takes URLs."""
+    with s3_server() as store:
+        store.pipe("shop/orders.csv", _csv())
+        store.pipe("shop/items.jsonl", "\n".join(map(json.dumps, ITEMS)).encode())
+        urls = ["s3://shop/orders.csv", "s3://shop/items.jsonl"]
+        recipe = Recipe.propose(urls, out=tmp_path / "shop.toml")
+        assert recipe.settings.source.items == urls[1]
+        _answered(recipe, tmp_path)

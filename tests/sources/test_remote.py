@@ -1,6 +1,5 @@
 """Tables at URLs are read like files: from an S3 server and a web server on loopback."""
 
-import importlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,41 +16,24 @@ from sources.own_tables import opened
 from sources.remote import versions
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from tests.s3_server import s3_server
 from tests.sources import shop
 from tests.sources.serving import Site, serving
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 server."""
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    try:
-        host, port = running.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        running.stop()
+def server() -> Iterator[Any]:
+    """A server with the bucket ``shop``."""
+    with s3_server() as store:
+        yield store
 
 
 @pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An empty bucket, ``shop``; address and keys are in the environment."""
-    for name, value in (
-        ("AWS_ENDPOINT_URL", server),
-        ("AWS_ACCESS_KEY_ID", "made-up"),
-        ("AWS_SECRET_ACCESS_KEY", "hush"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    store = importlib.import_module("s3fs").S3FileSystem(
-        skip_instance_cache=True, use_listings_cache=False
-    )
-    if store.exists("shop"):
-        store.rm("shop", recursive=True)
-    store.mkdir("shop")
-    return store
+def bucket(server: Any) -> Any:
+    """The bucket, empty."""
+    for path in server.ls("shop"):
+        server.rm(path, recursive=True)
+    return server
 
 
 def _put(store: Any, path: str, table: dict[str, Any]) -> None:
@@ -104,7 +86,9 @@ def test_a_shop_in_a_bucket_is_read_again_after_a_change(
 
 def test_what_a_store_refuses_is_told(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No such file, no such bucket, no server: the URL and the cause."""
-    with pytest.raises(ShortlistError, match=r"files at s3://shop/none\.csv, which is given as"):
+    with pytest.raises(
+        ShortlistError, match=r"files at s3://shop/none\.csv, which the recipe names"
+    ):
         _read("s3://shop/none.csv")
     with pytest.raises(
         ShortlistError, match=r"s3://nowhere/a\.csv, .*, got (none|FileNotFound|.*bucket)"
