@@ -35,15 +35,17 @@ class Guess:
 
     def look(self, texts: pa.Array) -> None:
         """Narrow the types to those that hold these values, too."""
-        texts = pc.unique(texts).drop_null()
+        if not self.empty and not self.fitting:
+            return  # text, whatever follows
+        texts = texts.drop_null()
         if not len(texts):
             return
         self.empty = False
-        if self.fitting:
-            values = _values(texts).drop_null()
-            self._only_missing = self._only_missing and not len(values)
-            self._only_integers = self._only_integers and _all_match(values, _INTEGER)
-            self.fitting = [each for each in self.fitting if _holds(each, values)]
+        values = _values(texts).drop_null()
+        self._only_missing = self._only_missing and not len(values)
+        whole = _all_match(values, _INTEGER)
+        self._only_integers = self._only_integers and whole
+        self.fitting = [each for each in self.fitting if _holds(each, values, whole)]
 
     @property
     def type(self) -> pa.DataType:
@@ -89,19 +91,24 @@ def _all_match(values: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(values, pattern), min_count=0).as_py())
 
 
-def _holds(kind: pa.DataType, values: pa.Array) -> bool:
+def _holds(kind: pa.DataType, values: pa.Array, whole: bool) -> bool:
+    """Whether the type holds all values; ``whole``: they are spelt as integers."""
     if pa.types.is_boolean(kind):
-        return _all_match(values, "^(true|false|True|False|TRUE|FALSE)$")
-    if pa.types.is_integer(kind) and not _all_match(values, _INTEGER):
-        return False
-    if pa.types.is_floating(kind):
-        codes = pc.any(pc.match_substring_regex(values, _CODE), min_count=0).as_py()
-        if codes or not _all_match(values, _NUMBER):
-            return False
-    if kind in TIMES and not _all_match(values, _TIME):
+        fits = _all_match(values, "^(true|false|True|False|TRUE|FALSE)$")
+    elif pa.types.is_integer(kind):
+        fits = whole
+    elif pa.types.is_floating(kind):
+        fits = whole or (_all_match(values, _NUMBER) and not _any_match(values, _CODE))
+    else:
+        fits = _all_match(values, _TIME)
+    if not fits:
         return False
     try:
         pc.cast(values, kind)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _any_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern), min_count=0).as_py())
