@@ -151,7 +151,10 @@ def _refuse_large(
 
 def _check_time(table: RawTable, name: str, column: pa.ChunkedArray) -> None:
     if not is_time(column.type):
-        raise _wrong_type(table, name, "a time: a date, a datetime, text or integer seconds")
+        hint = (
+            f"If it counts from 1970, set {option(name, 'unit')}." if _is_float(column.type) else ""
+        )
+        raise _wrong_type(table, name, "a time: a date, a datetime, text or integer seconds", hint)
     if not pa.types.is_integer(column.type):
         return
     ends = [each for each in pc.min_max(column).as_py().values() if each is not None]
@@ -189,10 +192,10 @@ def _check_title(table: RawTable, name: str) -> None:
 def _check_feature(
     table: RawTable, name: str, column: pa.ChunkedArray, key: str, feature: FeatureKind
 ) -> None:
-    if expected := feature.expected_type(column.type, key):
-        raise _wrong_type(table, name, expected)
     if feature.reads_time:
         _check_time(table, name, column)
+    if expected := feature.expected_type(column.type, key):
+        raise _wrong_type(table, name, expected)
     if isinstance(feature, Numeric) and feature.clip is None:
         _refuse_beyond_float32(table, name, column)
     if pc.all(column.is_null(nan_is_null=_is_float(column.type))).as_py():

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
@@ -83,10 +83,8 @@ def _literal(value: Value, dtype: Any) -> pl.Expr:
     """Return the value as a literal of the type of the column it is compared with."""
     if not dtype.is_temporal():
         return pl.lit(value)
-    moment = pl.lit(datetime.fromisoformat(str(value)))
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        moment = moment.dt.replace_time_zone(dtype.time_zone)
-    return moment.cast(dtype)
+    moment = datetime.fromisoformat(str(value))
+    return pl.lit(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), dtype)
 
 
 def _equals_one(column: pl.Expr, values: list[pl.Expr]) -> pl.Expr:

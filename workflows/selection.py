@@ -30,7 +30,7 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     A repeated pair keeps its latest interaction, at equal times the table's last. With
     ``interactions.repeats`` all are kept.
     Columns: the recipe's user and item as rows of their tables (uint32); its timestamp, label, weight and
-    the column of a given split as they are, but dates as datetimes; and ``POSITIVE`` (bool).
+    the column of a given split as they are; and ``POSITIVE`` (bool).
     """
     columns, interactions = recipe.columns, recipe.interactions
     schema = tables.interactions.collect_schema()
@@ -47,7 +47,7 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     rows = chosen.select(
         id_rows(tables.users, columns.user).of(columns.user),
         id_rows(tables.items, columns.item).of(columns.item),
-        *(_time(name) if schema[name] == pl.Date else pl.col(name) for name in others),
+        *others,
         positive.alias(POSITIVE),
     ).collect(engine="streaming")
     total = tables.interactions.select(pl.len()).collect().item()
@@ -66,10 +66,6 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
 def _others(recipe: Recipe) -> list[str]:
     columns = recipe.columns
     return [name for name in (columns.timestamp, columns.label, columns.weight) if name]
-
-
-def _time(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Datetime("ms"))
 
 
 def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 from ensemble.feature_store.raw_features import raw_feature_files
@@ -60,7 +60,7 @@ def _plain(value: object) -> object:
     """The value for JSON; a time becomes seconds."""
     if is_null(value):
         return None
-    return int(seconds_of(value)) if isinstance(value, date) else value
+    return int(seconds_of(value)) if isinstance(value, datetime) else value
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class RawColumn(Table):
-    """A column whose name or values in the source are not as the recipe needs them."""
+    """The column that the recipe calls NAME, if its name or its values in the source are not as the recipe
+    needs them (docs/columns.md)."""
 
     interactions: Text | None = None
     """Name of the column in the interactions. By default it has the name that the recipe uses."""

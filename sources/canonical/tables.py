@@ -1,6 +1,6 @@
 """Raw tables of any source -> tables with the recipe's columns, in canonical types."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from recipes.schema.raw_column import RawColumn
 from recipes.schema.recipe import Recipe
 from sources.canonical.columns import Found, fields_of, find, option
 from sources.canonical.times import TIME
-from sources.canonical.types import Reading, decoded, decoded_type, reading
+from sources.canonical.types import Reading, decoded_type, fit_int64, reading
 from sources.tables import RawTable, RawTables
 from stages.errors import ShortlistError
 from stages.log import logger
@@ -142,7 +142,7 @@ def _canonical(raw: RawTable, recipe: Recipe, options: Mapping[str, RawColumn]) 
         given = options.get(found.name, RawColumn())
 
         def fits_int64(found: Found = found) -> bool:
-            return _fit_int64(found.of(chunk) for chunk in raw.table.column(found.path[0]).chunks)
+            return fit_int64(found.of(chunk) for chunk in raw.table.column(found.path[0]).chunks)
 
         how = reading(found.type, given, found.name in times, fits_int64)
         if how is None:
@@ -157,16 +157,6 @@ def _canonical(raw: RawTable, recipe: Recipe, options: Mapping[str, RawColumn]) 
             f"{', '.join(unused[:_SHOWN])}{more}"
         )
     return replace(raw, table=CanonicalTable(raw, columns))
-
-
-def _fit_int64(chunks: Iterable[pa.Array]) -> bool:
-    for chunk in chunks:
-        values = decoded(chunk)
-        try:
-            (values.flatten() if pa.types.is_list(values.type) else values).cast(pa.int64())
-        except pa.ArrowInvalid:
-            return False
-    return True
 
 
 def _unreadable(raw: RawTable, found: Found, given: RawColumn) -> ShortlistError:

@@ -3,7 +3,7 @@
 uint64 occurs too, for numbers that int64 cannot hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,23 @@ def reading(
     if found is None:
         return None
     return Reading(found.type, found.values, found.expected, True, separator)
+
+
+def canonical_values(values: pa.Array) -> pa.Array:
+    """The values in their canonical type, or unchanged if they have none."""
+    how = reading(values.type, RawColumn(), False, lambda: fit_int64([values]))
+    return values if how is None else how.read(values)[0]
+
+
+def fit_int64(chunks: Iterable[pa.Array]) -> bool:
+    """Whether all numbers, or all in lists, are below 2^63."""
+    for chunk in chunks:
+        values = decoded(chunk)
+        try:
+            (values.flatten() if pa.types.is_list(values.type) else values).cast(pa.int64())
+        except pa.ArrowInvalid:
+            return False
+    return True
 
 
 def _of_values(

@@ -42,7 +42,10 @@ def test_a_count_needs_no_column(tmp_path: Path) -> None:
             {"joined": ["2024-01-31", "soon", None]},
             "expected a time such as .* in column 'joined' of .* got 'soon' in row 1 .* 1 of 3 rows",
         ),
-        ({"joined": [1.5, 2.5, None]}, "'joined' of .* to be an integer \\(seconds\\)"),
+        (
+            {"joined": [1.5, 2.5, None]},
+            "'joined' of .* to be a time: .* set source.columns.joined.unit",
+        ),
         (
             {"brand": [["A"], [], []]},
             "'brand' of .* to be one value per row, because .*brand_rate is not a list",

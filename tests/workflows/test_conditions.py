@@ -1,7 +1,7 @@
 """The recipe's filter condition."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -19,7 +19,7 @@ FRAME = pl.DataFrame(
         "tags": [["a"], ["a", "b"], [], None],
         "a name": [1, 2, 3, 4],
         "in": [1, 2, 3, 4],
-        "day": [datetime(2024, 1, day) for day in (1, 2, 3, 4)],
+        "day": [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)],
     }
 )
 SCHEMA = FRAME.schema
@@ -44,6 +44,7 @@ SCHEMA = FRAME.schema
         ("not score > 2", [0, 1, 3]),
         ("'2024-01-02' < day < '2024-01-03 12:00'", [2]),
         ("day in ['2024-01-02', '2024-01-04']", [1, 3]),
+        ("day == '2024-01-03T02:00+02:00'", [2]),
         ("tags has 'a'", [0, 1]),
         ("tags in ['b', 'c']", [1]),
         ("tags not in ['b']", [0]),
