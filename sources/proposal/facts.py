@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.tables import RawTable
-from stages.arrow_types import is_list
 
 #: Values that stand for a long text when the words of a column are counted.
 _SAMPLE = 10_000
@@ -112,14 +111,14 @@ def words(name: str) -> set[str]:
 
 
 def _is_known(kind: pa.DataType) -> bool:
-    if is_list(kind):
-        return _is_known(kind.value_type) and not is_list(kind.value_type)
+    if pa.types.is_list(kind):
+        return _is_known(kind.value_type) and not pa.types.is_list(kind.value_type)
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_null(kind))
 
 
 def _facts(name: str, column: pa.ChunkedArray) -> Facts:
     kind, nulls = column.type, column.null_count
-    flat = pc.list_flatten(column) if is_list(kind) else column
+    flat = pc.list_flatten(column) if pa.types.is_list(kind) else column
     values = pc.unique(flat).drop_null()
     rising = pa.types.is_integer(kind) and nulls == 0 and _rises(column)
     return Facts(name, kind, len(column), nulls, values, rising)

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from sources.proposal.facts import Facts
 from sources.proposal.names import CODES, TITLES
 from sources.proposal.roles import format_of, unit_of
-from stages.arrow_types import is_list
 
 _SEPARATORS = ("|", ";", ",", "/")
 #: More distinct values than this, and single rows would have codes of their own.
@@ -50,7 +49,7 @@ def feature_of(column: Facts, has_times: bool) -> Proposed:
     kind = column.type
     if column.distinct == 0:
         return _without(column, "it has no values")
-    if is_list(kind):
+    if pa.types.is_list(kind):
         return _list(column)
     if column.distinct == 1:
         return _without(column, "it has one value only")

@@ -7,10 +7,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from recipes.load import of_tables
 from sources.own_tables import opened
 from sources.proposal.facts import Facts, TableFacts, look_at, stem
-from sources.proposal.features import Proposed, feature_of, key, title_of
+from sources.proposal.features import feature_of, key, title_of
 from sources.proposal.names import Side
 from sources.proposal.roles import (
     Arranged,
@@ -86,7 +88,7 @@ class Draft:
     def __init__(self, found: Arranged, folder: Path, name: str) -> None:
         self.found, self.folder, self.name = found, folder, name
         self.reading: dict[str, list[str]] = {}
-        #: Names that have a role already; a recipe gives a name one role.
+        #: Names that have a role already, with that role.
         self.taken: dict[str, str] = {}
 
     def text(self) -> str:
@@ -172,19 +174,20 @@ class Draft:
             if column.name == identity:
                 continue
             proposed = feature_of(column, self.time is not None)
-            if proposed.toml and column.name in self.taken:
-                why = f"its name has a role already: {self.taken[column.name]}"
-                proposed = Proposed(column.name, "", why)
+            name = column.name
+            if proposed.toml and name in self.taken:  # a recipe gives a name one role
+                name = f"{side}_{name}"
+                self._read(name, f"{side}s = {_quoted(column.name)}")
             if not proposed.toml:
-                without.append(f"# without {column.name}: {proposed.reason}")
+                without.append(f"# without {name}: {proposed.reason}")
                 continue
-            self.taken[column.name] = f"features.{side}.{column.name}"
-            lines += [f"# {proposed.reason}", f"{key(column.name)} = {proposed.toml}"]
+            self.taken[name] = f"features.{side}.{name}"
+            lines += [f"# {proposed.reason}", f"{key(name)} = {proposed.toml}"]
             if proposed.reading:
-                self._read(column.name, proposed.reading)
-        known = {*table.columns}
-        others = [each for each in table.raw.table.schema.names if each not in known]
-        without += [f"# without {name}: no kind of feature reads its type" for name in others]
+                self._read(name, proposed.reading)
+        for field in table.raw.table.schema:
+            if field.name not in table.columns:
+                without.append(f"# without {field.name}: {_why_not(field.type)}")
         return [f"[features.{side}]", *lines, *without, ""] if lines or without else []
 
     @staticmethod
@@ -237,6 +240,16 @@ class Draft:
     @staticmethod
     def _line(role: str, column: Facts, reason: str) -> list[str]:
         return [f"# {reason}", f"{role} = {_quoted(column.name)}"]
+
+
+def _why_not(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind) and kind.num_fields:
+        return (
+            f"a struct; its fields can be features, such as {kind.field(0).name} (docs/columns.md)"
+        )
+    if pa.types.is_null(kind):
+        return "it has no values"
+    return f"no kind of feature reads {kind}"
 
 
 def _slug(text: str) -> str:

@@ -213,12 +213,14 @@ def test_a_feature_for_a_column(
 
 
 def test_a_name_has_one_role(tmp_path: Path) -> None:
-    """A feature that is called like a column of the interactions, or of the users, is left out."""
+    """A feature that is called like a column of the interactions, or of the users, gets another name."""
     products = _with(ordered_at=[_DAY, _DAY.replace(year=2020)], city=["Bern", "Ulm"])
     settings = _proposed(tmp_path, ORDERS, CUSTOMERS, products)
-    assert set(settings.features.item) == {"name", "price"}
-    text = (tmp_path / "out.toml").read_text()
-    assert "# without city: its name has a role already: features.user.city" in text
+    assert set(settings.features.item) == {"name", "price", "item_ordered_at", "item_city"}
+    assert settings.source.columns["item_city"].items == "city"
+    recipe = Recipe(tmp_path / "out.toml", tmp_path / "artifacts").read()
+    assert set(pq.read_schema(recipe.artifacts.raw.users).names) == {"customer_id", "city"}
+    assert "item_city" in pq.read_schema(recipe.artifacts.raw.items).names
 
 
 @pytest.mark.parametrize(
