@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -133,7 +134,8 @@ def _reference(
             for names in (column.words, key.words, other.words):
                 score += 0.5 * bool(names & SIDES[side])
                 score -= 0.5 * bool(names & SIDES["item" if side == "user" else "user"])
-            reason = f"{share:.0%} of its {column.distinct:,} values are in '{key.name}' of {other.place}"
+            file = PurePosixPath(other.place).name
+            reason = f"{share:.0%} of its {column.distinct:,} values are in '{key.name}' of {file}"
             if best is None or score > best.score:
                 best = Reference(column, key, score, reason)
     return best

@@ -173,9 +173,7 @@ _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 @pytest.fixture
-def postgresql(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a PostgreSQL server; its password is in the environment."""
     if not _BINARIES:
         pytest.skip("no PostgreSQL server: install Debian's package postgresql")
