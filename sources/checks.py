@@ -136,16 +136,16 @@ def _refuse_large(
     for chunk in column.chunks:
         values = np.asarray((chunk.flatten() if is_list else chunk).fill_null(0))
         large = np.flatnonzero(np.abs(values) >= limit)
+        rows = np.asarray(pc.list_parent_indices(chunk))[large] if is_list else large
         if len(large) and first is None:
-            place = pc.list_parent_indices(chunk)[large[0]].as_py() if is_list else int(large[0])
-            first = (row + place, values[large[0]])
-        count += len(large)
+            first = (row + int(rows[0]), values[large[0]])
+        count += len(np.unique(rows))
         row += len(chunk)
     if first is not None:
         raise ShortlistError(
             f"expected {expected} in column '{name}' of {table.origin}, got {first[1]:g} in "
-            f"{table.place(first[0])}; {count:,} such values in {row:,} rows. Replace them, or leave them "
-            "empty."
+            f"{table.place(first[0])}; affected rows: {count:,} of {row:,}. Replace such values, or leave "
+            "them empty."
         )
 
 
