@@ -102,14 +102,14 @@ def _check_ids(table: RawTable, name: str, ids: pa.ChunkedArray) -> None:
     elif pa.types.is_uint64(ids.type):
         raise _wrong_type(table, name, "an integer below 2^63 or a string")
     else:
-        hint = _float_hint(table, ids) if _is_float(ids.type) else ""
+        hint = _float_hint(table, name, ids) if _is_float(ids.type) else ""
         raise _wrong_type(table, name, "an integer or a string", hint)
 
 
-def _float_hint(table: RawTable, ids: pa.ChunkedArray) -> str:
+def _float_hint(table: RawTable, name: str, ids: pa.ChunkedArray) -> str:
     missing = ids.is_null(nan_is_null=True)
     if not (count := pc.sum(missing).as_py()):
-        return "Write these numbers as integers, or cast them (source.columns)."
+        return f"Write these numbers as integers, or set {option(name, 'cast')} = 'integer'."
     first = table.place(pc.index(missing, True).as_py())
     return (
         f"A null among integers turns them into floats: got {count} in {len(ids)} rows, "

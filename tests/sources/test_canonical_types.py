@@ -85,6 +85,13 @@ SHAPES: list[tuple[pa.Array, str, pa.DataType, list[Any]]] = [
         TIME,
         [datetime.datetime(1969, 12, 31, 23, 59, 59, 500_000, datetime.UTC), NOON, MIDNIGHT],
     ),
+    (pa.array(["2024-03-01T12:00", "2024-03-01 12", None]), AGE, TIME, [NOON, NOON, None]),
+    (
+        pa.array(["2024-03-01T12:00:00Z", "2024-03-01T17:30:00.000000+05:30", None]),
+        AGE,
+        TIME,
+        [NOON, NOON, None],
+    ),
     (
         pa.array(["2024-03-01T12:00", "2024-03-01T10:00:00.000000000-02", " "]),
         AGE,
