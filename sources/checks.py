@@ -102,14 +102,14 @@ def _check_ids(table: RawTable, name: str, ids: pa.ChunkedArray) -> None:
     elif pa.types.is_uint64(ids.type):
         raise _wrong_type(table, name, "an integer below 2^63 or a string")
     else:
-        hint = _float_hint(table, ids) if _is_float(ids.type) else ""
+        hint = _float_hint(table, name, ids) if _is_float(ids.type) else ""
         raise _wrong_type(table, name, "an integer or a string", hint)
 
 
-def _float_hint(table: RawTable, ids: pa.ChunkedArray) -> str:
+def _float_hint(table: RawTable, name: str, ids: pa.ChunkedArray) -> str:
     missing = ids.is_null(nan_is_null=True)
     if not (count := pc.sum(missing).as_py()):
-        return "Write these numbers as integers, or cast them (source.columns)."
+        return f"Write these numbers as integers, or set {option(name, 'cast')} = 'integer'."
     first = table.place(pc.index(missing, True).as_py())
     return (
         f"A null among integers turns them into floats: got {count} in {len(ids)} rows, "
@@ -136,16 +136,16 @@ def _refuse_large(
     for chunk in column.chunks:
         values = np.asarray((chunk.flatten() if is_list else chunk).fill_null(0))
         large = np.flatnonzero(np.abs(values) >= limit)
+        rows = np.asarray(pc.list_parent_indices(chunk))[large] if is_list else large
         if len(large) and first is None:
-            place = pc.list_parent_indices(chunk)[large[0]].as_py() if is_list else int(large[0])
-            first = (row + place, values[large[0]])
-        count += len(large)
+            first = (row + int(rows[0]), values[large[0]])
+        count += len(np.unique(rows))
         row += len(chunk)
     if first is not None:
         raise ShortlistError(
             f"expected {expected} in column '{name}' of {table.origin}, got {first[1]:g} in "
-            f"{table.place(first[0])}; {count:,} such values in {row:,} rows. Replace them, or leave them "
-            "empty."
+            f"{table.place(first[0])}; affected rows: {count:,} of {row:,}. Replace such values, or leave "
+            "them empty."
         )
 
 

@@ -129,8 +129,8 @@ class CanonicalTable:
         found = column.found
         return ShortlistError(
             f"expected {column.reading.expected} in column '{found.shown}' of {self._raw.origin}, got "
-            f"{value} in {self._raw.place(row)}; {count:,} of {self.num_rows:,} rows have such "
-            f"values. {column.remedy}"
+            f"{value} in {self._raw.place(row)}; affected rows: {count:,} of {self.num_rows:,}. "
+            f"{column.remedy}"
         )
 
 

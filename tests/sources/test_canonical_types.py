@@ -85,6 +85,13 @@ SHAPES: list[tuple[pa.Array, str, pa.DataType, list[Any]]] = [
         TIME,
         [datetime.datetime(1969, 12, 31, 23, 59, 59, 500_000, datetime.UTC), NOON, MIDNIGHT],
     ),
+    (pa.array(["2024-03-01T12:00", "2024-03-01 12", None]), AGE, TIME, [NOON, NOON, None]),
+    (
+        pa.array(["2024-03-01T12:00:00Z", "2024-03-01T17:30:00.000000+05:30", None]),
+        AGE,
+        TIME,
+        [NOON, NOON, None],
+    ),
     (
         pa.array(["2024-03-01T12:00", "2024-03-01T10:00:00.000000000-02", " "]),
         AGE,
@@ -156,9 +163,9 @@ REFUSED: list[tuple[pa.Array, str]] = [
     (pa.array([{"a": {"b": 1}, "c": 2}] * 3), "got struct<.*fields instead: made.a.b, made.c"),
     (
         pa.array([10**15, 0, 0]).view(pa.timestamp("s")),
-        "got the timestamp.* in row 0 .* 1 of 3 rows",
+        "got the timestamp.* in row 0 .* rows: 1 of 3",
     ),
-    (pa.array([2**31 - 1, 0, 0], pa.int32()).view(pa.date32()), "got the date32.* 1 of 3 rows"),
+    (pa.array([2**31 - 1, 0, 0], pa.int32()).view(pa.date32()), "got the date32.* rows: 1 of 3"),
 ]
 
 
@@ -234,7 +241,10 @@ def test_infinite_numbers_are_refused_in_every_row(
         ingest(written, Artifacts(tmp_path / "artifacts"), None)
     message = str(raised.value)
     assert "in column 'made' of" in message
-    assert "in row 1 (counted from 0) of products.parquet, in row group 0; 1 such" in message
+    assert (
+        "in row 1 (counted from 0) of products.parquet, in row group 0; affected rows: 1 of 3."
+        in message
+    )
 
 
 def test_an_infinite_label_or_an_infinite_number_in_a_condition_is_refused(tmp_path: Path) -> None:

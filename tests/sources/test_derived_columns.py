@@ -40,7 +40,7 @@ def test_a_count_needs_no_column(tmp_path: Path) -> None:
     [
         (
             {"joined": ["2024-01-31", "soon", None]},
-            "expected a time such as .* in column 'joined' of .* got 'soon' in row 1 .* 1 of 3 rows",
+            "expected a time such as .* in column 'joined' of .* got 'soon' in row 1 .* rows: 1 of 3",
         ),
         (
             {"joined": [1.5, 2.5, None]},

@@ -108,7 +108,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"customers": _changed(shop.CUSTOMERS, customer=[7, None, 9])}, ["customers", "null ids"]),
     (
         {"orders": _changed(shop.ORDERS, ordered_at=["a", "b", "c", "d"])},
-        ["expected a time such as 2024-01-31", "'ordered_at'", "got 'a' in row 0", "4 of 4 rows"],
+        ["expected a time such as 2024-01-31", "'ordered_at'", "got 'a' in row 0", "rows: 4 of 4"],
     ),
     ({"orders": _changed(shop.ORDERS, ordered_at=[1, 2, None, 4])}, ["'ordered_at'", "nulls"]),
     (

@@ -170,13 +170,29 @@ def test_iso_texts_need_no_option(tmp_path: Path) -> None:
 
 
 UNREADABLE: list[tuple[list[Any], str, str]] = [
-    (["$5", "5,00", "free"], 'cast = "float"', "a number such as .*'5,00' in row 1 .* 2 of 3 rows"),
-    (["1", "x", "2"], 'cast = "integer"', "an integer below.*'x' in row 1 .*; 1 of 3"),
+    (
+        ["$5", "5,00", "free"],
+        'cast = "float"',
+        "a number such as .*'5,00' in row 1 .* rows: 2 of 3",
+    ),
+    (
+        ["1", "x", "2"],
+        'cast = "integer"',
+        "an integer below.*'x' in row 1 .*; affected rows: 1 of 3",
+    ),
     ([1.0, 2.5, None], 'cast = "integer"', "a whole number below.*2.5 in row 1 "),
     ([b"a", b"\xff", b"b"], 'cast = "string"', "text in UTF-8 in column 'made'"),
-    (["1;a", "", "2"], 'separator = ";", cast = "integer"', "an integer.* in row 0 .*; 1 of 3"),
+    (
+        ["1;a", "", "2"],
+        'separator = ";", cast = "integer"',
+        "an integer.* in row 0 .* rows: 1 of 3",
+    ),
     ([2**62, 1, 2], 'unit = "ms"', "the ms since 1970 of a time in the years 1 to 9999.* in row 0"),
-    (["31.02.2024", "x", None], 'format = "%d.%m.%Y"', "in the format '%d.%m.%Y'.*; 2 of 3 rows"),
+    (
+        ["31.02.2024", "x", None],
+        'format = "%d.%m.%Y"',
+        "in the format '%d.%m.%Y'.*; affected rows: 2 of 3",
+    ),
     (
         [1, 2, 3],
         'separator = "|"',
