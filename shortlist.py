@@ -16,7 +16,7 @@ The stages log to the logger ``shortlist``. To see its messages, in a notebook t
     logging.getLogger("shortlist").setLevel("INFO")
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -68,6 +68,30 @@ class Recipe:
             self.settings = load(str(source))
         self.artifacts = Artifacts(artifacts) if artifacts else Artifacts.of(self.settings.name)
         self._loaded: tuple[Path, Plan, FeatureStore] | None = None
+
+    @classmethod
+    def propose(
+        cls,
+        files: "Sequence[str | Path]",
+        *,
+        out: Path | None = None,
+        user: str | None = None,
+        item: str | None = None,
+        force: bool = False,
+    ) -> "Recipe":
+        """Write a recipe for your own tables, with a reason for every choice, and open it.
+
+        Args:
+            files: the interactions and, if there are any, the users and the items, in any order: paths or
+                URLs.
+            out: the TOML file. Default: in the working directory, named after the interactions' file.
+            user: the interactions' column with the users, if it is known; ``item`` likewise.
+            force: replace an existing file.
+        """
+        from sources.proposal.recipe import write
+
+        ids = {"user": user, "item": item}
+        return cls(write([str(each) for each in files], out, ids, force))
 
     def __repr__(self) -> str:
         return f"Recipe({self.settings.given_as!r}, artifacts={str(self.artifacts.root)!r})"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from features.kind import FeatureKind, Fitted, Operators, PolarsSide
 from runtime.features.codes import FIRST_KNOWN
-from stages.arrow_types import is_category, is_list
+from stages.arrow_types import is_category
 from stages.columns import OWN
 from stages.configuration import Positive
 from stages.lazy import pa, pl
-
-if TYPE_CHECKING:
-    from features.value_types import PolarsDataType
 
 
 class Category(FeatureKind):
@@ -109,32 +106,17 @@ class SharableCategory(Category):
         }
 
 
-def category_type(dtype: PolarsDataType) -> pl.DataType:
-    """The type of the categories in a column of a raw type, nulls aside."""
-    if dtype.is_integer():
-        return pl.UInt64() if dtype == pl.UInt64 else pl.Int64()
-    if dtype.is_float():
-        return pl.Float64()
-    return pl.Boolean() if dtype == pl.Boolean else pl.String()
-
-
 def categories(column: pl.Series) -> pl.Series:
-    """Raw values, or lists of them, as categories; NaN becomes null."""
-    if isinstance(column.dtype, pl.List):
-        inner = category_type(column.dtype.inner)
-        column = column.cast(pl.List(inner))
-        if not inner.is_float():
-            return column
-        return column.to_frame().select(pl.all().list.eval(pl.element().fill_nan(None)))[
-            column.name
-        ]
-    column = column.cast(category_type(column.dtype))
+    """Raw values, or lists of them, as categories: NaN becomes null, the types stay."""
+    if column.dtype == pl.List(pl.Float64):
+        inner = pl.all().list.eval(pl.element().fill_nan(None))
+        return column.to_frame().select(inner).to_series()
     return column.fill_nan(None) if column.dtype == pl.Float64 else column
 
 
 def expected_category(dtype: pa.DataType, several: bool, key: str) -> str:
     """What a column of single categories, or of lists of them, must be; see ``expected_type``."""
-    if several != is_list(dtype):
+    if several != pa.types.is_list(dtype):
         if several:
             return f"a list, because {key} sets list = true"
         return (

@@ -129,6 +129,8 @@ class FeatureKind(Table):
     is_number: ClassVar[bool] = False
     #: Whether the number depends on the interactions.
     is_derived: ClassVar[bool] = False
+    #: Whether its raw column holds times.
+    reads_time: ClassVar[bool] = False
     #: Whether it combines the codes of other features, which are encoded first.
     is_combined: ClassVar[bool] = False
     #: Whether its codes can be part of a combined feature.

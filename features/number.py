@@ -85,8 +85,7 @@ class Number(FeatureKind):
         if not (math.isfinite(mean) and math.isfinite(std)):
             raise ShortlistError(
                 f"expected finite numbers in the feature '{name}', got the mean {mean} and the spread {std}: "
-                "the column holds infinite values, or numbers too large to add up. Clean the table, set "
-                "`clip`, or use kind 'bucket'."
+                "its numbers are too large to add up. Clean the table, set `clip`, or use kind 'bucket'."
             )
         return {
             "name": name,

@@ -40,6 +40,11 @@ class Features(Table):
                     found[column] = name
         return found
 
+    def times(self, side: Side) -> set[str]:
+        """The raw columns of a side's table that hold times."""
+        readers = self.of_side(side).items()
+        return {name for key, each in readers if each.reads_time for name in each.columns(key)}
+
     def counts(self, side: Side) -> list[str]:
         """The features of a side that are of kind ``count``."""
         return [name for name, each in self.of_side(side).items() if each.kind == "count"]

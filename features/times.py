@@ -6,7 +6,5 @@ from stages.lazy import pl
 
 
 def in_seconds(column: pl.Series) -> pl.Series:
-    """Integer seconds, dates or datetimes as Int64 seconds; a time without a zone is UTC."""
-    if column.dtype.is_temporal():
-        return column.cast(pl.Datetime("us")).to_physical() // 1_000_000
-    return column.cast(pl.Int64)
+    """Times of a raw table, which are integer seconds or datetimes in UTC, as Int64 seconds."""
+    return column.dt.epoch("s") if column.dtype.is_temporal() else column

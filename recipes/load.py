@@ -12,10 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel, Tag, ValidationError
 
+from recipes.schema.data import EMBEDDED
 from recipes.schema.recipe import Recipe
 from runtime.did_you_mean import did_you_mean
 from stages.configuration import kind_of, one_of
 from stages.errors import ShortlistError
+from stages.urls import is_url, scheme
 
 FOLDER = Path(__file__).parent
 #: Keys of older recipes, with their new names.
@@ -273,9 +275,11 @@ def _elsewhere(name: str) -> str:
 
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
+    source = recipe.source
     paths = {
-        name: str(folder / value)
-        for name in ("interactions", "users", "items")
-        if (value := getattr(recipe.source, name)) is not None
+        name: path if is_url(path) else str(folder / path) for name, path in source.paths.items()
     }
-    return recipe.model_copy(update={"source": recipe.source.model_copy(update=paths)})
+    if source.connection is not None and scheme(source.connection) in EMBEDDED:
+        start, _, path = source.connection.partition(":///")
+        paths["connection"] = f"{start}:///{folder / path}"
+    return recipe.model_copy(update={"source": source.model_copy(update=paths)})

@@ -136,6 +136,16 @@ def parse(text: str) -> Condition:
     return _Reader(text).condition()
 
 
+def columns_in(condition: Condition) -> list[str]:
+    """The names of the columns in a condition, each once."""
+    names = []
+    for part in _comparisons(condition):
+        names.append(part.column.name)
+        if isinstance(part, Comparison) and isinstance(part.other, Column):
+            names.append(part.other.name)
+    return list(dict.fromkeys(names))
+
+
 def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
     """Check a condition against the columns.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .did_you_mean import did_you_mean
 from .errors import RequestError
+from .features.numeric import overflows
 from .lists import padded_lists
 from .request_options import BY_NAME, OPTIONS, USER_ID, Option
 
@@ -54,7 +55,11 @@ class Limits:
                     f"expected a release with item embeddings, which {option.name} compares, got one "
                     f"whose recipe has no retriever; leave {option.name} out"
                 )
-        for name in request.user_features:
+        for name, value in request.user_features.items():
+            if overflows(value):
+                raise RequestError(
+                    f"expected finite numbers of at most 3.4e38 in user_features, got {name!r}: {value!r}"
+                )
             if name not in self.user_features:
                 raise RequestError(
                     f"expected user_features among {list(self.user_features)}, which the models read, got "

@@ -19,6 +19,7 @@ from stages.errors import ShortlistError
 COMMANDS = {
     "demo": ("pipeline", "run everything on MovieLens-100K, from download to recommendations"),
     "doctor": ("pipeline", "check this machine, and report what to fix"),
+    "init": ("pipeline", "write a recipe for your own tables"),
     "inspect": (
         "pipeline",
         "profile a recipe's raw data, and reject data that cannot train a useful model",

@@ -86,7 +86,10 @@ def _tables(name: str, annotation: Any) -> Iterator[str]:
                 yield _keys(table.model_fields, table)
         return
     if typing.get_origin(annotation) is dict:
-        yield from _tables(f"{name}.NAME", unwrapped(typing.get_args(annotation)[1]))
+        inner = unwrapped(typing.get_args(annotation)[1])
+        if not tables_by_kind(inner):
+            yield f"### `[{name}.NAME]`\n"
+        yield from _tables(f"{name}.NAME", inner)
         return
     fields = dict(annotation.model_fields)
     nested = {key: each for key, each in fields.items() if _is_of_tables(each.annotation)}

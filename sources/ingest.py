@@ -6,8 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recipes.schema.raw_column import TABLES
 from recipes.schema.recipe import Recipe
-from sources.checks import checked
+from sources.canonical.tables import canonical
+from sources.checks import check
 from sources.tables import RawTable
 from stages.artifacts import Artifacts, Raw
 from stages.atomic import atomic_directory
@@ -26,7 +28,9 @@ MODULES = {
     "anime": "sources.datasets.anime",
     "aliccp": "sources.datasets.aliccp",
     "gowalla": "sources.datasets.gowalla",
-    "parquet": "sources.parquet",
+    "files": "sources.own_tables",
+    "parquet": "sources.own_tables",  # the older name
+    "sql": "sources.sql",
 }
 
 #: Rows per row group of the raw tables, plus up to a batch.
@@ -53,14 +57,18 @@ def ingest(
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
     tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
+    used = {name: sorted(recipe.columns_of(name)) for name in TABLES}
     code = ["sources", "stages/arrow_types.py"]
-    current = fingerprint({**tables, "data_dir": str(data_dir)}, code, source.inputs(recipe))
+    current = fingerprint(
+        {**tables, "used": used, "data_dir": str(data_dir)}, code, source.inputs(recipe)
+    )
     raw = artifacts.raw
     written = (raw.interactions, raw.users, raw.items)
     if not force and is_fresh(raw.stamp, current) and all(path.exists() for path in written):
         log.info(f"{raw.root} is up to date")
         return
-    read = checked(source.read(recipe, data_dir), recipe)
+    read = canonical(source.read(recipe, data_dir), recipe)
+    check(read, recipe)
     try:
         with atomic_directory(raw.root) as folder:
             new = Raw(folder)
@@ -83,9 +91,9 @@ def ingest(
 
 def _write(table: RawTable, path: Path) -> None:
     """Write one row group at a time, so that a table in files is never in memory as a whole."""
-    with pq.ParquetWriter(path, table.schema) as writer:
+    with pq.ParquetWriter(path, table.table.schema) as writer:
         waiting, rows = [], 0
-        for batch in table.batches():
+        for batch in table.table.to_batches():
             waiting.append(batch)
             rows += batch.num_rows
             if rows >= _ROW_GROUP:

@@ -1,12 +1,16 @@
 """One table in one or more Parquet files, read one column or some rows at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sources.formats.common_schema import Part, common_schema, conformed
+from sources.formats.found import Found
+from sources.formats.text_types import partition_types
 from stages.arrow_types import plain
 from stages.errors import ShortlistError
 
@@ -17,31 +21,42 @@ _UNREADABLE = (pa.ArrowException, OSError)
 class ParquetFiles:
     """The rows of ``files``, one file after another: a ``sources.tables.Rows`` with plain types.
 
-    The order of columns may differ between files. Integers may be narrower in one file than in another,
-    and a column without any values may have no type.
+    The order of columns may differ between files, and so may types of which one holds the values of the
+    other. Only ``needed`` columns must be in all of them. Partitions are columns.
 
     Raises:
-        ShortlistError: at once, if a file is not Parquet or its columns differ from those of the first (names
-            all differences); on reading, if a row group is damaged (names its number and column).
+        ShortlistError: at once, if a file is not Parquet, lacks a needed column, or has another type of
+            column than the others (names all differences); on reading, if a row group is damaged (names its
+            number and column).
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = [_look_at(path) for path in files]
-        self.schema = _common_schema(self._files)
+    #: What must exist as long as this table, such as the folder of its files.
+    kept: object = None
+
+    def __init__(
+        self, files: Sequence[Found], place: str = "", needed: Collection[str] | None = None
+    ) -> None:
+        self._files = [_look_at(file) for file in files]
+        pairs = (pair for file in files for pair in file.partition.items())
+        parts = [file.part for file in self._files]
+        self.schema = common_schema(parts, place, needed, partition_types(pairs))
         self.num_rows = sum(file.metadata.num_rows for file in self._files)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column of all files."""
-        kind = self.schema.field(name).type
-        chunks = [batch.column(0).cast(kind) for batch in self._read([name])]
-        return pa.chunked_array(chunks, kind)
+        schema = pa.schema([self.schema.field(name)])
+        chunks = [batch.column(0) for batch in self._read(schema)]
+        return pa.chunked_array(chunks, schema.field(0).type)
+
+    def select(self, names: Sequence[str]) -> "ParquetFiles":
+        """The same rows with some of the columns."""
+        some = copy(self)
+        some.schema = pa.schema([self.schema.field(name) for name in names])
+        return some
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, file by file."""
-        names = self.schema.names
-        for batch in self._read(None):
-            ordered = batch if batch.schema.names == names else batch.select(names)
-            yield ordered.cast(self.schema)
+        yield from self._read(self.schema)
 
     def place(self, row: int) -> str:
         """The row group and file of a row, for messages; ``row`` counts through all files."""
@@ -50,22 +65,23 @@ class ParquetFiles:
             for group in range(file.metadata.num_row_groups):
                 if row < (rows := file.metadata.row_group(group).num_rows):
                     return (
-                        f"row {before} (counted from 0) of {file.path.name}, in row group {group}"
+                        f"row {before} (counted from 0) of {file.part.label}, in row group {group}"
                     )
                 row -= rows
         raise IndexError(row)
 
-    def _read(self, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    def _read(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for each in self._files:
+            names = [name for name in schema.names if name in each.part.schema.names]
             with pq.ParquetFile(
                 each.path, metadata=each.metadata, page_checksum_verification=True
             ) as file:
                 for group in range(each.metadata.num_row_groups):
-                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns)
+                    rows = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=names)
                     try:
-                        yield from rows
+                        for batch in rows:
+                            yield conformed(batch, each.part, schema, str(each.path))
                     except _UNREADABLE as error:
-                        names = columns or each.schema.names
                         raise _damaged(each.path, file, group, names, error) from error
 
 
@@ -74,13 +90,15 @@ class _File(NamedTuple):
 
     path: Path
     metadata: pq.FileMetaData
-    schema: pa.Schema
+    part: Part
 
 
-def _look_at(path: Path) -> _File:
+def _look_at(found: Found) -> _File:
+    path = found.path
     try:
         with pq.ParquetFile(path) as file:
-            return _File(path, file.metadata, plain(file.schema_arrow))
+            part = Part(found.label, plain(file.schema_arrow), found.partition)
+            return _File(path, file.metadata, part)
     except PermissionError as error:
         raise ShortlistError(
             f"expected to read {path}, got: permission denied. Give your user read permission for it."
@@ -107,48 +125,3 @@ def _damaged(
         f"expected a complete Parquet file at {path}, got damage in {where}: {error}. "
         "Write the file again."
     )
-
-
-def _common_schema(files: list[_File]) -> pa.Schema:
-    first, common = files[0].path, files[0].schema
-    problems = []
-    for path, _, schema in files[1:]:
-        problems += [
-            f"{path.name} lacks column '{name}'"
-            for name in common.names
-            if name not in schema.names
-        ]
-        problems += [
-            f"{path.name} has an extra column '{name}'"
-            for name in schema.names
-            if name not in common.names
-        ]
-        for name in set(common.names) & set(schema.names):
-            here, there = schema.field(name).type, common.field(name).type
-            both = _common_type(here, there)
-            if both is None:
-                problems.append(
-                    f"column '{name}' is {here} in {path.name}, {there} in earlier files"
-                )
-            else:
-                common = common.set(common.get_field_index(name), pa.field(name, both))
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in sorted(problems))
-        raise ShortlistError(
-            f"expected the same columns with the same types in all files of {first.parent} (times in "
-            f"one time zone, such as UTC), got differences from {first.name}:\n{lines}\n"
-            "Write these files again, or move them elsewhere."
-        )
-    return common
-
-
-def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """A type that holds the values of both unchanged, or None."""
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    unsigned = pa.uint64()
-    if pa.types.is_integer(one) and pa.types.is_integer(other) and unsigned not in (one, other):
-        return pa.int64()
-    return None

@@ -1,14 +1,12 @@
 """Raw tables, as sources return them and the artifacts store them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
-from stages.arrow_types import plain
-
-TableName = Literal["interactions", "users", "items"]
+from recipes.schema.raw_column import TableName as TableName
 
 
 class Rows(Protocol):
@@ -25,6 +23,9 @@ class Rows(Protocol):
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column."""
 
+    def select(self, names: Sequence[str]) -> "Rows":
+        """The same rows with some of the columns, in this order."""
+
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """All rows in order, some at a time."""
 
@@ -36,27 +37,18 @@ class RawTable:
     name: TableName
     origin: str
     table: Rows
-    #: The types that the columns get; by default the plain types of those in ``table``.
-    schema: pa.Schema = None
+    #: False if the source has no such table: it becomes the ids in the interactions.
+    is_given: bool = True
     #: Describes the position of a row, given its number, for messages.
     place: Callable[[int], str] = "row {} (counted from 0)".format
 
-    def __post_init__(self) -> None:
-        if self.schema is None:
-            object.__setattr__(self, "schema", plain(self.table.schema))
-
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, with its type in ``schema``."""
-        return self.table.column(name).cast(self.schema.field(name).type)
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, with the types in ``schema``."""
-        for batch in self.table.to_batches():
-            yield batch.cast(self.schema)
+        """One whole column."""
+        return self.table.column(name)
 
     def in_memory(self) -> pa.Table:
         """The whole table, for tables that are known to be small."""
-        return pa.Table.from_batches(self.batches(), self.schema)
+        return pa.Table.from_batches(self.table.to_batches(), self.table.schema)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Arrow types, reduced to the plain ones that every reader of the artifacts handles."""
+"""Arrow types: those that Polars' tables are written with, and what the types of raw tables mean."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ def plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(field.name, _plain_type(field.type)) for field in schema])
 
 
-def is_list(kind: pa.DataType) -> bool:
-    """Whether a row holds a list of values, of fixed or variable length."""
-    return (
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
 def is_number(kind: pa.DataType) -> bool:
-    """Whether a row holds a number: integer, floating point or decimal."""
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    )
+    """Whether a row holds a number."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def is_time(kind: pa.DataType) -> bool:
-    """Whether a row holds a time: integer seconds, a date or a datetime."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+    """Whether a row holds a time: integer seconds or a datetime."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
 
 
 def is_category(kind: pa.DataType) -> bool:
@@ -44,6 +35,6 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
         return _plain_type(kind.value_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
-    if is_list(kind):
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.list_(_plain_type(kind.value_type))
     return kind

@@ -1,13 +1,14 @@
 """What the README shows works as shown."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from features.kinds import KINDS
-from recipes.load import load
+from recipes.load import load, of_tables
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from tests.readme_shop import shop_recipe, write_shop
@@ -41,6 +42,20 @@ def test_the_features_that_are_explained_are_a_recipe_s(tmp_path: Path) -> None:
     features = load(str(path)).features
     kinds = {one.kind for one in features.both.values()}
     assert kinds == set(KINDS)
+
+
+def test_the_recipes_of_your_data_are_valid() -> None:
+    """The page on your own data shows two whole recipes, and the source of a third one."""
+    page = (ROOT / "docs/your-data.md").read_text(encoding="utf-8")
+    blocks = [
+        tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    ]
+    files, url, sql = blocks
+    assert [of_tables(each).source.kind for each in (files, files | url, sql)] == [
+        "files",
+        "files",
+        "sql",
+    ]
 
 
 def test_the_python_example_runs_as_it_stands(

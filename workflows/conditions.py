@@ -73,23 +73,17 @@ def column_type(dtype: Any) -> ColumnType:
         return ColumnType("boolean", several)
     if value.is_numeric():
         return ColumnType("number", several)
-    return ColumnType("time" if isinstance(value, pl.Date | pl.Datetime) else "string", several)
+    return ColumnType("time" if value.is_temporal() else "string", several)
 
 
 def comparable(column: pl.Expr, dtype: Any) -> pl.Expr:
     """Return the values as conditions compare them, NaN as null.
 
-    Numbers, booleans and strings stay; decimals become float64, times int64 microseconds since 1970 (UTC).
+    Numbers, booleans and strings stay; times become int64 microseconds since 1970 (UTC).
     """
     if dtype.is_float():
         return column.fill_nan(None)
-    if dtype.is_decimal():
-        return column.cast(pl.Float64)
-    if isinstance(dtype, pl.Date | pl.Datetime):
-        return column.cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).to_physical()
-    if dtype.is_numeric() or dtype in (pl.Boolean, pl.String):
-        return column
-    return column.cast(pl.String)
+    return column.to_physical() if dtype.is_temporal() else column
 
 
 def _compared(column: pl.Expr, dtype: Any, sign: str, value: Value) -> pl.Expr:

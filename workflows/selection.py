@@ -31,7 +31,7 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     A repeated pair keeps its latest interaction, at equal times the table's last. With
     ``interactions.repeats`` all are kept.
     Columns: the recipe's user and item as rows of their tables (uint32); its timestamp, label, weight and
-    the column of a given split as they are, but dates as datetimes; and ``POSITIVE`` (bool).
+    the column of a given split as they are; and ``POSITIVE`` (bool).
     """
     columns, interactions = recipe.columns, recipe.interactions
     schema = tables.interactions.collect_schema()
@@ -48,7 +48,7 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     rows = chosen.select(
         id_rows(tables.users, columns.user).of(columns.user),
         id_rows(tables.items, columns.item).of(columns.item),
-        *(_time(name) if schema[name] == pl.Date else exactly(name) for name in others),
+        *map(exactly, others),
         positive.alias(POSITIVE),
     ).collect(engine="streaming")
     total = tables.interactions.select(pl.len()).collect().item()
@@ -79,10 +79,6 @@ def _others(recipe: Recipe) -> list[str]:
     columns = recipe.columns
     named = (columns.timestamp, columns.label, columns.weight)
     return [name for name in named if name is not None]
-
-
-def _time(name: str) -> pl.Expr:
-    return exactly(name).cast(pl.Datetime("ms"))
 
 
 def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:

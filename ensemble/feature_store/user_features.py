@@ -13,9 +13,11 @@ from ensemble.feature_store.json_lines import parsed, raw_id
 from features.kind import FeatureKind
 from recipes.schema.recipe import Recipe
 from runtime.did_you_mean import did_you_mean
+from runtime.features.numeric import overflows
 from runtime.features.spelling import is_null
 from runtime.features.times import seconds_of
 from runtime.stores.feature_store import FeatureStore
+from sources.canonical.types import canonical_values
 from stages.errors import ShortlistError
 
 #: Users per write.
@@ -56,6 +58,10 @@ def checked(recipe: Recipe, features: Mapping[str, Any]) -> dict[str, Any]:
         if is_null(value):
             values[name] = None
             continue
+        if overflows(value):
+            raise ValueError(
+                f"expected a finite number of at most 3.4e38 for {name}, got {value!r}"
+            )
         if expected := known[name].expected_value(value):
             raise ValueError(f"expected {expected} for {name}, got {value!r}")
         values[name] = int(seconds_of(value)) if isinstance(value, date) else value
@@ -109,4 +115,5 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches():
-            yield from batch.to_pylist()
+            columns = [canonical_values(column) for column in batch.columns]
+            yield from pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def _plain(value: object) -> object:
     """The value for JSON; a time becomes seconds."""
     if is_null(value):
         return None
-    return int(seconds_of(value)) if isinstance(value, date) else value
+    return int(seconds_of(value)) if isinstance(value, datetime) else value
 
 
 def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:

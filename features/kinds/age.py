@@ -29,6 +29,7 @@ class Age(Number):
     """Age in days of a row whose time is missing, before `clip`."""
 
     is_derived: ClassVar[bool] = True
+    reads_time: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _of_one_column(self) -> Age:

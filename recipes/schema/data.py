@@ -4,27 +4,46 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from recipes.schema.raw_column import RawColumn
 from runtime.conditions import parse
 from stages.configuration import Fraction, Positive, Table
+from stages.urls import is_url, scheme, secret_in, without_secrets
+
+#: The stores and servers that files are read from, and the databases.
+FILE_SCHEMES = ("s3", "gs", "az", "http", "https")
+EMBEDDED = ("duckdb", "sqlite")
+DATABASES = (*EMBEDDED, "postgresql", "snowflake", "bigquery")
 
 
 class Source(Table):
     """Where the raw tables come from."""
 
     kind: Literal[
-        "movielens-100k", "lastfm-2k", "listenbrainz", "anime", "aliccp", "gowalla", "parquet"
+        "movielens-100k",
+        "lastfm-2k",
+        "listenbrainz",
+        "anime",
+        "aliccp",
+        "gowalla",
+        "files",
+        "parquet",
+        "sql",
     ]
-    """The reader of the raw tables: `parquet` for your own tables, `listenbrainz` for a ListenBrainz dump,
-    otherwise the public data set of that name."""
+    """The reader of the raw tables: `files` for your own tables in files (docs/your-data.md; `parquet` is its
+    older name, and means the same), `sql` for your own tables in a database, `listenbrainz` for a
+    ListenBrainz dump, otherwise the public data set of that name."""
+    connection: str | None = None
+    """The database, without a password: `duckdb:///shop.duckdb` or `sqlite:///shop.db`, relative to the
+    recipe file, or `postgresql://host/database`. Passwords are read from the environment."""
     interactions: str | None = None
-    """Path of the interactions, relative to the recipe file: a Parquet file or a folder of Parquet files, or
-    for `listenbrainz` a dump."""
+    """The interactions. For `files`: a file, a folder of files, or a URL, relative to the recipe file; for
+    `sql`: a query; for `listenbrainz`: a dump."""
     users: str | None = None
-    """Path of the users table, relative to the recipe file: a Parquet file or a folder of Parquet files. By
-    default the users are the user ids in the interactions."""
+    """The users table, as a file, a folder, a URL or a query, like `interactions`. By default the users are
+    the user ids in the interactions."""
     items: str | None = None
-    """Path of the items table, relative to the recipe file: a Parquet file or a folder of Parquet files. By
-    default the items are the item ids in the interactions."""
+    """The items table, as a file, a folder, a URL or a query, like `interactions`. By default the items are
+    the item ids in the interactions."""
     titles_as_items: bool = False
     """Whether films with the same title are one item, with the title as its id."""
     rows: Positive = 100_000
@@ -32,24 +51,73 @@ class Source(Table):
     catalogue: Annotated[int, Field(ge=0)] = 0
     """Number of items and number of users that synthetic interactions are drawn from. The default, 0, keeps
     the ids that Merlin's generator draws, some thousands."""
+    columns: dict[str, RawColumn] = {}
 
     READ_WHERE: ClassVar = {
-        "interactions": ("kind", ("parquet", "listenbrainz")),
-        "users": ("kind", ("parquet",)),
-        "items": ("kind", ("parquet",)),
+        "connection": ("kind", ("sql",)),
+        "interactions": ("kind", ("files", "parquet", "sql", "listenbrainz")),
+        "users": ("kind", ("files", "parquet", "sql")),
+        "items": ("kind", ("files", "parquet", "sql")),
         "titles_as_items": ("kind", ("movielens-100k",)),
         "rows": ("kind", ("aliccp",)),
         "catalogue": ("kind", ("aliccp",)),
     }
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """The tables that are files, folders or URLs, by their keys."""
+        if self.kind == "sql":
+            return {}
+        named = {name: getattr(self, name) for name in ("interactions", "users", "items")}
+        return {name: path for name, path in named.items() if path is not None}
+
     @model_validator(mode="after")
-    def _a_reader_of_files_has_them(self) -> "Source":
-        if self.kind in ("parquet", "listenbrainz") and self.interactions is None:
-            what = "a Parquet file" if self.kind == "parquet" else "a dump"
+    def _a_reader_has_what_it_reads(self) -> "Source":
+        expected = {
+            **dict.fromkeys(("files", "parquet"), "the path of a file"),
+            "sql": "a query",
+            "listenbrainz": "the path of a dump",
+        }
+        if self.kind in expected and self.interactions is None:
             raise ValueError(
-                f"expected `interactions`, the path of {what}, for kind '{self.kind}', got none"
+                f"expected `interactions`, {expected[self.kind]}, for kind '{self.kind}', got none"
+            )
+        if self.kind == "sql" and self.connection is None:
+            raise ValueError(
+                "expected `connection`, such as 'duckdb:///shop.duckdb', for kind 'sql', got none"
             )
         return self
+
+    @model_validator(mode="after")
+    def _urls_are_readable_and_hold_no_secret(self) -> "Source":
+        urls = {name: path for name, path in self.paths.items() if is_url(path)}
+        for name, url in urls.items():
+            _refuse_secrets(name, url, "the environment, where the store's library looks for it")
+            if scheme(url) not in FILE_SCHEMES:
+                raise ValueError(
+                    f"expected `{name}` as a path or a URL that begins with "
+                    f"{', '.join(f'{each}://' for each in FILE_SCHEMES)}, got '{without_secrets(url)}'"
+                )
+        if self.connection is not None:
+            _refuse_secrets("connection", self.connection, "the environment, such as PGPASSWORD")
+            if not is_url(self.connection) or scheme(self.connection) not in DATABASES:
+                raise ValueError(
+                    "expected `connection` to begin with "
+                    f"{', '.join(f'{each}://' for each in DATABASES)}, got another one"
+                )
+            if scheme(self.connection) in EMBEDDED and ":///" not in self.connection:
+                raise ValueError(
+                    f"expected three slashes before the file in `connection`, such as "
+                    f"'{scheme(self.connection)}:///shop.db', got '{self.connection}'"
+                )
+        return self
+
+
+def _refuse_secrets(name: str, url: str, place: str) -> None:
+    if found := secret_in(url):
+        raise ValueError(
+            f"expected no password or key in `{name}`, got {found} in the URL; put it into {place}"
+        )
 
 
 class Columns(Table):
@@ -60,8 +128,9 @@ class Columns(Table):
     item: str
     """Column with the item id, in both the interactions and the items table."""
     timestamp: str | None = None
-    """Column of the interactions with the time of each, as integer seconds or a datetime, which orders a
-    user's interactions. By default they keep the order of the table."""
+    """Column of the interactions with the time of each, which orders a user's interactions: a date, a
+    datetime, text in ISO 8601 or integer seconds (docs/columns.md). By default they keep the order of the
+    table."""
     label: str | None = None
     """Column of the interactions with a number for each, such as a rating. By default there are no labels."""
     weight: str | None = None

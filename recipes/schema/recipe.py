@@ -15,9 +15,11 @@ from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
 from recipes.schema.item_models import Als, Linear, Repeat
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
+from recipes.schema.raw_column import TABLES, TableName
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
+from recipes.schema.used_columns import of_interactions, of_side, refuse_unused
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
 from runtime.candidates.rules import RuleError, Rules
@@ -109,6 +111,24 @@ class Recipe(Table):
     def ranks_candidates(self) -> bool:
         """Whether the ranker is trained on retrieved candidates, and reads ranker features."""
         return not isinstance(self.ranker, NoRanker) and self.ranker.target == "candidates"
+
+    def columns_of(self, table: TableName) -> dict[str, str]:
+        """The columns of a table that the recipe uses, each with a key that names it."""
+        if table == "interactions":
+            return of_interactions(self.columns, self.interactions, self.split)
+        return of_side(self.columns, self.features, "user" if table == "users" else "item")
+
+    def times_of(self, table: TableName) -> set[str]:
+        """The columns of a table that hold times."""
+        if table == "interactions":
+            return {name for name in (self.columns.timestamp,) if name is not None}
+        return self.features.times("user" if table == "users" else "item")
+
+    @model_validator(mode="after")
+    def _source_columns_are_used(self) -> "Recipe":
+        used = {table: self.columns_of(table) for table in TABLES}
+        refuse_unused(self.source.columns, used)
+        return self
 
     @property
     def ranker_features(self) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from .codes import FIRST_KNOWN, NULL
 from .times import SECONDS_A_DAY, seconds_of
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class OfOneColumn:
@@ -95,6 +98,13 @@ class Age(AsNumber):
         return self.number.of_numbers((self.reference - seconds) / SECONDS_A_DAY)
 
 
+def overflows(value: Any) -> bool:
+    """Whether a raw value, or one of its list, is a number that float32, the models' type, cannot hold."""
+    if isinstance(value, list | tuple):
+        return any(overflows(each) for each in value)
+    return isinstance(value, int | float) and abs(value) > _LARGEST
+
+
 def bucket_codes(numbers: np.ndarray, boundaries: Sequence[float] | np.ndarray) -> np.ndarray:
     """Codes int64 [N] of float64 [N], in training and serving alike; NaN is null."""
     codes = FIRST_KNOWN + np.searchsorted(boundaries, numbers, side="right")
@@ -116,12 +126,13 @@ def scaled(values: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:
-    """float64 [N], NaN if a value is missing or not a number."""
+    """float64 [N], NaN if a value is missing or not a finite number."""
 
     def number(value: Any) -> float:
         try:
-            return float("nan") if value is None else float(value)
+            found = float("nan") if value is None else float(value)
         except (TypeError, ValueError, OverflowError):
             return float("nan")
+        return found if isfinite(found) else float("nan")
 
     return np.array([number(value) for value in values], dtype=np.float64).reshape(len(values))

@@ -125,6 +125,12 @@ def test_numbers_are_filled_then_normalised() -> None:
     assert Numeric("price", 10.0, 4.0, 2.0).encode([10]).dtype == np.float32
 
 
+def test_an_infinite_number_counts_as_missing() -> None:
+    """Nobody can store one now, but an older feature store may hold one, and text such as "1e999" is one."""
+    assert Numeric("price", 10.0, 4.0, 2.0).encode([math.inf, "1e999"]).tolist() == [-2.0, -2.0]
+    assert Bucket("age", np.array([18.0])).encode([-math.inf]).tolist() == [1]
+
+
 def test_numbers_are_clipped_before_logarithms_are_taken() -> None:
     """Clipping first, then log(1 + x) on either side of zero, then scaling."""
     number = Numeric("price", 1.0, 2.0, 0.0, clip=(-3.0, math.e - 1), log=True)

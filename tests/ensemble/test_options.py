@@ -248,6 +248,11 @@ def test_an_explanation_tells_why_an_item_is_not_there(served: Plan, artifacts: 
         ({"filter": "year > 5"}, r"expected a column among: genres, price; got 'year'"),
         ({"user_features": {"aeg": 5}}, "'aeg'.*did you mean 'age'"),
         (
+            {"user_features": {"age": float("inf")}},
+            "finite numbers .* in user_features, got 'age': inf",
+        ),
+        ({"user_features": {"income": 1e300}}, "finite numbers .* in user_features, got 'income'"),
+        (
             {"user_features": {"group": 5}},
             r"\['age', 'gender', 'income'\], which the models read, got 'group'",
         ),

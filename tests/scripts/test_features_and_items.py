@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -88,6 +90,9 @@ def test_set_makes_a_user(recipe: str, capsys: pytest.CaptureFixture[str]) -> No
         ("agee=3", "(age, gender, income, tags), got 'agee' (did you mean 'age'?)"),
         ("group=3", "(age, gender, income, tags), got 'group'"),
         ("age=old", "expected a number for age, got 'old'"),
+        ("age=1e999", "expected a finite number of at most 3.4e38 for age, got inf"),
+        ("income=-1e300", "expected a finite number of at most 3.4e38 for income, got -1e+300"),
+        ('tags=["a", 1e999]', "expected a finite number of at most 3.4e38 for tags"),
         ("income=true", "expected a number for income, got True"),
         ("gender=[1]", "expected text or a number for gender, got [1]"),
         ("tags=a", "expected a list of text or numbers for tags, got 'a'"),
@@ -117,6 +122,10 @@ def test_features_come_out_of_a_file(recipe: str, capsys: pytest.CaptureFixture[
     expected = before | {"features": before["features"] | {"income": 2.5}}
     assert _get(recipe, "7", capsys) == expected
     assert _get(recipe, "800", capsys)["features"] == {"income": None}
+    odd = {"income": pa.array([Decimal("2.50")], pa.decimal128(9, 2)), "age": np.array([3], "f2")}
+    pq.write_table(pa.table({"user_id": [7]} | odd), "users.parquet")
+    assert cli.main(["features", "load", recipe, "--file", "users.parquet"]) == 0
+    assert _get(recipe, "7", capsys)["features"] == expected["features"] | {"age": 3.0}
     lines = ['{"user_id": "7", "age": 1}', "", '{"user_id": 7, "age": 2, "tags": ["a"]}']
     Path("users.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert cli.main(["features", "load", recipe, "--file", "users.jsonl"]) == 0
@@ -134,6 +143,7 @@ def test_features_come_out_of_a_file(recipe: str, capsys: pytest.CaptureFixture[
         ("u.jsonl", b'{"user_id": "7", "age": 1}\n{"user_id": "8", "aeg": 2}', "mean 'age'"),
         ("u.jsonl", b'{"user_id": "7", "age": 1}\n{', "u.jsonl, line 2: expected a JSON object"),
         ("u.jsonl", b'{"user_id": "7", "age": "x"}', "line 1: expected a number for age, got 'x'"),
+        ("u.jsonl", b'{"user_id": "7", "age": 1e999}', "line 1: expected a finite number of"),
         ("u.parquet", b"no Parquet", "expected to read u.parquet, got: "),
         ("u.csv", b"", "ends in .jsonl or .parquet, got u.csv"),
         ("u.jsonl", None, "expected a file at u.jsonl, found none"),

@@ -33,7 +33,7 @@ tags = { kind = "categorical", list = true }
 kind = "random"
 """
 
-_DAY = datetime.datetime(2024, 3, 1)
+_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
 
 ORDERS: dict[str, Any] = {
     "customer": [7, 7, 9, 8],

@@ -130,7 +130,7 @@ def test_rows_are_made_up_where_no_files_are(
         "no folder aliccp given: generating 500 SYNTHETIC rows (clicks are coin flips)"
     )
     first = pq.read_table(artifacts.raw.interactions)
-    assert first.schema.names == ["user_id", "item_id", "click", "conversion"]
+    assert first.schema.names == ["user_id", "item_id", "click"]
     assert set(first.schema.types) == {pa.int64()}
     assert first.num_rows == 500
     # The generator is seeded: these are the rows on every machine.

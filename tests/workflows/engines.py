@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
 
+from recipes.schema.raw_column import TABLES
 from recipes.schema.recipe import Recipe
+from sources.canonical.tables import canonical
+from sources.tables import RawTable, RawTables
 from stages.artifacts import Artifacts, Raw
 from stages.errors import ShortlistError
 from tests.hostile_names import HOSTILE
@@ -50,10 +54,19 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
     "whole": (WHOLE, pa.int64()),
     "unsigned": ([0, 1, 2**63, 2**64 - 1], pa.uint64()),
     "small": ([-128, 0, 127], pa.int8()),
+    "halves": ([np.float16(each) for each in (0.1, -2, np.nan)], pa.float16()),
+    "money": ([Decimal("12.10"), Decimal("-0.03"), Decimal(7)], pa.decimal256(50, 2)),
+    "coded": (["a", "b"], pa.dictionary(pa.int8(), pa.large_string())),
     "floats": (FLOATS, pa.float64()),
     "truth": ([True, False], pa.bool_()),
 }
 
+
+#: Types of times.
+TIMES = [
+    *(pa.int64(), pa.date32(), pa.timestamp("ms"), pa.timestamp("ns")),
+    *(pa.timestamp("us", "UTC"), pa.timestamp("s", "+05:30")),
+]
 
 #: A category's threshold, or its hash bins.
 COUNTED = st.fixed_dictionaries({"frequency_threshold": st.integers(1, 3)}) | st.fixed_dictionaries(
@@ -112,8 +125,9 @@ def features(
             value = st.none() | st.sampled_from(special) | st.floats(-1e6, 1e6, width=32)
             dtype = pa.float64()
         if kind == "age":
-            value = st.none() | st.integers(-(10**9), 10**9)
-            dtype = draw(st.sampled_from([pa.int64(), pa.timestamp("ms"), pa.timestamp("us")]))
+            dtype = draw(st.sampled_from(TIMES))
+            days = dtype == pa.date32()
+            value = st.none() | (st.integers(-9999, 9999) if days else st.integers(-(10**9), 10**9))
         if kind in ("numeric", "age") and draw(st.booleans()):
             options["fill"] = draw(st.sampled_from([0.1, -2.0]))
         if kind == "bucket":
@@ -232,12 +246,19 @@ def random_recipe(**tables: Any) -> Recipe:
 def prepared_by(engine: Engine, recipe: Recipe, tables: dict[str, pa.Table], root: Path) -> Any:
     """Return artifacts with the prepared tables, or the error message."""
     artifacts = Artifacts(root / engine)
-    write_raw(artifacts.raw, tables)
+    write_raw(artifacts.raw, as_ingested(recipe, tables))
     try:
         prepare(recipe, artifacts, force=False, engine=engine, encoded_rows=True)
     except ShortlistError as error:
         return str(error)
     return artifacts
+
+
+def as_ingested(recipe: Recipe, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The columns that the recipe uses, in the types that they have after ingest."""
+    raw = RawTables(*(RawTable(name, name, tables[name]) for name in TABLES))
+    found = canonical(raw, recipe)
+    return {each.name: each.in_memory() for each in (found.interactions, found.users, found.items)}
 
 
 def write_raw(raw: Raw, tables: dict[str, pa.Table]) -> None:

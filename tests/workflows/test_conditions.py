@@ -1,8 +1,7 @@
 """The recipe's filter condition."""
 
 import re
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -24,13 +23,8 @@ FRAME = pl.DataFrame(
         "^a.*$": [3, 4, 5, 3],
         "": [1, 1, 2, 2],
         "*": [9, 8, 9, 8],
-        "day": [datetime(2024, 1, day) for day in (1, 2, 3, 4)],
-        "date": [date(2024, 1, day) for day in (1, 2, 3, 4)],
-        "zoned": pl.Series([datetime(2024, 1, day) for day in (1, 2, 3, 4)]).dt.replace_time_zone(
-            "Europe/Berlin"
-        ),
+        "day": [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)],
         "big": [2**53, 2**53 + 1, None, 2**63 - 1],
-        "price": [Decimal("0.10"), Decimal("19.99"), Decimal("20.00"), None],
     }
 )
 SCHEMA = FRAME.schema
@@ -60,13 +54,9 @@ SCHEMA = FRAME.schema
         ("at == 20.5", []),
         ("big == 9007199254740993", [1]),
         ("big < 1e30 and big != 9007199254740992", [1, 3]),
-        ("price == 0.1", [0]),
-        ("price < 20", [0, 1]),
-        ("date <= '2024-01-02T12:00'", [0, 1]),
-        ("zoned == '2024-01-02T00:00+01:00'", [1]),
-        ("zoned == day", []),
         ("'2024-01-02' < day < '2024-01-03 12:00'", [2]),
         ("day in ['2024-01-02', '2024-01-04']", [1, 3]),
+        ("day == '2024-01-03T02:00+02:00'", [2]),
         ("tags has 'a'", [0, 1]),
         ("tags in ['b', 'c']", [1]),
         ("tags not in ['b']", [0]),

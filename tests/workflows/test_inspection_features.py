@@ -14,7 +14,7 @@ from workflows.repeats import Repeats
 
 def test_raw_columns_are_shown_once_and_counts_not_at_all(tmp_path: Path) -> None:
     """A time is a number of seconds; ids, counted among the interactions, are not shown twice."""
-    made = pa.array([None, *range(19)], pa.timestamp("s"))
+    made = pa.array([None, *range(19)], pa.timestamp("s")).cast(pa.timestamp("us", "UTC"))
     artifacts = write_raw(tmp_path, items={"made": made, "shelf": [1, 2] * 10})
     features = {
         "user": {"rated": {"kind": "count", "days": 0.001}},

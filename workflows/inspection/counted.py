@@ -105,11 +105,7 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
     per_second = 1.0
     if columns.timestamp is not None:
         chosen["time"] = exactly(columns.timestamp).to_physical().cast(pl.Int64)
-        kind = types[columns.timestamp]
-        if isinstance(kind, pl.Datetime):
-            per_second = {"ms": 1e3, "us": 1e6, "ns": 1e9}[kind.time_unit]
-        elif kind == pl.Date:
-            per_second = 1 / 86_400
+        per_second = 1e6 if types[columns.timestamp].is_temporal() else 1.0
     return table.select(**chosen).collect(engine="streaming"), per_second
 
 

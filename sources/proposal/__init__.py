@@ -1,0 +1,1 @@
+"""Propose a recipe for tables that are seen for the first time."""
