@@ -18,8 +18,8 @@ from models.hidden_items import hidden_items
 from models.prepared import PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
-from runtime.candidates.rules import NO_RULES
 from runtime.plan import Plan, Trace
+from runtime.rules.declared import NO_RULES
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 

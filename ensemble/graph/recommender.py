@@ -66,7 +66,7 @@ class GraphSettings:
     ranker_feeds: dict[str, str]
     #: Whether the ranker's scores are probabilities.
     probabilities: bool
-    #: The recipe's business rules (``runtime.candidates.rules``).
+    #: The recipe's business rules (``runtime.rules``).
     rules: dict[str, Any]
 
 

@@ -17,8 +17,8 @@ from models.prepared import Interactions, PreparedData
 from recipes.schema.recipe import Recipe
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.item_index import build_index, exact_search, search
-from runtime.candidates.rules import NO_RULES
 from runtime.plan import Plan
+from runtime.rules.declared import NO_RULES
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from stages.log import logger

@@ -22,8 +22,8 @@ from recipes.schema.tuning import Tune
 from recipes.schema.used_columns import of_interactions, of_side, refuse_unused
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
-from runtime.candidates.rules import RuleError, Rules
 from runtime.candidates.z_scores import Z_SCORE
+from runtime.rules.declared import RuleError, Rules
 from stages.columns import OWN
 from stages.configuration import Positive, Table
 

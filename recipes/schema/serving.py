@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from runtime.candidates.exclusion import ALL, Exclude
 from runtime.candidates.generators import GENERATORS, TWO_TOWER
-from runtime.candidates.rules import Rules
 from runtime.did_you_mean import did_you_mean
+from runtime.rules.declared import Rules
 from stages.configuration import NonNegative, Positive, Table
 
 #: The URL schemes of a feature store in Redis.

@@ -22,7 +22,7 @@ class AdjustScores(Operator):
     """``ranker_scores`` [B, C] -> ``final_scores`` and ``ordering_scores`` [B, C].
 
     The final score is the ranker's; for a similar-item query, it is the cosine with that item. The ordering
-    score is the final score, boosted by the rules in force (``candidates.rules``): the odds of a probability
+    score is the final score, boosted by the rules in force (``rules.declared``): the odds of a probability
     are multiplied by the factor; to any other score, which may be negative, the logarithm of the factor is
     added, as to log-odds. At a temperature above 0, it is that score / temperature plus standard Gumbel
     noise: the order is then a draw without replacement with probabilities ~ exp(score / temperature)

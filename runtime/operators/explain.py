@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..candidates.generators import TWO_TOWER
-from ..candidates.rule_effects import ActiveRules, described
 from ..release import EMBEDDINGS, Release
+from ..rules.effects import ActiveRules, described
 from .operator import Column, Columns, Config, Operator
 
 

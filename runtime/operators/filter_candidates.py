@@ -6,8 +6,8 @@ import numpy as np
 
 from ..candidates.catalogue import NO_ROW
 from ..candidates.retrieval import kept_candidates
-from ..candidates.rule_effects import with_pins
 from ..release import Release
+from ..rules.effects import with_pins
 from .operator import Column, Columns, Config, Operator
 
 

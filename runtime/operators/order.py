@@ -7,9 +7,9 @@ import numpy as np
 
 from ..candidates.catalogue import NO_ROW
 from ..candidates.diversify import diversified
-from ..candidates.rule_effects import ActiveRules
-from ..candidates.rules import AtMost
 from ..release import EMBEDDINGS, Release
+from ..rules.declared import AtMost
+from ..rules.effects import ActiveRules
 from .operator import Column, Columns, Config, Operator
 
 
@@ -23,7 +23,7 @@ class Order(Operator):
     """The ``top_k`` candidates with the highest ``ordering_scores``, ties by row; or a diverse choice.
 
     After that, the rules in force pin items to their places and limit how many of a category are among the
-    first (``candidates.rule_effects``). ``held_back`` [B]: by item row, the limits that it gave way to, or
+    first (``rules.effects``). ``held_back`` [B]: by item row, the limits that it gave way to, or
     None.
 
     Makes ``item_rows``, ``item_ids`` and ``scores`` [B, K], K the largest ``top_k`` of the batch;

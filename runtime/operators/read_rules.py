@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..candidates.catalogue import NO_ROW
-from ..candidates.rule_effects import ActiveRules
-from ..candidates.rules import RuleError, Rules
 from ..errors import RequestError
 from ..lists import padded_lists
 from ..release import Release
+from ..rules.declared import RuleError, Rules
+from ..rules.effects import ActiveRules
 from .operator import Column, Columns, Config, Operator
 
 #: The checked rules of this many requests are cached: clients repeat the same few.
@@ -21,7 +21,7 @@ REMEMBERED = 64
 
 @dataclass(frozen=True)
 class ReadRulesConfig(Config):
-    #: The recipe's rules (``candidates.rules``).
+    #: The recipe's rules (``rules.declared``).
     rules: dict[str, Any]
 
 

@@ -153,6 +153,7 @@ def test_filtering_leaves_out_hidden_and_excluded(release: Release) -> None:
             "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
             "hidden_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
+            "candidates_requested": np.array([False, False]),
             "allowed": ANYTHINGS,
             **NO_PINS,
         }
@@ -172,6 +173,7 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
             "retrieval_scores": np.array([[1, 0.5]], np.float32),
             "hidden_rows": NOTHING,
             "excluded_rows": NOTHING,
+            "candidates_requested": np.array([False]),
             "allowed": ANYTHING,
             **NO_PINS,
         }

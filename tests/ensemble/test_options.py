@@ -44,9 +44,11 @@ def _genres(served: Plan) -> dict[str, list[str]]:
     return {str(row + 1): words[begin:end] for row, (begin, end) in enumerate(pairwise(begins))}
 
 
-def test_a_request_may_include_what_the_user_had(served: Plan, store: SqliteFeatureStore) -> None:
+def test_a_request_may_include_what_the_user_had(
+    served: Plan, store: SqliteFeatureStore, release: Path
+) -> None:
     """One user's own items are in the answer, and no item is missing; the other user's stay hidden."""
-    (record,) = store.get_many(["9"])
+    (record,) = store.get_many(["9"], records_of(release))
     assert record is not None
     plain, asked = (
         served.recommend(["9", "9"], top_k=50, include_seen=s) for s in (None, [True, False])

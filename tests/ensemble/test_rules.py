@@ -13,11 +13,11 @@ from ensemble.in_process import served_in_process
 from ensemble.triton.client import Client
 from ensemble.triton.server import Server
 from recipes.load import load, with_settings
-from runtime.candidates.rules import AtMost, Boost, Pin, Rules
 from runtime.errors import RequestError
 from runtime.operators.adjust_scores import AdjustScores
 from runtime.operators.allow_items import AllowItems
 from runtime.plan import Plan
+from runtime.rules.declared import AtMost, Boost, Pin, Rules
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from runtime.tensors import batch_of
 from scripts.cli import main

@@ -10,9 +10,9 @@ import pytest
 
 from runtime.candidates.catalogue import Catalogue
 from runtime.candidates.item_attributes import Attribute, Words
-from runtime.candidates.rule_effects import ActiveRules, with_pins
-from runtime.candidates.rules import MOST, RuleError, Rules
 from runtime.errors import RequestError
+from runtime.rules.declared import MOST, RuleError, Rules
+from runtime.rules.effects import ActiveRules, with_pins
 
 #: The brand of items 0 to 7, the last one unknown; and their tags.
 BRANDS = "AAABBCC"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..candidates.catalogue import NO_ROW, Catalogue
+from ..candidates.item_attributes import Attribute
+from ..candidates.item_filter import condition_on, holds
 from ..conditions import Condition, columns_of
 from ..errors import RequestError
-from .catalogue import NO_ROW, Catalogue
-from .item_attributes import Attribute
-from .item_filter import condition_on, holds
-from .rules import AtMost, Boost, RuleError, Rules
+from .declared import AtMost, Boost, RuleError, Rules
 
 
 @dataclass(frozen=True)
