@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.kind import FeatureKind
+from recipes.schema.events import Events
 from recipes.schema.recipe import Recipe
 from runtime.did_you_mean import did_you_mean
 from sources.tables import RawTable, RawTables
@@ -23,8 +24,9 @@ def checked(tables: RawTables, recipe: Recipe) -> RawTables:
 
     Raises:
         ShortlistError: a table is empty; a column that the recipe names is missing or has the wrong
-            type; an id, timestamp, label or weight is null; an id occurs twice in users or items; ids
-            are numbers in one table and text in another.
+            type; an id, timestamp, label, weight or kind is null; a weight is below 0; ``events.weights``
+            lacks a kind; an id occurs twice in users or items; ids are numbers in one table and text in
+            another.
     """
     columns = recipe.columns
     interactions, users, items = tables.interactions, tables.users, tables.items
@@ -40,6 +42,8 @@ def checked(tables: RawTables, recipe: Recipe) -> RawTables:
     _check_timestamp(interactions, columns.timestamp)
     _check_number(interactions, columns.label, "columns.label")
     _check_number(interactions, columns.weight, "columns.weight")
+    _check_weight(interactions, columns.weight)
+    _check_kinds(interactions, recipe.events)
     users = _with_ids(users, columns.user, "columns.user")
     items = _with_ids(items, columns.item, "columns.item")
     if columns.title is not None:
@@ -146,6 +150,51 @@ def _check_number(table: RawTable, name: str | None, key: str) -> None:
         raise _wrong_type(table, name, "a number")
     missing = column.is_null(nan_is_null=_is_float(column.type))
     _refuse_nulls(table, name, missing, "nulls")
+
+
+def _check_weight(table: RawTable, name: str | None) -> None:
+    if name is None:
+        return
+    weights = table.column(name).cast(pa.float64())
+    wrong = pc.invert(pc.and_(pc.greater_equal(weights, 0), pc.is_finite(weights)))
+    if count := pc.sum(wrong).as_py() or 0:
+        first = pc.index(wrong, True).as_py()
+        raise ShortlistError(
+            f"expected weights of at least 0 in column '{name}' of {table.origin} (columns.weight), got "
+            f"{count} others in {table.table.num_rows} rows, the first, {weights[first]}, in "
+            f"{table.place(first)}. Fix the weights; 0 drops a row."
+        )
+
+
+#: At most this many kinds are named in a message.
+_NAMED = 12
+
+
+def _check_kinds(table: RawTable, events: Events | None) -> None:
+    if events is None:
+        return
+    column = _column(table, events.column, "events.column")
+    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+        raise _wrong_type(table, events.column, "text or integers, one kind per interaction")
+    _refuse_nulls(table, events.column, column.is_null(), "null kinds")
+    counts = column.cast(pa.string()).value_counts()
+    found = dict(
+        zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    )
+    listed = ", ".join(f"'{kind}' ({rows:,})" for kind, rows in [*found.items()][:_NAMED])
+    listed += ", ..." if len(found) > _NAMED else ""
+    if unknown := [kind for kind in found if kind not in events.weights and events.weights]:
+        raise ShortlistError(
+            f"expected events.weights to have every kind in column '{events.column}' of {table.origin}, "
+            f"which are {listed}, got none for '{unknown[0]}'"
+            f"{did_you_mean(unknown[0], events.weights)}. Add its weight; 0 drops its interactions."
+        )
+    for kind in events.named:
+        if kind not in found:
+            log.info(
+                f"kind '{kind}', which [events] names, is not in column '{events.column}' of "
+                f"{table.origin}, whose kinds are {listed}{did_you_mean(kind, found)}"
+            )
 
 
 def _check_title(table: RawTable, name: str) -> None:

@@ -52,7 +52,7 @@ def ingest(
         ShortlistError: the data are not available, or do not match the recipe.
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
-    tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
+    tables = recipe.model_dump(mode="json", include={"source", "columns", "events", "features"})
     code = ["sources", "stages/arrow_types.py"]
     current = fingerprint({**tables, "data_dir": str(data_dir)}, code, source.inputs(recipe))
     raw = artifacts.raw

@@ -2,6 +2,11 @@
 
 #: Column of the prepared interactions: whether a row is a positive.
 POSITIVE = "positive"
+#: Column of the prepared interactions: whether the user has seen the item; only if that may differ from
+#: ``POSITIVE`` (``Events.sees_others``).
+SEEN = "__seen"
+#: Column of the prepared interactions: the weight of the row's kind, from ``events.weights``.
+EVENT_WEIGHT = "__event_weight"
 #: Column that numbers the rows of all parts, each user's rows in time order.
 PLACE = "place"
 #: Column with a row's part of the split (``workflows.splits``), int8; never written to disk.

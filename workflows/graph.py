@@ -139,8 +139,8 @@ class FeatureGraph:
             outputs += [columns.timestamp] >> AddTags([Tags.TIME])
         if columns.label:
             outputs += [columns.label] >> AddTags([Tags.TARGET])
-        if columns.weight:
-            outputs += [columns.weight] >> AddTags([WEIGHT])
+        if self.recipe.weight:
+            outputs += [self.recipe.weight] >> AddTags([WEIGHT])
         outputs += [POSITIVE] >> AddTags([Tags.TARGET, Tags.BINARY_CLASSIFICATION])
         return Workflow(outputs + ColumnSelector([PART]))
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from recipes.schema.data import Columns
 from stages.arrow_types import plain
-from stages.columns import PLACE, POSITIVE
+from stages.columns import PLACE, POSITIVE, SEEN
 from workflows.tables import Tables
 
 #: Approximate rows per partition, the unit of work that is held in memory while it is encoded.
@@ -97,7 +97,8 @@ def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
     if timestamp is not None and partition.schema[timestamp].is_temporal():
         partition = partition.with_columns(pl.col(timestamp).dt.epoch("s"))
     numbers = [name for name in (columns.label, columns.weight, POSITIVE) if name is not None]
-    return partition.drop(PLACE, strict=False).with_columns(pl.col(numbers).cast(pl.Float32))
+    left_out = partition.drop(PLACE, SEEN, strict=False)
+    return left_out.with_columns(pl.col(numbers).cast(pl.Float32))
 
 
 def with_raw_ids(partition: pl.DataFrame, tables: Tables, columns: Columns) -> pl.DataFrame:

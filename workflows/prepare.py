@@ -101,7 +101,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         need(path, "prepare", recipe.given_as)
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
-    tables = {"columns", "interactions", "vocabulary", "features", "split"}
+    tables = {"columns", "interactions", "events", "vocabulary", "features", "split"}
     code = ["workflows", "features", "shims", "stages/arrow_types.py", "stages/columns.py"]
     code += ["runtime/features", "runtime/conditions.py", "runtime/lists.py"]
     return fingerprint(recipe.model_dump(mode="json", include=tables), code, inputs)

@@ -12,13 +12,14 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
+from recipes.schema.events import Events
 from recipes.schema.item_models import Als, Linear
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
-from stages.columns import PLACE, POSITIVE
+from stages.columns import EVENT_WEIGHT, PLACE, POSITIVE, SEEN
 from stages.configuration import Positive, Table
 
 #: The keys of the retriever's and the ranker's tables that joint training reads.
@@ -62,6 +63,7 @@ class Recipe(Table):
     source: Source
     columns: Columns
     interactions: Interactions = Interactions()
+    events: Events | None = None
     vocabulary: Vocabulary = Vocabulary()
     features: Features = Features()
     split: Split
@@ -104,6 +106,25 @@ class Recipe(Table):
     def ranks_candidates(self) -> bool:
         """Whether the ranker is trained on retrieved candidates, and reads ranker features."""
         return not isinstance(self.ranker, NoRanker) and self.ranker.target == "candidates"
+
+    @property
+    def positive(self) -> str | None:
+        """The condition that makes an interaction a positive; None if every interaction is one."""
+        if self.events is None or self.events.positives is None:
+            return self.interactions.positive
+        return f"{self.events.column} in {list(self.events.positives)}"
+
+    @property
+    def positive_key(self) -> str:
+        """The key of the recipe that sets ``positive``."""
+        return "interactions.positive" if self.interactions.positive else "events.positives"
+
+    @property
+    def weight(self) -> str | None:
+        """The column of the prepared interactions with their weights; None if every weight is 1."""
+        if self.events is not None and self.events.weights:
+            return EVENT_WEIGHT
+        return self.columns.weight
 
     @property
     def encoded_parts(self) -> tuple[str, ...]:
@@ -154,9 +175,31 @@ class Recipe(Table):
             )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("expected columns.label for ranker.target 'label', got none")
-        if self.ranker.target == "positives" and self.interactions.positive is None:
+        if self.ranker.target == "positives" and self.positive is None:
             raise ValueError(
-                "expected interactions.positive for ranker.target 'positives', got none"
+                "expected interactions.positive or events.positives for ranker.target 'positives', got "
+                "neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_meaning_is_set_once(self) -> "Recipe":
+        if self.events is None:
+            return self
+        for key, other, twice in (
+            ("columns.weight", "events.weights", self.columns.weight and self.events.weights),
+            (
+                "interactions.positive",
+                "events.positives",
+                self.interactions.positive and self.events.positives,
+            ),
+        ):
+            if twice:
+                raise ValueError(f"expected {key} or {other}, got both; leave one of them out")
+        if self.events.column in (self.columns.user, self.columns.item):
+            raise ValueError(
+                f"expected a column with the kind of each interaction as events.column, got "
+                f"'{self.events.column}', which is an id"
             )
         return self
 
@@ -230,10 +273,11 @@ class Recipe(Table):
                 raise ValueError(
                     f"expected columns.timestamp for {feature.needs_timestamp} of feature '{name}', got none"
                 )
-            has_outcome = self.columns.label is not None or self.interactions.positive is not None
+            has_outcome = self.columns.label is not None or self.positive is not None
             if feature.needs_outcome and not has_outcome:
                 raise ValueError(
-                    f"expected columns.label or interactions.positive for {what}, got neither"
+                    f"expected columns.label, interactions.positive or events.positives for {what}, got "
+                    "none of them"
                 )
             if feature.for_ranker and (not self.ranks or self.joint is not None):
                 raise ValueError(
@@ -249,6 +293,8 @@ class Recipe(Table):
             f"{self.columns.item}_history": "the history of columns.item",
             POSITIVE: "the mark of a positive",
             PLACE: "the number of an interaction",
+            SEEN: "the mark of an item that its user has seen",
+            EVENT_WEIGHT: "the weight of an interaction's kind",
         }
         parts = [
             (f"columns.{part}", name)

@@ -40,14 +40,14 @@ def refusals(recipe: Recipe, counted: Counted, columns: Sequence[ColumnFacts]) -
 
 
 def _outcomes(recipe: Recipe, counted: Counted) -> Iterator[str]:
-    condition = recipe.interactions.positive
+    condition = recipe.positive
     if condition is None:
         return
     positives = int(counted.frame["positive"].sum())
     if positives == 0 or (positives == len(counted.frame) and recipe.ranker.target == "positives"):
         found, which = ("negatives", "none") if positives == 0 else ("positives", "all")
         yield (
-            f"expected positives and negatives, got only {found}: interactions.positive "
+            f"expected positives and negatives, got only {found}: {recipe.positive_key} "
             f"`{condition}` holds for {which} of the {len(counted.frame):,} interactions that "
             "count. Change the condition, or loosen interactions.filter."
         )
