@@ -14,7 +14,7 @@ from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
 from metrics import classification, ranking
-from models.prepared import PreparedData
+from models.prepared import Interactions, PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
 from runtime.plan import Plan, Trace
@@ -69,8 +69,9 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.given_as}"
         )
     relevant = [np.unique(wanted[row]) for row in users]
-    seen_by_user = visible.by_user(data.user_count)
+    seen_by_user = data.seen_beside(visible, Interactions.none()).by_user(data.user_count)
     seen = [seen_by_user[row] for row in users]
+    histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)
     with served(recipe, artifacts) as plan:
         trace = plan.trace([data.raw_user_ids[row] for row in users], top_k=deepest)
@@ -104,7 +105,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             }
             for name, ranked in lists.items()
         },
-        groups=by_history(lists, relevant, np.array([len(items) for items in seen]), ks),
+        groups=by_history(lists, relevant, histories, ks),
         passage=passage(
             trace,
             relevant,

@@ -178,6 +178,16 @@ def mask(
             return reduce(operator.and_ if word == "and" else operator.or_, masks)
 
 
+def columns_of(condition: Condition) -> list[str]:
+    """The names of the columns that a condition reads, each once, in its order."""
+    names = []
+    for part in _comparisons(condition):
+        names.append(part.column.name)
+        if isinstance(part, Comparison) and isinstance(part.other, Column):
+            names.append(part.other.name)
+    return list(dict.fromkeys(names))
+
+
 def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:
     match condition:
         case Negation(part):

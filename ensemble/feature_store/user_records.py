@@ -13,7 +13,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import POSITIVE
+from stages.columns import POSITIVE, SEEN
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
@@ -47,13 +47,15 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
         for row, raw_id in enumerate(table[user]):
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
-    interactions = _interactions(recipe, artifacts, encoding)
+    interactions, seen = _interactions(recipe, artifacts, encoding)
     of_the_id = user in recipe.features.columns("user")
-    for user_id in dict.fromkeys([*known, *interactions]):
+    for user_id in dict.fromkeys([*known, *interactions, *(seen or ())]):
         record = known.get(user_id, {})
         if of_the_id:  # a feature uses it
             record[user] = user_id
-        yield user_id, UserRecord(record, interactions.get(user_id, []))
+        history = interactions.get(user_id, [])
+        had = None if seen is None else seen.get(user_id, [])
+        yield user_id, UserRecord(record, history, loaded_seen=had)
 
 
 def _plain(value: object) -> object:
@@ -63,30 +65,45 @@ def _plain(value: object) -> object:
     return int(seconds_of(value)) if isinstance(value, date) else value
 
 
-def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Positives by user, in the order of the workflow's history: by time, then by row of the raw table."""
+Items = dict[str, list[str]]
+
+
+def _interactions(
+    recipe: Recipe, artifacts: Artifacts, encoding: Encoding
+) -> tuple[Items, Items | None]:
+    """Positives, and what counts as seen, by user; None if that is the same.
+
+    In the order of the workflow's history: by time, then by row of the raw table.
+    """
     import pandas as pd
 
     columns = recipe.columns
     key = [name for name in (columns.user, columns.item, columns.timestamp) if name is not None]
+    marks = [POSITIVE]
+    if recipe.events is not None and recipe.events.sees_others:
+        marks.append(SEEN)
     parts = [
-        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, POSITIVE])
+        pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=[*key, *marks])
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
-    training = training.loc[training[POSITIVE], key].drop_duplicates()
+    training = training[training[marks].any(axis=1)].drop_duplicates([*key, *marks])
     raw = pd.read_parquet(artifacts.raw.interactions, columns=key)
     raw["place"] = range(len(raw))
     raw = raw.drop_duplicates(key, keep="last")
-    placed = training.merge(raw, on=key, how="left", validate="one_to_one")
+    placed = training.merge(raw, on=key, how="left", validate="many_to_one")
     order = [columns.timestamp, "place"] if columns.timestamp else ["place"]
     placed = placed.sort_values(order, kind="stable")
     users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
     items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
-    found: dict[str, list[str]] = {}
-    for user_id, item_id in zip(users, items, strict=True):
-        found.setdefault(user_id, []).append(item_id)
-    return found
+    found: list[Items] = []
+    for mark in marks:
+        by_user: Items = {}
+        for user_id, item_id, counts in zip(users, items, placed[mark].tolist(), strict=True):
+            if counts:
+                by_user.setdefault(user_id, []).append(item_id)
+        found.append(by_user)
+    return found[0], found[1] if len(found) > 1 else None
 
 
 def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:

@@ -50,6 +50,11 @@ class GraphSettings:
     ranks: bool
     #: Raw user columns to look up.
     user_features: tuple[str, ...]
+    #: The kinds of recorded events: all, those of the history, and those after which an item is seen. None:
+    #: kinds are not told apart.
+    event_kinds: tuple[str, ...] | None
+    history_kinds: tuple[str, ...] | None
+    seen_kinds: tuple[str, ...] | None
     #: Encoded item columns that the ranker reads -> array file of the release.
     item_arrays: dict[str, str]
     #: Ranker features of each candidate, besides the retrieval score.
@@ -82,7 +87,12 @@ REQUEST = Schema(
 def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     """Look up -> encode -> query tower -> retrieve -> filter -> gather -> rank -> order."""
     retrieves = settings.retrieves
-    stored = ["user_id", "user_features"] >> LookUpUser(release, features=settings.user_features)
+    stored = ["user_id", "user_features"] >> LookUpUser(
+        release,
+        features=settings.user_features,
+        history_kinds=settings.history_kinds,
+        seen_kinds=settings.seen_kinds,
+    )
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)

@@ -31,6 +31,7 @@ from runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
 from stages.prerequisites import need
+from workflows.event_kinds import EventKinds
 
 #: Users whose queries measure the recall of an approximate index.
 MEASURED_USERS = 256
@@ -138,6 +139,7 @@ def _write_plan(
     """Build Merlin's graph over the files written so far, which checks itself, and write its plan."""
     from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
 
+    kinds = EventKinds.read(artifacts.prepared.event_kinds)
     settings = GraphSettings(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
         retrieves=parts.item_embeddings is not None,
@@ -145,6 +147,9 @@ def _write_plan(
         generators=recipe.serving.generators,
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
+        event_kinds=kinds.known if kinds else None,
+        history_kinds=kinds.history if kinds else None,
+        seen_kinds=kinds.seen if kinds else None,
         item_arrays=item_arrays,
         ranker_features=parts.ranker_features,
         ranker_feeds=parts.ranker_feeds,

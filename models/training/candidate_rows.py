@@ -84,9 +84,12 @@ def candidate_rows(
     """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
     past = retrieval.visible.by_user(data.user_count)
-    seen = [past[user] for user in users]
+    left_out = data.seen_beside(retrieval.visible, relevant).by_user(data.user_count)
+    seen, hidden = ([of[user] for user in users] for of in (past, left_out))
     queries = retrieval.queries[users]
-    return _labelled(recipe, data, data.pair_columns, users, queries, seen, retrieval, relevant)
+    return _labelled(
+        recipe, data, data.pair_columns, users, queries, seen, hidden, retrieval, relevant
+    )
 
 
 def unknown_user_rows(
@@ -106,7 +109,7 @@ def unknown_user_rows(
     queries = np.repeat(query, len(users), axis=0)
     nothing = [np.array([], np.int64)] * len(users)
     of_pairs = data.pair_columns_of_unknown
-    return _labelled(recipe, data, of_pairs, users, queries, nothing, retrieval, relevant)
+    return _labelled(recipe, data, of_pairs, users, queries, nothing, nothing, retrieval, relevant)
 
 
 def _labelled(
@@ -116,6 +119,7 @@ def _labelled(
     users: np.ndarray,
     queries: np.ndarray,
     seen: list[np.ndarray],
+    hidden: list[np.ndarray],
     retrieval: Retrieval,
     relevant: Interactions,
 ) -> CandidateRows:
@@ -124,7 +128,7 @@ def _labelled(
     names = [
         name for name in recipe.ranker.features if all(each in arrays for each in arrays_of([name]))
     ]
-    rows, features = _candidates(recipe, queries, seen, retrieval, names)
+    rows, features = _candidates(recipe, queries, seen, hidden, retrieval, names)
     labels = np.array(
         [np.isin(found, wanted[user]) for found, user in zip(rows, users, strict=True)], np.float32
     )
@@ -141,6 +145,7 @@ def _candidates(
     recipe: Recipe,
     queries: np.ndarray,
     seen: list[np.ndarray],
+    hidden: list[np.ndarray],
     retrieval: Retrieval,
     names: list[str],
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -163,10 +168,11 @@ def _candidates(
         for start in range(0, len(queries), USERS_AT_ONCE):
             part = slice(start, start + USERS_AT_ONCE)
             seen_rows = padded_lists(seen[part], np.int64, fill=NO_ROW)
-            wanted = Wanted.unseen(seen_rows)
+            hidden_rows = padded_lists(hidden[part], np.int64, fill=NO_ROW)
+            wanted = Wanted.but_hidden(seen_rows, hidden_rows)
             retrieved = found.retrieve(queries[part], wanted)
             rows[part], scores = kept_candidates(
-                retrieved.rows, retrieved.scores, seen_rows, wanted.allowed, len(items), count
+                retrieved.rows, retrieved.scores, hidden_rows, wanted.allowed, len(items), count
             )
             for name, values in features.compute(rows[part], seen_rows, scores).items():
                 made[name][part] = values

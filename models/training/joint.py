@@ -199,7 +199,7 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
     columns = batches.columns
     train, valid = data.interactions("train"), data.interactions("valid")
     relevant = [np.unique(items) for items in valid.by_user(data.user_count)]
-    past = train.by_user(data.user_count)
+    past = data.seen_beside(train, valid).by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
     two_tower = _two_tower(joint)

@@ -36,7 +36,7 @@ def first_retriever(
     relevant = valid.by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
-    past = train.by_user(data.user_count)
+    past = data.seen_beside(train, valid).by_user(data.user_count)
     seen = [past[user] for user in users]
     wanted = [np.unique(relevant[user]) for user in users]
 

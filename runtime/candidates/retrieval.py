@@ -24,13 +24,15 @@ COMPARED = 50_000
 class Wanted:
     """The items that B users may be shown.
 
-    ``seen_rows`` int64 [B, S] and ``excluded_rows`` int64 [B, E]: item rows that are filtered out
-    afterwards; -1 pads. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
+    ``seen_rows`` int64 [B, S]: the items of the users' interactions, oldest first. ``hidden_rows`` int64
+    [B, H] and ``excluded_rows`` int64 [B, E]: item rows that are filtered out afterwards. -1 pads all
+    three. ``allowed`` object [B]: a bool [items], or None if all items are allowed.
     ``requested`` bool [B]: whether the request names the candidates, ``requested_rows`` int64 [B, G];
     nothing is retrieved then. ``two_tower_only`` bool [B]: the other generators are not used.
     """
 
     seen_rows: np.ndarray
+    hidden_rows: np.ndarray
     excluded_rows: np.ndarray
     allowed: np.ndarray
     requested: np.ndarray
@@ -38,12 +40,13 @@ class Wanted:
     two_tower_only: np.ndarray
 
     @classmethod
-    def unseen(cls, seen_rows: np.ndarray) -> "Wanted":
-        """Anything that the users have not seen."""
+    def but_hidden(cls, seen_rows: np.ndarray, hidden_rows: np.ndarray) -> "Wanted":
+        """Anything but the hidden items."""
         users = len(seen_rows)
         none = np.zeros((users, 0), np.int64)
         never = np.zeros(users, bool)
-        return cls(seen_rows, none, np.full(users, None, object), never, none, never)
+        anything = np.full(users, None, object)
+        return cls(seen_rows, hidden_rows, none, anything, never, none, never)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class CandidateRetrieval:
 
     def _widths(self, wanted: Wanted) -> np.ndarray:
         """How many items each user's search fetches, int64 [B]."""
-        blocked = (wanted.seen_rows >= 0).sum(axis=1) + (wanted.excluded_rows >= 0).sum(axis=1)
+        blocked = (wanted.hidden_rows >= 0).sum(axis=1) + (wanted.excluded_rows >= 0).sum(axis=1)
         # Rounded up to a power of two, which lets users of a batch share a search.
         powers = 1 << np.ceil(np.log2(np.maximum(blocked, 1))).astype(np.int64)
         widths = np.minimum(self._candidates + np.where(blocked > 0, powers, 0), self._size)
@@ -161,10 +164,11 @@ class CandidateRetrieval:
         self, user: int, nearest: np.ndarray, products: np.ndarray, wanted: Wanted
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Rows and scores of each generator's best items that may be shown; others would waste its turns."""
-        seen, excluded = wanted.seen_rows[user], wanted.excluded_rows[user]
+        seen = wanted.seen_rows[user]
         seen = seen[seen >= 0]
         shown = np.ones(self._size, dtype=bool)
-        shown[seen] = shown[excluded[excluded >= 0]] = False
+        for kept_out in (wanted.hidden_rows[user], wanted.excluded_rows[user]):
+            shown[kept_out[kept_out >= 0]] = False
         if wanted.allowed[user] is not None:
             shown &= wanted.allowed[user]
         kept = (nearest >= 0) & shown[nearest]

@@ -12,8 +12,9 @@ from .operator import Column, Columns, Config, Operator
 class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
-    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B, S], the item row of every
-    interaction, -1 for padding and for items that are not in the catalogue.
+    Makes ``user.NAME`` for id, features and history; ``seen_rows`` [B, S], the item row of every
+    interaction of the history; and ``had_rows`` [B, T], that of every item that counts as seen. Padding and
+    items that are not in the catalogue are -1.
     """
 
     name = "encode_user"
@@ -27,7 +28,7 @@ class EncodeUser(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         features = (f"raw.{name}" for name in self._encoding.user_columns)
-        return ("user_id", "known_user", *features, "raw.interactions")
+        return ("user_id", "known_user", *features, "raw.interactions", "raw.seen")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -45,6 +46,7 @@ class EncodeUser(Operator):
             ),
             *history,
             Column("seen_rows", "int64", (None,)),
+            Column("had_rows", "int64", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -58,9 +60,18 @@ class EncodeUser(Operator):
         for each in encoding.user_features:
             raw_values = [columns[f"raw.{name}"].tolist() for name in each.columns]
             encoded[f"user.{each.name}"] = each.encode(*raw_values)
-        raw = columns["raw.interactions"]
-        interactions = [[item for item in row if item is not None] for row in raw.tolist()]
+        interactions = _without_padding(columns["raw.interactions"])
         if encoding.history_name:
             encoded[f"user.{encoding.history_name}"] = encoding.encode_history(interactions)
-        rows = [self._catalogue.rows(items) for items in interactions]
-        return encoded | {"seen_rows": padded_lists(rows, np.int64, raw.shape[1], NO_ROW)}
+        encoded["seen_rows"] = encoded["had_rows"] = self._rows(interactions)
+        if columns["raw.seen"] is not columns["raw.interactions"]:  # mostly they are the same
+            encoded["had_rows"] = self._rows(_without_padding(columns["raw.seen"]))
+        return encoded
+
+    def _rows(self, items: list[list[str]]) -> np.ndarray:
+        """Item rows [B, S]."""
+        return padded_lists([self._catalogue.rows(each) for each in items], np.int64, fill=NO_ROW)
+
+
+def _without_padding(raw: np.ndarray) -> list[list[str]]:
+    return [[item for item in row if item is not None] for row in raw.tolist()]

@@ -47,7 +47,7 @@ class Explain(Operator):
             "explain",
             "explain_item_ids",
             "candidates_requested",
-            "seen_rows",
+            "had_rows",
             "excluded_rows",
             "allowed",
             "filter",
@@ -151,7 +151,7 @@ class _Story:
             return "shown", f"it is item {facts['rank']} of the answer"
         if row in user["excluded_rows"]:
             return "excluded", "the request excludes it"
-        if not user["candidates_requested"] and row in user["seen_rows"]:
+        if not user["candidates_requested"] and row in user["had_rows"]:
             return "seen", "the user has already seen it"
         if not self._explain.is_on(row):
             return "switched_off", "it is switched off in the feature store"

@@ -37,7 +37,7 @@ class FilterCandidates(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            *("retrieved_rows", "retrieval_scores", "seen_rows", "excluded_rows"),
+            *("retrieved_rows", "retrieval_scores", "had_rows", "excluded_rows"),
             *("candidates_requested", "allowed"),
         )
 
@@ -51,7 +51,7 @@ class FilterCandidates(Operator):
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         requested = columns["candidates_requested"][:, None]
-        seen = np.where(requested, NO_ROW, columns["seen_rows"])
+        seen = np.where(requested, NO_ROW, columns["had_rows"])
         rows, scores = kept_candidates(
             columns["retrieved_rows"],
             columns["retrieval_scores"],

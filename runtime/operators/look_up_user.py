@@ -15,15 +15,19 @@ from .operator import Column, Columns, Config, Operator
 class LookUpUserConfig(Config):
     #: Raw columns of the users table to read.
     features: tuple[str, ...]
+    #: The kinds of recorded events that are part of the history, and those after which an item is seen;
+    #: None: all kinds.
+    history_kinds: tuple[str, ...] | None = None
+    seen_kinds: tuple[str, ...] | None = None
 
 
 class LookUpUser(Operator):
-    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
-    ``raw.interactions`` [B, S].
+    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature,
+    ``raw.interactions`` [B, S] and ``raw.seen`` [B, T].
 
-    Interactions are oldest first, padded with None. The request's features override those of the store. An
-    unknown user has nulls for the other features and no interactions. If the store fails, every user is
-    treated as unknown and marked as ``degraded``.
+    The interactions are those of the history, oldest first. Both are padded with None. The request's
+    features override those of the store. An unknown user has nulls for the other features and no
+    interactions. If the store fails, every user is treated as unknown and marked as ``degraded``.
     """
 
     name = "look_up_user"
@@ -46,6 +50,7 @@ class LookUpUser(Operator):
             Column("degraded", "bool"),
             *(Column(f"raw.{name}", "object") for name in self.config.features),
             Column("raw.interactions", "object", (None,)),
+            Column("raw.seen", "object", (None,)),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -68,6 +73,12 @@ class LookUpUser(Operator):
             found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
             for row, each in enumerate(features):
                 values[row] = each.get(name)
-        interactions = [record.interactions if record else () for record in records]
-        found["raw.interactions"] = padded_lists(interactions, object, fill=None)
+        of_history, of_seen = self.config.history_kinds, self.config.seen_kinds
+        history = [record.history(of_history) if record else () for record in records]
+        found["raw.interactions"] = found["raw.seen"] = padded_lists(history, object, fill=None)
+        if of_seen != of_history or any(
+            record and record.loaded_seen is not None for record in records
+        ):
+            seen = [record.seen(of_seen) if record else () for record in records]
+            found["raw.seen"] = padded_lists(seen, object, fill=None)
         return found

@@ -48,7 +48,7 @@ class Retrieve(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         return (
-            *("search_vector", "allowed", "seen_rows", "excluded_rows"),
+            *("search_vector", "allowed", "seen_rows", "had_rows", "excluded_rows"),
             *("requested_rows", "candidates_requested", "similar_rows"),
         )
 
@@ -68,6 +68,7 @@ class Retrieve(Operator):
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         wanted = Wanted(
             seen_rows=columns["seen_rows"],
+            hidden_rows=columns["had_rows"],
             excluded_rows=columns["excluded_rows"],
             allowed=columns["allowed"],
             requested=columns["candidates_requested"],

@@ -3,7 +3,7 @@
 import hashlib
 import time as clock
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,16 +19,55 @@ class UserRecord:
     ``interactions``: raw item ids as strings, oldest first: the loaded ones, then those of the newest
     recorded events, by time.
     ``recorded``: how many of them, at the end, are from recorded events.
+    ``kinds``: what each of these events was, such as a view; a release decides what it counts as.
+    ``loaded_seen``: the items that the loaded data show as seen; None if those are the loaded interactions.
     """
 
     features: Mapping[str, Any]
     interactions: Sequence[str]
     recorded: int = 0
+    kinds: Sequence[str] = ()
+    loaded_seen: Sequence[str] | None = None
+
+    @classmethod
+    def of(
+        cls, features: Mapping[str, Any], stored: Any, events: Sequence[tuple[str, str]]
+    ) -> "UserRecord":
+        """The record with ``stored`` interactions, as below, and events: item id and kind, oldest first."""
+        loaded, seen = stored, None
+        if isinstance(stored, dict):
+            loaded, seen = stored["history"], stored["seen"]
+        items = [item for item, _ in events]
+        kinds = tuple(kind for _, kind in events)
+        return cls(features, loaded + items, len(items), kinds, seen)
 
     @property
     def loaded(self) -> Sequence[str]:
         """The interactions without those of recorded events."""
         return self.interactions[: len(self.interactions) - self.recorded]
+
+    @property
+    def stored(self) -> list[str] | dict[str, list[str]]:
+        """The loaded interactions for JSON."""
+        if self.loaded_seen is None:
+            return list(self.loaded)
+        return {"history": list(self.loaded), "seen": list(self.loaded_seen)}
+
+    def history(self, kinds: Container[str] | None) -> Sequence[str]:
+        """The items of the history, oldest first; of the events, those of ``kinds``, or all for None."""
+        if kinds is None or not self.recorded:
+            return self.interactions
+        return [*self.loaded, *self._of_events(kinds)]
+
+    def seen(self, kinds: Container[str] | None) -> Sequence[str]:
+        """The items that count as seen; of the events, those of ``kinds``, or all for None."""
+        loaded = self.loaded if self.loaded_seen is None else self.loaded_seen
+        return [*loaded, *self._of_events(kinds)]
+
+    def _of_events(self, kinds: Container[str] | None) -> list[str]:
+        items = self.interactions[len(self.interactions) - self.recorded :]
+        each = zip(items, self.kinds, strict=True)
+        return [item for item, kind in each if kinds is None or kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)

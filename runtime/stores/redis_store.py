@@ -189,9 +189,7 @@ def _chunks(each: Iterable[T]) -> Iterator[list[T]]:
 
 def _texts(records: Iterable[tuple[str, UserRecord]]) -> dict[Any, str]:
     """The value of each user's field."""
-    return {
-        user_id: _json([dict(record.features), list(record.loaded)]) for user_id, record in records
-    }
+    return {user_id: _json([dict(record.features), record.stored]) for user_id, record in records}
 
 
 def _record(text: str | None, members: Sequence[str]) -> UserRecord | None:
@@ -199,8 +197,8 @@ def _record(text: str | None, members: Sequence[str]) -> UserRecord | None:
         return None
     features, interactions = ({}, []) if text is None else json.loads(text)
     # Parsing them joined is faster than one by one.
-    recorded = [item_id for _, item_id, _ in json.loads(f"[{','.join(members)}]")]
-    return UserRecord(features, interactions + recorded, len(recorded))
+    recorded = [(item_id, event) for _, item_id, event in json.loads(f"[{','.join(members)}]")]
+    return UserRecord.of(features, interactions, recorded)
 
 
 def _json(value: object) -> str:

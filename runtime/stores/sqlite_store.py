@@ -135,17 +135,17 @@ class SqliteFeatureStore:
             f"SELECT user_id, features, interactions FROM users {among}", user_ids
         )
         loaded = {user_id: texts for user_id, *texts in users}
-        recorded: dict[str, list[str]] = {}
-        for user_id, item_id in connection.execute(
-            f"SELECT user_id, item_id FROM events {among} ORDER BY user_id, time, event_id",
+        recorded: dict[str, list[tuple[str, str]]] = {}
+        for user_id, item_id, event in connection.execute(
+            f"SELECT user_id, item_id, event FROM events {among} ORDER BY user_id, time, event_id",
             user_ids,
         ):
-            recorded.setdefault(user_id, []).append(item_id)
+            recorded.setdefault(user_id, []).append((item_id, event))
         found = {}
         for user_id in loaded.keys() | recorded.keys():
             features, interactions = map(json.loads, loaded.get(user_id, ("{}", "[]")))
             newest = recorded.get(user_id, [])[-self._kept :]
-            found[user_id] = UserRecord(features, interactions + newest, len(newest))
+            found[user_id] = UserRecord.of(features, interactions, newest)
         return found
 
     def _cut(self, connection: sqlite3.Connection, user_ids: Sequence[str]) -> None:
@@ -236,7 +236,7 @@ def _put(connection: sqlite3.Connection, records: Iterable[tuple[str, UserRecord
     connection.executemany(
         "INSERT OR REPLACE INTO users VALUES (?, ?, ?)",
         (
-            (user_id, _json(dict(record.features)), _json(list(record.loaded)))
+            (user_id, _json(dict(record.features)), _json(record.stored))
             for user_id, record in records
         ),
     )

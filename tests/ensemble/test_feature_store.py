@@ -99,7 +99,9 @@ def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None
     store.record([_event("anna", "late", 30.0), _event("anna", "z", 20.0, "2")])
     store.record([_event("anna", "early", 10.5), _event("anna", "y", 20.0, "1")])
     assert store.get_many(["anna"]) == [
-        UserRecord(ANNA.features, ["b", "a", "early", "y", "z", "late"], recorded=4)
+        UserRecord(
+            ANNA.features, ["b", "a", "early", "y", "z", "late"], 4, kinds=("interaction",) * 4
+        )
     ]
 
 
@@ -135,7 +137,8 @@ def test_no_two_events_get_the_same_made_up_id() -> None:
 def test_a_user_whom_only_events_know_is_known(store: FeatureStore) -> None:
     """The user has no features, and the interactions are the events."""
     store.record([_event("new", "a", 1.0)])
-    assert store.get_many(["new", "newer"]) == [UserRecord({}, ["a"], recorded=1), None]
+    of_new = UserRecord({}, ["a"], recorded=1, kinds=("interaction",))
+    assert store.get_many(["new", "newer"]) == [of_new, None]
 
 
 def test_the_newest_events_are_kept(opener: Opener) -> None:
@@ -203,7 +206,8 @@ def test_an_exchange_keeps_events_and_what_is_off(store: FeatureStore) -> None:
     store.record([_event("anna", "new", 1.0)])
     store.switch(["a"], on=False)
     store.replace_all([("ben", BEN)], "second")
-    assert store.get_many(["anna", "ben", "carl"]) == [UserRecord({}, ["new"], 1), BEN, None]
+    of_anna = UserRecord({}, ["new"], 1, ("interaction",))
+    assert store.get_many(["anna", "ben", "carl"]) == [of_anna, BEN, None]
     assert store.switched_off() == {"a"}
     assert store.origin() == "second"
     store.replace_all([], "third")
@@ -250,6 +254,22 @@ def test_readers_see_the_old_or_the_new_and_nothing_between(opener: Opener) -> N
     thread.join()
     assert not failed
     assert seen == sorted(seen)
+
+
+def test_what_counts_as_seen_may_differ_from_the_history(store: FeatureStore) -> None:
+    """Loaded interactions keep both lists; events count by their kind."""
+    store.put_many([("anna", UserRecord({}, ["a", "b"], loaded_seen=["b", "c"]))])
+    store.record([Event.of("anna", "d", "view", time=1.0), Event.of("anna", "e", "cart", time=2.0)])
+    (record,) = store.get_many(["anna"])
+    assert record is not None
+    assert (list(record.loaded), list(record.loaded_seen or ())) == (["a", "b"], ["b", "c"])
+    assert list(record.history(None)) == ["a", "b", "d", "e"]
+    assert list(record.history({"cart"})) == ["a", "b", "e"]
+    assert list(record.history(())) == ["a", "b"]
+    assert list(record.seen({"view"})) == ["b", "c", "d"]
+    assert list(record.seen(None)) == ["b", "c", "d", "e"]
+    store.put_many([("anna", record)])
+    assert store.get_many(["anna"]) == [record]
 
 
 def test_what_was_got_can_be_put_back(store: FeatureStore) -> None:

@@ -37,6 +37,7 @@ def _retrieve(release: Release, queries: list[float], seen: np.ndarray) -> dict[
     columns = {
         "search_vector": np.array(queries, dtype=np.float32)[:, None],
         "seen_rows": seen,
+        "had_rows": seen,
         "excluded_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "requested_rows": np.zeros((len(queries), 0), dtype=np.int64),
         "candidates_requested": np.zeros(len(queries), dtype=bool),
@@ -73,7 +74,7 @@ def test_absolute_retrieval_counts_either_sign(release: Release) -> None:
         "search_vector": np.array([[1.0], [-1.0]], dtype=np.float32),
         **{
             name: np.zeros((2, 0), np.int64)
-            for name in ("seen_rows", "excluded_rows", "requested_rows")
+            for name in ("seen_rows", "had_rows", "excluded_rows", "requested_rows")
         },
         "candidates_requested": np.zeros(2, dtype=bool),
         "similar_rows": np.full(2, -1),
@@ -90,6 +91,7 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
         "search_vector": np.array([[2.0], [1.0]], dtype=np.float32),
         "similar_rows": np.full(2, -1),
         "seen_rows": np.zeros((2, 0), np.int64),
+        "had_rows": np.zeros((2, 0), np.int64),
         "excluded_rows": np.zeros((2, 0), np.int64),
         "requested_rows": np.array([[1, -1, 3], [-1, -1, -1]]),
         "candidates_requested": np.array([True, False]),
@@ -110,7 +112,7 @@ def test_named_candidates_may_have_been_seen(release: Release) -> None:
         {
             "retrieved_rows": np.array([[4, 3, 2]]),
             "retrieval_scores": np.array([[4.0, 3.0, 2.0]], dtype=np.float32),
-            "seen_rows": np.array([[3]]),
+            "had_rows": np.array([[3]]),
             "excluded_rows": np.array([[2]]),
             "candidates_requested": np.array([True]),
             "allowed": ANYTHING,
@@ -125,7 +127,7 @@ def test_filtering_leaves_out_seen_and_excluded(release: Release) -> None:
         {
             "retrieved_rows": np.array([[4, 3, 2, 1], [4, 3, -1, -1]]),
             "retrieval_scores": np.array([[8, 7, 6, 5], [8, 7, -INFINITE, -INFINITE]], np.float32),
-            "seen_rows": np.array([[3, -1], [-1, -1]]),
+            "had_rows": np.array([[3, -1], [-1, -1]]),
             "excluded_rows": np.array([[-1], [4]]),
             "candidates_requested": np.array([False, False]),
             "allowed": ANYTHINGS,
@@ -144,7 +146,7 @@ def test_filtering_widens_to_the_number_of_candidates(release: Release) -> None:
         {
             "retrieved_rows": np.array([[2, 1]]),
             "retrieval_scores": np.array([[1, 0.5]], np.float32),
-            "seen_rows": NOTHING,
+            "had_rows": NOTHING,
             "excluded_rows": NOTHING,
             "candidates_requested": np.array([False]),
             "allowed": ANYTHING,

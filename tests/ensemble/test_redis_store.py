@@ -41,7 +41,8 @@ def test_recipes_share_a_redis(redis: RedisServer) -> None:
     film.record([Event.of("ben", "c", time=1.0)])
     film.switch(["c"], on=False)
     assert shop.get_many(["anna", "ben"]) == [ANNA, None]
-    assert film.get_many(["anna", "ben"]) == [None, UserRecord({}, ["c"], recorded=1)]
+    of_ben = UserRecord({}, ["c"], recorded=1, kinds=("interaction",))
+    assert film.get_many(["anna", "ben"]) == [None, of_ben]
     assert (shop.switched_off(), film.origin()) == (frozenset(), None)
 
 

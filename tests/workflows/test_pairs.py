@@ -100,9 +100,8 @@ def test_a_pair_is_a_positive_if_one_of_its_interactions_is(
     assert "latest positive of each pair" in rows_of(found)["repeated (user, item) pairs"]
     counted = counted_interactions(recipe, artifacts.raw)
     times = counted.frame.select("user", "item", "time", "positive").rows()
-    assert sorted(times) == sorted(
-        (*pair, row["day"], row["positive"]) for pair, row in rows.iterrows()
-    )
+    expected_rows = rows.reset_index()[["user", "item", "day", "positive"]]
+    assert sorted(times) == sorted(expected_rows.itertuples(index=False, name=None))
 
 
 def test_without_times_the_last_positive_row_is_kept(shop: Shop) -> None:
