@@ -213,5 +213,5 @@ def _require_positives(key: str, condition: str, parts: np.ndarray, positive: np
             raise ShortlistError(
                 f"expected positives in the {PARTS[code]} part, got none: {key} "
                 f"`{condition}` holds for none of its {int((parts == code).sum()):,} interactions. "
-                "Loosen it."
+                "Loosen it, or change split.valid or split.kind."
             )
