@@ -7,10 +7,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interactions:
-    """Pairs of user row and item row, int64 [n] each; a user's pairs are in chronological order."""
+    """Pairs of user row and item row, int64 [n] each; a user's pairs are in chronological order.
+
+    ``weights``: their weights relative to the mean, float32 [n]; None if all are the same.
+    """
 
     users: np.ndarray
     items: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
     def none(cls) -> "Interactions":
@@ -22,9 +26,24 @@ class Interactions:
 
     def __add__(self, other: "Interactions") -> "Interactions":
         """Concatenate both; ``other`` is later."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            weights = np.concatenate([self.each_weight, other.each_weight])
         return Interactions(
-            np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
+            np.concatenate([self.users, other.users]),
+            np.concatenate([self.items, other.items]),
+            weights,
         )
+
+    @property
+    def each_weight(self) -> np.ndarray:
+        """The weights, or ones."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights
+
+    def at(self, rows: np.ndarray) -> "Interactions":
+        """The pairs at ``rows``: int64 [m], or a mask, bool [n]."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Interactions(self.users[rows], self.items[rows], weights)
 
     def by_user(self, users: int) -> list[np.ndarray]:
         """Item rows of each user row 0..users-1, oldest first."""
@@ -57,7 +76,8 @@ class Labelled:
     @property
     def positives(self) -> Interactions:
         """The positives, in the same order."""
-        return Interactions(self.users[self.positive], self.items[self.positive])
+        weights = relative(self.weight[self.positive])
+        return Interactions(self.users[self.positive], self.items[self.positive], weights)
 
     @property
     def all_seen(self) -> Interactions:
@@ -76,3 +96,10 @@ class Labelled:
     def at(self, rows: np.ndarray) -> "Labelled":
         """The interactions at ``rows``: int64 [m], or a mask, bool [n]."""
         return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def relative(weights: np.ndarray) -> np.ndarray | None:
+    """The weights divided by their mean, float32 [n]; None if all are the same."""
+    if not len(weights) or (weights == weights[0]).all():
+        return None
+    return (weights / weights.mean(dtype=np.float64)).astype(np.float32)

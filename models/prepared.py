@@ -136,7 +136,7 @@ class PreparedData:
         seen = self.labelled("train", "valid").all_seen
         pairs, wanted = (each.users * self.item_count + each.items for each in (seen, relevant))
         kept = ~np.isin(pairs, wanted)
-        return Interactions(seen.users[kept], seen.items[kept])
+        return seen.at(kept)
 
     @cached_property
     def _seen_column(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from models.item_models.user_items import user_items
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.schema.recipe import Recipe
 from runtime.candidates.catalogue import NO_ROW
@@ -28,13 +29,15 @@ class CandidateRows:
 
     ``columns``: the ranker's inputs by name, [n] or [n, length]; ``relevant``: float32 [n];
     ``users``: user row of each row, int64 [n]; ``lists``: int64 [n], equal for candidates that were
-    retrieved together.
+    retrieved together; ``weights``: float32 [n], the weight of the interaction that makes a row relevant, 1
+    for other rows; None without weights.
     """
 
     columns: Arrays
     relevant: np.ndarray
     users: np.ndarray
     lists: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.relevant)
@@ -43,7 +46,15 @@ class CandidateRows:
         """Select the rows of the ``chosen`` user rows."""
         kept = np.isin(self.users, chosen)
         columns = {name: column[kept] for name, column in self.columns.items()}
-        return CandidateRows(columns, self.relevant[kept], self.users[kept], self.lists[kept])
+        weights = None if self.weights is None else self.weights[kept]
+        return CandidateRows(
+            columns, self.relevant[kept], self.users[kept], self.lists[kept], weights
+        )
+
+    @property
+    def each_weight(self) -> np.ndarray:
+        """The weights, or ones."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights
 
     def ranker_features(self) -> Arrays:
         """The columns that are ranker features."""
@@ -58,6 +69,9 @@ def all_of(parts: list[CandidateRows]) -> CandidateRows:
         np.concatenate([part.relevant for part in parts]),
         np.concatenate([part.users for part in parts]),
         np.concatenate([part.lists + end for part, end in zip(parts, ends[:-1], strict=True)]),
+        None
+        if all(part.weights is None for part in parts)
+        else np.concatenate([part.each_weight for part in parts]),
     )
 
 
@@ -137,8 +151,13 @@ def _labelled(
     user_rows = np.repeat(users, rows.shape[1])[real]
     columns = of_pairs(user_rows, item_rows)
     columns |= {name: values.ravel()[real] for name, values in features.items()}
+    weights = None
+    if relevant.weights is not None:
+        pairs = user_items(relevant, data.user_count, data.item_count, weighted=True)
+        own = np.asarray(pairs[user_rows, item_rows]).ravel()
+        weights = np.where(own > 0, own, np.float32(1))
     # Each user has one list here, so the user row identifies it.
-    return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)
+    return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows, weights)
 
 
 def _candidates(
