@@ -77,8 +77,8 @@ class KnownEvents:
                 )
             if not has_items[number]:
                 return number, (
-                    f"expected an item of {known.origin}, got {event.item_id!r}; correct the id, or allow "
-                    "new items to record it for a later release"
+                    f"expected an item of {known.origin}, got {event.item_id!r}; correct the id, or record "
+                    "it for a later release with --allow-new-items (in Python, allow_new_items=True)"
                 )
         return None
 
