@@ -7,7 +7,7 @@ unless its kind alone makes the condition false.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -24,31 +24,11 @@ from runtime.conditions import (
     columns_of,
     parse,
 )
+from runtime.event_kinds import EventKinds
 from stages.log import logger
 from workflows.meaning import kinds
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True)
-class EventKinds:
-    """The kinds of events, sorted: all of them, those of the history, and those after which an item is seen.
-
-    ``column``: where the kinds come from.
-    """
-
-    column: str
-    known: tuple[str, ...]
-    history: tuple[str, ...]
-    seen: tuple[str, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> "EventKinds | None":
-        """The kinds that a preparation wrote; None if the recipe does not tell kinds apart."""
-        if not path.exists():
-            return None
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(content.pop("column"), **{name: tuple(each) for name, each in content.items()})
 
 
 def write_event_kinds(recipe: Recipe, interactions: pl.LazyFrame, path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ensemble.releases.repository import latest_release
 from recipes.schema.recipe import Recipe
-from runtime import plan
 from runtime.candidates.catalogue import Catalogue
 from runtime.did_you_mean import did_you_mean
 from runtime.errors import ReleaseError
+from runtime.event_kinds import NAME, EventKinds
 from runtime.stores.feature_store import Event
 from stages.artifacts import Artifacts
 from stages.configuration import one_of
@@ -22,7 +22,7 @@ class _Known:
 
     origin: str
     items: Catalogue | Collection[str] | None
-    kinds: tuple[str, ...] | None
+    kinds: EventKinds | None
 
     def has_items(self, item_ids: Sequence[str]) -> list[bool]:
         if isinstance(self.items, Catalogue):
@@ -68,11 +68,12 @@ class KnownEvents:
         has_items = [True] * len(events)
         if not allow_new_items:
             has_items = known.has_items([event.item_id for event in events])
+        kinds = None if known.kinds is None else known.kinds.known
         for number, event in enumerate(events):
-            if known.kinds is not None and event.event not in known.kinds:
-                hint = did_you_mean(event.event, known.kinds)
+            if kinds is not None and event.event not in kinds:
+                hint = did_you_mean(event.event, kinds)
                 return number, (
-                    f"expected {one_of(known.kinds)} as the event, which are the kinds in {known.origin}, "
+                    f"expected {one_of(kinds)} as the event, which are the kinds in {known.origin}, "
                     f"got {event.event!r}{hint}"
                 )
             if not has_items[number]:
@@ -86,19 +87,17 @@ class KnownEvents:
         self._release = latest_release(self._artifacts)
         if self._release is not None:
             try:
-                kinds = plan.read(self._release)["graph"].get("event_kinds")
                 items = Catalogue.load(self._release)
-                origin = f"release {self._release.name}"
-                return _Known(origin, items, None if kinds is None else tuple(kinds))
-            except (ReleaseError, OSError, ValueError):
+            except ReleaseError:
                 pass  # damaged, or from another version: its own check says so
+            else:
+                found = EventKinds.read(self._release / NAME)
+                return _Known(f"release {self._release.name}", items, found)
         prepared = self._artifacts.prepared
         if not prepared.items.exists():
             return _Known("", None, None)
         import pyarrow.parquet as pq
 
-        from workflows.event_kinds import EventKinds
-
         ids = pq.read_table(prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
         found = EventKinds.read(prepared.event_kinds)
-        return _Known("the prepared data", frozenset(ids), None if found is None else found.known)
+        return _Known("the prepared data", frozenset(ids), found)

@@ -50,9 +50,7 @@ class GraphSettings:
     ranks: bool
     #: Raw user columns to look up.
     user_features: tuple[str, ...]
-    #: The kinds of recorded events: all, those of the history, and those after which an item is seen. None:
-    #: kinds are not told apart.
-    event_kinds: tuple[str, ...] | None
+    #: The kinds of recorded events of the history, and those after which an item is seen. None: every kind.
     history_kinds: tuple[str, ...] | None
     seen_kinds: tuple[str, ...] | None
     #: Encoded item columns that the ranker reads -> array file of the release.

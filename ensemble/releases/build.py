@@ -20,7 +20,7 @@ from ensemble.releases.parts import Parts, read_attributes, read_parts, release_
 from ensemble.triton.config import CONFIG, config_text
 from metrics import ranking
 from recipes.schema.recipe import Recipe
-from runtime import manifest, plan
+from runtime import event_kinds, manifest, plan
 from runtime.arrays import save
 from runtime.candidates import item_attributes
 from runtime.candidates.catalogue import Catalogue
@@ -31,7 +31,6 @@ from runtime.release import EMBEDDINGS, ITEM_CODES, Release
 from runtime.stores.feature_store import FeatureStore
 from stages.artifacts import Artifacts
 from stages.prerequisites import need
-from workflows.event_kinds import EventKinds
 
 #: Users whose queries measure the recall of an approximate index.
 MEASURED_USERS = 256
@@ -65,6 +64,8 @@ def assemble(
     copy_code(directory)
     (directory / CONFIG).write_text(config_text(recipe), encoding="utf-8")
     shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
+    if artifacts.prepared.event_kinds.exists():
+        shutil.copyfile(artifacts.prepared.event_kinds, directory / event_kinds.NAME)
     for name in release_models(recipe):
         optimise(artifacts.models.onnx(name), directory / f"{name}.onnx")
     Catalogue.write(directory, parts.raw_item_ids)
@@ -139,7 +140,7 @@ def _write_plan(
     """Build Merlin's graph over the files written so far, which checks itself, and write its plan."""
     from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
 
-    kinds = EventKinds.read(artifacts.prepared.event_kinds)
+    kinds = event_kinds.EventKinds.read(directory / event_kinds.NAME)
     settings = GraphSettings(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
         retrieves=parts.item_embeddings is not None,
@@ -147,7 +148,6 @@ def _write_plan(
         generators=recipe.serving.generators,
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
-        event_kinds=kinds.known if kinds else None,
         history_kinds=kinds.history if kinds else None,
         seen_kinds=kinds.seen if kinds else None,
         item_arrays=item_arrays,

@@ -12,12 +12,12 @@ from ensemble.feature_store.choice import store_of
 from ensemble.feature_store.event_file import record_lines
 from ensemble.feature_store.known_events import KnownEvents
 from ensemble.releases.export import export
+from runtime.event_kinds import EventKinds
 from runtime.plan import Plan, load
 from runtime.stores.feature_store import Event, FeatureStore
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.ensemble.synthetic import RECIPE
-from workflows.event_kinds import EventKinds
 
 KINDS = EventKinds("event", ("buy", "like", "view"), ("buy", "like"), ("buy",))
 
