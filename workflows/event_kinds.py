@@ -30,6 +30,9 @@ from workflows.meaning import kinds
 
 log = logger(__name__)
 
+#: The field of a recorded event with its kind.
+_EVENT = "event"
+
 
 def write_event_kinds(recipe: Recipe, interactions: pl.LazyFrame, path: Path) -> None:
     """Write what a recorded event of each kind counts as, if the recipe tells kinds apart."""
@@ -71,24 +74,29 @@ def event_kinds(recipe: Recipe, interactions: pl.LazyFrame) -> EventKinds | None
 
 
 def kind_column(recipe: Recipe, schema: Mapping[str, pl.DataType]) -> str | None:
-    """The column with the kinds: that of ``[events]``, or else the only text that the conditions read.
+    """The column with the kinds: that of ``[events]``, or one of text that the conditions read.
 
-    If they read several, it is the one that is called ``event``, as in recorded events.
+    That is the one called ``event``, as in recorded events, or else the only one that the condition for
+    positives reads: a filter may also be about other things, such as a country.
     """
     if recipe.events is not None:
         return recipe.events.column
-    texts = []
-    for key in ("filter", "positive"):
-        if (condition := getattr(recipe.interactions, key)) is not None:
-            texts += [name for name in columns_of(parse(condition)) if schema[name] == pl.String]
-    texts = [name for name in texts if name not in (recipe.columns.user, recipe.columns.item)]
-    if len(set(texts)) > 1 and "event" not in texts:
+    ids = (recipe.columns.user, recipe.columns.item)
+
+    def texts(condition: str | None) -> list[str]:
+        names = [] if condition is None else columns_of(parse(condition))
+        return [name for name in names if schema[name] == pl.String and name not in ids]
+
+    of_positive = texts(recipe.interactions.positive)
+    if _EVENT in of_positive or _EVENT in texts(recipe.interactions.filter):
+        return _EVENT
+    if len(of_positive) > 1:
         log.info(
-            "recorded events of every kind count, because the conditions read several columns with "
-            f"text: {', '.join(dict.fromkeys(texts))}. Name the one with the kinds as events.column."
+            "recorded events of every kind count, because interactions.positive reads several columns "
+            f"with text: {', '.join(of_positive)}. Name the one with the kinds as events.column."
         )
         return None
-    return "event" if "event" in texts else texts[0] if texts else None
+    return of_positive[0] if of_positive else None
 
 
 def _may_hold(text: str | None, column: str, value: object) -> bool:

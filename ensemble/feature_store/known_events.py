@@ -15,6 +15,9 @@ from stages.artifacts import Artifacts
 from stages.configuration import one_of
 from stages.errors import ShortlistError
 
+#: At most this many kinds are named in a message.
+_NAMED = 12
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -73,7 +76,7 @@ class KnownEvents:
             if kinds is not None and event.event not in kinds:
                 hint = did_you_mean(event.event, kinds)
                 return number, (
-                    f"expected {one_of(kinds)} as the event, which are the kinds in {known.origin}, "
+                    f"expected {_listed(kinds)} as the event, which are the kinds in {known.origin}, "
                     f"got {event.event!r}{hint}"
                 )
             if not has_items[number]:
@@ -101,3 +104,9 @@ class KnownEvents:
         ids = pq.read_table(prepared.items, columns=["raw_id"])["raw_id"].to_pylist()
         found = EventKinds.read(prepared.event_kinds)
         return _Known("the prepared data", frozenset(ids), found)
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    if len(kinds) <= _NAMED:
+        return one_of(kinds)
+    return f"{', '.join(map(repr, kinds[:_NAMED]))} or another one of {len(kinds)}"

@@ -113,6 +113,18 @@ def test_a_newer_release_is_noticed(exported: Artifacts, tmp_path: Path) -> None
     known.check(Event.of("7", "1", "share"))
 
 
+def test_many_kinds_are_not_all_named(exported: Artifacts, tmp_path: Path) -> None:
+    """Twelve and their number."""
+    copied = Artifacts(Path(shutil.copytree(exported.root, tmp_path / "made-up")))
+    shutil.rmtree(copied.model_repository)
+    many = EventKinds("event", tuple(f"k{number:02}" for number in range(40)), (), ())
+    copied.prepared.event_kinds.write_text(json.dumps(asdict(many)), encoding="utf-8")
+    with pytest.raises(
+        ShortlistError, match=r"'k10', 'k11' or another one of 40 as the event, .*data"
+    ):
+        KnownEvents(RECIPE, copied).check(Event.of("7", "1", "x"))
+
+
 def test_where_nothing_is_known_anything_is_recorded(tmp_path: Path) -> None:
     """As before the first preparation, or on a machine without the artifacts."""
     known = KnownEvents(RECIPE, Artifacts(tmp_path))

@@ -75,6 +75,8 @@ def test_conditions_are_decided_by_the_kind(conditions: dict[str, str], history:
         {"positive": "code == 3"},
         {"positive": "country == 'DE' or `free text` == 'x'"},
         {"filter": "user != 'u'"},
+        {"filter": "country == 'DE'"},
+        {"filter": "country == 'DE'", "positive": "rating >= 4"},
     ],
 )
 def test_without_a_column_of_kinds_every_event_counts(conditions: dict[str, str]) -> None:
