@@ -15,7 +15,7 @@ from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
 from metrics import classification, ranking
 from models.hidden_items import hidden_items
-from models.prepared import PreparedData
+from models.prepared import Interactions, PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
 from runtime.plan import Plan, Trace
@@ -77,7 +77,8 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.given_as}"
         )
     relevant = [np.unique(wanted[row]) for row in users]
-    left_out = hidden_items(visible, recipe.serving.exclude, data.user_count)
+    seen = data.seen_beside(visible, Interactions.none())
+    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
     hidden = [left_out[row] for row in users]
     histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)

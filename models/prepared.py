@@ -1,7 +1,6 @@
 """Read what ``workflows`` prepared: schemas, encoded tables and interactions."""
 
 import operator
-from dataclasses import dataclass, fields
 from functools import cached_property, reduce
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
+from models.interactions import Interactions, Labelled
 from models.tensors import as_tensor, stored_name
 from models.training.out_of_fold import OutOfFold
 from runtime.features.codes import OUT_OF_VOCABULARY
@@ -19,70 +19,11 @@ from runtime.features.encoding import Encoding
 from runtime.lists import padded_lists
 from runtime.safe_names import safe_name
 from stages.artifacts import Prepared
-from stages.columns import FOR_RANKER, PLACE, POSITIVE, RAW_ID, WEIGHT
+from stages.columns import FOR_RANKER, PLACE, POSITIVE, RAW_ID, SEEN, WEIGHT
+
+__all__ = ["Arrays", "Interactions", "Labelled", "PreparedData", "cardinality", "list_length"]
 
 Arrays = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Interactions:
-    """Pairs of user row and item row, int64 [n] each; a user's pairs are in chronological order."""
-
-    users: np.ndarray
-    items: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    def __add__(self, other: "Interactions") -> "Interactions":
-        """Concatenate both; ``other`` is later."""
-        return Interactions(
-            np.concatenate([self.users, other.users]), np.concatenate([self.items, other.items])
-        )
-
-    def by_user(self, users: int) -> list[np.ndarray]:
-        """Item rows of each user row 0..users-1, oldest first."""
-        order = np.argsort(self.users, kind="stable")
-        edges = np.searchsorted(self.users[order], np.arange(1, users))
-        return np.split(self.items[order], edges)
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Interactions with their labels, weights and order, all [n].
-
-    User and item rows are int64, label and weight float32, positive bool, place int64. Without a label or
-    weight column: ones.
-    """
-
-    users: np.ndarray
-    items: np.ndarray
-    label: np.ndarray
-    weight: np.ndarray
-    positive: np.ndarray
-    #: Numbers the interactions of all parts; a user's are numbered in chronological order.
-    place: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    @property
-    def positives(self) -> Interactions:
-        """The positives, in the same order."""
-        return Interactions(self.users[self.positive], self.items[self.positive])
-
-    def __add__(self, other: "Labelled") -> "Labelled":
-        """Concatenate both."""
-        return Labelled(
-            *(
-                np.concatenate([getattr(self, field.name), getattr(other, field.name)])
-                for field in fields(self)
-            )
-        )
-
-    def at(self, rows: np.ndarray) -> "Labelled":
-        """The interactions at ``rows``: int64 [m], or a mask, bool [n]."""
-        return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 class PreparedData:
@@ -197,6 +138,24 @@ class PreparedData:
         rows = self.labelled(*parts)
         return rows.at(np.argsort(rows.place, kind="stable")).positives
 
+    def seen_beside(self, visible: Interactions, relevant: Interactions) -> Interactions:
+        """What users have seen in the training part, besides the ``relevant`` pairs that they are to find.
+
+        ``visible``: the other positives of the training part, which mostly are the same.
+        """
+        if self._seen_column == POSITIVE:
+            return visible
+        seen = self.labelled("train", "valid").all_seen
+        pairs, wanted = (each.users * self.item_count + each.items for each in (seen, relevant))
+        kept = ~np.isin(pairs, wanted)
+        return seen.at(kept)
+
+    @cached_property
+    def _seen_column(self) -> str:
+        """The column of the prepared interactions that marks what counts as seen."""
+        file = next(self.files.raw_interactions("train").glob("*.parquet"))
+        return SEEN if SEEN in pq.read_schema(file).names else POSITIVE
+
     def labelled(self, *parts: str) -> Labelled:
         """All interactions of one or more of ``train``, ``valid`` and ``test``, one part after another."""
         return reduce(operator.add, map(self._labelled, parts))
@@ -206,8 +165,9 @@ class PreparedData:
         targets = map(stored_name, self.schema.select_by_tag(Tags.TARGET))
         label = [name for name in targets if name != POSITIVE]
         weight = [stored_name(column) for column in self.schema.select_by_tag(WEIGHT)]
-        own = [user, item, *label, *weight, POSITIVE, PLACE]
-        table = pq.read_table(self.files.raw_interactions(part), columns=own)
+        folder, seen = self.files.raw_interactions(part), self._seen_column
+        own = [user, item, *label, *weight, POSITIVE, PLACE, seen]
+        table = pq.read_table(folder, columns=list(dict.fromkeys(own)))
         ones = np.ones(len(table), np.float32)
         return Labelled(
             self._rows(table, user, self.files.users),
@@ -215,6 +175,7 @@ class PreparedData:
             table[label[0]].to_numpy().astype(np.float32) if label else ones,
             table[weight[0]].to_numpy().astype(np.float32) if weight else ones,
             table[POSITIVE].to_numpy(),
+            table[seen].to_numpy(),
             table[PLACE].to_numpy(),
         )
 

@@ -136,16 +136,6 @@ def parse(text: str) -> Condition:
     return _Reader(text).condition()
 
 
-def columns_in(condition: Condition) -> list[str]:
-    """The names of the columns in a condition, each once."""
-    names = []
-    for part in _comparisons(condition):
-        names.append(part.column.name)
-        if isinstance(part, Comparison) and isinstance(part.other, Column):
-            names.append(part.other.name)
-    return list(dict.fromkeys(names))
-
-
 def check(condition: Condition, columns: Mapping[str, ColumnType]) -> None:
     """Check a condition against the columns.
 
@@ -194,12 +184,14 @@ def mask(
             return reduce(operator.and_ if word == "and" else operator.or_, masks)
 
 
-def columns_of(condition: Condition) -> set[str]:
-    """The names of the columns that a condition reads."""
-    parts = [*_comparisons(condition)]
-    others = (part.other for part in parts if isinstance(part, Comparison))
-    named = [part.column for part in parts] + [each for each in others if isinstance(each, Column)]
-    return {column.name for column in named}
+def columns_of(condition: Condition) -> list[str]:
+    """The names of the columns that a condition reads, each once, in its order."""
+    names = []
+    for part in _comparisons(condition):
+        names.append(part.column.name)
+        if isinstance(part, Comparison) and isinstance(part.other, Column):
+            names.append(part.other.name)
+    return list(dict.fromkeys(names))
 
 
 def _comparisons(condition: Condition) -> Iterator[Comparison | Membership]:

@@ -33,6 +33,7 @@ READ_BY = {
     "source": "`prepare`",
     "columns": "every command",
     "interactions": "`prepare`, and `train` and `serve` for the history",
+    "events": "`prepare`; `export` and `record` for the events that are recorded",
     "vocabulary": "`prepare`",
     "features": "`prepare`; `serve` for the features that a request may contain",
     "split": "`prepare`",

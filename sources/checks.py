@@ -6,7 +6,9 @@ import pyarrow.compute as pc
 
 from features.kind import FeatureKind, Side
 from features.kinds.numeric import Numeric
+from recipes.schema.events import Events, listed_kinds
 from recipes.schema.recipe import Recipe
+from runtime.did_you_mean import did_you_mean
 from sources.canonical.columns import option
 from sources.tables import RawTable, RawTables
 from stages.arrow_types import is_number, is_time
@@ -26,8 +28,8 @@ def check(tables: RawTables, recipe: Recipe) -> None:
 
     Raises:
         ShortlistError: a table is empty; a column has the wrong type, a value that cannot be read, or an
-            infinite one; an id, timestamp, label or weight is null; an id occurs twice in users or items;
-            ids are numbers in one table and text in another.
+            infinite one; an id, timestamp, label, weight or kind is null; ``events.weights`` lacks a kind;
+            an id occurs twice in users or items; ids are numbers in one table and text in another.
     """
     columns = recipe.columns
     interactions, users, items = tables.interactions, tables.users, tables.items
@@ -47,6 +49,8 @@ def check(tables: RawTables, recipe: Recipe) -> None:
             _refuse_nulls(interactions, name, column.is_null(), "nulls")
         if name in (columns.label, columns.weight):
             _check_number(interactions, name, column)
+        if recipe.events is not None and name == recipe.events.column:
+            _check_kinds(interactions, recipe.events, column)
     sides: tuple[Side, ...] = ("user", "item")
     for side, table, identity in zip(
         sides, (users, items), (columns.user, columns.item), strict=True
@@ -180,6 +184,22 @@ def _refuse_beyond_float32(table: RawTable, name: str, column: pa.ChunkedArray) 
         limit = float(np.finfo(np.float32).max)
         _refuse_large(
             table, name, column, limit, f"numbers up to {limit:.2g}, which the models take,"
+        )
+
+
+def _check_kinds(table: RawTable, events: Events, column: pa.ChunkedArray) -> None:
+    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+        raise _wrong_type(table, events.column, "text or integers, one kind per interaction")
+    _refuse_nulls(table, events.column, column.is_null(), "null kinds")
+    counts = column.cast(pa.string()).value_counts()
+    found = dict(
+        zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    )
+    if unknown := [kind for kind in found if kind not in events.weights and events.weights]:
+        raise ShortlistError(
+            f"expected events.weights to have every kind in column '{events.column}' of {table.origin}, "
+            f"which are {listed_kinds(found)}, got none for '{unknown[0]}'"
+            f"{did_you_mean(unknown[0], events.weights)}. Add its weight; 0 drops its interactions."
         )
 
 

@@ -56,7 +56,7 @@ def ingest(
         ShortlistError: the data are not available, or do not match the recipe.
     """
     source = importlib.import_module(MODULES[recipe.source.kind])
-    tables = recipe.model_dump(mode="json", include={"source", "columns", "features"})
+    tables = recipe.model_dump(mode="json", include={"source", "columns", "events", "features"})
     used = {name: sorted(recipe.columns_of(name)) for name in TABLES}
     code = ["sources", "stages/arrow_types.py"]
     current = fingerprint(

@@ -73,6 +73,11 @@ class Prepared:
         """Folder of the same rows with raw ids, one file per encoded file."""
         return self.root / "raw" / part
 
+    @property
+    def event_kinds(self) -> Path:
+        """What recorded events of each kind count as, as JSON; exists if the recipe tells kinds apart."""
+        return self.root / "event_kinds.json"
+
     def counts(self, side: str) -> Path:
         """Features of kind ``count`` of every ``user`` or ``item``, by raw id; exists if there are any."""
         return self.root / "raw" / f"{side}_counts.parquet"

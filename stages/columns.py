@@ -8,6 +8,11 @@ from stages.lazy import pl
 OWN = "__shortlist_"
 #: Column of the prepared interactions: whether a row is a positive.
 POSITIVE = f"{OWN}positive"
+#: Column of the prepared interactions: whether the user has seen the item; only if that may differ from
+#: ``POSITIVE`` (``Events.sees_others``).
+SEEN = f"{OWN}seen"
+#: Column of the prepared interactions: the weight of the row's kind, from ``events.weights``.
+EVENT_WEIGHT = f"{OWN}event_weight"
 #: Column that numbers the rows of all parts, each user's rows in time order.
 PLACE = f"{OWN}place"
 #: Column with a row's part of the split (``workflows.splits``), int8; never written to disk.

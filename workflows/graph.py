@@ -147,8 +147,8 @@ class FeatureGraph:
             outputs += [columns.timestamp] >> AddTags([Tags.TIME])
         if columns.label is not None:
             outputs += [columns.label] >> AddTags([Tags.TARGET])
-        if columns.weight is not None:
-            outputs += [columns.weight] >> AddTags([WEIGHT])
+        if self.recipe.weight is not None:
+            outputs += [self.recipe.weight] >> AddTags([WEIGHT])
         outputs += [POSITIVE] >> AddTags([Tags.TARGET, Tags.BINARY_CLASSIFICATION])
         return Workflow(outputs + ColumnSelector([PART]))
 

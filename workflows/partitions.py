@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from recipes.schema.data import Columns
 from stages.arrow_types import plain
-from stages.columns import PLACE, POSITIVE, RAW_ID, exactly, values_of
+from stages.columns import PLACE, POSITIVE, RAW_ID, SEEN, exactly, values_of
 from workflows.tables import Tables
 
 #: Approximate rows per partition, the unit of work that is held in memory while it is encoded.
@@ -97,7 +97,7 @@ def encodable(columns: Columns, partition: pl.DataFrame) -> pl.DataFrame:
     if timestamp is not None and partition.schema[timestamp].is_temporal():
         partition = partition.with_columns(exactly(timestamp).dt.epoch("s"))
     numbers = [name for name in (columns.label, columns.weight, POSITIVE) if name is not None]
-    partition = partition.drop(PLACE, strict=False)
+    partition = partition.drop(PLACE, SEEN, strict=False)
     return partition.with_columns(exactly(name).cast(pl.Float32) for name in numbers)
 
 

@@ -101,7 +101,7 @@ def _fingerprint(recipe: Recipe, artifacts: Artifacts) -> str:
         need(path, "prepare", recipe.given_as)
         with path.open("rb") as file:
             inputs.append(hashlib.file_digest(file, "sha256").hexdigest())
-    tables = {"columns", "interactions", "vocabulary", "features", "split"}
+    tables = {"columns", "interactions", "events", "vocabulary", "features", "split"}
     code = ["workflows", "features", "shims", "stages/arrow_types.py", "stages/columns.py"]
     code += [
         "runtime/features",
@@ -126,6 +126,7 @@ def _prepare(
     from workflows.derived import derive, write_derived
     from workflows.engines import nvtabular_engine as with_nvtabular
     from workflows.engines import polars_engine as with_polars
+    from workflows.event_kinds import write_event_kinds
     from workflows.graph import FeatureGraph
     from workflows.partitions import (
         Written,
@@ -171,6 +172,7 @@ def _prepare(
             graph, derived.tables, partitions, preparing, written, encoded, gpu=engine == "cudf"
         )
     write_derived(graph, derived, prepared)
+    write_event_kinds(recipe, tables.interactions, prepared.event_kinds)
     compile_encoding(graph, derived, prepared.encoding)
     workflow.save(prepared.workflow)
     log.info(f"encoded {len(tables.users):,} users and {len(tables.items):,} items")

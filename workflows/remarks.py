@@ -3,7 +3,7 @@
 Each line has the number and what follows from it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,9 @@ import polars as pl
 
 from features.kind import Side
 from features.kinds.text import Text
+from recipes.schema.events import listed_kinds
 from recipes.schema.recipe import Recipe
+from runtime.did_you_mean import did_you_mean
 from sources.tables import TableName
 from stages.errors import ShortlistError
 
@@ -117,22 +119,29 @@ def of_interactions(recipe: Recipe, frame: pl.DataFrame) -> Iterator[str]:
                 f"Column '{columns.weight}' (columns.weight) is {weights[0]:g} in all {rows:,} "
                 "interactions that count: it changes nothing. Leave it out."
             )
-        elif zeros := int((weights == 0).sum()):
-            yield (
-                f"{zeros:,} of the {rows:,} interactions that count have weight 0 in column "
-                f"'{columns.weight}' (columns.weight): training ignores their outcome."
-            )
-    condition = interactions.positive
+    condition = recipe.positive
     if condition is not None and not _learns_positives(recipe) and frame["positive"].all():
         yield (
-            f"interactions.positive `{condition}` holds for all of the {rows:,} interactions that "
+            f"{recipe.positive_key} `{condition}` holds for all of the {rows:,} interactions that "
             "count: it changes nothing. Leave it out, or tighten it."
         )
 
 
+def of_kinds(recipe: Recipe, rows: Mapping[str, int]) -> Iterator[str]:
+    """Yield kinds that ``[events]`` names and no interaction has; ``rows``: of the raw table, by kind."""
+    if recipe.events is None:
+        return
+    for kind in recipe.events.named:
+        if kind not in rows:
+            yield (
+                f"Kind '{kind}', which [events] names, is not in column '{recipe.events.column}', whose "
+                f"kinds are {listed_kinds(rows)}{did_you_mean(kind, rows)}."
+            )
+
+
 def one_outcome(recipe: Recipe, frame: pl.DataFrame) -> Iterator[str]:
     """Yield reasons why nothing can be learnt from the outcomes (see ``of_interactions``)."""
-    rows, label, condition = len(frame), recipe.columns.label, recipe.interactions.positive
+    rows, label, condition = len(frame), recipe.columns.label, recipe.positive
     if label is not None and frame["label"].min() == frame["label"].max():
         yield (
             f"expected at least two labels in column '{label}' (columns.label), got "
@@ -145,7 +154,7 @@ def one_outcome(recipe: Recipe, frame: pl.DataFrame) -> Iterator[str]:
     if positives == 0 or (positives == rows and _learns_positives(recipe)):
         found, which = ("negatives", "none") if positives == 0 else ("positives", "all")
         yield (
-            f"expected positives and negatives, got only {found}: interactions.positive "
+            f"expected positives and negatives, got only {found}: {recipe.positive_key} "
             f"`{condition}` holds for {which} of the {rows:,} interactions that count. Change the "
             "condition, or loosen interactions.filter."
         )

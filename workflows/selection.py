@@ -4,15 +4,17 @@ From here on users and items are row numbers of the users and items tables: four
 ids are, so tens of millions of interactions fit in memory.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS
-from stages.columns import PART, POSITIVE, TRAIN, VALID, exactly
+from stages.columns import EVENT_WEIGHT, OWN, PART, POSITIVE, SEEN, TRAIN, VALID, exactly
 from stages.errors import ShortlistError
 from stages.log import logger
-from workflows.conditions import selected
+from workflows.meaning import meaning
 from workflows.repeats import MANY, advice, count_repeats
 from workflows.splits import split_interactions
 from workflows.tables import Tables, id_rows
@@ -20,7 +22,8 @@ from workflows.tables import Tables, id_rows
 log = logger(__name__)
 
 
-_USER, _ITEM, _TIME, _ROW = "user", "item", "time", "row"
+_USER, _ITEM, _TIME, _POSITIVE, _ROW = "user", "item", "time", "positive", "row"
+_COUNTS = f"{OWN}counts"
 #: Rows whose pairs are compared at once.
 _ROWS_AT_ONCE = 1 << 20
 
@@ -28,36 +31,47 @@ _ROWS_AT_ONCE = 1 << 20
 def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     """Return the interactions that pass the filter, each (user, item) pair once, in table order.
 
-    A repeated pair keeps its latest interaction, at equal times the table's last. With
+    A pair is a positive if any of its interactions is: it keeps its latest positive interaction, or else its
+    latest one; at equal times, the table's last. It is seen if any of its interactions shows that. With
     ``interactions.repeats`` all are kept.
-    Columns: the recipe's user and item as rows of their tables (uint32); its timestamp, label, weight and
-    the column of a given split as they are; and ``POSITIVE`` (bool).
+    Columns: the recipe's user and item as rows of their tables (uint32); its timestamp, label, weight
+    (``Recipe.weight``) and the column of a given split as they are; ``POSITIVE`` (bool); and ``SEEN`` (bool)
+    if that may differ.
     """
     columns, interactions = recipe.columns, recipe.interactions
     schema = tables.interactions.collect_schema()
-    chosen, condition = tables.interactions, interactions.filter
-    if condition is not None:
-        chosen = chosen.filter(selected("interactions.filter", condition, schema))
-    positive = pl.lit(True)
-    if interactions.positive is not None:
-        positive = selected("interactions.positive", interactions.positive, schema)
+    means = meaning(recipe, schema)
     others = _others(recipe)
     given = recipe.split.column
     if given is not None and given in schema and given not in others:
         others.append(given)
+    chosen = tables.interactions
+    if interactions.filter is not None:
+        chosen = chosen.filter(means.filtered)
+    computed = {POSITIVE: means.positive, SEEN: means.seen, _COUNTS: means.counts}
+    if recipe.weight == EVENT_WEIGHT:
+        computed[EVENT_WEIGHT] = means.weight
     rows = chosen.select(
         id_rows(tables.users, columns.user).of(columns.user),
         id_rows(tables.items, columns.item).of(columns.item),
         *map(exactly, others),
-        positive.alias(POSITIVE),
+        **{name: each for name, each in computed.items() if each is not None},
     ).collect(engine="streaming")
     total = tables.interactions.select(pl.len()).collect().item()
-    if condition is not None:
-        log.info(f"filter `{condition}` keeps {len(rows):,} of {total:,} interactions")
+    if interactions.filter is not None:
+        log.info(f"filter `{interactions.filter}` keeps {len(rows):,} of {total:,} interactions")
+    filtered = len(rows)
+    rows = rows.filter(_COUNTS).drop(_COUNTS)
+    if len(rows) < filtered:
+        log.info(f"dropped {filtered - len(rows):,} interactions with weight 0")
     if not len(rows):
         reason = "the interactions table is empty. Add rows to it."
-        if condition is not None and total:
-            reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
+        if filtered:
+            reason = "all that are left have weight 0. Raise the weights."
+        elif interactions.filter is not None and total:
+            reason = (
+                f"interactions.filter `{interactions.filter}` holds for none of them. Loosen it."
+            )
         raise ShortlistError(
             f"expected at least one interaction, got 0 of {total:,} rows: {reason}"
         )
@@ -65,14 +79,27 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
 
 
 def _without_repeats(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
-    kept, columns = _latest_of_each_pair(recipe, rows), recipe.columns
-    if len(rows) - len(kept) >= MANY * len(rows):
-        positives = rows.filter(POSITIVE)
-        pairs = len(latest_rows(positives, columns.user, columns.item, None))
-        share = 1 - pairs / max(1, len(positives))
+    columns = recipe.columns
+    merged = merge_pairs(rows, columns.user, columns.item, columns.timestamp, POSITIVE)
+    repeated = len(rows) - len(merged.kept)
+    if not repeated:
+        return rows
+    if recipe.positive is None:
+        log.info(f"{repeated:,} repeated interactions: kept the latest of each (user, item) pair")
+    else:
+        log.info(
+            f"{repeated:,} repeated interactions: kept the latest positive of each (user, item) pair, or "
+            f"else its latest; {merged.positives_merged:,} of them are further positives of their pair, "
+            f"and {merged.positive_before:,} pairs are positives although their latest interaction is not"
+        )
+    if repeated >= MANY * len(rows):
+        share = merged.positives_merged / max(1, int(rows[POSITIVE].sum()))
         if (settings := advice(recipe, share)) is not None:
             log.info(f"{share:.0%} of the positives repeat an earlier one. {settings}")
-    return kept
+    if SEEN in rows.columns:
+        pair = (exactly(columns.user), exactly(columns.item))
+        rows = rows.with_columns(pl.col(SEEN).any().over(*pair))
+    return rows[merged.kept]
 
 
 def _others(recipe: Recipe) -> list[str]:
@@ -81,26 +108,38 @@ def _others(recipe: Recipe) -> list[str]:
     return [name for name in named if name is not None]
 
 
-def _latest_of_each_pair(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
-    columns = recipe.columns
-    kept = latest_rows(rows, columns.user, columns.item, columns.timestamp)
-    repeated = len(rows) - len(kept)
-    if not repeated:
-        return rows
-    log.info(f"{repeated:,} repeated interactions: kept the latest of each (user, item) pair")
-    return rows[kept]
+@dataclass(frozen=True)
+class Merged:
+    """``kept``: row numbers, ascending, one for each (user, item) pair.
+
+    ``positives_merged``: positives that are not kept. ``positive_before``: pairs that are positives although
+    their latest row is not.
+    """
+
+    kept: pl.Series
+    positives_merged: int
+    positive_before: int
 
 
-def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None) -> pl.Series:
-    """Return row numbers, ascending: the latest of each (user, item) pair, or its last without times."""
+def merge_pairs(
+    rows: pl.DataFrame, user: str, item: str, timestamp: str | None, positive: str | None
+) -> Merged:
+    """Choose a row for each pair: its latest positive, or else its latest; without times, the last.
+
+    ``positive``: the column that marks positives; without it all rows are.
+    """
     columns = [rows[user].alias(_USER), rows[item].alias(_ITEM)]
     if timestamp is not None:
         columns.append(rows[timestamp].alias(_TIME))
+    marks = None if positive is None or rows[positive].all() else rows[positive].alias(_POSITIVE)
+    if marks is not None:
+        columns.append(marks)
     numbered = pl.DataFrame(columns).with_row_index(_ROW)
     # Users' pairs are independent of each other: a share of the users at a time saves memory.
     shares = len(rows) // _ROWS_AT_ONCE + 1
     share = pl.col(_USER).to_physical().cast(pl.Int64) % shares
     found = []
+    positive_before = 0
     for number in range(shares):
         some = numbered.filter(share == number) if shares > 1 else numbered
         again = some.select(pl.struct(_USER, _ITEM).is_duplicated()).to_series()
@@ -108,8 +147,18 @@ def latest_rows(rows: pl.DataFrame, user: str, item: str, timestamp: str | None)
         some = some.filter(again)  # usually few, and only these need sorting
         if timestamp is not None:
             some = some.sort(_TIME, maintain_order=True)
-        found.append(some.unique([_USER, _ITEM], keep="last", maintain_order=True)[_ROW])
-    return pl.concat(found).sort()
+        latest = some.unique([_USER, _ITEM], keep="last", maintain_order=True)
+        if marks is not None:
+            positives_last = some.sort(_POSITIVE, maintain_order=True)
+            kept = positives_last.unique([_USER, _ITEM], keep="last", maintain_order=True)
+            positive_before += int(kept[_POSITIVE].sum()) - int(latest[_POSITIVE].sum())
+            latest = kept
+        found.append(latest[_ROW])
+    kept_rows = pl.concat(found).sort()
+    merged = len(rows) - len(kept_rows)
+    if marks is not None:
+        merged = int(marks.sum()) - int(marks.gather(kept_rows).sum())
+    return Merged(kept_rows, merged, positive_before)
 
 
 def without_rare(recipe: Recipe, tables: Tables, rows: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
@@ -154,10 +203,13 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     parts = split_interactions(rows, columns, recipe.split)
     counts = [f"{int((parts == code).sum()):,} {name}" for code, name in enumerate(PARTS)]
     log.info(f"{recipe.split.kind} split: {', '.join(counts)} interactions")
-    if (condition := recipe.interactions.positive) is not None:
+    if (condition := recipe.positive) is not None:
         positive = rows[POSITIVE].to_numpy()
-        log.info(f"{int(positive.sum()):,} of them are positives: `{condition}` holds")
-        _require_positives(condition, parts, positive)
+        others = len(rows) - int(positive.sum())
+        log.info(
+            f"{int(positive.sum()):,} of them are positives: `{condition}` holds; {others:,} are not"
+        )
+        _require_positives(recipe.positive_key, condition, parts, positive)
     if (given := recipe.split.column) is not None and given not in _others(recipe):
         rows = rows[[name for name in rows.columns if name != given]]
     rows = rows.with_columns(pl.Series(PART, parts))
@@ -169,11 +221,11 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _require_positives(condition: str, parts: np.ndarray, positive: np.ndarray) -> None:
+def _require_positives(key: str, condition: str, parts: np.ndarray, positive: np.ndarray) -> None:
     for code in (TRAIN, VALID):
         if not positive[parts == code].any():
             raise ShortlistError(
-                f"expected positives in the {PARTS[code]} part, got none: interactions.positive "
+                f"expected positives in the {PARTS[code]} part, got none: {key} "
                 f"`{condition}` holds for none of its {int((parts == code).sum()):,} interactions. "
-                "Loosen it."
+                "Loosen it, or change split.valid or split.kind."
             )

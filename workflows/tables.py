@@ -59,6 +59,7 @@ def read_tables(recipe: Recipe, raw: Raw) -> Tables:
     """
     columns = recipe.columns
     used = [columns.user, columns.item, columns.timestamp, columns.label, columns.weight]
+    used += [] if recipe.events is None else [recipe.events.column]
     _require_columns(raw.interactions, [name for name in used if name is not None])
     interactions = pl.scan_parquet(raw.interactions).with_columns(cs.float().fill_nan(None))
     value_types: dict[str, str] = {}

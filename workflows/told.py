@@ -8,12 +8,14 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
 from stages.columns import POSITIVE
 from stages.log import logger
+from workflows.meaning import rows_by_kind
 from workflows.remarks import (
     Ids,
     feature_columns,
     of_columns,
     of_ids,
     of_interactions,
+    of_kinds,
     one_outcome,
     require_weights,
 )
@@ -46,6 +48,7 @@ def tell(recipe: Recipe, tables: Tables, rows: pl.DataFrame, raw: Raw) -> None:
         *of_ids(recipe, _ids("user", rows[columns.user], tables.user_has_row)),
         *of_ids(recipe, _ids("item", rows[columns.item], tables.item_has_row)),
         *of_interactions(recipe, frame),
+        *of_kinds(recipe, rows_by_kind(tables.interactions, recipe)),
         *of_columns(recipe, feature_columns(recipe, "user", raw.users)),
         *of_columns(recipe, feature_columns(recipe, "item", raw.items)),
     ]

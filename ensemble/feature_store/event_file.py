@@ -1,7 +1,7 @@
 """Events as JSON lines, from a file or a pipe -> the feature store."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from ensemble.feature_store.json_lines import parsed, raw_id
@@ -15,7 +15,10 @@ _MARK = b"\xef\xbb\xbf"  # byte order mark: some editors start a file with it
 
 
 def record_lines(
-    store: FeatureStore, stream: BinaryIO, progress: Callable[[int, int], None]
+    store: FeatureStore,
+    stream: BinaryIO,
+    progress: Callable[[int, int], None],
+    refusal: Callable[[Sequence[Event]], tuple[int, str] | None] = lambda events: None,
 ) -> None:
     """Record the event on each line.
 
@@ -23,9 +26,12 @@ def record_lines(
         stream: lines of ``{"user_id": …, "item_id": …}``, optionally with event, event_id and time
             (Unix seconds). Blank lines are skipped.
         progress: called after each block with its number of events, and how many of them were new.
+        refusal: the number of the first of some events that must not be recorded, and why
+            (``KnownEvents.first_refusal``).
 
     Raises:
-        ShortlistError: a line is not an event; names it. The events before it are recorded.
+        ShortlistError: a line is not an event, or it is refused; names it. The events before it are
+            recorded.
         StoreError: the store cannot be written. Part of the last block may be recorded.
     """
     number, rest, ended = 0, b"", False
@@ -35,6 +41,7 @@ def record_lines(
         if not block:
             lines, rest, ended = [rest], b"", True
         events: list[Event] = []
+        numbers: list[int] = []
         problem = None
         for line in lines:
             number += 1
@@ -43,9 +50,13 @@ def record_lines(
                     line = line.removeprefix(_MARK)
                 if line.strip():
                     events.append(_event(line))
+                    numbers.append(number)
             except ValueError as error:
                 problem = f"line {number}: {error}."
                 break
+        if (refused := refusal(events)) is not None:
+            problem = f"line {numbers[refused[0]]}: {refused[1]}."
+            del events[refused[0] :]
         progress(len(events), store.record(events))
         if problem:
             raise ShortlistError(

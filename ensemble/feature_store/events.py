@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from ensemble.feature_store.choice import store_of
+from ensemble.feature_store.known_events import KnownEvents
 from recipes.load import load
 from runtime.stores.feature_store import Event
 from stages.artifacts import Artifacts
@@ -23,7 +24,9 @@ class Recorder:
 
     def __init__(self, recipe: str) -> None:
         loaded = load(recipe)
-        self._store = store_of(loaded, Artifacts.of(loaded.name)).open()
+        artifacts = Artifacts.of(loaded.name)
+        self._known = KnownEvents(loaded, artifacts)
+        self._store = store_of(loaded, artifacts).open()
 
     def record(
         self,
@@ -32,13 +35,21 @@ class Recorder:
         event: str = "interaction",
         event_id: str | None = None,
         time: float | None = None,
+        allow_new_items: bool = False,
     ) -> bool:
         """Record one event; returns False if it was already recorded. See ``Event.of`` for its id.
 
+        Args:
+            event: what happened; one of the kinds of the data, if the recipe tells kinds apart.
+            allow_new_items: record an unknown item too, for a later release.
+
         Raises:
+            ShortlistError: the item or the kind of event is unknown.
             StoreError: the store cannot be written. The event may be sent again with the same ``event_id``.
         """
-        return self._store.record([Event.of(user_id, item_id, event, event_id, time)]) == 1
+        happened = Event.of(user_id, item_id, event, event_id, time)
+        self._known.check(happened, allow_new_items)
+        return self._store.record([happened]) == 1
 
     def close(self) -> None:
         self._store.close()

@@ -18,7 +18,7 @@ from runtime.features.times import seconds_of
 from runtime.manifest import sha256
 from runtime.stores.feature_store import FeatureStore, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import PLACE, POSITIVE, RAW_ID
+from stages.columns import PLACE, POSITIVE, RAW_ID, SEEN
 from stages.prerequisites import need
 
 TRAINING_PARTS = ("train", "valid")
@@ -62,32 +62,46 @@ def training_records(recipe: Recipe, artifacts: Artifacts) -> Iterator[tuple[str
         for row, raw_id in enumerate(table[user]):
             record = known.setdefault(spell(raw_id, encoding.user.dtype), {})
             record |= {name: _plain(table[name][row]) for name in features}
-    interactions = _interactions(recipe, artifacts, encoding)
+    interactions, seen = _interactions(recipe, artifacts, encoding)
     raw_ids = pq.read_table(artifacts.prepared.items, columns=[RAW_ID])[RAW_ID].to_pylist()
     rows = {raw_id: row for row, raw_id in enumerate(raw_ids)}
     of_the_id = user in recipe.features.columns("user")
     read = max(encoding.history_length, READ if recipe.reads_repeats else SHOWN)
-    for user_id in dict.fromkeys([*known, *interactions]):
+    for user_id in dict.fromkeys([*known, *interactions, *(seen or ())]):
         record = known.get(user_id, {})
         if of_the_id:  # a feature uses it
             record[user] = user_id
-        items = interactions.get(user_id, [])
-        yield user_id, bounded_record(record, items, rows, read)
+        had = None if seen is None else seen.get(user_id, [])
+        yield user_id, bounded_record(record, interactions.get(user_id, []), rows, read, had)
 
 
 def bounded_record(
-    features: Mapping[str, Any], items: Sequence[str], rows: Mapping[str, int], read: int
+    features: Mapping[str, Any],
+    items: Sequence[str],
+    rows: Mapping[str, int],
+    read: int,
+    had: Sequence[str] | None = None,
 ) -> UserRecord:
     """What the store keeps of a user, however many interactions there are.
 
     Args:
-        items: raw ids, oldest first.
+        items: raw ids of the history, oldest first.
         rows: by raw id, the rows of the release's items.
         read: how many of a user's newest interactions are kept with their repeats.
+        had: raw ids of what counts as seen, oldest first; None if that is the history.
     """
+
+    def rows_of(each: Sequence[str]) -> bytes:
+        return packed([rows.get(item, NO_ROW) for item in distinct(each)])
+
     newest = items[-read:]
-    seen = packed([rows.get(item, NO_ROW) for item in distinct(items)])
-    return UserRecord(features, newest, earlier=len(items) - len(newest), seen=seen)
+    return UserRecord(
+        features,
+        newest,
+        earlier=len(items) - len(newest),
+        seen=rows_of(items),
+        had=None if had is None else rows_of(had),
+    )
 
 
 def _plain(value: object) -> object:
@@ -97,24 +111,39 @@ def _plain(value: object) -> object:
     return int(seconds_of(value)) if isinstance(value, datetime) else value
 
 
-def _interactions(recipe: Recipe, artifacts: Artifacts, encoding: Encoding) -> dict[str, list[str]]:
-    """Positives by user, oldest first, repeats included: the history that models are trained on."""
+ItemsOfUsers = dict[str, list[str]]
+
+
+def _interactions(
+    recipe: Recipe, artifacts: Artifacts, encoding: Encoding
+) -> tuple[ItemsOfUsers, ItemsOfUsers | None]:
+    """Positives, and what counts as seen, by user, oldest first, repeats included; None if they are the same.
+
+    The positives are the history that models are trained on.
+    """
     import pandas as pd
 
     columns = recipe.columns
-    read = [columns.user, columns.item, POSITIVE, PLACE]
+    marks = [POSITIVE]
+    if recipe.events is not None and recipe.events.sees_others:
+        marks.append(SEEN)
+    read = [columns.user, columns.item, PLACE, *marks]
     parts = [
         pd.read_parquet(artifacts.prepared.raw_interactions(part), columns=read)
         for part in TRAINING_PARTS
     ]
     training = pd.concat(parts, ignore_index=True)
-    placed = training.loc[training[POSITIVE]].sort_values(PLACE)
+    placed = training.loc[training[marks].any(axis=1)].sort_values(PLACE)
     users = [spell(value, encoding.user.dtype) for value in placed[columns.user].tolist()]
     items = [spell(value, encoding.item.dtype) for value in placed[columns.item].tolist()]
-    found: dict[str, list[str]] = {}
-    for user_id, item_id in zip(users, items, strict=True):
-        found.setdefault(user_id, []).append(item_id)
-    return found
+    found: list[ItemsOfUsers] = []
+    for mark in marks:
+        by_user: ItemsOfUsers = {}
+        for user_id, item_id, counts in zip(users, items, placed[mark].tolist(), strict=True):
+            if counts:
+                by_user.setdefault(user_id, []).append(item_id)
+        found.append(by_user)
+    return found[0], found[1] if len(found) > 1 else None
 
 
 def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:

@@ -57,6 +57,9 @@ class GraphSettings:
     user_features: tuple[str, ...]
     #: The version of the records in the feature store.
     records: str
+    #: The kinds of recorded events of the history, and those after which an item is seen. None: every kind.
+    history_kinds: tuple[str, ...] | None
+    seen_kinds: tuple[str, ...] | None
     #: Encoded item columns that the ranker reads -> array file of the release.
     item_arrays: dict[str, str]
     #: Ranker features of each candidate, besides the retrieval score.
@@ -95,7 +98,11 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
     """Look up -> encode -> query tower -> retrieve -> filter -> gather -> rank -> order."""
     retrieves = settings.retrieves
     stored = ["user_id", "user_features"] >> LookUpUser(
-        release, features=settings.user_features, records=settings.records
+        release,
+        features=settings.user_features,
+        records=settings.records,
+        history_kinds=settings.history_kinds,
+        seen_kinds=settings.seen_kinds,
     )
     user = stored + "user_id" >> EncodeUser(release)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)

@@ -21,7 +21,7 @@ from ensemble.releases.records import RECORDS
 from ensemble.triton.config import CONFIG, config_text
 from metrics import ranking
 from recipes.schema.recipe import Recipe
-from runtime import manifest, plan
+from runtime import event_kinds, manifest, plan
 from runtime.arrays import save
 from runtime.candidates import item_attributes
 from runtime.candidates.catalogue import Catalogue
@@ -74,6 +74,8 @@ def assemble(
     copy_code(directory)
     (directory / CONFIG).write_text(config_text(recipe), encoding="utf-8")
     shutil.copytree(artifacts.prepared.encoding, directory / "encoding")
+    if artifacts.prepared.event_kinds.exists():
+        shutil.copyfile(artifacts.prepared.event_kinds, directory / event_kinds.NAME)
     for name in release_models(recipe):
         optimise(artifacts.models.onnx(name), directory / f"{name}.onnx")
     Catalogue.write(directory, parts.raw_item_ids)
@@ -151,6 +153,7 @@ def _write_plan(
     """Build Merlin's graph over the files written so far, which checks itself, and write its plan."""
     from ensemble.graph.recommender import GraphSettings, plan_nodes, recommender
 
+    kinds = event_kinds.EventKinds.read(directory / event_kinds.NAME)
     settings = GraphSettings(
         candidates=min(recipe.serving.candidates, len(parts.raw_item_ids)),
         retrieves=parts.item_embeddings is not None,
@@ -160,6 +163,8 @@ def _write_plan(
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,
         records=records,
+        history_kinds=kinds.history if kinds else None,
+        seen_kinds=kinds.seen if kinds else None,
         item_arrays=item_arrays,
         ranker_features=parts.ranker_features,
         query_feeds=parts.query_feeds,

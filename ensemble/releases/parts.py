@@ -63,6 +63,7 @@ def release_inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
     for path, command in made_by.items():
         need(path, command, recipe.given_as)
     looked_up = sorted(prepared.encoding.glob("*/*.json"))
+    looked_up += [prepared.event_kinds] if prepared.event_kinds.exists() else []
     return [*made_by, *looked_up, *sorted(models.candidate_arrays.glob("*.npy"))]
 
 

@@ -1,6 +1,7 @@
 """All baselines on one split, in one table."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def baseline_lists(
         ShortlistError: there is no such baseline, or one cannot be fitted (see ``Baseline.fit``).
     """
     lists = {}
+    training = replace(training, weights=None)  # a baseline counts every interaction once
     for name in names:
         if name not in BASELINES:
             raise ShortlistError(f"expected baselines among {', '.join(BASELINES)}, got '{name}'")

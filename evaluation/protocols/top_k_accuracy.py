@@ -52,7 +52,8 @@ def measure(
     test = data.interactions("test")
     users = np.unique(test.users)
     visible = data.interactions("train", "valid")
-    left_out = hidden_items(visible, recipe.serving.exclude, data.user_count)
+    seen = data.seen_beside(visible, Interactions.none())
+    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
     hidden = [left_out[user] for user in users]
     nothing = [np.array([], np.int64)] * len(users)
     asked = [data.raw_user_ids[user] for user in users]

@@ -21,7 +21,8 @@ def factors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """float32 [users, dim] and [items, dim], whose product is the score; the same for any number of threads.
 
-    A pair that occurs twice counts once.
+    A pair that occurs twice counts once. The weight of an interaction multiplies what its confidence has over
+    that of an unobserved pair, 1.
     """
     from threadpoolctl import threadpool_limits
 
@@ -39,7 +40,11 @@ def factors(
             iterations=options.iterations,
             random_state=seed,
         )
-        model.fit(user_items(interactions, users, items), show_progress=False)
+        pairs = user_items(interactions, users, items, weighted=True)
+        if interactions.weights is not None:
+            # implicit multiplies by alpha; with a weight of 1 the product is the confidence.
+            pairs.data = (1 + (options.confidence - 1) * pairs.data) / options.confidence
+        model.fit(pairs, show_progress=False)
     return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 

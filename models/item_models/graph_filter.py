@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from models.item_models.neighbours import Neighbours, strongest
-from models.item_models.user_items import degrees, user_items
+from models.item_models.user_items import degrees, weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 
@@ -27,7 +27,7 @@ def filtered_links(
 
     A weight is the filter's, times (users of the item that it leads to) ** ``popularity_power``.
     """
-    pairs = user_items(interactions, users, items).astype(np.float64)
+    pairs = weighted_pairs(interactions, users, items)
     of_user, of_item = degrees(pairs)
     scaled = (sparse.diags(of_user**-0.5) @ pairs @ sparse.diags(of_item**-0.5)).tocsr()
     vectors, gains = _broad_tastes(scaled, options)

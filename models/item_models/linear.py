@@ -11,7 +11,7 @@ from scipy import linalg, sparse
 
 from models.item_models.graph_filter import filtered_links
 from models.item_models.neighbours import Neighbours, linked_items, strongest
-from models.item_models.user_items import user_items
+from models.item_models.user_items import weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
@@ -40,6 +40,7 @@ def strongest_weights(
             user_power=options.user_power,
             from_power=options.from_power,
             to_power=options.to_power,
+            weighted=True,
         )
     most = MOST_ITEMS if kind == "edlae" else MOST_FILTERED
     if items > most:
@@ -60,7 +61,7 @@ def _first_that_can(items: int) -> str:
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:
     """Weights by EDLAE from an item (row) to another (column), 0 to itself: float32 [items, items]."""
-    pairs = user_items(interactions, users, items).astype(np.float64)
+    pairs = weighted_pairs(interactions, users, items)
     gram = (pairs.T @ pairs).toarray()
     counts = gram.diagonal().copy()
     dropped = options.dropout / (1 - options.dropout)

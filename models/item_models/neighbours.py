@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from models.item_models.user_items import degrees, user_items
+from models.item_models.user_items import degrees, user_items, weighted_pairs
 from models.prepared import Interactions
 
 #: Items whose links are held in memory at once.
@@ -48,15 +48,18 @@ def linked_items(
     user_power: float,
     from_power: float,
     to_power: float,
+    weighted: bool = False,
 ) -> Neighbours:
     """The ``count`` other items with the strongest links from each item.
 
     The weight of a link is the sum of 1 / (items of the user) ** ``user_power`` over the users of both items,
     divided by (users of the first item) ** ``from_power`` * (users of the second) ** ``to_power``: the link
     propagation of H.-M. Fu et al., "Revisiting neighborhood-based link prediction for collaborative
-    filtering", WWW 2022. Strongest first, ties by row.
+    filtering", WWW 2022. Strongest first, ties by row. ``weighted``: with the weights of the interactions.
     """
     pairs = user_items(interactions, users, items).astype(np.float64)
+    if weighted:
+        pairs = weighted_pairs(interactions, users, items)
     of_user, of_item = degrees(pairs)
     leading = (pairs @ sparse.diags(of_item**-from_power)).tocsc().T
     leading = leading @ sparse.diags(of_user**-user_power)

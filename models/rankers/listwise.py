@@ -131,9 +131,13 @@ class Listwise(tf.keras.Model):
 
 
 def list_loss(logits: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """The mean loss per list. ``logits`` and ``target``: float32 [lists, width]; see ``FILLING``."""
+    """The mean loss per list. ``logits`` and ``target``: float32 [lists, width].
+
+    The target is the weight of a relevant candidate, 0 for others, and ``FILLING`` for rows that pad a list.
+    """
     scores = logits - 1e9 * tf.cast(target < 0, tf.float32)
     relevant = tf.maximum(target, 0.0)
     likelihood = scores - tf.reduce_logsumexp(scores, axis=1, keepdims=True)
     found = tf.reduce_sum(likelihood * relevant, axis=1)
-    return -tf.reduce_mean(found / tf.sqrt(tf.maximum(tf.reduce_sum(relevant, axis=1), 1.0)))
+    count = tf.reduce_sum(tf.cast(target > 0, tf.float32), axis=1)
+    return -tf.reduce_mean(found / tf.sqrt(tf.maximum(count, 1.0)))

@@ -30,7 +30,9 @@ from stages.errors import ShortlistError
 
 
 class Baskets(tf.keras.utils.Sequence):
-    """Users of a batch as rows of zeros and ones over item codes, in an order drawn anew each epoch.
+    """Users of a batch as rows over item codes, in an order drawn anew each epoch.
+
+    A row has the weights of the user's items, without weights ones, and zeros for all other items.
 
     Raises:
         ShortlistError: no user has two different items.
@@ -39,8 +41,8 @@ class Baskets(tf.keras.utils.Sequence):
     def __init__(self, data: PreparedData, visible: Interactions, size: int, seed: int) -> None:
         super().__init__()
         codes = data.items[data.item_id.name][visible.items]
-        pairs = Interactions(visible.users, codes)
-        taken = user_items(pairs, data.user_count, cardinality(data.item_id))
+        pairs = Interactions(visible.users, codes, visible.weights)
+        taken = user_items(pairs, data.user_count, cardinality(data.item_id), weighted=True)
         # A user with a single item has nothing both to show and to hide.
         self.taken = taken[np.diff(taken.indptr) > 1]
         if not self.taken.shape[0]:
@@ -90,7 +92,8 @@ class MaskedSoftmax(tf.keras.Model):
 
     def call(self, taken: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The loss of each user, [batch, members], for a new draw of hidden items."""
-        several = tf.repeat(taken[:, None, :], self.members, axis=1)
+        weights = taken[:, None, :]
+        several = tf.repeat(tf.cast(weights > 0, tf.float32), self.members, axis=1)
         shown = several * tf.cast(
             self.generator.uniform(tf.shape(several)) >= self.dropout, tf.float32
         )
@@ -101,14 +104,17 @@ class MaskedSoftmax(tf.keras.Model):
         scores = tf.einsum("bcd,icd->bci", query, self.embeddings) + tf.transpose(self.bias)
         # A shown item cannot be an answer.
         likelihood = tf.nn.log_softmax(scores - 1e9 * shown, axis=2)
-        found = tf.reduce_sum(hidden * tf.maximum(likelihood, -1e6), axis=2)
+        found = tf.reduce_sum(weights * hidden * tf.maximum(likelihood, -1e6), axis=2)
         # A compromise between equal weights per interaction and per user.
         return -found / tf.sqrt(tf.maximum(tf.reduce_sum(hidden, axis=2), 1.0))
 
+    def losses_of(self, batch: Any) -> tf.Tensor:
+        """The loss of each user of a batch of ``Baskets``, [batch, members]."""
+        return self(batch[0], training=True)
+
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
-        taken, _ = batch
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.reduce_sum(self(taken, training=True), axis=1))
+            loss = tf.reduce_mean(tf.reduce_sum(self.losses_of(batch), axis=1))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return {"loss": loss}
 

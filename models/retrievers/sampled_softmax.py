@@ -8,6 +8,8 @@ more often in the sample, so each score is lowered by the log of the probability
 sample (logQ correction: X. Yi et al., RecSys 2019).
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -23,13 +25,17 @@ NEAR = 50
 
 
 class CodeLists(Baskets):
-    """The users of a batch as rows of item codes int32, padded with 0 to the longest row of any user."""
+    """The users of a batch as rows of item codes int32, and of their weights float32.
+
+    Both are padded with 0 to the longest row of any user.
+    """
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows_of(batch)
         lengths = np.diff(self.taken.indptr)
-        codes = padded(self.taken[rows].indices, lengths[rows], lengths.max())
-        return codes, np.zeros(len(rows), np.float32)
+        taken, width = self.taken[rows], lengths.max()
+        codes = padded(taken.indices, lengths[rows], width)
+        return codes, padded(taken.data, lengths[rows], width)
 
 
 class SampledSoftmax(MaskedSoftmax):
@@ -58,12 +64,23 @@ class SampledSoftmax(MaskedSoftmax):
         rate += self.hard * np.bincount(near.ravel(), of_one, items)
         self.log_probability = tf.constant(np.log(-np.expm1(-rate) + 1e-20), tf.float32)
 
-    def call(self, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The loss of each user, [batch, members], for a new draw of hidden items."""
-        losses = [self._of_member(codes, member) for member in range(self.members)]
+    def call(
+        self, codes: tf.Tensor, training: bool = False, weights: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The loss of each user, [batch, members], for a new draw of hidden items.
+
+        ``weights``: of the items, float32 like ``codes``; by default ones.
+        """
+        weights = tf.ones_like(codes, tf.float32) if weights is None else weights
+        losses = [self._of_member(codes, weights, member) for member in range(self.members)]
         return tf.stack(losses, axis=1)
 
-    def _of_member(self, codes: tf.Tensor, member: int) -> tf.Tensor:
+    def losses_of(self, batch: Any) -> tf.Tensor:
+        """The loss of each user of a batch of ``CodeLists``, [batch, members]."""
+        codes, weights = batch
+        return self(codes, training=True, weights=weights)
+
+    def _of_member(self, codes: tf.Tensor, weights: tf.Tensor, member: int) -> tf.Tensor:
         users, items = tf.shape(codes)[0], self.embeddings.shape[0]
         known = codes > 0
         keep = self.generator.uniform(tf.shape(codes)) >= self.dropout
@@ -99,7 +116,8 @@ class SampledSoftmax(MaskedSoftmax):
         scores = tf.tensor_scatter_nd_add(scores, among, tf.fill((tf.shape(among)[0],), -1e9))
         answer = tf.stack([tf.cast(hidden[:, 0], tf.int32), tf.gather(place, hidden_codes)], axis=1)
         likelihood = tf.gather_nd(tf.nn.log_softmax(scores, axis=1), answer)
-        found = tf.math.unsorted_segment_sum(tf.maximum(likelihood, -1e6), hidden[:, 0], users)
+        weighted = tf.gather_nd(weights, hidden) * tf.maximum(likelihood, -1e6)
+        found = tf.math.unsorted_segment_sum(weighted, hidden[:, 0], users)
         asked = tf.math.unsorted_segment_sum(tf.ones_like(likelihood), hidden[:, 0], users)
         return -found / tf.sqrt(tf.maximum(asked, 1.0))
 

@@ -21,6 +21,7 @@ from merlin.schema import Schema
 
 from models.distributed.collectives import gathered, own_part
 from models.distributed.workers import several
+from models.interactions import relative
 from models.layers.pooling import EmbeddingTables
 from models.layers.towers import tower
 from models.prepared import Interactions, PreparedData
@@ -28,6 +29,7 @@ from models.retrievers.two_tower import TwoTower
 from models.training.batches import Batches, read_columns
 from models.training.optimizer import AdamW
 from recipes.schema.retrievers import Softmax
+from stages.columns import WEIGHT
 
 #: Rows of the batch whose scores against all its items are held at once.
 BLOCK_ROWS = 512
@@ -36,10 +38,14 @@ Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def batches(data: PreparedData, options: Softmax, parts: list[str]) -> Batches:
-    """The positives of the parts, with the columns of both towers."""
-    schema = Schema([*data.query_schema, *data.candidate_schema])
+    """The positives of the parts, with the columns of both towers; the targets are their weights."""
+    weight = data.schema.select_by_tag(WEIGHT)
+    schema = Schema([*data.query_schema, *data.candidate_schema, *weight])
     columns = read_columns([data.files.interactions(part) for part in parts], schema)
-    return Batches(columns, options.batch_size, options.seed, whole_batches=True)
+    weights = None
+    if len(weight):
+        weights = relative(columns.pop(weight.first.name))
+    return Batches(columns, options.batch_size, options.seed, weights, whole_batches=True)
 
 
 def build(data: PreparedData, options: Softmax, visible: Interactions, steps: int) -> TwoTower:
@@ -95,7 +101,13 @@ class InBatchSoftmax(tf.keras.Model):
     def metrics(self) -> list[tf.keras.metrics.Metric]:
         return [self.mean_loss]
 
-    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        columns: dict[str, tf.Tensor],
+        training: bool = False,
+        weights: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """``weights``: of the rows in the loss, float32 [batch]; by default ones."""
         codes = tf.reshape(columns[self.item], (-1,))
         different, place, count, first = _different(codes)
         shown = {name: tf.gather(columns[name], first) for name in self.items}
@@ -107,12 +119,12 @@ class InBatchSoftmax(tf.keras.Model):
             different, place, count, first = _different(gathered(codes))
             vectors, place = tf.gather(of_rows, first), own_part(place)
         bias = -tf.gather(self.log_q, different)
-        return softmax_loss(queries, vectors, bias, place, tf.cast(count, tf.float32))
+        return softmax_loss(queries, vectors, bias, place, tf.cast(count, tf.float32), weights)
 
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
-        columns, _ = batch
+        columns, weights = batch
         with tf.GradientTape() as tape:
-            loss = self(columns, training=True)
+            loss = self(columns, training=True, weights=weights)
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         self.mean_loss.update_state(loss)
         return {"loss": self.mean_loss.result()}
@@ -126,16 +138,23 @@ def _different(codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Te
 
 
 def softmax_loss(
-    queries: tf.Tensor, vectors: tf.Tensor, bias: tf.Tensor, place: tf.Tensor, count: tf.Tensor
+    queries: tf.Tensor,
+    vectors: tf.Tensor,
+    bias: tf.Tensor,
+    place: tf.Tensor,
+    count: tf.Tensor,
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Mean cross-entropy of each row's own item against all other items, a scalar.
+    """Mean weighted cross-entropy of each row's own item against all other items, a scalar.
 
     Args:
         queries: float32 [rows, dim]; vectors: float32 [items, dim], one per distinct item.
         bias: float32 [items], added to the logits.
         place: int32 [rows], the index of each row's own item.
         count: float32 [items], as how many columns an item counts for the rows of other items.
+        weights: float32 [rows]; by default ones.
     """
+    row_weights = tf.ones_like(place, tf.float32) if weights is None else weights
     several = tf.math.log(count)
     # With one more number in each vector, the product includes the bias.
     columns = tf.concat([vectors, (bias + several)[:, None]], axis=1)
@@ -147,6 +166,7 @@ def softmax_loss(
         def block(start: tf.Tensor, total: Any, of_queries: Any, of_vectors: Any) -> Any:
             part = queries[start : start + BLOCK_ROWS]
             own = place[start : start + BLOCK_ROWS]
+            weight = row_weights[start : start + BLOCK_ROWS]
             number = tf.shape(own)[0]
             ones = tf.ones((number, 1))
             logits = tf.matmul(tf.concat([part, ones], axis=1), columns, transpose_b=True)
@@ -158,11 +178,12 @@ def softmax_loss(
             mine = tf.gather_nd(logits, cells)
             share = tf.exp(logits - top)
             whole = tf.reduce_sum(share, axis=1, keepdims=True)
-            total += tf.reduce_sum(tf.math.log(whole) + top) - tf.reduce_sum(mine)
+            each = weight[:, None]
+            total += tf.reduce_sum(each * (tf.math.log(whole) + top)) - tf.reduce_sum(weight * mine)
             pulled = tf.matmul(share, vectors) / whole - tf.gather(vectors, own)
-            of_queries = of_queries.write(start // BLOCK_ROWS, pulled)
-            of_vectors += tf.matmul(share, part / whole, transpose_a=True)
-            of_vectors = tf.tensor_scatter_nd_sub(of_vectors, own[:, None], part)
+            of_queries = of_queries.write(start // BLOCK_ROWS, each * pulled)
+            of_vectors += tf.matmul(share, each * part / whole, transpose_a=True)
+            of_vectors = tf.tensor_scatter_nd_sub(of_vectors, own[:, None], each * part)
             return start + BLOCK_ROWS, total, of_queries, of_vectors
 
         blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS

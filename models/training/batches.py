@@ -6,6 +6,7 @@ loader's schema with the model's. Passing finished arrays avoids both.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,8 +55,10 @@ class Batches(tf.keras.utils.Sequence):
 
     Args:
         columns: name -> [n] or [n, length].
-        target: float32 [n]; by default zeros, for a retriever, whose targets are the items themselves.
+        target: float32 [n]; by default ones, for a retriever: its targets are the items themselves, and it
+            reads this as the weights of the rows.
         whole_batches: drop the rows that do not fill a batch.
+        weights: of the rows in the loss, float32 [n]; a batch then has them as its third part, [batch, 1].
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class Batches(tf.keras.utils.Sequence):
         seed: int,
         target: np.ndarray | None = None,
         whole_batches: bool = False,
+        weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.columns = columns
         self.rows = len(next(iter(columns.values())) if target is None else target)
-        self.target = np.zeros(self.rows, np.float32) if target is None else target
+        self.target = np.ones(self.rows, np.float32) if target is None else target
+        self.weights = None if weights is None else weights[:, None]
         self.batch_size = min(batch_size, self.rows)
         self.whole_batches = whole_batches
         self.rng = np.random.default_rng(seed)
@@ -84,9 +89,15 @@ class Batches(tf.keras.utils.Sequence):
         """Row numbers of a batch, or of this worker's share of it."""
         return share(self.order[batch * self.batch_size : (batch + 1) * self.batch_size])
 
-    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
+    def __getitem__(self, batch: int) -> tuple[Any, ...]:
         rows = self.rows_of(batch)
-        return {name: column[rows] for name, column in self.columns.items()}, self.target[rows]
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return columns, *(each[rows] for each in self.of_rows)
+
+    @property
+    def of_rows(self) -> tuple[np.ndarray, ...]:
+        """What each row has besides its columns: the target, and the weight if there are weights."""
+        return (self.target,) if self.weights is None else (self.target, self.weights)
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(self.rows)
@@ -109,7 +120,7 @@ class Pairs(Batches):
     Args:
         users, items: int [n], rows of the tables ``of_user`` and ``of_item``.
         of_both: columns that are in neither table, [n].
-        target: float32 [n].
+        target: float32 [n]; ``weights``: as for ``Batches``.
     """
 
     def __init__(
@@ -122,16 +133,17 @@ class Pairs(Batches):
         batch_size: int,
         seed: int,
         target: np.ndarray,
+        weights: np.ndarray | None = None,
     ) -> None:
-        super().__init__(of_both, batch_size, seed, target)
+        super().__init__(of_both, batch_size, seed, target, weights=weights)
         self.tables = ((users, of_user), (items, of_item))
 
-    def __getitem__(self, batch: int) -> tuple[Arrays, np.ndarray]:
-        inputs, target = super().__getitem__(batch)
+    def __getitem__(self, batch: int) -> tuple[Any, ...]:
+        inputs, *of_rows = super().__getitem__(batch)
         rows = self.rows_of(batch)
         for own, table in self.tables:
             inputs |= {name: column[own[rows]] for name, column in table.items()}
-        return inputs, target
+        return inputs, *of_rows
 
     def numeric_inputs(self) -> Arrays:
         numbers = super().numeric_inputs()

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from models.hidden_items import hidden_items
+from models.item_models.user_items import user_items
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.schema.recipe import Recipe
-from runtime.candidates.exclusion import Exclude, hidden_rows
 from runtime.candidates.item_index import build_index
 from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ranker_feature
 from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
@@ -27,7 +28,7 @@ class Pasts:
     """What users had: for each the rows of its items, int64, oldest first.
 
     ``seen``: each item once, where it comes last; ``recent``: the newest interactions with their repeats;
-    ``hidden``: the seen items that may not be candidates.
+    ``hidden``: each item once that may not be a candidate.
     """
 
     seen: list[np.ndarray]
@@ -35,11 +36,14 @@ class Pasts:
     hidden: list[np.ndarray]
 
     @classmethod
-    def of(cls, items: list[np.ndarray], exclude: Exclude) -> "Pasts":
-        """``items``: those of each user's interactions; ``exclude``: as ``serving.exclude``."""
-        seen = [np.array(distinct(each.tolist()), np.int64) for each in items]
-        hidden = [hidden_rows(each, exclude) for each in seen]
-        return cls(seen, [each[-READ:] for each in items], hidden)
+    def of(cls, items: list[np.ndarray], hidden: list[np.ndarray]) -> "Pasts":
+        """Of the items of each user's interactions and those that are ``hidden_items``, with repeats."""
+        seen, left_out = ([_distinct(each) for each in of] for of in (items, hidden))
+        return cls(seen, [each[-READ:] for each in items], left_out)
+
+
+def _distinct(items: np.ndarray) -> np.ndarray:
+    return np.array(distinct(items.tolist()), np.int64)
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,15 @@ class CandidateRows:
 
     ``columns``: the ranker's inputs by name, [n] or [n, length]; ``relevant``: float32 [n];
     ``users``: user row of each row, int64 [n]; ``lists``: int64 [n], equal for candidates that were
-    retrieved together.
+    retrieved together; ``weights``: float32 [n], the weight of the interaction that makes a row relevant, 1
+    for other rows; None without weights.
     """
 
     columns: Arrays
     relevant: np.ndarray
     users: np.ndarray
     lists: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.relevant)
@@ -63,7 +69,15 @@ class CandidateRows:
         """Select the rows of the ``chosen`` user rows."""
         kept = np.isin(self.users, chosen)
         columns = {name: column[kept] for name, column in self.columns.items()}
-        return CandidateRows(columns, self.relevant[kept], self.users[kept], self.lists[kept])
+        weights = None if self.weights is None else self.weights[kept]
+        return CandidateRows(
+            columns, self.relevant[kept], self.users[kept], self.lists[kept], weights
+        )
+
+    @property
+    def each_weight(self) -> np.ndarray:
+        """The weights, or ones."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights
 
     def ranker_features(self) -> Arrays:
         """The columns that are ranker features."""
@@ -78,6 +92,9 @@ def all_of(parts: list[CandidateRows]) -> CandidateRows:
         np.concatenate([part.relevant for part in parts]),
         np.concatenate([part.users for part in parts]),
         np.concatenate([part.lists + end for part, end in zip(parts, ends[:-1], strict=True)]),
+        None
+        if all(part.weights is None for part in parts)
+        else np.concatenate([part.each_weight for part in parts]),
     )
 
 
@@ -104,7 +121,9 @@ def candidate_rows(
     """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
     items = retrieval.visible.by_user(data.user_count)
-    pasts = Pasts.of([items[user] for user in users], recipe.serving.exclude)
+    seen = data.seen_beside(retrieval.visible, relevant)
+    hidden = hidden_items(seen, recipe.serving.exclude, data.user_count)
+    pasts = Pasts.of([items[user] for user in users], [hidden[user] for user in users])
     queries = retrieval.queries[users]
     return _labelled(recipe, data, data.pair_columns, users, queries, pasts, retrieval, relevant)
 
@@ -124,9 +143,10 @@ def unknown_user_rows(
         users: the user rows.
     """
     queries = np.repeat(query, len(users), axis=0)
-    nothing = Pasts.of([np.array([], np.int64)] * len(users), recipe.serving.exclude)
+    nothing = [np.array([], np.int64)] * len(users)
+    pasts = Pasts.of(nothing, nothing)
     of_pairs = data.pair_columns_of_unknown
-    return _labelled(recipe, data, of_pairs, users, queries, nothing, retrieval, relevant)
+    return _labelled(recipe, data, of_pairs, users, queries, pasts, retrieval, relevant)
 
 
 def _labelled(
@@ -153,8 +173,13 @@ def _labelled(
     user_rows = np.repeat(users, rows.shape[1])[real]
     columns = of_pairs(user_rows, item_rows)
     columns |= {name: values.ravel()[real] for name, values in features.items()}
+    weights = None
+    if relevant.weights is not None:
+        pairs = user_items(relevant, data.user_count, data.item_count, weighted=True)
+        own = np.asarray(pairs[user_rows, item_rows]).ravel()
+        weights = np.where(own > 0, own, np.float32(1))
     # Each user has one list here, so the user row identifies it.
-    return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows)
+    return CandidateRows(columns, labels.ravel()[real], user_rows, user_rows, weights)
 
 
 def _candidates(

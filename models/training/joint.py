@@ -17,6 +17,7 @@ from merlin.schema import Schema
 from metrics import ranking
 from metrics.rating import rmse
 from models.hidden_items import hidden_items
+from models.interactions import relative
 from models.layers.pooling import EmbeddingTables
 from models.layers.towers import tower
 from models.prepared import Arrays, PreparedData
@@ -67,19 +68,31 @@ class Joint(tf.keras.Model):
         self.log_q = tf.constant(log_q, tf.float32)
         self.spread = tf.Variable(1.0, trainable=False)
 
-    def call(self, columns: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The weighted loss of a batch; ``columns`` include ``LABEL`` and ``POSITIVE``."""
+    def call(
+        self,
+        columns: dict[str, tf.Tensor],
+        training: bool = False,
+        weights: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The weighted loss of a batch; ``columns`` include ``LABEL`` and ``POSITIVE``.
+
+        ``weights``: of the rows, float32 [batch]; by default ones.
+        """
+        weights = tf.ones_like(columns[LABEL]) if weights is None else weights
         query = self.rating.query_tower(columns, training=training)
         item = self.rating.candidate_tower(columns, training=training)
         loss = tf.constant(0.0)
         if self.options.retrieval_weight:
-            loss += self.options.retrieval_weight * self._retrieval(query, item, columns)
+            loss += self.options.retrieval_weight * self._retrieval(query, item, columns, weights)
         if self.options.rating_weight:
             error = tf.reshape(columns[LABEL], (-1, 1)) - self.rating.of(query, item)
-            loss += self.options.rating_weight * tf.reduce_mean(tf.square(error)) / self.spread
+            squared = tf.reshape(weights, (-1, 1)) * tf.square(error)
+            loss += self.options.rating_weight * tf.reduce_mean(squared) / self.spread
         return loss
 
-    def _retrieval(self, query: tf.Tensor, item: tf.Tensor, columns: Any) -> tf.Tensor:
+    def _retrieval(
+        self, query: tf.Tensor, item: tf.Tensor, columns: Any, weights: tf.Tensor
+    ) -> tf.Tensor:
         codes = tf.reshape(columns[self.item], (-1,))
         logits = tf.matmul(query, item, transpose_b=True) / self.temperature
         logits -= tf.gather(self.log_q, codes)
@@ -89,13 +102,14 @@ class Joint(tf.keras.Model):
         logits = tf.where(hits, -1e9, logits)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(rows), logits)
         positive = tf.reshape(tf.cast(columns[POSITIVE], tf.float32), (-1,))
-        mean = tf.reduce_sum(losses * positive) / tf.maximum(tf.reduce_sum(positive), 1.0)
+        losses *= positive * tf.reshape(weights, (-1,))
+        mean = tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(positive), 1.0)
         return mean / tf.math.log(tf.cast(tf.maximum(rows, 2), tf.float32))
 
     def train_step(self, batch: Any) -> dict[str, tf.Tensor]:
-        columns, _ = batch
+        columns, weights = batch
         with tf.GradientTape() as tape:
-            loss = self(columns, training=True)
+            loss = self(columns, training=True, weights=weights)
         pairs = zip(
             tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True
         )
@@ -186,7 +200,8 @@ def _columns(data: PreparedData, parts: list[str]) -> Arrays:
 def _batches(recipe: Recipe, data: PreparedData, parts: list[str]) -> Batches:
     assert recipe.joint is not None
     columns, seed = _columns(data, parts), recipe.retriever.seed
-    return Batches(columns, recipe.joint.batch_size, seed, whole_batches=True)
+    weights = relative(data.labelled(*parts).weight)
+    return Batches(columns, recipe.joint.batch_size, seed, weights, whole_batches=True)
 
 
 def _two_tower(joint: Joint) -> TwoTower:
@@ -200,13 +215,15 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
     columns = batches.columns
     train, valid = data.interactions("train"), data.interactions("valid")
     relevant = [np.unique(items) for items in valid.by_user(data.user_count)]
-    left_out = hidden_items(train, recipe.serving.exclude, data.user_count)
+    seen = data.seen_beside(train, valid)
+    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
     two_tower = _two_tower(joint)
 
     def loss() -> float:
-        losses = [float(joint(batches[number][0])) for number in range(len(batches))]
+        each = (batches[number] for number in range(len(batches)))
+        losses = [float(joint(columns, weights=weights)) for columns, weights in each]
         return sum(losses) / len(losses) if losses else math.nan
 
     def error() -> float:

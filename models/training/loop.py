@@ -28,10 +28,10 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
     if not isinstance(batches, Batches):
         signature = tf.nest.map_structure(_any_rows, first_batch(batches))
         return _compiled(model, model.train_step, signature)
-    inputs, target = batches.in_graph(), tf.constant(batches.target)
+    inputs, of_rows = batches.in_graph(), [tf.constant(each) for each in batches.of_rows]
 
     def gathered(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.train_step((inputs(rows), tf.gather(target, rows)))
+        return model.train_step((inputs(rows), *(tf.gather(each, rows) for each in of_rows)))
 
     any_rows = _compiled(model, gathered, tf.TensorSpec((None,), batches.order.dtype))
     if not model.jit_compile or several():
@@ -42,7 +42,7 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
 
     @tf.function(input_signature=[signature], jit_compile=True)
     def whole(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return _plain_step(model, inputs(rows), tf.gather(target, rows))
+        return _plain_step(model, inputs(rows), *(tf.gather(each, rows) for each in of_rows))
 
     return lambda rows: whole(rows) if len(rows) == size else any_rows(rows)
 
@@ -90,11 +90,14 @@ def _compiled(model: tf.keras.Model, step: Step, signature: Any) -> Step:
 
 
 def _plain_step(
-    model: tf.keras.Model, inputs: dict[str, tf.Tensor], target: tf.Tensor
+    model: tf.keras.Model,
+    inputs: dict[str, tf.Tensor],
+    target: tf.Tensor,
+    weights: tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """Merlin's ``train_step`` without metrics; XLA cannot compile its branches, which lack a static shape."""
     with tf.GradientTape() as tape:
-        loss = model.compute_loss(inputs, target, model(inputs, training=True))
+        loss = model.compute_loss(inputs, target, model(inputs, training=True), weights)
     model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
     return {each.name: each.result() for each in model.compiled_loss.metrics}
 

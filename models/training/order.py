@@ -132,10 +132,7 @@ def candidates_to_learn_from(
 def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
     """Hold out a random share of the interactions: the rest and that share, both in their order."""
     held = np.random.default_rng(seed).random(len(visible)) < share
-    return (
-        Interactions(visible.users[~held], visible.items[~held]),
-        Interactions(visible.users[held], visible.items[held]),
-    )
+    return visible.at(~held), visible.at(held)
 
 
 def retrieval_of(

@@ -10,6 +10,7 @@ from merlin.schema import Tags
 
 from metrics.classification import auc, auc_within_groups
 from metrics.rating import rmse
+from models.interactions import relative
 from models.prepared import Arrays, Labelled, PreparedData
 from models.rankers import dlrm, ranker_module
 from models.rankers.inputs_schema import ranker_schema
@@ -90,7 +91,7 @@ def on_candidates(
         model, batches = _untrained_on_lists(data, options, inputs, shown)
     else:
         size = _batch_size(options, len(shown))
-        batches = Batches(inputs, size, options.seed, target=shown.relevant)
+        batches = Batches(inputs, size, options.seed, target=shown.relevant, weights=shown.weights)
         model = _untrained(data, options, batches)
 
     def within_users() -> float:
@@ -187,8 +188,11 @@ def _pairs(data: PreparedData, options: Ranker, rows: Labelled) -> Pairs:
     items = np.concatenate([rows.items, rows.items[again]]).astype(np.int32)
     target = _target(rows, options)
     target = np.concatenate([target, target[again]])
+    weights = relative(rows.weight)
+    if weights is not None:
+        weights = np.concatenate([weights, weights[again]])
     size = _batch_size(options, len(target))
-    return Pairs(users, items, of_user, of_item, of_both, size, options.seed, target)
+    return Pairs(users, items, of_user, of_item, of_both, size, options.seed, target, weights)
 
 
 def _target(rows: Labelled, options: Ranker) -> np.ndarray:
@@ -216,7 +220,9 @@ def _untrained(data: PreparedData, options: Ranker, batches: Batches) -> tf.kera
 def _untrained_on_lists(
     data: PreparedData, options: Dlrm, inputs: Arrays, rows: CandidateRows
 ) -> tuple[Listwise, Lists]:
-    batches = Lists(inputs, rows.relevant, rows.lists, options.batch_size, options.seed)
+    # The weight of a relevant candidate is its target; other candidates have none.
+    target = rows.relevant if rows.weights is None else rows.relevant * rows.weights
+    batches = Lists(inputs, target, rows.lists, options.batch_size, options.seed)
     steps = len(batches) * options.max_epochs
     ranker = dlrm.build(data, options, batches.numeric_inputs(), steps)
     blended = [name for name in GENERATOR_Z_SCORES if name in inputs]

@@ -37,7 +37,8 @@ def first_retriever(
     relevant = valid.by_user(data.user_count)
     users = validation_users(relevant, recipe.retriever.seed)
     queries = data.queries(train, users)
-    left_out = hidden_items(train, recipe.serving.exclude, data.user_count)
+    seen = data.seen_beside(train, valid)
+    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
     hidden = [left_out[user] for user in users]
     wanted = [np.unique(relevant[user]) for user in users]
 

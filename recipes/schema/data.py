@@ -134,8 +134,8 @@ class Columns(Table):
     label: str | None = None
     """Column of the interactions with a number for each, such as a rating. By default there are no labels."""
     weight: str | None = None
-    """Column of the interactions with the weight of each in a weighted loss (`log-loss`). By default every
-    weight is 1."""
+    """Column of the interactions with the weight of each in training, at least 0; interactions with weight 0
+    are dropped. By default every weight is 1."""
     title: str | None = None
     """Column of the items table with the title to show to people. By default only ids are shown."""
 
@@ -160,7 +160,8 @@ class Interactions(Table):
     learn to retrieve, what forms the history, and what is relevant in evaluation; the other interactions are
     items that users were shown or tried but did not take. By default every interaction is a positive."""
     repeats: bool = False
-    """Whether to keep every interaction of a user with an item. By default only the latest one is kept."""
+    """Whether to keep every interaction of a user with an item. By default only the latest positive one is
+    kept, or else the latest."""
     history_length: Annotated[int, Field(ge=0, le=10_000)] = 50
     """Maximum number of a user's most recent positives that the models see as history; 0 means no history.
     Training and requests take longer the longer it is."""

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
+from recipes.schema.events import Events
 from recipes.schema.item_models import Als, Linear, Repeat
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
@@ -24,7 +25,7 @@ from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
 from runtime.candidates.z_scores import Z_SCORE
 from runtime.rules.declared import RuleError, Rules
-from stages.columns import OWN
+from stages.columns import EVENT_WEIGHT, OWN
 from stages.configuration import Positive, Table
 
 #: The keys of the retriever's and the ranker's tables that joint training reads.
@@ -68,6 +69,7 @@ class Recipe(Table):
     source: Source
     columns: Columns
     interactions: Interactions = Interactions()
+    events: Events | None = None
     vocabulary: Vocabulary = Vocabulary()
     features: Features = Features()
     split: Split
@@ -115,7 +117,7 @@ class Recipe(Table):
     def columns_of(self, table: TableName) -> dict[str, str]:
         """The columns of a table that the recipe uses, each with a key that names it."""
         if table == "interactions":
-            return of_interactions(self.columns, self.interactions, self.split)
+            return of_interactions(self.columns, self.interactions, self.events, self.split)
         return of_side(self.columns, self.features, "user" if table == "users" else "item")
 
     def times_of(self, table: TableName) -> set[str]:
@@ -156,6 +158,25 @@ class Recipe(Table):
         """The raw columns of items that filters and rules can name."""
         raw = (name for name in self.features.columns("item") if name != self.columns.item)
         return [*raw, *self.features.counts("item")]
+
+    @property
+    def positive(self) -> str | None:
+        """The condition that makes an interaction a positive; None if every interaction is one."""
+        if self.events is None or self.events.positives is None:
+            return self.interactions.positive
+        return f"{self.events.column} in {list(self.events.positives)}"
+
+    @property
+    def positive_key(self) -> str:
+        """The key of the recipe that sets ``positive``."""
+        return "interactions.positive" if self.interactions.positive else "events.positives"
+
+    @property
+    def weight(self) -> str | None:
+        """The column of the prepared interactions with their weights; None if every weight is 1."""
+        if self.events is not None and self.events.weights:
+            return EVENT_WEIGHT
+        return self.columns.weight
 
     @property
     def encoded_parts(self) -> tuple[str, ...]:
@@ -214,9 +235,31 @@ class Recipe(Table):
             )
         if self.ranker.target == "label" and self.columns.label is None:
             raise ValueError("expected columns.label for ranker.target 'label', got none")
-        if self.ranker.target == "positives" and self.interactions.positive is None:
+        if self.ranker.target == "positives" and self.positive is None:
             raise ValueError(
-                "expected interactions.positive for ranker.target 'positives', got none"
+                "expected interactions.positive or events.positives for ranker.target 'positives', got "
+                "neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_meaning_is_set_once(self) -> "Recipe":
+        if self.events is None:
+            return self
+        for key, other, twice in (
+            ("columns.weight", "events.weights", self.columns.weight and self.events.weights),
+            (
+                "interactions.positive",
+                "events.positives",
+                self.interactions.positive and self.events.positives,
+            ),
+        ):
+            if twice:
+                raise ValueError(f"expected {key} or {other}, got both; leave one of them out")
+        if self.events.column in (self.columns.user, self.columns.item):
+            raise ValueError(
+                f"expected a column with the kind of each interaction as events.column, got "
+                f"'{self.events.column}', which is an id"
             )
         return self
 
@@ -298,10 +341,11 @@ class Recipe(Table):
                 raise ValueError(
                     f"expected columns.timestamp for {feature.needs_timestamp} of feature '{name}', got none"
                 )
-            has_outcome = self.columns.label is not None or self.interactions.positive is not None
+            has_outcome = self.columns.label is not None or self.positive is not None
             if feature.needs_outcome and not has_outcome:
                 raise ValueError(
-                    f"expected columns.label or interactions.positive for {what}, got neither"
+                    f"expected columns.label, interactions.positive or events.positives for {what}, got "
+                    "none of them"
                 )
             if feature.for_ranker and (not self.ranks or self.joint is not None):
                 raise ValueError(
@@ -315,6 +359,7 @@ class Recipe(Table):
     def _no_column_has_a_name_of_the_project(self) -> "Recipe":
         named = [(f"columns.{part}", getattr(self.columns, part)) for part in self.columns.changed]
         named.append(("split.column", self.split.column))
+        named.append(("events.column", None if self.events is None else self.events.column))
         for side in ("user", "item"):
             for name, feature in self.features.of_side(side).items():
                 key = f"features.{side}.{name}"

@@ -5,21 +5,25 @@ from collections.abc import Mapping
 from features.kind import Side
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Split
+from recipes.schema.events import Events
 from recipes.schema.raw_column import RawColumn, TableName
-from runtime.conditions import columns_in, parse
+from runtime.conditions import columns_of, parse
 from runtime.did_you_mean import did_you_mean
 
 
-def of_interactions(columns: Columns, interactions: Interactions, split: Split) -> dict[str, str]:
+def of_interactions(
+    columns: Columns, interactions: Interactions, events: Events | None, split: Split
+) -> dict[str, str]:
     """Those of the interactions, which conditions and a given split may name too."""
     keys = [
         (getattr(columns, part), f"columns.{part}")
         for part in ("user", "item", "timestamp", "label", "weight")
     ]
     keys.append((split.column, "split.column"))
+    keys.append((None if events is None else events.column, "events.column"))
     for key in ("filter", "positive"):
         if condition := getattr(interactions, key):
-            keys += [(name, f"interactions.{key}") for name in columns_in(parse(condition))]
+            keys += [(name, f"interactions.{key}") for name in columns_of(parse(condition))]
     return {name: key for name, key in reversed(keys) if name is not None}
 
 

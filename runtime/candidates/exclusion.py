@@ -9,6 +9,6 @@ ALL: Literal["all"] = "all"
 Exclude = Literal["all"] | tuple[str, ...]
 
 
-def hidden_rows(seen_rows: np.ndarray, exclude: Exclude) -> np.ndarray:
+def hidden_rows(had_rows: np.ndarray, exclude: Exclude) -> np.ndarray:
     """Of the rows of items that a user had, int64 [S], those that are hidden, int64 [H]."""
-    return seen_rows if exclude == ALL else seen_rows[:0]
+    return had_rows if exclude == ALL else had_rows[:0]

@@ -21,7 +21,7 @@ class HideSeenConfig(Config):
 
 
 class HideSeen(Operator):
-    """``seen_rows`` [B] -> ``hidden_rows`` [B], for each user int64 [H].
+    """``had_rows`` [B], the items that count as seen -> ``hidden_rows`` [B], for each user int64 [H].
 
     Nothing is hidden if the request includes seen items (``include_seen``) or names the candidates.
     """
@@ -33,7 +33,7 @@ class HideSeen(Operator):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return ("seen_rows", "include_seen", "candidates_requested")
+        return ("had_rows", "include_seen", "candidates_requested")
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -42,8 +42,8 @@ class HideSeen(Operator):
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
         everything = columns["include_seen"] | columns["candidates_requested"]
         hidden = np.empty(len(everything), dtype=object)
-        for user, seen in enumerate(columns["seen_rows"]):
-            hidden[user] = hidden_rows(seen, () if everything[user] else self.config.exclude)
+        for user, had in enumerate(columns["had_rows"]):
+            hidden[user] = hidden_rows(had, () if everything[user] else self.config.exclude)
         return {"hidden_rows": hidden}
 
 

@@ -1,5 +1,7 @@
 """Raw user values -> model inputs and item rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..candidates.catalogue import NO_ROW
@@ -12,9 +14,9 @@ from .operator import Column, Columns, Config, Operator
 class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
-    Makes ``user.NAME`` for id, features and history; and ``seen_rows`` [B], for each user int64 [S], the
-    rows of the items of all interactions (see ``candidates.seen``), and ``recent_rows`` [B], those of the
-    newest interactions with their repeats, oldest first.
+    Makes ``user.NAME`` for id, features and history; and, for each user int64, oldest first: ``seen_rows``
+    [B], the rows of the items of the whole history (see ``candidates.seen``); ``recent_rows`` [B], those of
+    the newest interactions with their repeats; and ``had_rows`` [B], those of the items that count as seen.
     """
 
     name = "encode_user"
@@ -28,7 +30,10 @@ class EncodeUser(Operator):
     @property
     def inputs(self) -> tuple[str, ...]:
         features = (f"raw.{name}" for name in self._encoding.user_columns)
-        return ("user_id", "known_user", *features, "interactions", "recorded", "loaded_rows")
+        return (
+            *("user_id", "known_user", *features, "interactions"),
+            *("recorded", "loaded_rows", "had_recorded", "had_loaded_rows"),
+        )
 
     @property
     def outputs(self) -> tuple[Column, ...]:
@@ -45,8 +50,7 @@ class EncodeUser(Operator):
                 for each in encoding.user_features
             ),
             *history,
-            Column("seen_rows", "object"),
-            Column("recent_rows", "object"),
+            *(Column(name, "object") for name in ("seen_rows", "recent_rows", "had_rows")),
         )
 
     def run(self, columns: Columns) -> dict[str, np.ndarray]:
@@ -63,14 +67,19 @@ class EncodeUser(Operator):
         if encoding.history_name:
             history = encoding.encode_history(columns["interactions"].tolist())
             encoded[f"user.{encoding.history_name}"] = history
-        recent = np.empty(len(known), dtype=object)
+        users = len(known)
+        seen, recent, had = (np.empty(users, dtype=object) for _ in range(3))
         for user, items in enumerate(columns["interactions"]):
             newest = np.array(self._catalogue.rows(items[-READ:]), np.int64)
             recent[user] = newest[newest != NO_ROW]
-        seen = np.empty(len(known), dtype=object)
-        for user, (loaded, recorded) in enumerate(
-            zip(columns["loaded_rows"], columns["recorded"], strict=True)
-        ):
-            rows = self._catalogue.rows(distinct(recorded))
-            seen[user] = with_newer(loaded, rows, self._catalogue.size)
-        return encoded | {"seen_rows": seen, "recent_rows": recent}
+            of_history = columns["loaded_rows"][user], columns["recorded"][user]
+            of_seen = columns["had_loaded_rows"][user], columns["had_recorded"][user]
+            seen[user] = had[user] = self._rows(*of_history)
+            if any(one is not other for one, other in zip(of_history, of_seen, strict=True)):
+                had[user] = self._rows(*of_seen)
+        return encoded | {"seen_rows": seen, "recent_rows": recent, "had_rows": had}
+
+    def _rows(self, loaded: np.ndarray, recorded: Sequence[str]) -> np.ndarray:
+        """The rows of loaded items, and after them those of recorded ones, each once."""
+        rows = self._catalogue.rows(distinct(recorded))
+        return with_newer(loaded, rows, self._catalogue.size)

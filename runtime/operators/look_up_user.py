@@ -1,8 +1,7 @@
 """User id -> the user's record in the feature store."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,11 +12,7 @@ from ..stores.feature_store import UserRecord
 from .operator import Column, Columns, Config, Operator
 
 _NOTHING = UserRecord({}, ())
-_OF_RECORDS: dict[str, Callable[[UserRecord], Any]] = {
-    "interactions": lambda record: record.interactions,
-    "recorded": lambda record: record.interactions[len(record.loaded) :],
-    "loaded_rows": lambda record: unpacked(record.seen),
-}
+_OF_RECORDS = ("interactions", "recorded", "loaded_rows", "had_recorded", "had_loaded_rows")
 
 
 @dataclass(frozen=True)
@@ -26,14 +21,20 @@ class LookUpUserConfig(Config):
     features: tuple[str, ...]
     #: The version of the records in the store that the release reads.
     records: str
+    #: The kinds of recorded events that are part of the history, and those after which an item is seen;
+    #: None: all kinds.
+    history_kinds: tuple[str, ...] | None = None
+    seen_kinds: tuple[str, ...] | None = None
 
 
 class LookUpUser(Operator):
-    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and
-    ``interactions``, ``recorded`` and ``loaded_rows`` [B], of lists.
+    """``user_id``, ``user_features`` -> ``known_user``, ``degraded``, ``raw.NAME`` per feature and, [B] of
+    lists, ``interactions``, ``recorded``, ``loaded_rows``, ``had_recorded`` and ``had_loaded_rows``.
 
-    Interactions are the newest ones, oldest first; those of recorded events alone are ``recorded``. The
-    loaded rows, int64, are of the items of all loaded interactions (``candidates.seen``). The request's
+    Interactions are the newest ones of the history, oldest first; those of recorded events alone are
+    ``recorded``. The loaded rows, int64, are of the items of all loaded interactions (``candidates.seen``).
+    ``had_recorded`` and ``had_loaded_rows`` are the same of what counts as seen: mostly they are the very
+    same objects. The request's
     features override those of the store. An unknown user has nulls for the other features and no
     interactions. If the store fails, every user is treated as unknown and marked as ``degraded``.
     """
@@ -80,8 +81,23 @@ class LookUpUser(Operator):
             found[f"raw.{name}"] = values = np.empty(len(records), dtype=object)
             for row, each in enumerate(features):
                 values[row] = each.get(name)
-        for name, of in _OF_RECORDS.items():
-            found[name] = values = np.empty(len(records), dtype=object)
-            for row, record in enumerate(records):
-                values[row] = of(record or _NOTHING)
+        for name in _OF_RECORDS:
+            found[name] = np.empty(len(records), dtype=object)
+        for row, record in enumerate(records):
+            for name, value in zip(_OF_RECORDS, self._read(record or _NOTHING), strict=True):
+                found[name][row] = value
         return found
+
+    def _read(self, record: UserRecord) -> tuple[Sequence[str] | np.ndarray, ...]:
+        """The values of ``_OF_RECORDS``."""
+        of_history, of_seen = self.config.history_kinds, self.config.seen_kinds
+        recorded = had_recorded = record.of_events(of_history)
+        if of_seen != of_history:
+            had_recorded = record.of_events(of_seen)
+        rows = had_rows = unpacked(record.seen)
+        if record.had is not None:
+            had_rows = unpacked(record.had)
+        interactions = record.interactions
+        if len(recorded) != record.recorded:
+            interactions = [*record.loaded, *recorded]
+        return interactions, recorded, rows, had_recorded, had_rows

@@ -3,7 +3,7 @@
 import hashlib
 import time as clock
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ class UserRecord:
     ``recorded``: how many of them, at the end, are from recorded events.
     ``earlier``: how many loaded interactions came before them.
     ``seen``: the items of all loaded interactions, as rows of the release (``candidates.seen.packed``).
+    ``kinds``: what each of the recorded events was, such as a view; a release decides what it counts as.
+    ``had``: the items that count as seen, as ``seen``; None if those are the same.
     """
 
     features: Mapping[str, Any]
@@ -30,11 +32,20 @@ class UserRecord:
     recorded: int = 0
     earlier: int = 0
     seen: bytes = field(default=b"", repr=False)
+    kinds: Sequence[str] = ()
+    had: bytes | None = field(default=None, repr=False)
 
     @property
     def loaded(self) -> Sequence[str]:
         """The newest loaded interactions."""
         return self.interactions[: len(self.interactions) - self.recorded]
+
+    def of_events(self, kinds: Container[str] | None) -> Sequence[str]:
+        """The items of the recorded events of ``kinds``, or of all for None, oldest first."""
+        items = self.interactions[len(self.interactions) - self.recorded :]
+        if kinds is None:
+            return items
+        return [item for item, kind in zip(items, self.kinds, strict=True) if kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The feature store for several servers: a Redis that all of them reach.
 
 Keys, after a prefix per recipe: ``versions`` (set of names), ``loaded:VERSION`` (hash: user id -> JSON of
-features, interactions, number of earlier ones, and seen rows in base 64), ``live:USER`` (hash: name -> JSON
-of a feature that was set since), ``events:USER`` (set sorted by time: JSON of event id, item id and event),
-``switched_off`` (set of item ids), and ``users`` (hash: the records that releases from before versions read).
+features, interactions, number of earlier ones, seen rows in base 64 and, if they are others, had rows),
+``live:USER`` (hash: name -> JSON of a feature that was set since), ``events:USER`` (set sorted by time: JSON
+of event id, item id and event), ``switched_off`` (set of item ids), and ``users`` (hash: the records that
+releases from before versions read).
 """
 
 import json
@@ -238,29 +239,34 @@ def _chunks(each: Iterable[T]) -> Iterator[list[T]]:
 
 def _texts(records: Iterable[tuple[str, UserRecord]]) -> dict[Any, str]:
     """The value of each user's field."""
-    return {
-        user_id: _json(
-            [
-                dict(record.features),
-                list(record.loaded),
-                record.earlier,
-                b64encode(record.seen).decode(),
-            ]
-        )
-        for user_id, record in records
-    }
+    return {user_id: _json(_values(record)) for user_id, record in records}
+
+
+def _values(record: UserRecord) -> list[Any]:
+    seen = b64encode(record.seen).decode()
+    values = [dict(record.features), list(record.loaded), record.earlier, seen]
+    return values if record.had is None else [*values, b64encode(record.had).decode()]
 
 
 def _record(text: str | None, members: Sequence[str], live: Mapping[str, str]) -> UserRecord | None:
     if text is None and not members and not live:
         return None
-    # Records from before versions end after the interactions.
-    loaded = [{}, []] if text is None else json.loads(text)
-    features, interactions, earlier, seen = [*loaded, 0, ""][:4]
+    loaded: list[Any] = [{}, []] if text is None else json.loads(text)
+    # Records from before versions end after the interactions, and others mostly after the seen rows.
+    missing: list[Any] = [0, "", None][len(loaded) - 2 :]
+    features, interactions, earlier, seen, had = (*loaded, *missing)
     features |= {name: json.loads(value) for name, value in live.items()}
     # Parsing them joined is faster than one by one.
-    recorded = [item_id for _, item_id, _ in json.loads(f"[{','.join(members)}]")]
-    return UserRecord(features, interactions + recorded, len(recorded), earlier, b64decode(seen))
+    recorded = [(item_id, event) for _, item_id, event in json.loads(f"[{','.join(members)}]")]
+    return UserRecord(
+        features,
+        interactions + [item_id for item_id, _ in recorded],
+        len(recorded),
+        earlier,
+        b64decode(seen),
+        tuple(event for _, event in recorded),
+        None if had is None else b64decode(had),
+    )
 
 
 def _json(value: object) -> str:

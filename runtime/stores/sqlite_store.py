@@ -16,8 +16,8 @@ from ..errors import StoreError
 from .feature_store import BEFORE_VERSIONS, PATIENCE_SECONDS, Event, UserRecord
 from .sqlite_schema import SCHEMA
 
-#: What is loaded of a user of whom nothing is: features, interactions, earlier, seen.
-_NOTHING = ("{}", "[]", 0, b"")
+#: What is loaded of a user of whom nothing is: features, interactions, earlier, seen, had.
+_NOTHING = ("{}", "[]", 0, b"", None)
 #: Below 999, which was SQLite's default limit of variables per statement until version 3.32.
 _VARIABLES = 900
 #: The deadline is granted once per this many users: a large batch is not a hanging store.
@@ -77,7 +77,7 @@ class SqliteFeatureStore:
                 "INSERT INTO versions (name) VALUES (?)", [version]
             ).lastrowid
             connection.executemany(
-                "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)",
                 ((number, user_id, *_row(record)) for user_id, record in records),
             )
 
@@ -153,11 +153,12 @@ class SqliteFeatureStore:
         live: dict[str, dict[str, Any]] = {}
         if version == BEFORE_VERSIONS:
             rows = connection.execute(
-                f"SELECT user_id, features, interactions, 0, x'' FROM users WHERE {among}", user_ids
+                f"SELECT user_id, features, interactions, 0, x'', NULL FROM users WHERE {among}",
+                user_ids,
             )
         else:
             rows = connection.execute(
-                "SELECT user_id, features, interactions, earlier, seen FROM loaded "
+                "SELECT user_id, features, interactions, earlier, seen, had FROM loaded "
                 f"WHERE version = (SELECT number FROM versions WHERE name = ?) AND {among}",
                 [version, *user_ids],
             )
@@ -167,22 +168,25 @@ class SqliteFeatureStore:
                 f"SELECT user_id, name, value FROM live WHERE {among}", user_ids
             ):
                 live.setdefault(user_id, {})[name] = json.loads(value)
-        recorded: dict[str, list[str]] = {}
-        for user_id, item_id in connection.execute(
-            f"SELECT user_id, item_id FROM events WHERE {among} ORDER BY user_id, time, event_id",
+        recorded: dict[str, list[tuple[str, str]]] = {}
+        for user_id, item_id, event in connection.execute(
+            f"SELECT user_id, item_id, event FROM events WHERE {among} "
+            "ORDER BY user_id, time, event_id",
             user_ids,
         ):
-            recorded.setdefault(user_id, []).append(item_id)
+            recorded.setdefault(user_id, []).append((item_id, event))
         found = {}
         for user_id in loaded.keys() | live.keys() | recorded.keys():
-            features, interactions, earlier, seen = loaded.get(user_id, _NOTHING)
+            features, interactions, earlier, seen, had = loaded.get(user_id, _NOTHING)
             newest = recorded.get(user_id, [])[-self._kept :]
             found[user_id] = UserRecord(
                 json.loads(features) | live.get(user_id, {}),
-                json.loads(interactions) + newest,
+                json.loads(interactions) + [item_id for item_id, _ in newest],
                 len(newest),
                 earlier,
                 seen,
+                tuple(event for _, event in newest),
+                had,
             )
         return found
 
@@ -270,8 +274,9 @@ def _cause(error: Exception, allowed: float) -> str:
     return str(error)
 
 
-def _row(each: UserRecord) -> tuple[str, str, int, bytes]:
-    return _json(dict(each.features)), _json(list(each.loaded)), each.earlier, each.seen
+def _row(each: UserRecord) -> tuple[str, str, int, bytes, bytes | None]:
+    interactions = _json(list(each.loaded))
+    return _json(dict(each.features)), interactions, each.earlier, each.seen, each.had
 
 
 def _drop(connection: sqlite3.Connection, versions: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runtime.candidates.seen import packed
 from runtime.errors import StoreError
 from runtime.stores.feature_store import Event, FeatureStore, UserRecord
 from runtime.stores.open_store import open_store
@@ -101,8 +102,9 @@ def test_events_stand_after_what_was_loaded_by_time(store: FeatureStore) -> None
     store.load(V, [("anna", ANNA)])
     store.record([_event("anna", "late", 30.0), _event("anna", "z", 20.0, "2")])
     store.record([_event("anna", "early", 10.5), _event("anna", "y", 20.0, "1")])
+    four = ("interaction",) * 4
     assert store.get_many(["anna"], V) == [
-        replace(ANNA, interactions=["b", "a", "early", "y", "z", "late"], recorded=4)
+        replace(ANNA, interactions=["b", "a", "early", "y", "z", "late"], recorded=4, kinds=four)
     ]
 
 
@@ -138,7 +140,8 @@ def test_no_two_events_get_the_same_made_up_id() -> None:
 def test_a_user_whom_only_events_know_is_known(store: FeatureStore) -> None:
     """The user has no features, and the interactions are the events."""
     store.record([_event("new", "a", 1.0)])
-    assert store.get_many(["new", "newer"], V) == [UserRecord({}, ["a"], recorded=1), None]
+    of_new = UserRecord({}, ["a"], recorded=1, kinds=("interaction",))
+    assert store.get_many(["new", "newer"], V) == [of_new, None]
 
 
 def test_the_newest_events_are_kept(opener: Opener) -> None:
@@ -211,8 +214,9 @@ def test_versions_stand_beside_each_other(store: FeatureStore) -> None:
     store.load("second", [("ben", BEN)])
     store.load("empty", [])
     assert store.versions() == {"first", "second", "empty"}
-    anna = replace(ANNA, interactions=["b", "a", "new"], recorded=1)
-    users, only_new = ["anna", "ben", "carl"], UserRecord({}, ["new"], 1)
+    one = ("interaction",)
+    anna = replace(ANNA, interactions=["b", "a", "new"], recorded=1, kinds=one)
+    users, only_new = ["anna", "ben", "carl"], UserRecord({}, ["new"], 1, kinds=one)
     assert store.get_many(users, "first") == [anna, None, BEN]
     assert store.get_many(users, "second") == [only_new, BEN, None]
     assert store.get_many(users, "empty") == [only_new, None, None]
@@ -298,6 +302,22 @@ def test_live_features_of_thousands_of_users(store: FeatureStore) -> None:
     assert [record.features["n"] for record in found if record] == list(range(2500))
     store.clear_features()
     assert store.get_many(users, V) == [None] * 2500
+
+
+def test_what_counts_as_seen_may_differ_from_the_history(store: FeatureStore) -> None:
+    """Loaded records keep both; recorded events are told apart by their kind."""
+    loaded = UserRecord({}, ["a", "b"], seen=packed([0, 1]), had=packed([1, 2]))
+    store.load(V, [("anna", loaded)])
+    store.record([Event.of("anna", "d", "view", time=1.0), Event.of("anna", "e", "cart", time=2.0)])
+    (record,) = store.get_many(["anna"], V)
+    assert record is not None
+    assert list(record.loaded) == ["a", "b"]
+    assert (record.seen, record.had) == (loaded.seen, loaded.had)
+    assert list(record.of_events(None)) == ["d", "e"]
+    assert list(record.of_events({"cart"})) == ["e"]
+    assert list(record.of_events(())) == []
+    store.load(V, [("anna", record)])
+    assert store.get_many(["anna"], V) == [record]
 
 
 def test_what_was_got_can_be_loaded_again(store: FeatureStore) -> None:

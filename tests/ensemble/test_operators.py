@@ -125,9 +125,9 @@ def test_named_candidates_are_scored_and_nothing_is_retrieved(release: Release) 
 
 
 def _hidden(release: Release, exclude: Exclude, seen: list[list[int]], **asked: bool) -> list[Any]:
-    columns = {"seen_rows": np.empty(len(seen), dtype=object)}
+    columns = {"had_rows": np.empty(len(seen), dtype=object)}
     for user, rows in enumerate(seen):
-        columns["seen_rows"][user] = np.array(rows, np.int64)
+        columns["had_rows"][user] = np.array(rows, np.int64)
     for name in ("include_seen", "candidates_requested"):
         columns[name] = np.full(len(seen), asked.get(name, False))
     hidden = HideSeen(HideSeenConfig(exclude), release).run(columns)["hidden_rows"]

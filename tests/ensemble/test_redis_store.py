@@ -43,7 +43,8 @@ def test_recipes_share_a_redis(redis: RedisServer) -> None:
     film.set_features([("carl", {"age": 1})])
     shop.clear_features()
     shop.drop(["first again"])
-    users, ben = ["anna", "ben", "carl"], UserRecord({}, ["c"], recorded=1)
+    users = ["anna", "ben", "carl"]
+    ben = UserRecord({}, ["c"], recorded=1, kinds=("interaction",))
     assert shop.get_many(users, "first") == [ANNA, None, None]
     assert film.get_many(users, "first") == [None, ben, UserRecord({"age": 1}, [])]
     assert (shop.switched_off(), film.versions()) == (frozenset(), frozenset())

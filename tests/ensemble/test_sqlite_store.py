@@ -69,7 +69,8 @@ def test_a_store_of_the_first_format_loses_nothing(before: Path) -> None:
     store.switch(["b"], on=False)
     store.close()
     again = SqliteFeatureStore(before, read_only=True)
-    assert again.get_many(["anna"]) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
+    expected = UserRecord(ANNA.features, ["b", "a", "c"], recorded=1, kinds=("interaction",))
+    assert again.get_many(["anna"]) == [expected]
     assert again.switched_off() == {"b"}
 
 

@@ -202,7 +202,8 @@ def test_sqlite_that_is_locked(path: Path) -> None:
     other.rollback()
     other.close()
     assert writer.record([Event.of("anna", "c")]) == 1
-    assert store.get_many(["anna"], V) == [UserRecord(ANNA.features, ["b", "a", "c"], recorded=1)]
+    expected = UserRecord(ANNA.features, ["b", "a", "c"], recorded=1, kinds=("interaction",))
+    assert store.get_many(["anna"], V) == [expected]
 
 
 def test_sqlite_is_read_while_another_writes(path: Path) -> None:

@@ -108,4 +108,5 @@ def test_an_application_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert not recorder.record("7", "a", "bought", event_id="order-1")
         assert recorder.record("7", "b", time=1.0)
     with opened_store(RECIPE, Artifacts.of("made-up"), read_only=True) as store:
-        assert store.get_many(["7"]) == [UserRecord({}, ["b", "a"], recorded=2)]
+        expected = UserRecord({}, ["b", "a"], recorded=2, kinds=("interaction", "bought"))
+        assert store.get_many(["7"]) == [expected]

@@ -26,7 +26,8 @@ def weighted(data: PreparedData) -> Labelled:
     """The training part with every third interaction not positive, and a different weight for each row."""
     rows = data.labelled("train")
     number = np.arange(len(rows), dtype=np.float32)
-    return Labelled(rows.users, rows.items, rows.label, 2 + number, number % 3 > 0, number)
+    positive = number % 3 > 0
+    return Labelled(rows.users, rows.items, rows.label, 2 + number, positive, positive, number)
 
 
 def test_each_positive_brings_items_that_the_user_never_took(data: PreparedData) -> None:

@@ -36,7 +36,7 @@ def built(data: PreparedData, visible: Interactions, **options: object) -> TwoTo
 
 def loss_of(data: PreparedData, two_tower: TwoTower, items: np.ndarray = ITEMS) -> float:
     figures = two_tower.model.train_on_batch(
-        batch(data, items), np.zeros(len(items)), return_dict=True
+        batch(data, items), np.ones(len(items)), return_dict=True
     )
     return float(figures["loss"])
 

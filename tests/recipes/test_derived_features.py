@@ -76,8 +76,8 @@ def test_options_belong_to_their_kinds(feature: dict[str, object], complaint: st
         (
             {"kind": "target"},
             {"columns": {"user": "customer", "item": "product"}},
-            "expected columns.label or interactions.positive for kind 'target' of feature 'it', "
-            "got neither",
+            "expected columns.label, interactions.positive or events.positives for kind 'target' of "
+            "feature 'it', got none of them",
         ),
         (
             {"kind": "target"},

@@ -8,9 +8,9 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
 from stages.columns import TRAIN, exactly
 from stages.errors import ShortlistError
-from workflows.conditions import selected
+from workflows.meaning import kinds, meaning
 from workflows.repeats import Repeats, count_repeats
-from workflows.selection import latest_rows
+from workflows.selection import Merged, merge_pairs
 from workflows.splits import split_interactions
 
 #: The name of a given split's column here.
@@ -23,7 +23,8 @@ class Counted:
 
     ``frame``: ``user`` and ``item`` (Int64, or Categorical if ids are text), ``part`` (Int8, codes of
     ``stages.columns``) and, if the recipe names them, ``time`` (integer), ``label`` and ``weight``
-    (Float64); ``positive`` (Boolean) if a condition or a label of two values defines it.
+    (Float64) and ``kind`` (String); ``positive`` (Boolean) if a condition, kinds or a label of two values
+    define it.
     """
 
     frame: pl.DataFrame
@@ -31,10 +32,14 @@ class Counted:
     rows: int
     #: Rows that ``interactions.filter`` keeps.
     filtered: int
-    #: Rows of ``filtered`` besides the latest of each (user, item) pair.
+    #: Rows of ``filtered`` with weight 0, which do not count.
+    weightless: int
+    #: Rows of the others besides the one that is kept of each (user, item) pair.
     repeated: int
     #: Positives of the test part that are repeats, if every interaction of a pair counted.
     repeats: Repeats
+    #: What is kept of each pair, and what was merged.
+    merged: Merged
     #: Units of ``time`` per second.
     per_second: float
     #: Why the split failed and all rows count as training rows; None if it did not.
@@ -53,13 +58,16 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
     wanted = recipe.interactions
     frame = frame.filter("kept").drop("kept")
     filtered = len(frame)
+    frame = frame.filter("counts").drop("counts")
+    weightless = filtered - len(frame)
     time = None if recipe.columns.timestamp is None else "time"
-    latest = latest_rows(frame, "user", "item", time)
-    repeated = filtered - len(latest)
+    outcome = "positive" if "positive" in frame.columns else None
+    merged = merge_pairs(frame, "user", "item", time, outcome)
+    repeated = len(frame) - len(merged.kept)
     repeats = None
     if repeated and not wanted.repeats:
         repeats = _repeats(recipe, _with_parts(recipe, frame)[0])
-        frame = frame[latest]
+        frame = frame[merged.kept]
     if recipe.vocabulary.drop_rare:
         frame = frame.filter(
             pl.len().over("user") >= recipe.vocabulary.user_frequency_threshold,
@@ -73,18 +81,20 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
             else f"expected at least one interaction, got 0 of {rows:,} rows: interactions.filter "
             f"`{wanted.filter}` holds for none of them. Loosen it."
         )
-    if "label" in frame.columns and wanted.positive is None:
+    if "label" in frame.columns and recipe.positive is None:
         # A label of two values defines positives as well as a condition does.
         labels = frame["label"].unique().sort()
         if len(labels) == 2:
             frame = frame.with_columns(positive=pl.col("label") == labels[1])
     frame, unparted = _with_parts(recipe, frame)
     repeats = repeats or _repeats(recipe, frame)
-    return Counted(frame, rows, filtered, repeated, repeats, per_second, unparted)
+    return Counted(
+        frame, rows, filtered, weightless, repeated, repeats, merged, per_second, unparted
+    )
 
 
 def _repeats(recipe: Recipe, frame: pl.DataFrame) -> Repeats:
-    positives = frame if recipe.interactions.positive is None else frame.filter("positive")
+    positives = frame if recipe.positive is None else frame.filter("positive")
     return count_repeats(positives, "user", "item", "part")
 
 
@@ -98,10 +108,12 @@ def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:
             chosen[name] = exactly(column).cast(pl.Float64)
     if (given := recipe.split.column) is not None and given in types:
         chosen[_HELD_OUT] = exactly(given)
-    chosen["kept"] = pl.lit(True)
-    for name, key in (("kept", "filter"), ("positive", "positive")):
-        if (text := getattr(recipe.interactions, key)) is not None:
-            chosen[name] = selected(f"interactions.{key}", text, types)
+    means = meaning(recipe, types)
+    chosen["kept"], chosen["counts"] = means.filtered, means.counts
+    if recipe.positive is not None:
+        chosen["positive"] = means.positive
+    if recipe.events is not None:
+        chosen["kind"] = kinds(recipe.events.column)
     per_second = 1.0
     if columns.timestamp is not None:
         chosen["time"] = exactly(columns.timestamp).to_physical().cast(pl.Int64)

@@ -82,10 +82,15 @@ class Inspection:
     tables: dict[str, int]
     #: Interactions by step, from the raw table to those that count, and by part.
     filtered: int
+    weightless: int
     repeated: int
     repeats_are_kept: bool
     #: Positives of the test part that are repeats, if every interaction of a pair counted.
     repeats: Repeats
+    #: Positives that are merged with a later one of their pair, and pairs that are positives although their
+    #: latest interaction is not (``workflows.selection.Merged``); 0 if repeats are kept.
+    positives_merged: int
+    positive_before: int
     counted: int
     parts: dict[str, int]
     columns: tuple[ColumnFacts, ...]

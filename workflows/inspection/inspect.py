@@ -15,7 +15,8 @@ from workflows.inspection.counted import Counted, counted_interactions
 from workflows.inspection.drift import drift
 from workflows.inspection.facts import ColumnFacts, Inspection
 from workflows.inspection.page import write_page
-from workflows.remarks import of_ids, of_interactions
+from workflows.meaning import rows_by_kind
+from workflows.remarks import of_ids, of_interactions, of_kinds
 
 
 def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
@@ -60,9 +61,12 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
             "items": _rows(artifacts.raw.items),
         },
         filtered=counted.filtered,
+        weightless=counted.weightless,
         repeated=counted.repeated,
         repeats_are_kept=recipe.interactions.repeats,
         repeats=counted.repeats,
+        positives_merged=0 if recipe.interactions.repeats else counted.merged.positives_merged,
+        positive_before=0 if recipe.interactions.repeats else counted.merged.positive_before,
         counted=len(parts),
         parts={name: int((parts == code).sum()) for code, name in enumerate(PARTS)},
         columns=columns,
@@ -76,6 +80,7 @@ def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
         remarks=(
             *chain(*(of_ids(recipe, each) for each in ids)),
             *of_interactions(recipe, counted.frame),
+            *of_kinds(recipe, rows_by_kind(pl.scan_parquet(artifacts.raw.interactions), recipe)),
             *findings.remarks(recipe, columns, cold, span, counted.repeats),
         ),
     )

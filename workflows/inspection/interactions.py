@@ -64,8 +64,18 @@ def activity(name: str, ids: pl.DataFrame) -> Activity:
 
 
 def balances(recipe: Recipe, counted: Counted, labels: pl.DataFrame | None) -> tuple[Balance, ...]:
-    """Count labels (``labels``: their ``values.by_value``) and, if a condition defines them, positives."""
+    """Count kinds, labels (``labels``: their ``values.by_value``) and positives, if the recipe has them."""
     found = []
+    if recipe.events is not None:
+        kinds = (
+            counted.frame["kind"].value_counts().sort(["count", "kind"], descending=[True, False])
+        )
+        weights = recipe.events.weights
+        of_kinds = [
+            (f"{kind} (weight {weights[kind]:g})" if weights else kind, rows)
+            for kind, rows in kinds.head(_OUTCOMES).rows()
+        ]
+        found.append(Balance(recipe.events.column, tuple(of_kinds)))
     if labels is not None:
         most = labels.sort(["rows", "value"], descending=[True, False]).head(_OUTCOMES)
         shown = [
@@ -75,7 +85,7 @@ def balances(recipe: Recipe, counted: Counted, labels: pl.DataFrame | None) -> t
         if rest := int(labels["rows"].sum()) - int(most["rows"].sum()):
             shown.append(("all others", rest))
         found.append(Balance("label", tuple(shown)))
-    if (condition := recipe.interactions.positive) is not None:
+    if (condition := recipe.positive) is not None:
         positives = int(counted.frame["positive"].sum())
         outcomes = (("positive", positives), ("negative", len(counted.frame) - positives))
         found.append(Balance(condition, outcomes))

@@ -32,8 +32,19 @@ def rows_of(found: Inspection) -> dict[str, str]:
     rows = {name: f"{count:,}" for name, count in found.tables.items()}
     if found.filtered != found.tables["interactions"]:
         rows["interactions after the filter"] = f"{found.filtered:,}"
-    fate = "kept" if found.repeats_are_kept else "the latest of each pair counts"
+    if found.weightless:
+        rows["interactions with weight 0"] = f"{found.weightless:,} (dropped)"
+    has_outcomes = found.positives_merged or found.positive_before
+    which = (
+        "latest positive of each pair, or else its latest,"
+        if has_outcomes
+        else "latest of each pair"
+    )
+    fate = "kept" if found.repeats_are_kept else f"the {which} counts"
     rows["repeated (user, item) pairs"] = f"{found.repeated:,} ({fate})"
+    if has_outcomes:
+        rows["positives merged with a later one"] = f"{found.positives_merged:,}"
+        rows["positive pairs whose latest is none"] = f"{found.positive_before:,}"
     rows["interactions that count"] = f"{found.counted:,}"
     rows |= {f"in the {part} part": f"{count:,}" for part, count in found.parts.items()}
     if found.repeated:

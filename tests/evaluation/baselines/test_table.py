@@ -11,7 +11,7 @@ import pytest
 from evaluation.baselines.__main__ import main, on_another_split
 from evaluation.baselines.table import BASELINES, baseline_lists, baseline_table, over_all_seeds
 from metrics import ranking
-from models.prepared import PreparedData
+from models.prepared import Interactions, PreparedData
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 from tests.models import shop
@@ -29,6 +29,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PreparedData
         kind: PreparedData(shop.prepared(folder / kind, on_another_split(made, kind)).prepared)
         for kind in KINDS
     }
+
+
+def test_baselines_count_every_interaction_once(prepared: dict[str, PreparedData]) -> None:
+    """Whatever the recipe's weights: their figures are those of the methods."""
+    data = prepared["random"]
+    training = data.interactions("train")
+    weights = np.linspace(0.1, 5, len(training), dtype=np.float32)
+    users, names = np.arange(9), ("EDLAE", "iALS")
+    plain, weighted = (
+        baseline_lists(each, data.user_count, data.item_count, users, 5, names=names)
+        for each in (training, Interactions(training.users, training.items, weights))
+    )
+    for name in names:
+        np.testing.assert_array_equal(plain[name], weighted[name])
 
 
 @pytest.mark.parametrize("kind", KINDS)

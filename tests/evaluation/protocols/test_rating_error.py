@@ -48,7 +48,9 @@ def table(rated: Trained) -> Table:
 def labelled(*rows: tuple[int, int, float]) -> Labelled:
     users, items, label = (np.array(column) for column in zip(*rows, strict=True))
     ones = np.ones(len(rows), np.float32)
-    return Labelled(users, items, label.astype(np.float32), ones, ones > 0, np.arange(len(ones)))
+    return Labelled(
+        users, items, label.astype(np.float32), ones, ones > 0, ones > 0, np.arange(len(ones))
+    )
 
 
 def test_offsets_by_hand() -> None:

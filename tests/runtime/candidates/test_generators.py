@@ -208,3 +208,9 @@ def test_no_generator_brings_what_the_filter_forbids(release: Release) -> None:
     allowed[0] = np.array([1, 0, 1, 1, 1], bool)
     found = retrieved(release, 1, seen_rows=np.array([[0]]), allowed=allowed)
     assert found["retrieved_rows"][0].tolist() == [4, 2, 3]
+
+
+def test_generators_read_the_history_and_hide_what_is_seen(release: Release) -> None:
+    """An item of the history may be shown again if it does not count as seen; another may be hidden."""
+    found = retrieved(release, 1, seen_rows=np.array([[0]]), hidden_rows=np.array([[1]]))
+    assert found["retrieved_rows"].tolist()[0][:2] == [4, 2]

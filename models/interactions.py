@@ -1,0 +1,105 @@
+"""Interactions as arrays: pairs of user row and item row, with what else is known of them."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Pairs of user row and item row, int64 [n] each; a user's pairs are in chronological order.
+
+    ``weights``: their weights relative to the mean, float32 [n]; None if all are the same.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    weights: np.ndarray | None = None
+
+    @classmethod
+    def none(cls) -> "Interactions":
+        """No interactions."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __add__(self, other: "Interactions") -> "Interactions":
+        """Concatenate both; ``other`` is later."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            weights = np.concatenate([self.each_weight, other.each_weight])
+        return Interactions(
+            np.concatenate([self.users, other.users]),
+            np.concatenate([self.items, other.items]),
+            weights,
+        )
+
+    @property
+    def each_weight(self) -> np.ndarray:
+        """The weights, or ones."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights
+
+    def at(self, rows: np.ndarray) -> "Interactions":
+        """The pairs at ``rows``: int64 [m], or a mask, bool [n]."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Interactions(self.users[rows], self.items[rows], weights)
+
+    def by_user(self, users: int) -> list[np.ndarray]:
+        """Item rows of each user row 0..users-1, oldest first."""
+        order = np.argsort(self.users, kind="stable")
+        edges = np.searchsorted(self.users[order], np.arange(1, users))
+        return np.split(self.items[order], edges)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Interactions with their labels, weights and order, all [n].
+
+    User and item rows are int64, label and weight float32, positive and seen bool, place int64. Without a
+    label or weight column: ones.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    positive: np.ndarray
+    #: Whether the user has seen the item, which is then not shown again; mostly the positives.
+    seen: np.ndarray
+    #: Numbers the interactions of all parts; a user's are numbered in chronological order.
+    place: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def positives(self) -> Interactions:
+        """The positives, in the same order."""
+        weights = relative(self.weight[self.positive])
+        return Interactions(self.users[self.positive], self.items[self.positive], weights)
+
+    @property
+    def all_seen(self) -> Interactions:
+        """The pairs that count as seen, in the same order."""
+        return Interactions(self.users[self.seen], self.items[self.seen])
+
+    def __add__(self, other: "Labelled") -> "Labelled":
+        """Concatenate both."""
+        return Labelled(
+            *(
+                np.concatenate([getattr(self, field.name), getattr(other, field.name)])
+                for field in fields(self)
+            )
+        )
+
+    def at(self, rows: np.ndarray) -> "Labelled":
+        """The interactions at ``rows``: int64 [m], or a mask, bool [n]."""
+        return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def relative(weights: np.ndarray) -> np.ndarray | None:
+    """The weights divided by their mean, float32 [n]; None if all are the same."""
+    if not len(weights) or (weights == weights[0]).all():
+        return None
+    return (weights / weights.mean(dtype=np.float64)).astype(np.float32)
