@@ -17,6 +17,7 @@ from recipes.schema.events import listed_kinds
 from recipes.schema.recipe import Recipe
 from runtime.did_you_mean import did_you_mean
 from sources.tables import TableName
+from stages.columns import exactly
 from stages.errors import ShortlistError
 
 #: A column of at least as many rows, each with a value of its own, is one more id.
@@ -218,7 +219,7 @@ def feature_columns(recipe: Recipe, side: Side, path: Path) -> Iterator[Counts]:
     named = {name: key for name, key in recipe.features.columns(side).items() if name != identity}
     asked = [pl.len().alias("rows")]
     for place, (name, key) in enumerate(named.items()):
-        value, is_number = pl.col(name), table[key].compares_as_number
+        value, is_number = exactly(name), table[key].compares_as_number
         if is_number and types[name].is_float():
             value = value.fill_nan(None)
         single = value.explode() if isinstance(types[name], pl.List) else value

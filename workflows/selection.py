@@ -214,8 +214,9 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows[[name for name in rows.columns if name != given]]
     rows = rows.with_columns(pl.Series(PART, parts))
     if recipe.interactions.repeats:
-        positives = rows.filter(pl.col(POSITIVE))[[columns.user, columns.item, PART]]
-        repeats = count_repeats(positives, columns.user, columns.item, PART)
+        positives = rows.filter(pl.col(POSITIVE))
+        ids = positives[columns.user].alias("user"), positives[columns.item].alias("item")
+        repeats = count_repeats(pl.DataFrame([*ids, positives[PART]]), "user", "item", PART)
         settings = advice(recipe, repeats.share)
         log.info(f"repeat consumption in the test part: {repeats}. {settings or ''}".strip())
     return rows

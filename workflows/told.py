@@ -6,7 +6,7 @@ import polars as pl
 from features.kind import Side
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Raw
-from stages.columns import POSITIVE
+from stages.columns import POSITIVE, exactly
 from stages.log import logger
 from workflows.meaning import rows_by_kind
 from workflows.remarks import (
@@ -38,7 +38,9 @@ def tell(recipe: Recipe, tables: Tables, rows: pl.DataFrame, raw: Raw) -> None:
         "weight": columns.weight,
         "positive": POSITIVE,
     }
-    frame = rows.select(**{name: pl.col(column) for name, column in named.items() if column})
+    frame = rows.select(
+        exactly(column).alias(name) for name, column in named.items() if column is not None
+    )
     frame = frame.with_columns(pl.col("^(label|weight)$").cast(pl.Float64))
     if columns.weight is not None:
         require_weights(recipe, frame["weight"])

@@ -13,6 +13,7 @@ from ensemble.in_process import served_in_process
 from ensemble.triton.client import Client
 from ensemble.triton.server import Server
 from recipes.load import load, with_settings
+from runtime.candidates.seen import unpacked
 from runtime.errors import RequestError
 from runtime.operators.adjust_scores import AdjustScores
 from runtime.operators.allow_items import AllowItems
@@ -42,8 +43,9 @@ def with_rules(artifacts: Artifacts) -> Iterator[Plan]:
 
 
 def seen(store: SqliteFeatureStore, user: str) -> set[str]:
-    (record,) = store.get_many([user])
-    return set(record.interactions) if record else set()
+    (version,) = store.versions()
+    (record,) = store.get_many([user], version)
+    return {str(row + 1) for row in unpacked(record.seen)} if record else set()
 
 
 def stories(answers: Any, user: int = 0) -> dict[str, dict[str, Any]]:

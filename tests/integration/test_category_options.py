@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from merlin.schema import Tags
 
 from ensemble.in_process import served_in_process
 from models.layers.pooling import EmbeddingTables
@@ -10,7 +11,6 @@ from models.prepared import PreparedData
 from models.train import train
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
-from stages.columns import HISTORY
 from tests.models import shop
 
 FEATURES = {
@@ -50,7 +50,7 @@ def test_both_towers_hold_one_table_of_shared_words(trained: tuple[Recipe, Artif
     tables = EmbeddingTables(8, seed=1)
     towers = []
     for schema, columns in ((data.query_schema, data.users), (data.candidate_schema, data.items)):
-        side = tower(schema.excluding_by_name([HISTORY]), [], tables, recipe.retriever)
+        side = tower(schema.remove_by_tag(Tags.SEQUENCE), [], tables, recipe.retriever)
         side({name: column[:2] for name, column in columns.items()})
         towers.append(side)
     query, candidate = ({id(one) for one in side.trainable_variables} for side in towers)

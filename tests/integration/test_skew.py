@@ -59,7 +59,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     users = pq.read_table(artifacts.raw.users)
     odd = {
         "height": pa.array([0.1, 1e-7, -0.0, 0.0, 3.0, None, 1e22, 0.1, 1 / 3, 2.5, 1e16]),
-        "floor": pa.array([-2, None, 3, 0, 1, -2, 3, 3, 0, None, 2**31 - 1], pa.int32()),
+        "floor": pa.array([-2, None, 3, 0, 1, -2, 3, 3, 0, None, 2**31 - 1], pa.int64()),
         "same": [2.0] * 11,
         "income": [0.1, None, -7.0, 1e9, 3.0, -0.0, 12.5, 1e-9, 77.7, 1 / 3, 5e5],
     }
@@ -163,7 +163,7 @@ def test_values_that_were_not_there_at_fit(prepared: Artifacts, tmp_path: Path) 
         member=pa.array([None, True, False, None], pa.bool_()),
         spent=[None, 1e30, -1.5, 7.5],
         height=[0.1 + 1e-17, 0.2, None, -0.0],
-        floor=pa.array([-2, 99, None, 3], pa.int32()),
+        floor=pa.array([-2, 99, None, 3], pa.int64()),
         same=[2.0, None, 3.0, -2.0],
         income=[1e12, None, -1e12, 0.7],
     )

@@ -50,7 +50,7 @@ def test_the_loss_is_the_weighted_sum_of_both_heads(made: tuple[Recipe, Artifact
         losses.append(np.log(np.exp(logits[row][others]).sum()) - logits[row][row])
     retrieval = np.mean(losses) / np.log(64)
     labels = data.labelled("train").label
-    error = np.square(columns["label"] - model.rating(columns).numpy().ravel()).mean()
+    error = np.square(columns[joint.LABEL] - model.rating(columns).numpy().ravel()).mean()
     assert found == pytest.approx(0.5 * retrieval + 0.5 * error / labels.var(), rel=1e-3)
 
 

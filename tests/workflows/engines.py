@@ -56,7 +56,7 @@ VALUES: dict[str, tuple[list[Any], pa.DataType]] = {
     "small": ([-128, 0, 127], pa.int8()),
     "halves": ([np.float16(each) for each in (0.1, -2, np.nan)], pa.float16()),
     "money": ([Decimal("12.10"), Decimal("-0.03"), Decimal(7)], pa.decimal256(50, 2)),
-    "coded": (["a", "b"], pa.dictionary(pa.int8(), pa.large_string())),
+    "coded": (["a", "b"], pa.dictionary(pa.int8(), pa.string())),
     "floats": (FLOATS, pa.float64()),
     "truth": ([True, False], pa.bool_()),
 }

@@ -41,7 +41,7 @@ partitions.ROWS_PER_PARTITION = {ROWS}
 
 def add_or_die(written, number):
     add(written, number)
-    if len(written) == 3:
+    if len(written) >= 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
 partitions.Written.add = add_or_die
