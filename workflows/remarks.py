@@ -181,11 +181,6 @@ def unfit_weights(recipe: Recipe, weights: pl.Series) -> str:
             f"{len(weights):,} interactions that count: models would learn the opposite of these. Fix "
             "them, or drop them by interactions.filter."
         )
-    if not (weights > 0).any():
-        return (
-            f"expected a weight above 0 in {where}, got 0 in all of the {len(weights):,} interactions "
-            "that count. Fix them, or remove columns.weight from the recipe."
-        )
     return ""
 
 

@@ -65,17 +65,20 @@ def select(recipe: Recipe, tables: Tables) -> pl.DataFrame:
     if len(rows) < filtered:
         log.info(f"dropped {filtered - len(rows):,} interactions with weight 0")
     if not len(rows):
-        reason = "the interactions table is empty. Add rows to it."
-        if filtered:
-            reason = "all that are left have weight 0. Raise the weights."
-        elif interactions.filter is not None and total:
-            reason = (
-                f"interactions.filter `{interactions.filter}` holds for none of them. Loosen it."
-            )
-        raise ShortlistError(
-            f"expected at least one interaction, got 0 of {total:,} rows: {reason}"
-        )
+        raise ShortlistError(none_left(recipe, total, filtered))
     return rows if interactions.repeats else _without_repeats(recipe, rows)
+
+
+def none_left(recipe: Recipe, total: int, filtered: int) -> str:
+    """Why no interaction of ``total`` counts; ``filtered``: how many the filter keeps."""
+    condition = recipe.interactions.filter
+    reason = "the interactions table is empty. Add rows to it."
+    if filtered:
+        key = "columns.weight" if recipe.columns.weight is not None else "events.weights"
+        reason = f"all that are left have weight 0 ({key}). Raise the weights."
+    elif condition is not None and total:
+        reason = f"interactions.filter `{condition}` holds for none of them. Loosen it."
+    return f"expected at least one interaction, got 0 of {total:,} rows: {reason}"
 
 
 def _without_repeats(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from stages.columns import TRAIN, exactly
 from stages.errors import ShortlistError
 from workflows.meaning import kinds, meaning
 from workflows.repeats import Repeats, count_repeats
-from workflows.selection import Merged, merge_pairs
+from workflows.selection import Merged, merge_pairs, none_left
 from workflows.splits import split_interactions
 
 #: The name of a given split's column here.
@@ -68,6 +68,8 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
     if repeated and not wanted.repeats:
         repeats = _repeats(recipe, _with_parts(recipe, frame)[0])
         frame = frame[merged.kept]
+    if weightless == filtered:
+        raise ShortlistError(none_left(recipe, rows, filtered))
     if recipe.vocabulary.drop_rare:
         frame = frame.filter(
             pl.len().over("user") >= recipe.vocabulary.user_frequency_threshold,
@@ -77,9 +79,6 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
         raise ShortlistError(
             f"expected at least one interaction, got 0 of {rows:,} rows: interactions.filter keeps "
             f"{filtered:,}, and vocabulary.drop_rare drops all of these. Loosen them."
-            if recipe.vocabulary.drop_rare and filtered
-            else f"expected at least one interaction, got 0 of {rows:,} rows: interactions.filter "
-            f"`{wanted.filter}` holds for none of them. Loosen it."
         )
     if "label" in frame.columns and recipe.positive is None:
         # A label of two values defines positives as well as a condition does.
