@@ -20,12 +20,18 @@ from recipes.schema.raw_column import TABLES, TableName
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
 from recipes.schema.tuning import Tune
-from recipes.schema.used_columns import of_interactions, of_side, refuse_unused
+from recipes.schema.used_columns import (
+    of_interactions,
+    of_side,
+    refuse_own_names,
+    refuse_two_roles,
+    refuse_unused,
+)
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
 from runtime.candidates.z_scores import Z_SCORE
 from runtime.rules.declared import RuleError, Rules
-from stages.columns import EVENT_WEIGHT, OWN
+from stages.columns import EVENT_WEIGHT
 from stages.configuration import Positive, Table
 
 #: The keys of the retriever's and the ranker's tables that joint training reads.
@@ -356,39 +362,9 @@ class Recipe(Table):
         return self
 
     @model_validator(mode="after")
-    def _no_column_has_a_name_of_the_project(self) -> "Recipe":
-        named = [(f"columns.{part}", getattr(self.columns, part)) for part in self.columns.changed]
-        named.append(("split.column", self.split.column))
-        named.append(("events.column", None if self.events is None else self.events.column))
-        for side in ("user", "item"):
-            for name, feature in self.features.of_side(side).items():
-                key = f"features.{side}.{name}"
-                named += [(key, each) for each in (name, *feature.columns(name))]
-        for key, name in named:
-            if name is not None and name.startswith(OWN):
-                raise ValueError(
-                    f"expected a name for {key} that does not begin with '{OWN}', as the project's own "
-                    f"columns do, got '{name}'; rename it in the table and in the recipe"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _a_column_plays_one_part(self) -> "Recipe":
-        taken: dict[str, str] = {}
-        parts = [
-            (f"columns.{part}", name)
-            for part in ("user", "item", "timestamp", "label", "weight")
-            if (name := getattr(self.columns, part)) is not None
-        ]
-        parts += [(f"features.user.{name}", name) for name in self.features.user]
-        parts += [(f"features.item.{name}", name) for name in self.features.item]
-        for part, name in parts:
-            if name in taken:
-                raise ValueError(
-                    f"expected one role for '{name}', got both {taken[name]} and {part}; the models see one "
-                    "table with all columns, so rename one of them"
-                )
-            taken[name] = part
+    def _columns_have_names_of_their_own(self) -> "Recipe":
+        refuse_own_names(self.columns, self.split, self.events, self.features)
+        refuse_two_roles(self.columns, self.features)
         return self
 
 

@@ -9,6 +9,7 @@ from recipes.schema.events import Events
 from recipes.schema.raw_column import RawColumn, TableName
 from runtime.conditions import columns_of, parse
 from runtime.did_you_mean import did_you_mean
+from stages.columns import OWN
 
 
 def of_interactions(
@@ -57,3 +58,50 @@ def refuse_unused(
                     f"expected source.columns.{name} to name it in tables where the recipe uses it "
                     f"({', '.join(where)}), got `{table}`; leave `{table}` out"
                 )
+
+
+def refuse_own_names(
+    columns: Columns, split: Split, events: Events | None, features: Features
+) -> None:
+    """Refuse names that the project gives to its own columns.
+
+    Raises:
+        ValueError: there is one; names it.
+    """
+    named = [(f"columns.{part}", getattr(columns, part)) for part in columns.changed]
+    named.append(("split.column", split.column))
+    named.append(("events.column", None if events is None else events.column))
+    sides: tuple[Side, ...] = ("user", "item")
+    for side in sides:
+        for name, feature in features.of_side(side).items():
+            key = f"features.{side}.{name}"
+            named += [(key, each) for each in (name, *feature.columns(name))]
+    for key, name in named:
+        if name is not None and name.startswith(OWN):
+            raise ValueError(
+                f"expected a name for {key} that does not begin with '{OWN}', as the project's own "
+                f"columns do, got '{name}'; rename it in the table and in the recipe"
+            )
+
+
+def refuse_two_roles(columns: Columns, features: Features) -> None:
+    """Refuse a name with two roles among columns and features.
+
+    Raises:
+        ValueError: there is one; names it.
+    """
+    taken: dict[str, str] = {}
+    parts = [
+        (f"columns.{part}", name)
+        for part in ("user", "item", "timestamp", "label", "weight")
+        if (name := getattr(columns, part)) is not None
+    ]
+    parts += [(f"features.user.{name}", name) for name in features.user]
+    parts += [(f"features.item.{name}", name) for name in features.item]
+    for part, name in parts:
+        if name in taken:
+            raise ValueError(
+                f"expected one role for '{name}', got both {taken[name]} and {part}; the models see one "
+                "table with all columns, so rename one of them"
+            )
+        taken[name] = part
