@@ -4,7 +4,26 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from recipes.schema.rankers import Dlrm, Ranker
+from recipes.schema.retrievers import Retriever, Softmax
 from stages.configuration import NonNegative, Positive, PositiveFloat, Table
+
+#: The keys of the retriever's and the ranker's tables that joint training reads.
+_READS = {
+    "retriever": {
+        *(
+            "kind",
+            "embedding_dim",
+            "infer_embedding_sizes",
+            "cross_layers",
+            "layers",
+            "temperature",
+        ),
+        *("logq_correction", "weight_decay", "unknown_rate", "history_dropout", "history_power"),
+        *("history_half_life", "seed"),
+    },
+    "ranker": {"kind", "target", "top_layers"},
+}
 
 
 class Joint(Table):
@@ -40,3 +59,27 @@ class Joint(Table):
                 "expected `retrieval_weight` or `rating_weight` above 0, got 0 for both"
             )
         return self
+
+    def check(self, retriever: Retriever, ranker: Ranker) -> None:
+        """Check that joint training can train both, and reads the keys that are set.
+
+        Raises:
+            ValueError: it cannot, or does not.
+        """
+        if (
+            not isinstance(retriever, Softmax)
+            or not isinstance(ranker, Dlrm)
+            or ranker.target != "label"
+        ):
+            raise ValueError(
+                "expected retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label' with "
+                f"[joint], got '{retriever.kind}', '{ranker.kind}' and "
+                f"'{getattr(ranker, 'target', 'none')}'"
+            )
+        for (name, read), table in zip(_READS.items(), (retriever, ranker), strict=True):
+            for key in sorted({*table.changed} - read):
+                instead = f"set joint.{key}" if key in type(self).model_fields else ""
+                raise ValueError(
+                    f"expected only keys that joint training reads, got {name}.{key} with [joint]; "
+                    f"{instead or 'leave it out'}"
+                )

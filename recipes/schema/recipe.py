@@ -34,23 +34,6 @@ from runtime.rules.declared import RuleError, Rules
 from stages.columns import EVENT_WEIGHT
 from stages.configuration import Positive, Table
 
-#: The keys of the retriever's and the ranker's tables that joint training reads.
-_JOINT_READS = {
-    "retriever": {
-        *(
-            "kind",
-            "embedding_dim",
-            "infer_embedding_sizes",
-            "cross_layers",
-            "layers",
-            "temperature",
-        ),
-        *("logq_correction", "weight_decay", "unknown_rate", "history_dropout", "history_power"),
-        *("history_half_life", "seed"),
-    },
-    "ranker": {"kind", "target", "top_layers"},
-}
-
 
 class Evaluation(Table):
     """What the evaluation report contains."""
@@ -273,23 +256,7 @@ class Recipe(Table):
     def _joint_training_reads_its_keys(self) -> "Recipe":
         if self.joint is None:
             return self
-        if (
-            not isinstance(self.retriever, Softmax)
-            or not isinstance(self.ranker, Dlrm)
-            or self.ranker.target != "label"
-        ):
-            raise ValueError(
-                "expected retriever.kind 'softmax', ranker.kind 'dlrm' and ranker.target 'label' with "
-                f"[joint], got '{self.retriever.kind}', '{self.ranker.kind}' and "
-                f"'{getattr(self.ranker, 'target', 'none')}'"
-            )
-        for name, read in _JOINT_READS.items():
-            for key in sorted({*getattr(self, name).changed} - read):
-                instead = f"set joint.{key}" if key in Joint.model_fields else ""
-                raise ValueError(
-                    f"expected only keys that joint training reads, got {name}.{key} with [joint]; "
-                    f"{instead or 'leave it out'}"
-                )
+        self.joint.check(self.retriever, self.ranker)
         return self
 
     @model_validator(mode="after")
