@@ -99,6 +99,18 @@ def _write_raw(artifacts: Artifacts, random: np.random.Generator) -> pa.Table:
     return table
 
 
+def replace_interactions(artifacts: Artifacts, columns: dict[str, list[int]]) -> None:
+    """Write other interactions, raw and prepared: all are positives, every second one is in valid."""
+    table = pa.table(columns)
+    pq.write_table(table, artifacts.raw.interactions)
+    rows = np.arange(len(table))
+    table = table.append_column(POSITIVE, pa.array(np.ones(len(rows), bool)))
+    table = table.append_column(PLACE, pa.array(rows))
+    for part, chosen in (("train", rows % 2 == 0), ("valid", rows % 2 == 1)):
+        path = artifacts.prepared.raw_interactions(part) / "part_00000.parquet"
+        pq.write_table(table.filter(pa.array(chosen)), path)
+
+
 def _write_prepared(
     artifacts: Artifacts, interactions: pa.Table, random: np.random.Generator
 ) -> None:

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,8 +15,7 @@ from runtime import plan
 from runtime.candidates.seen import unpacked
 from runtime.stores.feature_store import Event, UserRecord
 from stages.artifacts import Artifacts
-from stages.columns import PLACE, POSITIVE
-from tests.ensemble.synthetic import RECIPE
+from tests.ensemble.synthetic import RECIPE, replace_interactions
 
 PLAYS, PLAYED = 100_000, [40, 30, 20, 10, 9]
 #: Of the recipe; the synthetic item 9 is out of vocabulary, but an item.
@@ -35,12 +33,7 @@ def heavy(
     rows["user_id"] += [7000] * PLAYS
     rows["item_id"] += [PLAYED[n % 5] for n in range(PLAYS)]
     rows["time"] += list(range(PLAYS))
-    pq.write_table(pa.table(rows), copy.raw.interactions)
-    rows[POSITIVE] = [True] * len(rows["user_id"])
-    rows[PLACE] = list(range(len(rows["user_id"])))
-    for part, step in (("train", slice(0, None, 2)), ("valid", slice(1, None, 2))):
-        chosen = pa.table({name: values[step] for name, values in rows.items()})
-        pq.write_table(chosen, copy.prepared.raw_interactions(part) / "part_00000.parquet")
+    replace_interactions(copy, rows)
     export(RECIPE, copy)
     return copy
 

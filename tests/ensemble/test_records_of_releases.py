@@ -18,11 +18,10 @@ from ensemble.triton.server import running_server
 from runtime import manifest, plan
 from runtime.stores.feature_store import Event
 from stages.artifacts import Artifacts
-from stages.columns import PLACE, POSITIVE
 from stages.errors import ShortlistError
 from tests.ensemble.several_releases import published, rolled_back
 from tests.ensemble.synthetic import RECIPE as MADE_UP
-from tests.ensemble.synthetic import write_artifacts
+from tests.ensemble.synthetic import replace_interactions, write_artifacts
 from tests.heard import heard
 from tests.redis_server import running_redis
 
@@ -60,12 +59,7 @@ def _change_the_data(artifacts: Artifacts) -> None:
     pq.write_table(pa.table(users), artifacts.raw.users)
     rows = pq.read_table(artifacts.raw.interactions).to_pydict()
     rows["item_id"] = [1 + (7 * user + place) % 390 for place, user in enumerate(rows["user_id"])]
-    pq.write_table(pa.table(rows), artifacts.raw.interactions)
-    rows[POSITIVE] = [True] * len(rows["item_id"])
-    rows[PLACE] = list(range(len(rows["item_id"])))
-    for part, step in (("train", slice(0, None, 2)), ("valid", slice(1, None, 2))):
-        chosen = pa.table({name: values[step] for name, values in rows.items()})
-        pq.write_table(chosen, artifacts.prepared.raw_interactions(part) / "part_00000.parquet")
+    replace_interactions(artifacts, rows)
 
 
 def _versions(artifacts: Artifacts) -> frozenset[str]:

@@ -17,6 +17,7 @@ from runtime.candidates.catalogue import Catalogue
 from scripts import cli
 from shortlist import Recipe
 from stages.errors import ShortlistError
+from tests.working_directory import working_in
 
 TOML = """
 name = "events"
@@ -66,9 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The working directory."""
     folder = tmp_path_factory.mktemp("events")
     write_shop(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SHORTLIST_ARTIFACTS", raising=False)
-        patch.chdir(folder)
+    with working_in(folder):
         yield folder
 
 

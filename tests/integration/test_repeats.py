@@ -17,14 +17,13 @@ from evaluation.baselines.table import baseline_table
 from evaluation.evaluate import evaluate
 from evaluation.protocols import measure
 from evaluation.report import read_report
-from models.item_models.arrays import candidate_arrays
 from models.prepared import PreparedData
 from models.train import train
-from models.training.candidate_rows import Retrieval, candidate_rows
 from recipes.schema.recipe import Recipe
 from sources.ingest import ingest
 from stages.artifacts import Artifacts
 from tests.heard import heard
+from tests.integration.both_ways import both_ways
 from workflows.prepare import prepare
 
 PRODUCTS, STAPLES, WEEKS = 200, 5, 8
@@ -107,22 +106,13 @@ def test_the_store_has_the_history_that_models_learn_from(tmp_path: Path) -> Non
 def test_training_and_service_have_the_same_candidates(made: Made) -> None:
     """The user's own items among them, with the sums of their repeats' weights; equal ranker features."""
     recipe, artifacts, _ = made
-    data = PreparedData(artifacts.prepared)
-    visible, test = data.interactions("train", "valid"), data.interactions("test")
-    users = np.unique(test.users)
-    with served_in_process(recipe, artifacts) as plan:
-        served = plan.run(plan.columns(plan.request([data.raw_user_ids[user] for user in users])))
-    queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
-    queries[users] = served["query"]
-    items = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
-    retrieval = Retrieval(queries, items, visible, candidate_arrays(recipe, data, visible))
-    rows = candidate_rows(recipe, data, retrieval, test)
-    codes, own = data.items[data.item_id.name], own_items(data)
-    past = visible.by_user(data.user_count)
-    for place, user in enumerate(users):
-        mine = rows.of_users(np.array([user])).columns
+    ways = both_ways(recipe, artifacts)
+    data, served, own = ways.data, ways.served, own_items(ways.data)
+    past = data.interactions("train", "valid").by_user(data.user_count)
+    for place, user in enumerate(ways.users):
+        mine = ways.trained.of_users(np.array([user])).columns
         found = served["candidate_rows"][place]
-        assert mine["product"].tolist() == codes[found].tolist()
+        assert mine["product"].tolist() == ways.codes(found)
         assert own[user] <= set(found.tolist())
         for name in recipe.ranker_features:
             theirs = served[f"candidate.{name}"][place]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from ensemble.in_process import served_in_process
@@ -14,12 +13,11 @@ from ensemble.triton.server import running_server
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from metrics import ranking
-from models.item_models.arrays import candidate_arrays
 from models.prepared import PreparedData
 from models.train import train
-from models.training.candidate_rows import Retrieval, candidate_rows
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from tests.integration.both_ways import both_ways
 from tests.models import shop
 
 NUMBERS = [
@@ -105,23 +103,14 @@ def test_somebody_unknown_gets_what_is_popular(
 def test_training_and_service_compute_the_same_numbers(made: tuple[Recipe, Artifacts]) -> None:
     """Every user's candidates, their order and all ranker features equal those of the served plan."""
     recipe, artifacts = made
-    data = PreparedData(artifacts.prepared)
-    visible, test = data.interactions("train", "valid"), data.interactions("test")
-    users = np.unique(test.users)
-    with served_in_process(recipe, artifacts) as plan:
-        served = plan.run(plan.columns(plan.request([data.raw_user_ids[user] for user in users])))
-    queries = np.zeros((data.user_count, served["query"].shape[1]), np.float32)
-    queries[users] = served["query"]
-    items = np.stack(pq.read_table(artifacts.models.item_embeddings)["embedding"].to_numpy())
-    retrieval = Retrieval(queries, items, visible, candidate_arrays(recipe, data, visible))
-    trained = candidate_rows(recipe, data, retrieval, test)
-    codes = data.items[data.item_id.name]
-    for place, user in enumerate(users):
-        mine = trained.of_users(np.array([user])).columns
-        real = served["candidate_rows"][place] >= 0
-        assert mine["product"].tolist() == codes[served["candidate_rows"][place][real]].tolist()
+    ways = both_ways(recipe, artifacts)
+    for place, user in enumerate(ways.users):
+        mine = ways.trained.of_users(np.array([user])).columns
+        found = ways.served["candidate_rows"][place]
+        real = found >= 0
+        assert mine["product"].tolist() == ways.codes(found[real])
         for name in NUMBERS:
-            theirs = served[f"candidate.{name}"][place][real]
+            theirs = ways.served[f"candidate.{name}"][place][real]
             np.testing.assert_allclose(mine[name], theirs, rtol=1e-4, atol=1e-5, err_msg=name)
 
 

@@ -17,6 +17,7 @@ from evaluation.report import read_report
 from scripts import cli
 from stages.artifacts import Artifacts
 from tests.readme_shop import write_shop
+from tests.working_directory import working_in
 
 RECIPE = "./shop.toml"
 STEPS = ("prepare", "train", "evaluate", "export")
@@ -28,9 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The working directory, with recipe and tables."""
     folder = tmp_path_factory.mktemp("shop")
     write_shop(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SHORTLIST_ARTIFACTS", raising=False)
-        patch.chdir(folder)
+    with working_in(folder):
         yield folder
 
 

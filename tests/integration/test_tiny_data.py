@@ -43,6 +43,11 @@ max_epochs = 1
 def prepared(folder: Path, text: str, customers: int) -> tuple[Recipe, Artifacts]:
     """Some of the shop's customers under another recipe."""
     write_shop(folder, customers, products=8)
+    return prepared_again(folder, text)
+
+
+def prepared_again(folder: Path, text: str) -> tuple[Recipe, Artifacts]:
+    """The tables in ``folder`` as they are now, under another recipe."""
     (folder / "shop.toml").write_text(text)
     recipe, artifacts = load(str(folder / "shop.toml")), Artifacts(folder / "artifacts")
     ingest(recipe, artifacts, None)
@@ -134,10 +139,7 @@ def test_a_catalogue_of_one_item_is_refused_with_the_reason(tmp_path: Path) -> N
     text = RECIPE.replace("[split]", "[interactions]\nrepeats = true\n[split]")
     text = text.replace('kind = "random"\nvalid = 0.01', 'kind = "stratified"\nvalid = 0.3')
     for ranker, complaint in (("max_epochs = 1", "got none: each user"), ('kind = "none"', None)):
-        (tmp_path / "shop.toml").write_text(text.rsplit("max_epochs", 1)[0] + ranker)
-        recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
-        ingest(recipe, artifacts, None)
-        prepare(recipe, artifacts, force=False)
+        recipe, artifacts = prepared_again(tmp_path, text.rsplit("max_epochs", 1)[0] + ranker)
         if complaint is None:
             train(recipe, artifacts, force=False)
             with served_in_process(recipe, artifacts) as plan:
@@ -163,10 +165,7 @@ def test_features_that_say_nothing_do_no_harm(tmp_path: Path, columns: dict[str,
     text = RECIPE.replace(
         "[split]", 'tags = { kind = "categorical", list = true }\n[split]'
     ).replace("valid = 0.01", "valid = 0.2")
-    (tmp_path / "shop.toml").write_text(text)
-    recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
-    ingest(recipe, artifacts, None)
-    prepare(recipe, artifacts, force=False)
+    recipe, artifacts = prepared_again(tmp_path, text)
     train(recipe, artifacts, force=False)
     with served_in_process(recipe, artifacts) as plan:
         answer = plan.recommend(["0", "nobody"], top_k=3)
@@ -190,10 +189,7 @@ def test_one_label_and_one_weight_are_trained_on(tmp_path: Path, target: str) ->
     pq.write_table(orders, tmp_path / "orders.parquet")
     condition = '[interactions]\npositive = "stars > 1"\n[split]'
     text = LABELLED.replace("[split]", condition) + f'target = "{target}"\n'
-    (tmp_path / "shop.toml").write_text(text)
-    recipe, artifacts = load(str(tmp_path / "shop.toml")), Artifacts(tmp_path / "artifacts")
-    ingest(recipe, artifacts, None)
-    prepare(recipe, artifacts, force=False)
+    recipe, artifacts = prepared_again(tmp_path, text)
     train(recipe, artifacts, force=False)
     with served_in_process(recipe, artifacts) as plan:
         answer = plan.recommend(["0", "nobody"], top_k=3)

@@ -223,7 +223,7 @@ def _wait_for(url: str) -> None:
 def test_a_postgresql_server_is_read(
     postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own types become plain ones; a wrong password is told, and never repeated."""
+    """PostgreSQL's types become canonical ones; the error for a wrong password does not contain it."""
     driver = importlib.import_module("adbc_driver_postgresql.dbapi")
     with driver.connect(postgresql) as connection:
         with connection.cursor() as cursor:
