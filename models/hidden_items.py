@@ -11,6 +11,4 @@ def hidden_items(seen: Interactions, exclude: Exclude, users: int) -> list[np.nd
 
     ``seen``: the pairs that count as seen (``PreparedData.seen_beside``).
     """
-    items = hidden_rows(seen.items, exclude)
-    kept = items >= 0
-    return Interactions(seen.users[kept], items[kept]).by_user(users)
+    return [hidden_rows(items, exclude) for items in seen.by_user(users)]

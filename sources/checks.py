@@ -66,7 +66,7 @@ def check(tables: RawTables, recipe: Recipe) -> None:
             if name == identity:
                 _check_ids(table, name, column)
                 _check_once_each(table, name, column)
-                _compare_ids(interactions, table, name, column)
+                _compare_ids(interactions, table, name)
             if name == columns.title and table is items:
                 _check_title(table, name)
             for reader in readers:
@@ -230,13 +230,11 @@ def _check_once_each(table: RawTable, name: str, ids: pa.ChunkedArray) -> None:
         )
 
 
-def _compare_ids(
-    interactions: RawTable, table: RawTable, name: str, known: pa.ChunkedArray
-) -> None:
-    used = interactions.column(name)
-    if used.type != known.type:
+def _compare_ids(interactions: RawTable, table: RawTable, name: str) -> None:
+    used, known = (each.table.schema.field(name).type for each in (interactions, table))
+    if used != known:
         raise ShortlistError(
             f"expected one type for column '{name}' in {interactions.origin} and {table.origin}, "
-            f"got {used.type} and {known.type}. Make both integers or both strings, "
+            f"got {used} and {known}. Make both integers or both strings, "
             f"or set {option(name, 'cast')}."
         )

@@ -128,6 +128,7 @@ def _prepare(
     from workflows.engines import polars_engine as with_polars
     from workflows.event_kinds import write_event_kinds
     from workflows.graph import FeatureGraph
+    from workflows.log_remarks import log_remarks
     from workflows.partitions import (
         Written,
         arrow_table,
@@ -137,7 +138,6 @@ def _prepare(
         write_partition,
     )
     from workflows.selection import PART, select, with_parts, without_rare
-    from workflows.told import tell
 
     columns, prepared = recipe.columns, preparing.output
     prepared.root.mkdir(exist_ok=True)
@@ -147,7 +147,7 @@ def _prepare(
     rows = select(recipe, tables)
     if recipe.vocabulary.drop_rare:
         tables, rows = without_rare(recipe, tables, rows)
-    tell(recipe, tables, rows, raw)
+    log_remarks(recipe, tables, rows, raw)
     rows = with_parts(recipe, rows)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)

@@ -31,22 +31,26 @@ class Repeats:
         return f"{self.rows:,} of {self.of_rows:,} ({self.share:.1%})"
 
 
-def count_repeats(rows: pl.DataFrame, user: str, item: str, part: str) -> Repeats:
+def count_repeats(rows: pl.DataFrame) -> Repeats:
     """Count the positives of the test part whose (user, item) pair is among those of train and valid.
 
     Args:
-        rows: the positives, every interaction of a pair among them.
+        rows: the ``user``, ``item`` and ``part`` of the positives, every interaction of a pair among them.
     """
     # Users' pairs are independent of each other: a share of the users at a time saves memory.
     shares = len(rows) // _ROWS_AT_ONCE + 1
-    share = pl.col(user).to_physical().cast(pl.Int64) % shares
+    share = pl.col("user").to_physical().cast(pl.Int64) % shares
     repeated = 0
     for number in range(shares):
-        pairs = rows.lazy().filter(share == number).select(user, item, tested=pl.col(part) == TEST)
+        pairs = (
+            rows.lazy()
+            .filter(share == number)
+            .select("user", "item", tested=pl.col("part") == TEST)
+        )
         seen = pairs.filter(~pl.col("tested"))
-        again = pairs.filter("tested").join(seen, on=[user, item], how="semi")
+        again = pairs.filter("tested").join(seen, on=["user", "item"], how="semi")
         repeated += int(again.select(pl.len()).collect().item())
-    return Repeats(repeated, int((rows[part] == TEST).sum()))
+    return Repeats(repeated, int((rows["part"] == TEST).sum()))
 
 
 def advice(recipe: Recipe, share: float) -> str | None:

@@ -218,8 +218,8 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(pl.Series(PART, parts))
     if recipe.interactions.repeats:
         positives = rows.filter(pl.col(POSITIVE))
-        ids = positives[columns.user].alias("user"), positives[columns.item].alias("item")
-        repeats = count_repeats(pl.DataFrame([*ids, positives[PART]]), "user", "item", PART)
+        named = {"user": columns.user, "item": columns.item, "part": PART}
+        repeats = count_repeats(positives.select(exactly(of).alias(to) for to, of in named.items()))
         settings = advice(recipe, repeats.share)
         log.info(f"repeat consumption in the test part: {repeats}. {settings or ''}".strip())
     return rows

@@ -150,7 +150,6 @@ def _inputs(recipe: Recipe, artifacts: Artifacts) -> list[Path]:
     parts = [artifacts.prepared.raw_interactions(part) for part in TRAINING_PARTS]
     inputs = [
         artifacts.raw.users,
-        artifacts.raw.interactions,
         artifacts.prepared.encoding / "encoding.json",
         artifacts.prepared.items,
     ]

@@ -49,6 +49,8 @@ class GraphSettings:
     absolute: bool
     #: The candidate generators, by name.
     generators: tuple[str, ...]
+    #: Whether a generator or ranker feature counts how often a user had an item.
+    reads_repeats: bool
     #: Which of the items that a user had are hidden.
     exclude: Exclude
     #: Whether there is a ranker; otherwise candidates keep their retrieval scores.
@@ -104,7 +106,7 @@ def recommender(release: Release, settings: GraphSettings) -> Ensemble:
         history_kinds=settings.history_kinds,
         seen_kinds=settings.seen_kinds,
     )
-    user = stored + "user_id" >> EncodeUser(release)
+    user = stored + "user_id" >> EncodeUser(release, reads_repeats=settings.reads_repeats)
     excluded = ["exclude_item_ids", "similar_to"] >> EncodeExclusions(release)
     requested = ["candidate_item_ids"] >> EncodeCandidates(release)
     hidden = user + requested + "include_seen" >> HideSeen(release, exclude=settings.exclude)

@@ -159,6 +159,7 @@ def _write_plan(
         retrieves=parts.item_embeddings is not None,
         absolute=recipe.retriever.absolute,
         generators=recipe.serving.generators,
+        reads_repeats=recipe.reads_repeats,
         exclude=recipe.serving.exclude,
         ranks=recipe.ranks,
         user_features=parts.encoding.user_columns,

@@ -6,12 +6,13 @@ any work starts; an unknown key, an impossible value or a key that nothing would
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
+from recipes.schema.evaluation import Evaluation
 from recipes.schema.events import Events
 from recipes.schema.item_models import Als, Linear, Repeat
 from recipes.schema.joint import Joint
@@ -32,20 +33,7 @@ from runtime.candidates.generators import REPEAT
 from runtime.candidates.z_scores import Z_SCORE
 from runtime.rules.declared import RuleError, Rules
 from stages.columns import EVENT_WEIGHT
-from stages.configuration import Positive, Table
-
-
-class Evaluation(Table):
-    """What the evaluation report contains."""
-
-    k: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10,)
-    """The depths k of the ranking metrics; the first one is the depth of the main figure."""
-    users: Positive | None = None
-    """Maximum number of test users to evaluate, drawn with `split.seed`. By default all are evaluated."""
-    protocols: tuple[
-        Literal["sampled-negatives", "top-k-accuracy", "rating-error", "click-prediction"], ...
-    ] = ()
-    """Further evaluation protocols to report, each a module in `evaluation/protocols/`."""
+from stages.configuration import Table
 
 
 class Recipe(Table):

@@ -1,6 +1,7 @@
 """Raw user values -> model inputs and item rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,18 +12,27 @@ from ..release import Release
 from .operator import Column, Columns, Config, Operator
 
 
+@dataclass(frozen=True)
+class EncodeUserConfig(Config):
+    #: Whether a generator or ranker feature counts how often a user had an item.
+    reads_repeats: bool
+
+
 class EncodeUser(Operator):
     """Encode ids, features and history as the fitted workflow does.
 
     Makes ``user.NAME`` for id, features and history; and, for each user int64, oldest first: ``seen_rows``
     [B], the rows of the items of the whole history (see ``candidates.seen``); ``recent_rows`` [B], those of
-    the newest interactions with their repeats; and ``had_rows`` [B], those of the items that count as seen.
+    the newest interactions with their repeats, if anything reads them; and ``had_rows`` [B], those of the
+    items that count as seen.
     """
 
     name = "encode_user"
     stage = "encode"
+    config_type = EncodeUserConfig
+    config: EncodeUserConfig
 
-    def __init__(self, config: Config, release: Release) -> None:
+    def __init__(self, config: EncodeUserConfig, release: Release) -> None:
         super().__init__(config, release)
         self._encoding = release.encoding
         self._catalogue = release.catalogue
@@ -70,8 +80,9 @@ class EncodeUser(Operator):
         users = len(known)
         seen, recent, had = (np.empty(users, dtype=object) for _ in range(3))
         for user, items in enumerate(columns["interactions"]):
-            newest = np.array(self._catalogue.rows(items[-READ:]), np.int64)
-            recent[user] = newest[newest != NO_ROW]
+            newest = items[-READ:] if self.config.reads_repeats else ()
+            rows = np.array(self._catalogue.rows(newest), np.int64)
+            recent[user] = rows[rows != NO_ROW]
             of_history = columns["loaded_rows"][user], columns["recorded"][user]
             of_seen = columns["had_loaded_rows"][user], columns["had_recorded"][user]
             seen[user] = had[user] = self._rows(*of_history)

@@ -34,9 +34,9 @@ class LookUpUser(Operator):
     Interactions are the newest ones of the history, oldest first; those of recorded events alone are
     ``recorded``. The loaded rows, int64, are of the items of all loaded interactions (``candidates.seen``).
     ``had_recorded`` and ``had_loaded_rows`` are the same of what counts as seen: mostly they are the very
-    same objects. The request's
-    features override those of the store. An unknown user has nulls for the other features and no
-    interactions. If the store fails, every user is treated as unknown and marked as ``degraded``.
+    same objects. The request's features override those of the store. An unknown user has nulls for the other
+    features and no interactions. If the store fails, every user is treated as unknown and marked as
+    ``degraded``.
     """
 
     name = "look_up_user"

@@ -13,9 +13,8 @@ from nvtabular import Workflow
 from ensemble.feature_store.user_records import fill_feature_store, training_records
 from runtime.candidates.catalogue import Catalogue
 from runtime.features.encoding import Encoding
-from runtime.operators.encode_user import EncodeUser
+from runtime.operators.encode_user import EncodeUser, EncodeUserConfig
 from runtime.operators.look_up_user import LookUpUser, LookUpUserConfig
-from runtime.operators.operator import Config
 from runtime.release import ITEM_CODES, Release
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts, Raw
@@ -97,7 +96,7 @@ def test_the_operators_of_the_server_give_the_same_codes(
     version = fill_feature_store(RECIPE, prepared, store).version
     release = Release(tmp_path, store)
     look_up = LookUpUser(LookUpUserConfig(release.encoding.user_columns, version), release)
-    encode = EncodeUser(Config(), release)
+    encode = EncodeUser(EncodeUserConfig(reads_repeats=False), release)
 
     def encoded(batch: list[str]) -> dict[str, np.ndarray]:
         columns: dict[str, np.ndarray] = {

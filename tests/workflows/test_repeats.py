@@ -32,10 +32,10 @@ def test_a_repeat_is_a_pair_that_training_has(
             "part": [TRAIN, VALID, TEST, TEST, TEST, TEST, TEST],
         }
     )
-    found = count_repeats(rows, "user", "item", "part")
+    found = count_repeats(rows)
     assert found == Repeats(2, 5)
     assert (found.share, str(found)) == (0.4, "2 of 5 (40.0%)")
-    assert count_repeats(rows.head(2), "user", "item", "part").share == 0
+    assert count_repeats(rows.head(2)).share == 0
 
 
 def test_only_what_is_missing_is_to_be_set() -> None:

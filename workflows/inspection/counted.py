@@ -94,7 +94,7 @@ def counted_interactions(recipe: Recipe, raw: Raw) -> Counted:
 
 def _repeats(recipe: Recipe, frame: pl.DataFrame) -> Repeats:
     positives = frame if recipe.positive is None else frame.filter("positive")
-    return count_repeats(positives, "user", "item", "part")
+    return count_repeats(positives)
 
 
 def _numbers(recipe: Recipe, raw: Raw) -> tuple[pl.DataFrame, float]:

@@ -24,7 +24,7 @@ from workflows.tables import Tables
 log = logger(__name__)
 
 
-def tell(recipe: Recipe, tables: Tables, rows: pl.DataFrame, raw: Raw) -> None:
+def log_remarks(recipe: Recipe, tables: Tables, rows: pl.DataFrame, raw: Raw) -> None:
     """Log what is odd about the tables and the interactions that count (``workflows.selection.select``).
 
     Raises ``ShortlistError`` if no loss can be weighted by the weights.
