@@ -17,6 +17,9 @@ from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
 log = logger(__name__)
 
+#: The tables of a recipe that a training reads.
+TRAINED = ("retriever", "linear", "transitions", "als", "repeat", "ranker", "joint")
+
 
 def train(
     recipe: Recipe, artifacts: Artifacts, *, force: bool = False, warm_start: bool = False
@@ -47,7 +50,9 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) 
         recipe.model_dump(
             mode="json",
             include={
-                **dict.fromkeys(("retriever", "linear", "als", "ranker", "joint"), True),
+                **dict.fromkeys(
+                    ("retriever", "linear", "als", "transitions", "repeat", "ranker", "joint"), True
+                ),
                 "serving": {"candidates", "generators", "exclude"},
             },
         ),

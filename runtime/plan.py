@@ -19,7 +19,7 @@ from .request_options import BY_NAME
 from .stores.feature_store import FeatureStore
 
 NAME = "plan.json"
-FORMAT = 4
+FORMAT = 5
 #: At most this many users go through the operators at once.
 USERS_PER_BATCH = 256
 

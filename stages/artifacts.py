@@ -53,6 +53,11 @@ class Prepared:
         return self.root / "workflow"
 
     @property
+    def facts(self) -> Path:
+        """Facts of the training part, as JSON (``recipes.resolution.facts``)."""
+        return self.root / "facts.json"
+
+    @property
     def encoding(self) -> Path:
         """The same workflow compiled to lookups: ``encoding.json`` and vocabularies."""
         return self.root / "encoding"
@@ -190,6 +195,11 @@ class Artifacts:
     @property
     def prepared(self) -> Prepared:
         return Prepared(self.root / "prepared")
+
+    @property
+    def resolved_recipe(self) -> Path:
+        """The recipe with every setting, and who decided each (``recipes.resolution``)."""
+        return self.root / "resolved.toml"
 
     @property
     def preparing(self) -> Preparing:

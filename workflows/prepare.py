@@ -123,6 +123,7 @@ def _prepare(
     progress: Progress,
 ) -> None:
     from workflows.compile_encoding import compile_encoding
+    from workflows.data_facts import facts_of
     from workflows.derived import derive, write_derived
     from workflows.engines import nvtabular_engine as with_nvtabular
     from workflows.engines import polars_engine as with_polars
@@ -149,6 +150,7 @@ def _prepare(
         tables, rows = without_rare(recipe, tables, rows)
     log_remarks(recipe, tables, rows, raw)
     rows = with_parts(recipe, rows)
+    facts_of(recipe, rows).write(prepared.facts)
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
     folders = {code: prepared.raw_interactions(part) for code, part in enumerate(PARTS)}

@@ -7,16 +7,21 @@ import numpy as np
 from models.item_models import als
 from models.item_models.linear import strongest_weights
 from models.item_models.neighbours import item_neighbours
+from models.item_models.transitions import followers
 from models.prepared import Arrays, Interactions, PreparedData
 from recipes.schema.recipe import Recipe
 from runtime.candidates.generators import (
     ALS_FACTORS,
     ALS_FOLDING,
     GENERATORS,
+    LINEAR_RECENCY,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
     REPEAT_WEIGHTS,
+    TRANSITION_RECENCY,
+    TRANSITION_ROWS,
+    TRANSITION_WEIGHTS,
     TWO_TOWER,
 )
 from runtime.candidates.ranker_features import (
@@ -27,7 +32,7 @@ from runtime.candidates.ranker_features import (
 
 #: How many nearest items are kept per item.
 NEAREST = 200
-#: Interactions older than so many half-lives all have the same weight in the user's own items.
+#: Interactions older than so many half-lives all have the same weight.
 HALF_LIVES = 10
 
 
@@ -44,6 +49,13 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
     if LINEAR_ROWS in wanted:
         led_to = strongest_weights(visible, users, items, recipe.linear.neighbours, recipe.linear)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
+        arrays[LINEAR_RECENCY] = recency(recipe.linear.half_life)
+    if TRANSITION_ROWS in wanted:
+        count = recipe.transitions.neighbours
+        led_to = followers(visible, users, items, count, recipe.transitions)
+        arrays |= {TRANSITION_ROWS: led_to.rows.astype(np.int32)}
+        arrays |= {TRANSITION_WEIGHTS: led_to.weights}
+        arrays[TRANSITION_RECENCY] = recency(recipe.transitions.half_life)
     if ALS_FACTORS in wanted:
         _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
         arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors, recipe.als)}
@@ -52,6 +64,16 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         arrays[NEIGHBOUR_ROWS] = near.rows.astype(np.int32)
         arrays[NEIGHBOUR_SIMILARITIES] = near.weights
     if REPEAT_WEIGHTS in wanted:
-        later = np.arange(1 + math.ceil(HALF_LIVES * recipe.repeat.half_life))
-        arrays[REPEAT_WEIGHTS] = (0.5 ** (later / recipe.repeat.half_life)).astype(np.float32)
+        arrays[REPEAT_WEIGHTS] = recency(recipe.repeat.half_life)
     return arrays
+
+
+def recency(half_life: float | None) -> np.ndarray:
+    """Weights of the latest interaction, the one before it, and so on, float32 [n]; see ``recency_weights``.
+
+    Without a half-life all have the weight 1.
+    """
+    if half_life is None:
+        return np.ones(1, np.float32)
+    later = np.arange(1 + math.ceil(HALF_LIVES * half_life))
+    return (0.5 ** (later / half_life)).astype(np.float32)

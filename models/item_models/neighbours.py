@@ -28,6 +28,26 @@ def strongest(weights: np.ndarray, count: int) -> Neighbours:
     return Neighbours(rows.astype(np.int64), np.take_along_axis(weights, rows, axis=1))
 
 
+class StrongestLinks:
+    """Collects the ``count`` strongest links of each item, a block of items at a time."""
+
+    def __init__(self, items: int, count: int) -> None:
+        rows = np.full((items, min(count, items)), -1, np.int64)
+        self.neighbours = Neighbours(rows, np.zeros(rows.shape, np.float32))
+
+    def add(self, start: int, first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> None:
+        """Links [n] from items ``start + first`` to items ``second``; links to itself are left out."""
+        other = start + first != second
+        first, second, weight = first[other], second[other], weight[other].astype(np.float32)
+        order = np.lexsort((second, -weight, first))
+        first, second, weight = first[order], second[order], weight[order]
+        rows, weights = self.neighbours.rows, self.neighbours.weights
+        place = np.arange(len(first)) - np.searchsorted(first, first)
+        kept = place < rows.shape[1]
+        rows[start + first[kept], place[kept]] = second[kept]
+        weights[start + first[kept], place[kept]] = weight[kept]
+
+
 def item_neighbours(interactions: Interactions, users: int, items: int, count: int) -> Neighbours:
     """The ``count`` items most similar to each item, by cosine over users.
 
@@ -64,17 +84,8 @@ def linked_items(
     leading = (pairs @ sparse.diags(of_item**-from_power)).tocsc().T
     leading = leading @ sparse.diags(of_user**-user_power)
     led_to = (pairs @ sparse.diags(of_item**-to_power)).tocsr()
-    rows = np.full((items, min(count, items)), -1, np.int64)
-    weights = np.zeros(rows.shape, np.float32)
+    found = StrongestLinks(items, count)
     for start in range(0, items, ITEMS_AT_ONCE):
         links = (leading[start : start + ITEMS_AT_ONCE] @ led_to).tocoo()
-        other = links.row + start != links.col
-        first, second = links.row[other], links.col[other]
-        weight = links.data[other].astype(np.float32)
-        order = np.lexsort((second, -weight, first))
-        first, second, weight = first[order], second[order], weight[order]
-        place = np.arange(len(first)) - np.searchsorted(first, first)
-        kept = place < rows.shape[1]
-        rows[start + first[kept], place[kept]] = second[kept]
-        weights[start + first[kept], place[kept]] = weight[kept]
-    return Neighbours(rows, weights)
+        found.add(start, links.row, links.col, links.data)
+    return found.neighbours

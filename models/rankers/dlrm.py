@@ -6,7 +6,7 @@ features of the served funnel, which relate candidate and user.
 
 import merlin.models.tf as mm
 import tensorflow as tf
-from merlin.schema import Tags
+from merlin.schema import Schema, Tags
 
 from models.layers.embedded_columns import EmbeddedColumns
 from models.layers.pooling import EmbeddingTables, PooledEmbedding
@@ -30,31 +30,39 @@ def build(data: PreparedData, options: Dlrm, numbers: Arrays, steps: int) -> mm.
         steps: training steps over which the learning rate falls linearly to zero.
     """
     schema = ranker_schema(data, options, list(numbers))
-    tables = EmbeddingTables(options.embedding_dim, options.seed)
     categorical = schema.select_by_tag(Tags.CATEGORICAL)
-    embeddings = EmbeddedColumns(
-        {column.name: PooledEmbedding(tables.of(column)) for column in categorical},
-        schema=categorical,
-        is_input=True,
-    )
     dropout = options.dropout or None
     bottom = None
     if numbers:
         layers = mm.MLPBlock([*options.bottom_layers, options.embedding_dim], dropout=dropout)
         bottom = mm.SequentialBlock([Standardise(numbers), *layers.layers])
+    top = mm.MLPBlock(list(options.top_layers), dropout=dropout)
     regression = options.target == "label"
     output = mm.RegressionOutput(TARGET) if regression else mm.BinaryOutput(TARGET)
-    model = mm.DLRMModel(
-        schema,
-        embeddings=embeddings,
-        bottom_block=bottom,
-        top_block=mm.MLPBlock(list(options.top_layers), dropout=dropout),
-        prediction_tasks=output,
-    )
-    use_pair_products(model)
+    if not len(categorical):
+        # Without a category there is no pair to multiply: the MLPs are what is left of DLRM.
+        model = mm.Model(bottom, top, output, schema=schema)
+    else:
+        model = mm.DLRMModel(
+            schema,
+            embeddings=_embeddings(categorical, options),
+            bottom_block=bottom,
+            top_block=top,
+            prediction_tasks=output,
+        )
+        use_pair_products(model)
     xla = steps >= XLA_STEPS and not any(column.is_list for column in categorical)
     model.compile(optimizer=optimizer(options, steps), metrics=[], jit_compile=xla)
     return model
+
+
+def _embeddings(categorical: Schema, options: Dlrm) -> EmbeddedColumns:
+    tables = EmbeddingTables(options.embedding_dim, options.seed)
+    return EmbeddedColumns(
+        {column.name: PooledEmbedding(tables.of(column)) for column in categorical},
+        schema=categorical,
+        is_input=True,
+    )
 
 
 def optimizer(options: Dlrm, steps: int) -> AdamW:

@@ -37,7 +37,7 @@ UNKNOWN_EVERY = 8
 PREDICT_ROWS = 8192
 #: Each candidate generator's z-score of a candidate within the user's list.
 GENERATOR_Z_SCORES = tuple(
-    f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "als", REPEAT)
+    f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "transitions", "als", REPEAT)
 )
 #: If there are few rows, make at least so many batches, of at least so many rows each: a model learns
 #: nothing in a handful of steps.

@@ -34,9 +34,9 @@ class _Trained(Table):
         "linear",
     )
     """The ranker features, numbers computed from user and candidate: `retrieval_score`, `popularity`,
-    `activity`, `cooccurrence`, `linear`, `als` and `repeat`. The ending `_zscore` gives the z-score within
-    the user's candidates. `linear` and `als` require training an item-item model and a factorisation. By
-    default also `repeat` and `repeat_zscore` with the candidate generator `repeat`."""
+    `activity`, `cooccurrence`, `linear`, `transitions`, `als` and `repeat`. The ending `_zscore` gives the
+    z-score within the user's candidates. `linear` and `als` require training an item-item model and a
+    factorisation. By default also `repeat` and `repeat_zscore` with the candidate generator `repeat`."""
     embedding_dim: Positive = 16
     """Width of every embedding."""
     top_layers: tuple[Positive, ...] = (64, 32)

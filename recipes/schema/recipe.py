@@ -14,7 +14,7 @@ from features.schema import Features
 from recipes.schema.data import Columns, Interactions, Source, Split, Vocabulary
 from recipes.schema.evaluation import Evaluation
 from recipes.schema.events import Events
-from recipes.schema.item_models import Als, Linear, Repeat
+from recipes.schema.item_models import Als, Linear, Repeat, Transitions
 from recipes.schema.joint import Joint
 from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.raw_column import TABLES, TableName
@@ -53,6 +53,7 @@ class Recipe(Table):
     retriever: Retriever = Softmax()
     linear: Linear = Linear()
     als: Als = Als()
+    transitions: Transitions = Transitions()
     repeat: Repeat = Repeat()
     ranker: Ranker = Dlrm()
     joint: Joint | None = None
@@ -173,13 +174,13 @@ class Recipe(Table):
         return self
 
     @model_validator(mode="after")
-    def _the_ranker_has_categories(self) -> "Recipe":
-        if isinstance(self.ranker, NoRanker) or self.ranker.ids:
+    def _the_ranker_has_inputs(self) -> "Recipe":
+        if isinstance(self.ranker, NoRanker) or self.ranker.ids or self.ranks_candidates:
             return self
-        if all(feature.is_number for feature in self.features.both.values()):
+        if not self.features.both:
             raise ValueError(
-                "expected a category among the ranker's inputs, got ranker.ids = false and only numbers; add "
-                "a feature of kind 'categorical' or 'bucket', or set ranker.ids = true"
+                "expected an input for the ranker, got ranker.ids = false and no features; add a feature, or "
+                "set ranker.ids = true"
             )
         return self
 
@@ -269,7 +270,7 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _tables_of_item_models_are_read(self) -> "Recipe":
-        for name in ("linear", "als", REPEAT):
+        for name in ("linear", "als", "transitions", REPEAT):
             read = name in self.serving.generators or any(
                 each.removesuffix(Z_SCORE) == name for each in self.ranker_features
             )

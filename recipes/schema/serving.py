@@ -28,8 +28,9 @@ class Serving(Table):
     generators: tuple[str, ...] = (TWO_TOWER,)
     """The candidate generators, which take turns, each adding its best candidate that is not in the list yet.
     `two-tower`: the retriever. `linear`: items that the user's items lead to, by the linear item-item model.
-    `als`: items by the factors of alternating least squares (iALS). `popularity`: the most popular items, for
-    users without a history. `repeat`: the user's own items, the most frequent and most recent first."""
+    `transitions`: items that users took soon after the user's latest items. `als`: items by the factors of
+    alternating least squares (iALS). `popularity`: the most popular items, for users without a history.
+    `repeat`: the user's own items, the most frequent and most recent first."""
     exclude: Exclude = ALL
     """Which of the items that a user already had are left out of answers, of the ranker's candidates and of
     evaluated lists: `all` of them, or none of them, `[]` or `none`."""

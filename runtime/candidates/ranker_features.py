@@ -12,13 +12,18 @@ import numpy as np
 from .generators import (
     ALS_FACTORS,
     ALS_FOLDING,
+    LINEAR_RECENCY,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
     REPEAT,
     REPEAT_WEIGHTS,
+    TRANSITION_RECENCY,
+    TRANSITION_ROWS,
+    TRANSITION_WEIGHTS,
     fold_in,
     recency_weights,
+    recent,
 )
 from .inner_products import inner_products
 from .seen import RowsOfUsers, newest
@@ -87,16 +92,21 @@ def cooccurrence(pairs: Pairs) -> np.ndarray:
     The similarity of two items is the cosine over users (item-based collaborative filtering, Sarwar
     et al., WWW 2001), stored for each item's nearest neighbours. 0 for a user who has seen nothing.
     """
-    sums = _summed(pairs, NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES)
+    sums = _summed(pairs, NEIGHBOUR_ROWS, pairs.array(NEIGHBOUR_SIMILARITIES)[pairs.seen])
     return sums / np.sqrt(max(len(pairs.seen), 1))
 
 
 def linear(pairs: Pairs) -> np.ndarray:
-    """Sum of the linear item-item model's weights from the seen items to the candidate.
+    """Sum of the linear item-item model's weights from the seen items to the candidate, by their recency.
 
-    EDLAE (H. Steck, NeurIPS 2020); only each item's largest weights are stored.
+    Only each item's largest weights are stored (``models.item_models.linear``).
     """
-    return _summed(pairs, LINEAR_ROWS, LINEAR_WEIGHTS)
+    return _recent_sum(pairs, LINEAR_ROWS, LINEAR_WEIGHTS, LINEAR_RECENCY)
+
+
+def transitions(pairs: Pairs) -> np.ndarray:
+    """The same of the weights between items that follow each other (``models.item_models.transitions``)."""
+    return _recent_sum(pairs, TRANSITION_ROWS, TRANSITION_WEIGHTS, TRANSITION_RECENCY)
 
 
 def als(pairs: Pairs) -> np.ndarray:
@@ -114,13 +124,16 @@ def repeat(pairs: Pairs) -> np.ndarray:
     return _by_candidate(pairs, pairs.place[pairs.recent], weights)
 
 
-def _summed(pairs: Pairs, rows: str, values: str) -> np.ndarray:
-    """For each candidate [C], the sum of ``values`` where the ``rows`` of seen items name it."""
-    related, weights = pairs.array(rows), pairs.array(values)
-    places = pairs.place[related[pairs.seen].ravel()]
+def _recent_sum(pairs: Pairs, rows: str, values: str, recency: str) -> np.ndarray:
+    weights = pairs.array(values)[pairs.seen]
+    return _summed(pairs, rows, recent(weights, pairs.array(recency)))
+
+
+def _summed(pairs: Pairs, rows: str, weights: np.ndarray) -> np.ndarray:
+    """For each candidate [C], the sum of ``weights`` [S, n] where the ``rows`` of seen items name it."""
+    places = pairs.place[pairs.array(rows)[pairs.seen].ravel()]
     hit = np.flatnonzero(places)
-    by, column = np.divmod(hit, related.shape[1])
-    return _by_candidate(pairs, places[hit], weights[pairs.seen[by], column])
+    return _by_candidate(pairs, places[hit], weights.ravel()[hit])
 
 
 def _by_candidate(pairs: Pairs, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -143,7 +156,10 @@ RANKER_FEATURES = {
     "popularity": RankerFeature(popularity, (POPULARITY,)),
     "activity": RankerFeature(activity, ()),
     "cooccurrence": RankerFeature(cooccurrence, (NEIGHBOUR_ROWS, NEIGHBOUR_SIMILARITIES)),
-    "linear": RankerFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS)),
+    "linear": RankerFeature(linear, (LINEAR_ROWS, LINEAR_WEIGHTS, LINEAR_RECENCY)),
+    "transitions": RankerFeature(
+        transitions, (TRANSITION_ROWS, TRANSITION_WEIGHTS, TRANSITION_RECENCY)
+    ),
     "als": RankerFeature(als, (ALS_FACTORS, ALS_FOLDING)),
     REPEAT: RankerFeature(repeat, (REPEAT_WEIGHTS,)),
 }

@@ -90,11 +90,6 @@ def test_options_belong_to_their_kinds(feature: dict[str, object], complaint: st
             r"a ranker that is trained separately for kind 'target' of feature 'it', got \[joint\]",
         ),
         (
-            {"kind": "count"},
-            {"ranker": {"ids": False}},
-            "expected a category among the ranker's inputs, got ranker.ids = false",
-        ),
-        (
             {"kind": "target"},
             {"ranker": {"kind": "wide-and-deep", "crossed_features": [["it", "product"]]}},
             "to name categories, which are: customer, product; got 'it'",

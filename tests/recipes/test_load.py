@@ -231,10 +231,6 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
             ["retriever.batch_size: expected a value greater than or equal to 2, got 1"],
         ),
         (
-            ('kind = "bucket"\nboundaries = [10, 50]', 'kind = "numeric"\n[ranker]\nids = false'),
-            ["expected a category among the ranker's inputs, got ranker.ids = false"],
-        ),
-        (
             ("[split]", '[tune.space]\n"ranker.dropout" = { choices = [] }\n[split]'),
             ["tune.space.ranker.dropout: expected `low` and `high`, or `choices`"],
         ),

@@ -10,14 +10,19 @@ from runtime.candidates.catalogue import Catalogue
 from runtime.candidates.generators import (
     ALS_FACTORS,
     ALS_FOLDING,
+    LINEAR_RECENCY,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
     POPULARITY,
     REPEAT_WEIGHTS,
+    TRANSITION_RECENCY,
+    TRANSITION_ROWS,
+    TRANSITION_WEIGHTS,
     AlternatingLeastSquares,
     Linear,
     Popularity,
     Repeat,
+    Transitions,
 )
 from runtime.candidates.ranker_features import RankerFeatures
 from runtime.candidates.retrieval import interleave
@@ -38,6 +43,10 @@ def arrays(name: str) -> np.ndarray:
     return {
         LINEAR_ROWS: ROWS,
         LINEAR_WEIGHTS: WEIGHTS,
+        LINEAR_RECENCY: np.ones(1, np.float32),
+        TRANSITION_ROWS: ROWS,
+        TRANSITION_WEIGHTS: WEIGHTS,
+        TRANSITION_RECENCY: np.array([1, 0.5, 0.25], np.float32),
         POPULARITY: COUNTS,
         REPEAT_WEIGHTS: np.array([1, 0.5, 0.25], np.float32),
         ALS_FACTORS: factors,
@@ -53,6 +62,17 @@ def test_the_linear_generator_adds_up_what_a_past_leads_to() -> None:
     rows, _ = Linear(5, arrays).best(np.array([0, 1]), 5, np.array([1, 1, 0, 1, 1], bool))
     assert rows.tolist() == [1]
     assert Linear(5, arrays).best(NOBODY, 5)[0].tolist() == []
+
+
+def test_transitions_count_the_latest_most() -> None:
+    """Item 1, the latest, leads to 2 with 0.5; item 0 before it leads there and to 1 with half its weights."""
+    rows, scores = Transitions(5, arrays).best(np.array([0, 1]), 5)
+    assert rows.tolist() == [2, 1]
+    assert scores.tolist() == [0.5 + 0.25 / 2, 0.5 / 2]
+    features = RankerFeatures(["transitions", "linear"], 5, arrays)
+    made = features.compute(np.array([[1, 2]]), [np.array([0, 1])], [NOBODY], np.zeros((1, 2)))
+    assert made["transitions"][0].tolist() == [0.25, 0.625]
+    assert made["linear"][0].tolist() == [0.5, 0.75]
 
 
 def test_equal_scores_stand_in_the_order_of_rows() -> None:
@@ -126,7 +146,7 @@ def release(tmp_path: Path) -> Release:
     index = faiss.IndexFlatIP(1)
     index.add(line)
     faiss.write_index(index, str(tmp_path / "index.faiss"))
-    for name in (LINEAR_ROWS, LINEAR_WEIGHTS, POPULARITY, REPEAT_WEIGHTS):
+    for name in (LINEAR_ROWS, LINEAR_WEIGHTS, LINEAR_RECENCY, POPULARITY, REPEAT_WEIGHTS):
         np.save(tmp_path / name, arrays(name))
     return Release(tmp_path, SqliteFeatureStore(tmp_path / "store.sqlite"))
 

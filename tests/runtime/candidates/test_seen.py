@@ -38,6 +38,7 @@ def test_generators_and_ranker_features_read_the_newest() -> None:
     arrays = {
         "linear_rows.npy": np.where(np.arange(ITEMS)[:, None] == 0, 7, 8),
         "linear_weights.npy": np.full((ITEMS, 1), 0.5, np.float32),
+        "linear_recency.npy": np.ones(1, np.float32),
     }
     features = RankerFeatures(["activity", "linear"], ITEMS, arrays.__getitem__)
     scores = np.zeros((1, 2), np.float32)
@@ -84,6 +85,7 @@ def test_generators_of_whoever_has_seen_very_much_skip_it() -> None:
         # Every item leads to two seen ones and to a new one.
         "linear_rows.npy": np.tile([0, 1, ITEMS - 1], (ITEMS, 1)),
         "linear_weights.npy": np.tile(np.array([9, 8, 7], np.float32), (ITEMS, 1)),
+        "linear_recency.npy": np.ones(1, np.float32),
     }
     found = CandidateRetrieval(
         build_index(items, "exact").faiss_index,
