@@ -100,6 +100,23 @@ class Recipe:
     def name(self) -> str:
         return self.settings.name
 
+    @property
+    def resolved(self) -> "Settings":
+        """The recipe, with what it does not say decided from the prepared data (``recipes.resolution``)."""
+        from recipes.resolution.resolve import resolved
+
+        return resolved(self.settings, self.artifacts.prepared.facts)
+
+    def as_toml(self, *, resolved: bool = True) -> str:
+        """The recipe with every setting, and who decided each; a recipe itself.
+
+        Args:
+            resolved: also what rules decide from the prepared data, which must be there.
+        """
+        from recipes.resolution.text import explained
+
+        return explained(self.settings, self.artifacts.prepared if resolved else None)
+
     def with_settings(self, settings: Mapping[str, Any], artifacts: Path | None = None) -> "Recipe":
         """This recipe with some keys changed, such as ``{"retriever.max_epochs": 2}``."""
         from recipes.load import with_settings
@@ -170,14 +187,14 @@ class Recipe:
         """
         from models.train import train
 
-        train(self.settings, self.artifacts, force=force, warm_start=warm_start)
+        train(self.resolved, self.artifacts, force=force, warm_start=warm_start)
         return self
 
     def tune(self, trials: int | None = None) -> dict[str, Any]:
         """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``."""
         from models.tune import tune
 
-        return tune(self.settings, self.artifacts, trials)
+        return tune(self.resolved, self.artifacts, trials)
 
     def evaluate(self, *, force: bool = False) -> dict[str, Any]:
         """Measure every stage and popularity on the test part; returns the content of ``report.json``."""
@@ -185,14 +202,14 @@ class Recipe:
         from evaluation.evaluate import evaluate
         from evaluation.report import read_report
 
-        evaluate(self.settings, self.artifacts, served_in_process, force=force)
+        evaluate(self.resolved, self.artifacts, served_in_process, force=force)
         return read_report(self.artifacts.report)
 
     def export(self, *, force: bool = False) -> Path:
         """Assemble the trained parts into a release; returns the folder that Triton serves."""
         from ensemble.releases.export import export
 
-        return export(self.settings, self.artifacts, force=force)
+        return export(self.resolved, self.artifacts, force=force)
 
     def recommend(self, users: Any, **options: Any) -> "Recommendations":
         """Recommend in this process, from the release that a server would serve.

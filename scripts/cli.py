@@ -25,6 +25,7 @@ COMMANDS = {
         "profile a recipe's raw data, and reject data that cannot train a useful model",
     ),
     "prepare": ("pipeline", "read, encode and split a recipe's data"),
+    "recipe": ("pipeline", "print every setting of a recipe, and who decided it"),
     "train": ("pipeline", "train the retriever and the ranker"),
     "tune": ("pipeline", "search for a stage's best settings"),
     "evaluate": ("pipeline", "measure every stage against popularity"),

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Callable, Collection, Container, Iterator
 from typing import TYPE_CHECKING
 
+from recipes.resolution.text import explained
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts, Preparing, Raw
-from stages.atomic import atomic_directory
+from stages.atomic import atomic_directory, atomic_file
 from stages.columns import PLACE
 from stages.errors import ShortlistError
 from stages.locks import locked
@@ -79,6 +80,8 @@ def prepare(
             shutil.rmtree(preparing.written)
             with atomic_directory(artifacts.prepared.root) as folder:
                 os.replace(output.root, folder)
+            with atomic_file(artifacts.resolved_recipe) as temporary:
+                temporary.write_text(explained(recipe, artifacts.prepared), encoding="utf-8")
     except OSError as error:
         raise ShortlistError(
             f"expected to write {artifacts.prepared.root}, got {error}. The previous output is "
@@ -123,7 +126,6 @@ def _prepare(
     progress: Progress,
 ) -> None:
     from workflows.compile_encoding import compile_encoding
-    from workflows.data_facts import facts_of
     from workflows.derived import derive, write_derived
     from workflows.engines import nvtabular_engine as with_nvtabular
     from workflows.engines import polars_engine as with_polars
@@ -138,7 +140,7 @@ def _prepare(
         with_raw_ids,
         write_partition,
     )
-    from workflows.selection import PART, select, with_parts, without_rare
+    from workflows.selection import PART, facts_of, select, with_parts, without_rare
 
     columns, prepared = recipe.columns, preparing.output
     prepared.root.mkdir(exist_ok=True)

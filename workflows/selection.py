@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from recipes.resolution.facts import Facts
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS
-from stages.columns import EVENT_WEIGHT, OWN, PART, POSITIVE, SEEN, TRAIN, VALID, exactly
+from stages.columns import EVENT_WEIGHT, OWN, PART, POSITIVE, SEEN, TEST, TRAIN, VALID, exactly
 from stages.errors import ShortlistError
 from stages.log import logger
 from workflows.meaning import meaning
@@ -223,6 +224,20 @@ def with_parts(recipe: Recipe, rows: pl.DataFrame) -> pl.DataFrame:
         settings = advice(recipe, repeats.share)
         log.info(f"repeat consumption in the test part: {repeats}. {settings or ''}".strip())
     return rows
+
+
+def facts_of(recipe: Recipe, rows: pl.DataFrame) -> Facts:
+    """The facts from which rules decide what the recipe does not say; ``rows`` with their ``PART``."""
+    training = rows.filter(pl.col(POSITIVE) & (pl.col(PART) != TEST))
+    per_user = np.bincount(training[recipe.columns.user].to_numpy())
+    per_item = np.bincount(training[recipe.columns.item].to_numpy())
+    return Facts(
+        interactions=len(training),
+        users=int(np.count_nonzero(per_user)),
+        items=int(np.count_nonzero(per_item)),
+        median_per_user=float(np.median(per_user[per_user > 0])),
+        held_out=int((training[PART] == VALID).sum()),
+    )
 
 
 def _require_positives(key: str, condition: str, parts: np.ndarray, positive: np.ndarray) -> None:

@@ -11,8 +11,8 @@ from stages.atomic import atomic_file
 class Facts:
     """Of the training part, which is train and valid: the test part decides nothing.
 
-    ``interactions``: positives. ``users`` and ``items``: those with a positive. ``median_per_user``: positives
-    of a user. ``held_out``: positives of valid, which the ranker learns from.
+    ``interactions``: positives. ``users`` and ``items``: those with a positive. ``median_per_user``:
+    positives of a user. ``held_out``: positives of valid, from which the ranker learns.
     """
 
     interactions: int

@@ -1,9 +1,8 @@
 """Complete a recipe: what it writes stays, and rules decide the rest from facts of the data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recipes.load import with_settings
 from recipes.resolution.facts import Facts
@@ -42,13 +41,3 @@ def is_written(recipe: Recipe, key: str) -> bool:
     """Whether the recipe sets ``key``, such as ``ranker.loss``, if only to its default."""
     table, name = key.split(".")
     return table in recipe.model_fields_set and name in getattr(recipe, table).model_fields_set
-
-
-def settings(recipe: Recipe) -> Iterator[tuple[str, Any]]:
-    """Every key of the tables that rules may complete, with its value; keys that nothing reads are left out."""
-    for table in ("retriever", "linear", "transitions", "als", "repeat", "ranker", "serving"):
-        options = getattr(recipe, table)
-        for name in type(options).model_fields:
-            read_where = type(options).READ_WHERE.get(name)
-            if read_where is None or getattr(options, read_where[0]) in read_where[1]:
-                yield f"{table}.{name}", getattr(options, name)

@@ -65,7 +65,7 @@ def test_the_linear_generator_adds_up_what_a_past_leads_to() -> None:
 
 
 def test_transitions_count_the_latest_most() -> None:
-    """Item 1, the latest, leads to 2 with 0.5; item 0 before it leads there and to 1 with half its weights."""
+    """Item 1, the latest, leads to 2 with 0.5; item 0 leads there and to 1 with half its weights."""
     rows, scores = Transitions(5, arrays).best(np.array([0, 1]), 5)
     assert rows.tolist() == [2, 1]
     assert scores.tolist() == [0.5 + 0.25 / 2, 0.5 / 2]
