@@ -7,7 +7,7 @@ BIN := .venv/bin
 # One worker per core; the tests of a file run on one worker, because they share fixtures.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help install demo test test-data test-slow test-all lint format docs bench-serving bench-scale bench-quality bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
+.PHONY: help install demo test test-data test-slow test-all lint format docs bench-serving bench-scale bench-quality bench-defaults bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-scale: install ## Serving with ten thousand to five million items
 
 bench-quality: install ## The funnel against baselines, its parts, and itself without one part
 	$(BIN)/python -m benchmarks.quality
+
+bench-defaults: install ## Recipes that only name columns, against simple methods, on SHORTLIST_DATA
+	$(BIN)/python -m benchmarks.defaults
 
 bench-gowalla: install ## The same on Gowalla, from SHORTLIST_DATA; takes over an hour
 	$(BIN)/python -m benchmarks.quality --recipe gowalla --without ablation boosted \

@@ -32,7 +32,7 @@ def test_the_way_back_counts_less() -> None:
     """With `backward` of 0.3, item 1 leads back to 0 with 0.3 of the weight."""
     found = followers(histories([0, 1]), 1, 2, 1, PLAIN.model_copy(update={"backward": 0.3}))
     assert found.rows.tolist() == [[1], [0]]
-    np.testing.assert_allclose(found.weights, [[1], [0.3]], rtol=1e-6)
+    np.testing.assert_allclose(found.weights.ravel(), [1.0, 0.3], rtol=1e-6)
 
 
 def test_reach_ends() -> None:

@@ -1,0 +1,1 @@
+"""Recipes that only name columns, on real data: the funnel against simple methods."""
