@@ -19,7 +19,8 @@ class Fitted(Protocol):
     def scores(self, users: np.ndarray) -> np.ndarray | sparse.csr_matrix:
         """Return scores float32 [n, items] for user rows int64 [n], also of seen items.
 
-        In a sparse matrix, an item that is not stored has no score. Callers pass a slice of users at a time, so a matrix of users by items is never held.
+        An item that a sparse matrix does not store has no score. Callers pass a slice of users at a time, so
+        a matrix of users by items is never held.
         """
         ...
 

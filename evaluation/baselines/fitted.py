@@ -10,7 +10,8 @@ from scipy import sparse
 class ItemToItem:
     """Scores an item with the sum of the weights from the user's items to it.
 
-    ``history``: float32 [users, items], sparse: what each of the user's items counts. ``weights``: float32 [items, items], dense or sparse.
+    ``history``: float32 [users, items], sparse: what each item of a user counts. ``weights``: float32 [items,
+    items], dense or sparse.
     """
 
     history: sparse.csr_matrix

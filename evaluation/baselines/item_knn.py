@@ -8,6 +8,7 @@ towards 0.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -62,13 +63,13 @@ class ItemKNN:
         done = np.cumsum(takers @ lengths) // PRODUCTS
         edges = [0, *(np.flatnonzero(np.diff(done)) + 1), items]
         near, values, counts = [], [], [0]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             both = (takers[start:stop] @ weighted).tocsr()
             both.sort_indices()
             item = np.repeat(np.arange(start, stop), np.diff(both.indptr))
             similarity = both.data / (norm[item] * norm[both.indices] + shrinkage)
             similarity[item == both.indices] = -np.inf
-            for first, last in zip(both.indptr, both.indptr[1:], strict=False):
+            for first, last in pairwise(both.indptr):
                 nearest = first + best(similarity[first:last], self.neighbours)
                 near.append(both.indices[nearest])
                 values.append(similarity[nearest])

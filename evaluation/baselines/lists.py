@@ -1,6 +1,7 @@
 """Turn a baseline's scores into lists: the best items of each user that are not hidden."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -60,7 +61,7 @@ def _of_sparse(scores: sparse.csr_matrix, hidden: Sequence[np.ndarray], count: i
     values = scores.data.copy()
     values[np.isin(own * items + scores.indices, users * items + taken)] = -np.inf
     lists = np.full((scores.shape[0], count), -1, np.int64)
-    for row, (start, stop) in enumerate(zip(scores.indptr, scores.indptr[1:], strict=False)):
+    for row, (start, stop) in enumerate(pairwise(scores.indptr)):
         found = scores.indices[start:stop][best(values[start:stop], count)]
         lists[row, : len(found)] = found
     return lists

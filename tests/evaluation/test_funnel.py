@@ -70,11 +70,14 @@ def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> N
         "beyond_accuracy",
         "groups",
         "passage",
+        "baselines",
+        "verdict",
     ]
     assert report["seeds"] == {"split": 42, "retriever": 42, "ranker": 42}
     assert (report["recipe"], report["users"]) == ("two-tastes", 60)
     names = [f"{metric}@{k}" for k in (5, 10) for metric in ("ndcg", "map", "precision", "recall")]
-    assert list(report["systems"]) == ["popularity", "retrieval", "funnel"]
+    simple = ["popularity", "ItemKNN", "recency-weighted ItemKNN", "EASE", "EDLAE", "iALS"]
+    assert list(report["systems"]) == [*simple, "retrieval", "funnel"]
     for figures in report["systems"].values():
         assert list(figures) == names
         assert all(0 <= value <= 1 for value in figures.values())
@@ -193,7 +196,8 @@ def test_rules_of_the_recipe_are_measured(
     copied = shop.copied(artifacts, tmp_path / "copy")
     evaluate(ruled, copied, served_in_process, force=False)
     found = read_report(copied.report)
-    assert list(found["systems"]) == ["popularity", "retrieval", "funnel without rules", "funnel"]
+    served = ["retrieval", "funnel without rules", "funnel"]
+    assert list(found["systems"]) == [*report["baselines"]["leads"], *served]
     assert found["systems"]["funnel without rules"] == report["systems"]["funnel"]
     assert found["systems"]["retrieval"] == report["systems"]["retrieval"]
     assert found["systems"]["funnel"]["ndcg@5"] < report["systems"]["funnel"]["ndcg@5"]

@@ -9,4 +9,4 @@ from evaluation.baselines import Fitted
 def scores_of(fitted: Fitted, users: np.ndarray) -> np.ndarray:
     """float32 [n, items]."""
     found = fitted.scores(users)
-    return found.toarray() if sparse.issparse(found) else np.asarray(found)
+    return np.asarray(found.todense()) if isinstance(found, sparse.csr_matrix) else found

@@ -60,9 +60,9 @@ def test_of_equally_near_items_the_first_row_is_kept() -> None:
 
 def test_slices_of_items_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """One item at a time gives the similarities of all at once."""
-    together = ItemKNN(neighbours=2).fit(TRAINING, 4, 4, 0).weights.toarray()
+    together = scores_of(ItemKNN(neighbours=2).fit(TRAINING, 4, 4, 0), np.arange(4))
     monkeypatch.setattr(item_knn, "PRODUCTS", 1)
-    alone = ItemKNN(neighbours=2).fit(TRAINING, 4, 4, 0).weights.toarray()
+    alone = scores_of(ItemKNN(neighbours=2).fit(TRAINING, 4, 4, 0), np.arange(4))
     assert np.array_equal(alone, together)
 
 
