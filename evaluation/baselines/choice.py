@@ -25,9 +25,9 @@ RECENCY = 0.7
 #: mean). The penalty is the same for all; relative to what it holds against, it stays so for other data.
 PAIRS_OF_ALS = 60.0
 
-#: Steps a second that two shared CPU cores reach: of sparse products, dense products, iALS, and of making
-#: lists from stored scores.
-SPARSE, DENSE, ALS, SCORES = 2e7, 2e10, 5e9, 4e7
+#: Steps a second that two shared CPU cores reach: of sparse products, dense products, and iALS; users whose
+#: lists are made from stored scores, and dense scores of which lists are made.
+SPARSE, DENSE, ALS, USERS, SCORES = 4e7, 2e10, 5e9, 3e4, 4e7
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _against(level: Level, baseline: Baseline, sizes: Sizes, memory: int) -> str
 def seconds(baseline: Baseline, sizes: Sizes) -> float:
     """Return about how long fitting the baseline and making its lists take."""
     if isinstance(baseline, ItemKNN):
-        return (sizes.products + sizes.of_asked * baseline.neighbours) / SPARSE
+        products = sizes.products + sizes.of_asked * baseline.neighbours
+        return products / SPARSE + sizes.asked / USERS
     lists = sizes.asked * sizes.items / SCORES
     if isinstance(baseline, EASE | EDLAE):
         return (2 * sizes.items**3 + 20 * sizes.of_asked * sizes.items) / DENSE + lists

@@ -55,15 +55,15 @@ def _of_dense(scores: np.ndarray, hidden: Sequence[np.ndarray], count: int) -> n
 def _of_sparse(scores: sparse.csr_matrix, hidden: Sequence[np.ndarray], count: int) -> np.ndarray:
     """As ``_of_dense``, in time and memory that grow with the stored scores, not with the catalogue."""
     scores = scores.sorted_indices()
-    items = scores.shape[1]
-    users, taken = _pairs(hidden)
-    own = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    values = scores.data.copy()
-    values[np.isin(own * items + scores.indices, users * items + taken)] = -np.inf
     lists = np.full((scores.shape[0], count), -1, np.int64)
+    left_out = np.zeros(scores.shape[1], bool)
     for row, (start, stop) in enumerate(pairwise(scores.indptr)):
-        found = scores.indices[start:stop][best(values[start:stop], count)]
+        left_out[hidden[row]] = True
+        stored = scores.indices[start:stop]
+        shown = ~left_out[stored]
+        found = stored[shown][best(scores.data[start:stop][shown], count)]
         lists[row, : len(found)] = found
+        left_out[hidden[row]] = False
     return lists
 
 
