@@ -20,6 +20,7 @@ from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
+from runtime.candidates.exclusion import ALL
 from runtime.plan import Plan, Trace
 from runtime.rules.declared import NO_RULES
 from stages.artifacts import Artifacts
@@ -113,6 +114,7 @@ def evaluate_funnel(
         hidden,
         deepest,
         timed=recipe.columns.timestamp is not None,
+        own_items=recipe.serving.exclude != ALL,
     )
     lists = dict(simple)
     two_stages = recipe.retrieves and recipe.ranks

@@ -22,7 +22,7 @@ TIPS = 3
 #: With fewer interactions than this a user, on average, more of them are worth naming.
 FEW = 10
 #: The candidate generator that finds what a simple method finds; the linear one for all others.
-GENERATORS = {"popularity": "popularity", "iALS": "als", "BPR": "als"}
+GENERATORS = {"popularity": "popularity", "iALS": "als", "BPR": "als", "own items": "repeat"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from evaluation.baselines.ease import EASE
 from evaluation.baselines.edlae import EDLAE
 from evaluation.baselines.ials import IALS
 from evaluation.baselines.item_knn import ItemKNN
+from evaluation.baselines.own_items import OwnItems
 from evaluation.levels import Level
 from models.prepared import Interactions
 
@@ -19,6 +20,8 @@ SECONDS = 60.0
 ITEMS = 6_000
 #: The closed form of EASE and EDLAE holds a matrix and its inverse in double precision, and float32 weights.
 BYTES_A_PAIR_OF_ITEMS = 20
+#: ItemKNN holds its similarities in slices, together, and turned around: a float32 and an index of each.
+BYTES_A_NEIGHBOUR = 24
 #: What an item of a user counts, to the power of its age: the newest three make up two thirds.
 RECENCY = 0.7
 #: iALS's default penalty was found on MovieLens-100K, with so many pairs for a user and an item (geometric
@@ -61,16 +64,20 @@ class Choice:
     skipped: dict[str, str]
 
 
-def chosen(level: Level, sizes: Sizes, *, timed: bool, memory: int) -> Choice:
+def chosen(
+    level: Level, sizes: Sizes, *, timed: bool, memory: int, own_items: bool = False
+) -> Choice:
     """Return the baselines beside popularity.
 
     Args:
+        own_items: whether users may be shown what they had, which then is a method of its own.
         timed: whether the order of a user's interactions is that of time.
         memory: bytes that are free.
     """
     if level == "none":
         return Choice({}, {})
-    wanted: dict[str, Baseline] = {"ItemKNN": ItemKNN()}
+    wanted: dict[str, Baseline] = {"own items": OwnItems()} if own_items else {}
+    wanted["ItemKNN"] = ItemKNN()
     if timed:
         wanted["recency-weighted ItemKNN"] = ItemKNN(recency=RECENCY)
     wanted |= {"EASE": EASE(), "EDLAE": EDLAE(), "iALS": _ials(level, sizes)}
@@ -96,8 +103,10 @@ def _ials(level: Level, sizes: Sizes) -> IALS:
 def _against(level: Level, baseline: Baseline, sizes: Sizes, memory: int) -> str | None:
     """A reason to leave the baseline out, for the log and the report; None if there is none."""
     dense = isinstance(baseline, EASE | EDLAE)
-    needed = BYTES_A_PAIR_OF_ITEMS * sizes.items**2
-    if dense and needed > memory:
+    needed = BYTES_A_PAIR_OF_ITEMS * sizes.items**2 if dense else 0
+    if isinstance(baseline, ItemKNN):
+        needed = BYTES_A_NEIGHBOUR * sizes.items * min(baseline.neighbours, sizes.items)
+    if needed > memory:
         return (
             f"needs about {needed / 1e9:.1f} GB for {sizes.items:,} items, and {memory / 1e9:.1f} GB are "
             "free"
@@ -114,6 +123,8 @@ def _against(level: Level, baseline: Baseline, sizes: Sizes, memory: int) -> str
 
 def seconds(baseline: Baseline, sizes: Sizes) -> float:
     """Return about how long fitting the baseline and making its lists take."""
+    if isinstance(baseline, OwnItems):
+        return sizes.asked / USERS
     if isinstance(baseline, ItemKNN):
         products = sizes.products + sizes.of_asked * baseline.neighbours
         return products / SPARSE + sizes.asked / USERS

@@ -31,6 +31,7 @@ def simple_lists(
     count: int,
     *,
     timed: bool,
+    own_items: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return the ``count`` best items of each asked user by method, and why methods were skipped.
 
@@ -42,7 +43,8 @@ def simple_lists(
     training = replace(training, weights=None)  # a baseline counts every interaction once
     lists = {"popularity": most_popular(training, items, list(hidden), count)}
     sizes = Sizes.of(training, users, items, asked)
-    choice = chosen(level, sizes, timed=timed, memory=psutil.virtual_memory().available)
+    free = psutil.virtual_memory().available
+    choice = chosen(level, sizes, timed=timed, memory=free, own_items=own_items)
     skipped = dict(choice.skipped)
     for name, baseline in choice.baselines.items():
         log.info(f"evaluating: {name}")

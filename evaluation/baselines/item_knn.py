@@ -72,10 +72,10 @@ class ItemKNN:
             for first, last in pairwise(both.indptr):
                 nearest = first + best(similarity[first:last], self.neighbours)
                 near.append(both.indices[nearest])
-                values.append(similarity[nearest])
+                values.append(similarity[nearest].astype(np.float32))
                 counts.append(len(nearest))
         rows = (np.concatenate(values), np.concatenate(near), np.cumsum(counts))
-        return sparse.csr_matrix(rows, (items, items)).T.tocsr().astype(np.float32)
+        return sparse.csr_matrix(rows, (items, items)).T.tocsr()
 
 
 def recent(training: Interactions, users: int, items: int, recency: float) -> sparse.csr_matrix:

@@ -8,6 +8,7 @@ import pytest
 from evaluation.baselines.choice import RECENCY, Sizes, chosen, seconds
 from evaluation.baselines.ials import IALS
 from evaluation.baselines.item_knn import ItemKNN
+from evaluation.baselines.own_items import OwnItems
 from evaluation.levels import Level
 from models.prepared import Interactions
 
@@ -46,6 +47,13 @@ def test_recency_counts_where_there_are_times() -> None:
     assert [name for name in untimed if "ItemKNN" in name] == ["ItemKNN"]
 
 
+def test_own_items_are_a_method_where_they_may_be_shown() -> None:
+    """Then every other method is blind to what users come back to."""
+    choice = chosen("fast", SMALL, timed=True, memory=GIGABYTES, own_items=True)
+    assert choice.baselines["own items"] == OwnItems()
+    assert "own items" not in chosen("fast", SMALL, timed=True, memory=GIGABYTES).baselines
+
+
 def test_a_large_catalogue_is_not_inverted_fast() -> None:
     """At 6,000 items it is; above, the reason names the number and what to ask for."""
     assert names("fast", replace(SMALL, items=6_000)) >= CLOSED_FORMS
@@ -63,7 +71,16 @@ def test_what_does_not_fit_in_memory_is_left_out(level: Level) -> None:
     assert names(level, sizes, memory=600_000_000) >= CLOSED_FORMS
     choice = chosen(level, sizes, timed=True, memory=400_000_000)
     assert CLOSED_FORMS.isdisjoint(choice.baselines)
+    assert "ItemKNN" in choice.baselines
     assert choice.skipped["EDLAE"] == ("needs about 0.5 GB for 5,000 items, and 0.4 GB are free")
+
+
+def test_the_neighbours_of_a_large_catalogue_are_held_in_memory() -> None:
+    """A hundred of each of a million items: 2.4 GB."""
+    sizes = replace(SMALL, items=1_000_000)
+    assert "ItemKNN" in names("fast", sizes, memory=3 * GIGABYTES)
+    choice = chosen("all", sizes, timed=False, memory=2 * GIGABYTES)
+    assert choice.skipped["ItemKNN"].startswith("needs about 2.4 GB for 1,000,000 items")
 
 
 def test_what_takes_longer_than_a_minute_is_skipped_unless_all_is_wanted() -> None:

@@ -7,6 +7,7 @@ from evaluation.baselines import item_knn
 from evaluation.baselines.ease import EASE
 from evaluation.baselines.edlae import EDLAE
 from evaluation.baselines.item_knn import ItemKNN, recent
+from evaluation.baselines.own_items import OwnItems
 from models.item_models.linear import MOST_ITEMS
 from models.prepared import Interactions
 from stages.errors import ShortlistError
@@ -84,6 +85,13 @@ def test_recency_weighs_the_similarities_of_the_users_items() -> None:
         TRAINING, 4, 4, 0
     )
     assert scores_of(fitted, np.array([0]))[0, 2] == pytest.approx(0.7 * COSINE_01 + COSINE_12)
+
+
+def test_own_items_count_by_how_often_and_how_lately() -> None:
+    """User 0 took 0, 1, 0 with a half-life of one: 0 counts 1 + 1/4, 1 counts 1/2; user 1 took 2 alone."""
+    training = Interactions(np.array([0, 0, 1, 0]), np.array([0, 1, 2, 0]))
+    scores = scores_of(OwnItems(half_life=1).fit(training, 2, 3, 0), np.arange(2))
+    np.testing.assert_allclose(scores, [[1.25, 0.5, 0], [0, 0, 1]], rtol=1e-6)
 
 
 def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
