@@ -1,6 +1,7 @@
 """The funnel against simple methods: leads, and the sentence."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ def recipe(tmp_path: Path) -> Recipe:
     return shop.recipe(tmp_path)
 
 
-def of(leads: dict[str, tuple[float, float | None]]) -> Baselines:
+def of(leads: Mapping[str, tuple[float, float | None]]) -> Baselines:
     found = {name: Lead(*lead) for name, lead in leads.items()}
     return Baselines("fast", "ndcg@10", found, {})
 
 
-def sentence(recipe: Recipe, leads: dict[str, tuple[float, float | None]], **other: Any) -> str:
+def sentence(recipe: Recipe, leads: Mapping[str, tuple[float, float | None]], **other: Any) -> str:
     return verdict(of(leads), recipe, other.get("systems", SYSTEMS), other.get("pairs", 50.0))
 
 

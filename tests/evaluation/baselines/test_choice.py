@@ -48,7 +48,7 @@ def test_recency_counts_where_there_are_times() -> None:
 
 
 def test_own_items_are_a_method_where_they_may_be_shown() -> None:
-    """Then every other method is blind to what users come back to."""
+    """Otherwise none of their scores would count."""
     choice = chosen("fast", SMALL, timed=True, memory=GIGABYTES, own_items=True)
     assert choice.baselines["own items"] == OwnItems()
     assert "own items" not in chosen("fast", SMALL, timed=True, memory=GIGABYTES).baselines
@@ -101,9 +101,10 @@ def test_lists_over_a_large_catalogue_take_time_too() -> None:
 def test_ials_has_fewer_factors_where_all_would_take_too_long() -> None:
     """128 factors on small data, 64 on larger; with all, every iteration of the default."""
     large = Sizes(200_000, 10_000, 2_000_000, 40_000_000, 5_000, 50_000)
+    asked: list[tuple[Level, Sizes]] = [("fast", SMALL), ("fast", large), ("all", large)]
     small, wide, whole = (
         chosen(level, sizes, timed=False, memory=GIGABYTES).baselines["iALS"]
-        for level, sizes in (("fast", SMALL), ("fast", large), ("all", large))
+        for level, sizes in asked
     )
     assert isinstance(small, IALS)
     assert isinstance(wide, IALS)

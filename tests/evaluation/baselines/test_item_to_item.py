@@ -91,7 +91,7 @@ def test_own_items_count_by_how_often_and_how_lately() -> None:
     """User 0 took 0, 1, 0 with a half-life of one: 0 counts 1 + 1/4, 1 counts 1/2; user 1 took 2 alone."""
     training = Interactions(np.array([0, 0, 1, 0]), np.array([0, 1, 2, 0]))
     scores = scores_of(OwnItems(half_life=1).fit(training, 2, 3, 0), np.arange(2))
-    np.testing.assert_allclose(scores, [[1.25, 0.5, 0], [0, 0, 1]], rtol=1e-6)
+    np.testing.assert_allclose(scores, np.array([[1.25, 0.5, 0], [0, 0, 1]]), rtol=1e-6)
 
 
 def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
