@@ -196,13 +196,22 @@ class Recipe:
 
         return tune(self.resolved, self.artifacts, trials)
 
-    def evaluate(self, *, force: bool = False) -> dict[str, Any]:
-        """Measure every stage and popularity on the test part; returns the content of ``report.json``."""
+    def evaluate(
+        self, *, baselines: Literal["none", "fast", "all"] = "fast", force: bool = False
+    ) -> dict[str, Any]:
+        """Measure every stage and simple methods on the test part; returns the content of ``report.json``.
+
+        Its ``verdict`` says in a sentence whether the funnel beats the best simple method.
+
+        Args:
+            baselines: ``none``: popularity alone. ``fast``: ItemKNN, EASE, EDLAE and iALS, each unless it
+                takes more than about a minute. ``all``: each that fits in memory, and BPR.
+        """
         from ensemble.in_process import served_in_process
         from evaluation.evaluate import evaluate
         from evaluation.report import read_report
 
-        evaluate(self.resolved, self.artifacts, served_in_process, force=force)
+        evaluate(self.resolved, self.artifacts, served_in_process, baselines=baselines, force=force)
         return read_report(self.artifacts.report)
 
     def export(self, *, force: bool = False) -> Path:

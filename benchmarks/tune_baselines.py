@@ -124,7 +124,9 @@ def quality(
     """NDCG@10 on the held-out interactions, over the users that have any."""
     wanted = held.by_user(users)
     asked = np.array([row for row, found in enumerate(wanted) if len(found)], np.int64)
-    lists = best_unseen(baseline.fit(kept, users, items, seed), kept, users, items, asked, K)
+    past = kept.by_user(users)
+    hidden = [past[user] for user in asked]
+    lists = best_unseen(baseline.fit(kept, users, items, seed), kept, items, asked, hidden, K)
     return float(ranking.ndcg(lists, [np.unique(wanted[row]) for row in asked], K).mean())
 
 

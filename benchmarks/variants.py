@@ -25,5 +25,5 @@ def beside(artifacts: Artifacts, name: str) -> Artifacts:
 def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     """Train and evaluate unless up to date; returns the content of the report."""
     train(recipe, artifacts, force=False)
-    evaluate(recipe, artifacts, served_in_process, force=False)
+    evaluate(recipe, artifacts, served_in_process, baselines="none")
     return read_report(artifacts.report)

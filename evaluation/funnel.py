@@ -7,21 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.baselines.popularity import most_popular
+from evaluation.baselines.in_report import simple_lists
 from evaluation.beyond_accuracy import Catalogue
 from evaluation.generators import BLEND, generator_lists
+from evaluation.levels import Level
 from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
 from evaluation.user_groups import Group, by_history
+from evaluation.verdict import FUNNEL, Baselines, verdict
 from metrics import classification, ranking
 from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
 from recipes.schema.rankers import NoRanker
 from recipes.schema.recipe import Recipe
+from runtime.candidates.exclusion import ALL
 from runtime.plan import Plan, Trace
 from runtime.rules.declared import NO_RULES
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
+from stages.log import logger
+
+log = logger(__name__)
 
 #: Assembles the funnel of a recipe in this process (``ensemble.in_process``).
 Served = Callable[[Recipe, Artifacts], AbstractContextManager[Plan]]
@@ -39,7 +45,8 @@ class Evaluation:
     ``ranker``: AUC and log loss over the candidates. ``users``: number of users evaluated. ``protocols``:
     the tables of the recipe's further protocols. ``seeds``: of the split and the models.
     ``beyond_accuracy``: figures by system that need no relevant items. ``groups``: metric@k for thirds of
-    the users. ``passage``: the funnel stage by stage.
+    the users. ``passage``: the funnel stage by stage. ``baselines``: the funnel against simple methods, and
+    ``verdict``: the same in a sentence.
     """
 
     systems: dict[str, dict[str, float]]
@@ -51,9 +58,13 @@ class Evaluation:
     beyond_accuracy: dict[str, dict[str, float | None]]
     groups: list[Group]
     passage: Passage
+    baselines: Baselines
+    verdict: str
 
 
-def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Evaluation:
+def evaluate_funnel(
+    recipe: Recipe, artifacts: Artifacts, served: Served, baselines: Level
+) -> Evaluation:
     """Run the funnel that ``served`` assembles for users with relevant items in ``test``.
 
     The feature store holds the training part: which of its items are removed from every list,
@@ -82,6 +93,7 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
     hidden = [left_out[row] for row in users]
     histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)
+    log.info(f"evaluating: the funnel, for {len(users):,} users")
     with served(recipe, artifacts) as plan:
         asked = [data.raw_user_ids[row] for row in users]
         trace = without_rules = plan.trace(asked, top_k=deepest)
@@ -93,17 +105,31 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             for table in measure(name, recipe, artifacts, data, plan)
         ]
 
-    lists = {"popularity": most_popular(visible, data.item_count, hidden, deepest)}
+    simple, skipped = simple_lists(
+        baselines,
+        visible,
+        data.user_count,
+        data.item_count,
+        users,
+        hidden,
+        deepest,
+        timed=recipe.columns.timestamp is not None,
+        own_items=recipe.serving.exclude != ALL,
+    )
+    lists = dict(simple)
     two_stages = recipe.retrieves and recipe.ranks
     if two_stages:
         lists |= generator_lists(without_rules, plan.generators, deepest)
     if recipe.serving.rules:
         lists[WITHOUT_RULES] = without_rules.item_rows
-    lists["funnel"] = trace.item_rows
+    lists[FUNNEL] = trace.item_rows
+    log.info(f"evaluating: the figures of {len(lists)} systems")
     ks = recipe.evaluation.k
+    systems = {name: ranking.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()}
+    compared = Baselines.compared(baselines, simple, trace.item_rows, relevant, ks[0], skipped)
     catalogue = Catalogue.of(visible, data.user_count, data.item_count)
     return Evaluation(
-        systems={name: ranking.at_each_k(ranked, relevant, ks) for name, ranked in lists.items()},
+        systems=systems,
         stages=kept(without_rules, relevant, deepest),
         ranker=_ranker_figures(recipe.ranker, without_rules, relevant),
         users=len(users),
@@ -127,6 +153,8 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
             data.item_count,
             unranked=lists.get(BLEND, without_rules.candidate_rows) if two_stages else None,
         ),
+        baselines=compared,
+        verdict=verdict(compared, recipe, systems, len(visible) / data.user_count),
     )
 
 

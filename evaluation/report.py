@@ -47,7 +47,18 @@ def tables(report: dict[str, Any]) -> "Group":
     further = [_protocol(table) for table in report["protocols"]]
     auc, log_loss = (_figure(report["ranker"][name]) for name in ("auc", "log_loss"))
     line = f"ranker over the candidates: AUC {auc}, log loss {log_loss}"
-    return Group(quality, _stages(report), beyond, *groups, *further, *_passage(report), line)
+    return Group(
+        quality,
+        *_leads(report),
+        _stages(report),
+        beyond,
+        *groups,
+        *further,
+        *_passage(report),
+        line,
+        *[f"{name} is not measured: {why}" for name, why in _skipped(report).items()],
+        report.get("verdict", ""),
+    )
 
 
 def spread_table(title: str, spreads: "dict[str, dict[str, Spread]]") -> "Table":
@@ -66,6 +77,26 @@ def _by_system(title: str, systems: Mapping[str, Mapping[str, Any]]) -> "Table":
     for system, figures in systems.items():
         table.add_row(system, *[_figure(figures.get(column)) for column in columns])
     return table
+
+
+def _leads(report: dict[str, Any]) -> "list[Table]":
+    """Return the funnel's lead over each simple method; nothing for a report without it."""
+    from rich.table import Table
+
+    if "baselines" not in report:
+        return []
+    metric = report["baselines"]["metric"]
+    table = Table(title=f"Lead of the funnel over simple methods, {metric}")
+    for column in ("", "lead", "standard error"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, lead in report["baselines"]["leads"].items():
+        table.add_row(name, f"{lead['difference']:+.4f}", _figure(lead["standard_error"]))
+    return [table]
+
+
+def _skipped(report: dict[str, Any]) -> dict[str, str]:
+    skipped: dict[str, str] = report.get("baselines", {}).get("skipped", {})
+    return skipped
 
 
 def _stages(report: dict[str, Any]) -> "Table":

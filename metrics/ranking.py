@@ -14,8 +14,14 @@ Relevant = Sequence[np.ndarray]
 
 def hits(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
     """bool [users, k]: whether the item at this rank is relevant."""
-    rows = zip(ranked[:, :k], relevant, strict=True)
-    return np.array([np.isin(found, wanted) for found, wanted in rows])
+    shown = ranked[:, :k]
+    wanted = np.concatenate([*relevant, np.array([], np.int64)])
+    user = np.repeat(np.arange(len(shown)), _counts(relevant))
+    # A number for each pair of user and item; a pad, -1, is an item that no user wants.
+    items = 2 + max(int(shown.max(initial=-1)), int(wanted.max(initial=-1)))
+    pairs = np.arange(len(shown))[:, None] * items + shown + 1
+    found: np.ndarray = np.isin(pairs, user * items + wanted + 1)
+    return found
 
 
 def precision(ranked: np.ndarray, relevant: Relevant, k: int) -> np.ndarray:
@@ -63,4 +69,4 @@ def at_each_k(ranked: np.ndarray, relevant: Relevant, ks: Sequence[int]) -> dict
 
 
 def _counts(relevant: Relevant) -> np.ndarray:
-    return np.array([len(wanted) for wanted in relevant])
+    return np.array([len(wanted) for wanted in relevant], np.int64)

@@ -28,7 +28,7 @@ COMMANDS = {
     "recipe": ("pipeline", "print every setting of a recipe, and who decided it"),
     "train": ("pipeline", "train the retriever and the ranker"),
     "tune": ("pipeline", "search for a stage's best settings"),
-    "evaluate": ("pipeline", "measure every stage against popularity"),
+    "evaluate": ("pipeline", "measure every stage against simple methods"),
     "export": ("pipeline", "assemble the trained parts into a release for Triton"),
     "serve": ("operation", "start Triton on the published release"),
     "publish": ("operation", "serve another release, without losing a request"),

@@ -8,6 +8,7 @@ of the training part. The test part was not used.
 from typing import ClassVar, Protocol
 
 import numpy as np
+from scipy import sparse
 
 from models.prepared import Interactions
 
@@ -15,10 +16,11 @@ from models.prepared import Interactions
 class Fitted(Protocol):
     """A baseline fitted to the training part."""
 
-    def scores(self, users: np.ndarray) -> np.ndarray:
+    def scores(self, users: np.ndarray) -> np.ndarray | sparse.csr_matrix:
         """Return scores float32 [n, items] for user rows int64 [n], also of seen items.
 
-        Callers pass a slice of users at a time, so a matrix of users by items is never held.
+        An item that a sparse matrix does not store has no score. Callers pass a slice of users at a time, so
+        a matrix of users by items is never held.
         """
         ...
 

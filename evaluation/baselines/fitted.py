@@ -10,16 +10,17 @@ from scipy import sparse
 class ItemToItem:
     """Scores an item with the sum of the weights from the user's items to it.
 
-    ``history``: float32 [users, items], sparse. ``weights``: float32 [items, items], dense or sparse.
+    ``history``: float32 [users, items], sparse: what each item of a user counts. ``weights``: float32 [items,
+    items], dense or sparse.
     """
 
     history: sparse.csr_matrix
     weights: np.ndarray | sparse.csr_matrix
 
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """Return float32 [n, items] for user rows [n]."""
+    def scores(self, users: np.ndarray) -> np.ndarray | sparse.csr_matrix:
+        """Return float32 [n, items] for user rows [n]; sparse if the weights are."""
         product = self.history[users] @ self.weights
-        return product.toarray() if sparse.issparse(product) else np.asarray(product)
+        return product if sparse.issparse(product) else np.asarray(product)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from evaluation.baselines.popularity import Popularity
 from evaluation.beyond_accuracy import Catalogue
 from evaluation.uncertainty import Spread, over_seeds
 from metrics import ranking
+from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
 from runtime.candidates.exclusion import ALL, Exclude
 from stages.errors import ShortlistError
@@ -40,15 +41,15 @@ def baseline_lists(
     users: int,
     items: int,
     asked: np.ndarray,
+    hidden: Sequence[np.ndarray],
     count: int,
     *,
     seed: int = 0,
     names: Iterable[str] = tuple(BASELINES),
-    exclude: Exclude = ALL,
 ) -> dict[str, np.ndarray]:
-    """Return each baseline's ``count`` best items for user rows ``asked``.
+    """Return each baseline's ``count`` best items for user rows ``asked`` (see ``lists.best_unseen``).
 
-    They are int64 [asked, count], -1 pads. ``exclude``: see ``lists.best_unseen``.
+    They are int64 [asked, count], -1 pads.
 
     Raises:
         ShortlistError: there is no such baseline, or one cannot be fitted (see ``Baseline.fit``).
@@ -59,7 +60,7 @@ def baseline_lists(
         if name not in BASELINES:
             raise ShortlistError(f"expected baselines among {', '.join(BASELINES)}, got '{name}'")
         fitted = BASELINES[name].fit(training, users, items, seed)
-        lists[name] = best_unseen(fitted, training, users, items, asked, count, exclude=exclude)
+        lists[name] = best_unseen(fitted, training, items, asked, hidden, count)
     return lists
 
 
@@ -73,8 +74,8 @@ def baseline_table(
 ) -> dict[str, Figures]:
     """Return figures by baseline, trained on train and valid, over every user of the test part.
 
-    Every ranking metric at k over the whole catalogue without the user's training items that ``exclude``
-    leaves out, and the figures of ``evaluation.beyond_accuracy``.
+    Every ranking metric at k over the whole catalogue without what the user has seen in the training part, if
+    ``exclude`` leaves it out, and the figures of ``evaluation.beyond_accuracy``.
 
     Raises:
         ShortlistError: the test part is empty, or as ``baseline_lists``.
@@ -90,9 +91,9 @@ def baseline_table(
     relevant = [np.unique(wanted[row]) for row in asked]
     users, items = data.user_count, data.item_count
     catalogue = Catalogue.of(training, users, items)
-    lists = baseline_lists(
-        training, users, items, asked, k, seed=seed, names=names, exclude=exclude
-    )
+    left_out = hidden_items(data.seen_beside(training, Interactions.none()), exclude, users)
+    hidden = [left_out[user] for user in asked]
+    lists = baseline_lists(training, users, items, asked, hidden, k, seed=seed, names=names)
     return {
         name: {
             **ranking.at_each_k(ranked, relevant, (k,)),

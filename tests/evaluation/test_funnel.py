@@ -70,11 +70,14 @@ def test_the_report_holds_systems_stages_and_ranker(report: dict[str, Any]) -> N
         "beyond_accuracy",
         "groups",
         "passage",
+        "baselines",
+        "verdict",
     ]
     assert report["seeds"] == {"split": 42, "retriever": 42, "ranker": 42}
     assert (report["recipe"], report["users"]) == ("two-tastes", 60)
     names = [f"{metric}@{k}" for k in (5, 10) for metric in ("ndcg", "map", "precision", "recall")]
-    assert list(report["systems"]) == ["popularity", "retrieval", "funnel"]
+    simple = ["popularity", "ItemKNN", "recency-weighted ItemKNN", "EASE", "EDLAE", "iALS"]
+    assert list(report["systems"]) == [*simple, "retrieval", "funnel"]
     for figures in report["systems"].values():
         assert list(figures) == names
         assert all(0 <= value <= 1 for value in figures.values())
@@ -183,6 +186,42 @@ def test_a_report_that_is_up_to_date_is_kept(evaluated: Trained, said: list[str]
     assert artifacts.report.read_text() == content
 
 
+def test_more_baselines_than_the_report_has_are_evaluated(
+    evaluated: Trained, report: dict[str, Any], tmp_path: Path, said: list[str]
+) -> None:
+    """Fewer are there already; with `force` the report has exactly what was wanted."""
+    recipe, artifacts = evaluated
+    copied = shop.copied(artifacts, tmp_path / "copy")
+    up_to_date = f"{copied.report} is up to date"
+    evaluate(recipe, copied, served_in_process, baselines="none")
+    assert said == [up_to_date]
+    evaluate(recipe, copied, served_in_process, baselines="all")
+    assert up_to_date not in said[1:]
+    found = read_report(copied.report)
+    assert found["baselines"]["level"] == "all"
+    assert set(found["systems"]) == {*report["systems"], "BPR"}
+    assert found["systems"]["funnel"] == report["systems"]["funnel"]
+    said.clear()
+    evaluate(recipe, copied, served_in_process, baselines="fast")
+    assert said == [up_to_date]
+    evaluate(recipe, copied, served_in_process, baselines="none", force=True)
+    assert list(read_report(copied.report)["systems"]) == ["popularity", "retrieval", "funnel"]
+
+
+def test_the_leads_are_differences_of_the_systems(report: dict[str, Any]) -> None:
+    """At the first k; the verdict is on the best method."""
+    systems, baselines = report["systems"], report["baselines"]
+    assert (baselines["level"], baselines["metric"]) == ("fast", "ndcg@5")
+    simple = ["popularity", "ItemKNN", "recency-weighted ItemKNN", "EASE", "EDLAE", "iALS"]
+    assert list(baselines["leads"]) == simple
+    for name, lead in baselines["leads"].items():
+        difference = systems["funnel"]["ndcg@5"] - systems[name]["ndcg@5"]
+        assert lead["difference"] == pytest.approx(difference)
+        assert lead["standard_error"] > 0
+    best = max(simple, key=lambda name: systems[name]["ndcg@5"])
+    assert f"the best simple method, {best}" in report["verdict"]
+
+
 def test_rules_of_the_recipe_are_measured(
     evaluated: Trained, report: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -193,7 +232,8 @@ def test_rules_of_the_recipe_are_measured(
     copied = shop.copied(artifacts, tmp_path / "copy")
     evaluate(ruled, copied, served_in_process, force=False)
     found = read_report(copied.report)
-    assert list(found["systems"]) == ["popularity", "retrieval", "funnel without rules", "funnel"]
+    served = ["retrieval", "funnel without rules", "funnel"]
+    assert list(found["systems"]) == [*report["baselines"]["leads"], *served]
     assert found["systems"]["funnel without rules"] == report["systems"]["funnel"]
     assert found["systems"]["retrieval"] == report["systems"]["retrieval"]
     assert found["systems"]["funnel"]["ndcg@5"] < report["systems"]["funnel"]["ndcg@5"]
@@ -203,7 +243,7 @@ def test_rules_of_the_recipe_are_measured(
 
 def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
     """The terminal shows systems, stages and the ranker's figures."""
-    console = Console(width=160, record=True)
+    console = Console(width=400, record=True)
     with console.capture() as captured:
         console.print(tables(report))
     shown = captured.get()
@@ -219,6 +259,24 @@ def test_the_tables_show_every_figure(report: dict[str, Any]) -> None:
     assert f"{passage['filtering']['cut_off']:.1%} cut off" in shown
     assert f"by {passage['lift']['difference']:+.4f}" in shown
     assert f"AUC {report['ranker']['auc']:.4f}" in shown
+    for lead in report["baselines"]["leads"].values():
+        assert f"{lead['difference']:+.4f}" in shown
+    assert shown.rstrip().endswith(report["verdict"])
+
+
+def test_a_report_of_an_earlier_version_is_shown(report: dict[str, Any]) -> None:
+    """Without baselines and verdict; and a skipped method is shown with its reason."""
+    earlier = {
+        name: value for name, value in report.items() if name not in ("baselines", "verdict")
+    }
+    skipping = {**report, "baselines": {**report["baselines"], "skipped": {"EASE": "too large"}}}
+    console = Console(width=300, record=True)
+    with console.capture() as captured:
+        console.print(tables(earlier))
+        console.print(tables(skipping))
+    shown = captured.get()
+    assert shown.count("Lead of the funnel") == 1
+    assert "EASE is not measured: too large" in shown
 
 
 @pytest.mark.parametrize(("missing", "command"), [("prepared", "prepare"), ("models", "train")])

@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Artifacts]:
     )
     artifacts = shop.prepared(folder, recipe)
     train(recipe, artifacts, force=False)
-    evaluate(recipe, artifacts, served_in_process, force=False)
+    evaluate(recipe, artifacts, served_in_process, baselines="none")
     export(recipe, artifacts, force=False)
     return recipe, artifacts
 

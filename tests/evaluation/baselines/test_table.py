@@ -37,8 +37,9 @@ def test_baselines_count_every_interaction_once(prepared: dict[str, PreparedData
     training = data.interactions("train")
     weights = np.linspace(0.1, 5, len(training), dtype=np.float32)
     users, names = np.arange(9), ("EDLAE", "iALS")
+    past = training.by_user(data.user_count)[:9]
     plain, weighted = (
-        baseline_lists(each, data.user_count, data.item_count, users, 5, names=names)
+        baseline_lists(each, data.user_count, data.item_count, users, past, 5, names=names)
         for each in (training, Interactions(training.users, training.items, weights))
     )
     for name in names:
@@ -66,8 +67,10 @@ def test_the_table_trains_on_what_came_before(prepared: dict[str, PreparedData],
     training = data.interactions("train", "valid")
     wanted = data.interactions("test").by_user(data.user_count)
     asked = np.array([row for row, items in enumerate(wanted) if len(items)])
-    lists = baseline_lists(training, data.user_count, data.item_count, asked, 5, names=["EASE"])
     past = training.by_user(data.user_count)
+    hidden = [past[user] for user in asked]
+    sizes = (data.user_count, data.item_count)
+    lists = baseline_lists(training, *sizes, asked, hidden, 5, names=["EASE"])
     assert not any(
         np.isin(row, past[user]).any() for row, user in zip(lists["EASE"], asked, strict=True)
     )
