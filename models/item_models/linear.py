@@ -7,10 +7,12 @@ for that as well, only the links of the graph (``models.item_models.neighbours``
 """
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from models.item_models.graph_filter import filtered_links
-from models.item_models.neighbours import Neighbours, linked_items, strongest
+from models.item_models.neighbours import Neighbours, linked_items
+from models.item_models.row_blocks import strongest
+from models.item_models.truncated_svd import truncated_svd
 from models.item_models.user_items import weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
@@ -77,9 +79,6 @@ def factors(weights: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
 
     Their product is the best approximation of ``weights`` at this width.
     """
-    dim = min(dim, len(weights) - 1)
-    left, spread, right = sparse.linalg.svds(
-        weights.astype(np.float64), k=dim, v0=np.ones(len(weights)), solver="arpack"
-    )
+    left, spread, right = truncated_svd(weights, dim)
     root = np.sqrt(spread)
-    return (left * root).astype(np.float32), (right.T * root).astype(np.float32)
+    return left * root, right * root

@@ -20,14 +20,6 @@ class Neighbours:
     weights: np.ndarray
 
 
-def strongest(weights: np.ndarray, count: int) -> Neighbours:
-    """The ``count`` largest ``weights`` of each row by absolute value; ``weights``: float32 [n, items]."""
-    count = min(count, weights.shape[1])
-    rows = np.argpartition(-np.abs(weights), count - 1, axis=1)[:, :count]
-    rows.sort(axis=1)
-    return Neighbours(rows.astype(np.int64), np.take_along_axis(weights, rows, axis=1))
-
-
 def item_neighbours(interactions: Interactions, users: int, items: int, count: int) -> Neighbours:
     """The ``count`` items most similar to each item, by cosine over users.
 
