@@ -11,13 +11,12 @@ largest are damped here; all others are multiplied by ``rest``, and so remain a 
 import numpy as np
 from scipy import sparse
 
-from models.item_models.neighbours import Neighbours, strongest
+from models.item_models.neighbours import Neighbours
+from models.item_models.row_blocks import strongest_of_rows
+from models.item_models.truncated_svd import truncated_svd
 from models.item_models.user_items import degrees, weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
-
-#: Weights held in memory at once, from some items to all others.
-CELLS_AT_ONCE = 40_000_000
 
 
 def filtered_links(
@@ -30,21 +29,19 @@ def filtered_links(
     pairs = weighted_pairs(interactions, users, items)
     of_user, of_item = degrees(pairs)
     scaled = (sparse.diags(of_user**-0.5) @ pairs @ sparse.diags(of_item**-0.5)).tocsr()
+    scaled = scaled.astype(np.float32)
+    to_users = scaled.T.tocsr()
     vectors, gains = _broad_tastes(scaled, options)
-    scaled, to_users = scaled.astype(np.float32), scaled.T.tocsr().astype(np.float32)
     to_power = (of_item**options.popularity_power).astype(np.float32)
-    count = min(count, items)
-    rows, weights = np.empty((items, count), np.int64), np.empty((items, count), np.float32)
-    at_once = max(1, CELLS_AT_ONCE // items)
-    for start in range(0, items, at_once):
-        part = slice(start, min(start + at_once, items))
+
+    def weights_of(part: slice) -> np.ndarray:
         led_to = (vectors[part] * gains) @ vectors.T
-        led_to += options.rest * (to_users[part] @ scaled).toarray()
+        links = (to_users[part] @ scaled).tocoo()
+        led_to[links.row, links.col] += np.float32(options.rest) * links.data
         led_to *= to_power
-        led_to[np.arange(len(led_to)), np.arange(part.start, part.stop)] = 0
-        kept = strongest(led_to, count)
-        rows[part], weights[part] = kept.rows, kept.weights
-    return Neighbours(rows, weights)
+        return led_to
+
+    return strongest_of_rows(items, count, weights_of)
 
 
 def _broad_tastes(scaled: sparse.csr_matrix, options: Linear) -> tuple[np.ndarray, np.ndarray]:
@@ -52,12 +49,7 @@ def _broad_tastes(scaled: sparse.csr_matrix, options: Linear) -> tuple[np.ndarra
 
     A gain is the eigenvector's factor in the filter in addition to the sparse product.
     """
-    dim = min(options.dim, min(scaled.shape) - 1)
-    if dim < 1:
-        return np.zeros((scaled.shape[1], 0), np.float32), np.zeros(0, np.float32)
-    start = np.ones(min(scaled.shape))
-    _, roots, vectors = sparse.linalg.svds(scaled, k=dim, v0=start, solver="arpack")
+    _, roots, vectors = truncated_svd(scaled, options.dim)
     values = roots**2
     wanted = (values + options.low_pass) * np.exp(-options.sharpening * values)
-    gains = wanted - options.rest * values
-    return np.ascontiguousarray(vectors.T, np.float32), gains.astype(np.float32)
+    return vectors, wanted - np.float32(options.rest) * values

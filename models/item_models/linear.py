@@ -7,17 +7,22 @@ for that as well, only the links of the graph (``models.item_models.neighbours``
 """
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from models.item_models.graph_filter import filtered_links
-from models.item_models.neighbours import Neighbours, linked_items, strongest
+from models.item_models.inversion import invert
+from models.item_models.neighbours import Neighbours, linked_items
+from models.item_models.row_blocks import strongest_of_rows
+from models.item_models.truncated_svd import truncated_svd
 from models.item_models.user_items import weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
 
-#: The closed form inverts a dense items-by-items matrix: 3.2 GB in double precision at this many items.
+#: The closed form inverts a dense items-by-items matrix: 1.6 GB at this many items, in a minute or two.
 MOST_ITEMS = 20_000
+#: Items whose common users with all others are counted at once, as a sparse matrix.
+ITEMS_AT_ONCE = 512
 #: The filter computes such a matrix a few rows at a time: minutes at this many items.
 MOST_FILTERED = 100_000
 
@@ -50,7 +55,8 @@ def strongest_weights(
         )
     if kind == "graph-filter":
         return filtered_links(interactions, users, items, count, options)
-    return strongest(item_weights(interactions, users, items, options), count)
+    weights = item_weights(interactions, users, items, options)
+    return strongest_of_rows(items, count, lambda part: weights[part])
 
 
 def _first_that_can(items: int) -> str:
@@ -61,15 +67,30 @@ def _first_that_can(items: int) -> str:
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:
     """Weights by EDLAE from an item (row) to another (column), 0 to itself: float32 [items, items]."""
-    pairs = weighted_pairs(interactions, users, items)
-    gram = (pairs.T @ pairs).toarray()
-    counts = gram.diagonal().copy()
+    weights = _common_users(weighted_pairs(interactions, users, items))
     dropped = options.dropout / (1 - options.dropout)
-    gram[np.diag_indices(items)] += dropped * counts + options.penalty
-    inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
-    weights = -inverse / inverse.diagonal()
+    own = (1 + dropped) * weights.diagonal() + np.float32(options.penalty)
+    weights[np.diag_indices(items)] = own
+    # With ones on the diagonal, float32 suffices, however much items differ in popularity.
+    scale = 1 / np.sqrt(own)
+    weights *= scale
+    weights *= scale[:, None]
+    invert(weights)
+    weights *= -1 / (scale * weights.diagonal())
+    weights *= scale[:, None]
     weights[np.diag_indices(items)] = 0
-    return weights.astype(np.float32)
+    return weights
+
+
+def _common_users(pairs: sparse.csr_matrix) -> np.ndarray:
+    """The sums over users of the products of two items' columns, float32 [items, items]."""
+    pairs = pairs.astype(np.float32)
+    of_items = pairs.T.tocsr()
+    sums = np.empty((pairs.shape[1],) * 2, np.float32)
+    for start in range(0, len(sums), ITEMS_AT_ONCE):
+        part = slice(start, start + ITEMS_AT_ONCE)
+        (of_items[part] @ pairs).toarray(out=sums[part])
+    return sums
 
 
 def factors(weights: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,9 +98,6 @@ def factors(weights: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
 
     Their product is the best approximation of ``weights`` at this width.
     """
-    dim = min(dim, len(weights) - 1)
-    left, spread, right = sparse.linalg.svds(
-        weights.astype(np.float64), k=dim, v0=np.ones(len(weights)), solver="arpack"
-    )
+    left, spread, right = truncated_svd(weights, dim)
     root = np.sqrt(spread)
-    return (left * root).astype(np.float32), (right.T * root).astype(np.float32)
+    return left * root, right * root

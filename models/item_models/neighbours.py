@@ -20,14 +20,6 @@ class Neighbours:
     weights: np.ndarray
 
 
-def strongest(weights: np.ndarray, count: int) -> Neighbours:
-    """The ``count`` largest ``weights`` of each row by absolute value; ``weights``: float32 [n, items]."""
-    count = min(count, weights.shape[1])
-    rows = np.argpartition(-np.abs(weights), count - 1, axis=1)[:, :count]
-    rows.sort(axis=1)
-    return Neighbours(rows.astype(np.int64), np.take_along_axis(weights, rows, axis=1))
-
-
 class StrongestLinks:
     """Collects the ``count`` strongest links of each item, a block of items at a time."""
 
@@ -35,13 +27,14 @@ class StrongestLinks:
         rows = np.full((items, min(count, items)), -1, np.int64)
         self.neighbours = Neighbours(rows, np.zeros(rows.shape, np.float32))
 
-    def add(self, start: int, first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> None:
-        """Links [n] from items ``start + first`` to items ``second``; links to itself are left out."""
+    def add(self, start: int, links: sparse.csr_matrix) -> None:
+        """The links of items ``start`` and after to all items, [n, items]; those to itself are left out."""
+        rows, weights = self.neighbours.rows, self.neighbours.weights
+        first, second, weight = sparse.find(links)
         other = start + first != second
         first, second, weight = first[other], second[other], weight[other].astype(np.float32)
         order = np.lexsort((second, -weight, first))
         first, second, weight = first[order], second[order], weight[order]
-        rows, weights = self.neighbours.rows, self.neighbours.weights
         place = np.arange(len(first)) - np.searchsorted(first, first)
         kept = place < rows.shape[1]
         rows[start + first[kept], place[kept]] = second[kept]
@@ -86,6 +79,6 @@ def linked_items(
     led_to = (pairs @ sparse.diags(of_item**-to_power)).tocsr()
     found = StrongestLinks(items, count)
     for start in range(0, items, ITEMS_AT_ONCE):
-        links = (leading[start : start + ITEMS_AT_ONCE] @ led_to).tocoo()
-        found.add(start, links.row, links.col, links.data)
+        links = (leading[start : start + ITEMS_AT_ONCE] @ led_to).tocsr()
+        found.add(start, links)
     return found.neighbours

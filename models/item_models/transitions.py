@@ -38,9 +38,10 @@ def followers(
     ends = np.searchsorted(history.items[by_item], np.arange(items + 1))
     for first, last in _blocks(ends, options.reach):
         positions = by_item[ends[first] : ends[last]]
-        links = _links(history, positions, first, (last - first, items), options).tocoo()
-        norms = np.sqrt(of_item[first + links.row] * of_item[links.col]) + options.shrinkage
-        found.add(first, links.row, links.col, links.data / norms)
+        links = _links(history, positions, first, (last - first, items), options)
+        from_each = np.repeat(of_item[first:last], np.diff(links.indptr))
+        links.data /= np.sqrt(from_each * of_item[links.indices]) + options.shrinkage
+        found.add(first, links)
     return found.neighbours
 
 

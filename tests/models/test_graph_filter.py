@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.item_models import graph_filter
+from models.item_models import row_blocks
 from models.item_models.graph_filter import filtered_links
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
@@ -48,7 +48,7 @@ def test_weights_are_those_of_the_formula(
     dim: int, at_once: int, taken: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For any number of items processed at once."""
-    monkeypatch.setattr(graph_filter, "CELLS_AT_ONCE", at_once * ITEMS)
+    monkeypatch.setattr(row_blocks, "CELLS_AT_ONCE", at_once * ITEMS)
     options = Linear(dim=dim, low_pass=0.3, sharpening=1.5, rest=0.6, popularity_power=0.5)
     np.testing.assert_allclose(
         as_matrix(taken, ITEMS, options), written_out(taken, options), atol=1e-5

@@ -5,7 +5,7 @@ import pytest
 
 from models.item_models import linear
 from models.item_models.linear import factors, item_weights, strongest_weights
-from models.item_models.neighbours import strongest
+from models.item_models.row_blocks import strongest
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
 from stages.errors import ShortlistError
