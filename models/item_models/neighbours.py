@@ -12,7 +12,7 @@ from models.prepared import Interactions
 from stages.progress import progress
 
 #: Links that are held in memory at once, at 16 bytes each.
-LINKS_AT_ONCE = 20_000_000
+LINKS_AT_ONCE = 2_000_000
 #: At most so many links of single users are added up: about a minute. With more, users of very many items
 #: count with some of them, at random: a user of 100,000 items alone has 10 billion links.
 MOST_LINKS = 4_000_000_000
