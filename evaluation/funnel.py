@@ -12,6 +12,7 @@ from evaluation.beyond_accuracy import Catalogue
 from evaluation.generators import BLEND, generator_lists
 from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
+from evaluation.traces import traced
 from evaluation.user_groups import Group, by_history
 from metrics import classification, ranking
 from models.hidden_items import hidden_items
@@ -84,9 +85,9 @@ def evaluate_funnel(recipe: Recipe, artifacts: Artifacts, served: Served) -> Eva
     deepest = max(recipe.evaluation.k)
     with served(recipe, artifacts) as plan:
         asked = [data.raw_user_ids[row] for row in users]
-        trace = without_rules = plan.trace(asked, top_k=deepest)
+        trace = without_rules = traced(plan, asked, top_k=deepest)
         if recipe.serving.rules:
-            without_rules = plan.trace(asked, top_k=deepest, rules=NO_RULES)
+            without_rules = traced(plan, asked, top_k=deepest, rules=NO_RULES)
         protocols = [
             table
             for name in recipe.evaluation.protocols
