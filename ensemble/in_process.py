@@ -14,6 +14,7 @@ from recipes.schema.recipe import Recipe
 from runtime import plan
 from runtime.stores.sqlite_store import SqliteFeatureStore
 from stages.artifacts import Artifacts
+from stages.progress import phase
 
 
 @contextmanager
@@ -27,10 +28,11 @@ def served_in_process(recipe: Recipe, artifacts: Artifacts) -> Iterator[plan.Pla
     """
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         store = SqliteFeatureStore(Path(folder) / "feature_store.sqlite")
-        with explained(recipe):
-            records = fill_feature_store(recipe, artifacts, store).version
         release = Path(folder) / "release"
-        assemble(recipe, artifacts, release, store, records)
+        with phase("assembling the funnel"):
+            with explained(recipe):
+                records = fill_feature_store(recipe, artifacts, store).version
+            assemble(recipe, artifacts, release, store, records)
         with threadpool_limits(1, "blas"):
             yield plan.load(release, store)
         store.close()

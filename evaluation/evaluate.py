@@ -7,6 +7,7 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.log import logger
 from stages.prerequisites import need
+from stages.progress import phase
 from stages.stamps import fingerprint, is_fresh, stamped
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def evaluate(
     from evaluation.funnel_picture import draw_funnel
     from evaluation.report import write_report
 
-    evaluation = evaluate_funnel(recipe, artifacts, served, baselines)
-    draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
+    with phase("evaluation"):
+        evaluation = evaluate_funnel(recipe, artifacts, served, baselines)
+        draw_funnel(evaluation.stages, evaluation.passage, artifacts.funnel_picture)
     # Written last: the report marks the evaluation as up to date.
     write_report(artifacts.report, recipe.name, evaluation, made_from[baselines])
     log.info(f"evaluated the funnel on {evaluation.users:,} test users; wrote {artifacts.report}")

@@ -13,6 +13,7 @@ from evaluation.generators import BLEND, generator_lists
 from evaluation.levels import Level
 from evaluation.protocols import Table, measure
 from evaluation.stages import Passage, kept, passage
+from evaluation.traces import traced
 from evaluation.user_groups import Group, by_history
 from evaluation.verdict import FUNNEL, Baselines, verdict
 from metrics import classification, ranking
@@ -96,9 +97,9 @@ def evaluate_funnel(
     log.info(f"evaluating: the funnel, for {len(users):,} users")
     with served(recipe, artifacts) as plan:
         asked = [data.raw_user_ids[row] for row in users]
-        trace = without_rules = plan.trace(asked, top_k=deepest)
+        trace = without_rules = traced(plan, asked, top_k=deepest)
         if recipe.serving.rules:
-            without_rules = plan.trace(asked, top_k=deepest, rules=NO_RULES)
+            without_rules = traced(plan, asked, top_k=deepest, rules=NO_RULES)
         protocols = [
             table
             for name in recipe.evaluation.protocols

@@ -6,8 +6,8 @@ from models.interactions import Interactions
 from runtime.candidates.exclusion import Exclude, hidden_rows
 
 
-def hidden_items(seen: Interactions, exclude: Exclude, users: int) -> list[np.ndarray]:
-    """The item rows that are hidden from each user row 0..users-1.
+def hidden_items(seen: Interactions, exclude: Exclude, users: int | np.ndarray) -> list[np.ndarray]:
+    """The item rows that are hidden from each user row 0..users-1, or from each of these user rows.
 
     ``seen``: the pairs that count as seen (``PreparedData.seen_beside``).
     """

@@ -45,11 +45,28 @@ class Interactions:
         weights = None if self.weights is None else self.weights[rows]
         return Interactions(self.users[rows], self.items[rows], weights)
 
-    def by_user(self, users: int) -> list[np.ndarray]:
-        """Item rows of each user row 0..users-1, oldest first."""
+    def by_user(self, users: int | np.ndarray) -> list[np.ndarray]:
+        """Item rows of each user row 0..users-1, or of these user rows, oldest first."""
+        rows = np.arange(users) if isinstance(users, int) else users
+        items, starts, ends = self._of_users(rows)
+        return [items[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def newest(self, users: np.ndarray, length: int) -> np.ndarray:
+        """The newest item rows of these user rows, int64 [users, length], oldest first; -1 pads."""
+        items, starts, ends = self._of_users(users)
+        starts = np.maximum(starts, ends - length)
+        place = starts[:, None] + np.arange(length)
+        rows = np.full(place.shape, -1, np.int64)
+        real = place < ends[:, None]
+        rows[real] = items[place[real]]
+        return rows
+
+    def _of_users(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All item rows, user by user, and where those of each of ``users`` start and end."""
         order = np.argsort(self.users, kind="stable")
-        edges = np.searchsorted(self.users[order], np.arange(1, users))
-        return np.split(self.items[order], edges)
+        sorted_users = self.users[order]
+        starts = np.searchsorted(sorted_users, users, "left")
+        return self.items[order], starts, np.searchsorted(sorted_users, users, "right")
 
 
 @dataclass(frozen=True)

@@ -220,9 +220,8 @@ class PreparedData:
         if self.history is not None:
             length = list_length(self.history)
             codes = self.items[self.item_id.name]
-            past = visible.by_user(self.user_count)
-            lists = [codes[past[row][-length:]] for row in chosen]
-            columns[self.history.name] = padded_lists(lists, np.int64, length)
+            past = visible.newest(chosen, length)
+            columns[self.history.name] = np.where(past >= 0, codes[past], 0).astype(np.int64)
         return columns
 
     def item_counts(self, visible: Interactions) -> np.ndarray:

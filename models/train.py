@@ -12,6 +12,7 @@ from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
 from stages.log import logger
 from stages.prerequisites import need
+from stages.progress import phase
 from stages.resuming import unfinished
 from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 
@@ -40,7 +41,7 @@ def train(
         ShortlistError: nothing is prepared, the loss diverges, or the disk is full; a warm start finds no
             models, or models that do not fit; another worker has stopped, or has other code or data.
     """
-    with joined():
+    with joined(), phase("training"):
         _train(recipe, artifacts, force, warm_start)
 
 

@@ -24,6 +24,18 @@ FORMAT = 5
 USERS_PER_BATCH = 256
 
 
+#: The columns of a trace, and what pads them; those of generators are there if there are several.
+PADS = {
+    "retrieved_rows": -1,
+    "candidate_rows": -1,
+    "ranker_scores": -np.inf,
+    "item_rows": -1,
+    "generator_ranks": 0,
+    "generator_scores": 0,
+}
+OF_GENERATORS = ("generator_ranks", "generator_scores")
+
+
 @dataclass(frozen=True)
 class Trace:
     """The items that each stage kept, as item rows by user; -1 pads. See the operators for each column."""
@@ -35,6 +47,18 @@ class Trace:
     #: Of retrieved_rows, by generator (see ``candidates.retrieval``); None if there is only one.
     generator_ranks: np.ndarray | None = None  # int64 [B, R, S]
     generator_scores: np.ndarray | None = None  # float32 [B, R, S]
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Trace]") -> "Trace":
+        """Concatenate the users of all parts."""
+        found = {name: [getattr(part, name) for part in parts] for name in PADS}
+        return cls(
+            **{
+                name: _stack(arrays, PADS[name])
+                for name, arrays in found.items()
+                if arrays[0] is not None
+            }
+        )
 
 
 class Plan:
@@ -88,18 +112,9 @@ class Plan:
 
     def trace(self, user_ids: Sequence[str], **options: Any) -> Trace:
         """The items that each stage kept for these users; arguments and errors as for ``recommend``."""
-        pads = {
-            "retrieved_rows": -1,
-            "candidate_rows": -1,
-            "ranker_scores": -np.inf,
-            "item_rows": -1,
-        }
-        if len(self.generators) > 1:
-            pads |= {"generator_ranks": 0, "generator_scores": 0}
-        batches = list(self._batches(self.request(user_ids, **options), list(pads)))
-        return Trace(
-            **{name: _stack([batch[name] for batch in batches], pad) for name, pad in pads.items()}
-        )
+        names = [name for name in PADS if len(self.generators) > 1 or name not in OF_GENERATORS]
+        batches = self._batches(self.request(user_ids, **options), names)
+        return Trace.joined([Trace(**batch) for batch in batches])
 
     def request(self, users: Sequence[str] | Request | Sequence[Request], **options: Any) -> Batch:
         """A checked batch of requests; arguments and errors as for ``recommend``."""

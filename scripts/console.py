@@ -2,16 +2,24 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import ClassVar
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from stages.log import ROOT
+from stages.progress import Phase, drawn_by
 
 
 def say(line: str) -> None:
@@ -28,8 +36,9 @@ def show(renderable: RenderableType) -> None:
 def logs(level: str, as_json: bool) -> Iterator[None]:
     """Log the stages' messages of at least ``level`` to standard error while the block runs.
 
-    Rich styles them on a terminal; elsewhere they are plain lines. ``as_json``: one object per line, with
-    the keys ``time`` (ISO 8601, UTC), ``level``, ``logger`` and ``message``.
+    On a terminal Rich styles them, and draws the progress of long phases; elsewhere they are plain lines.
+    ``as_json``: one object per line, with the keys ``time`` (ISO 8601, UTC), ``level``, ``logger`` and
+    ``message``.
     """
     handler = _handler(as_json)
     root = logging.getLogger(ROOT)
@@ -38,8 +47,10 @@ def logs(level: str, as_json: bool) -> Iterator[None]:
     root.setLevel(level.upper())
     # A library that calls logging.basicConfig() (Merlin does) would have every line printed twice.
     root.propagate = False
+    drawn = drawn_by(Bars(handler.console)) if isinstance(handler, _OnTerminal) else nullcontext()
     try:
-        yield
+        with drawn:
+            yield
     finally:
         root.removeHandler(handler)
         root.setLevel(before[0])
@@ -83,20 +94,28 @@ class _Json(logging.Formatter):
         return json.dumps(content, ensure_ascii=False)
 
 
-class _RowsPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} rows/s")
+class Bars:
+    """The running phases as progress bars on a terminal, one below the other."""
 
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        self._bars = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._tasks: dict[Phase, TaskID] = {}
+        self._lock = threading.Lock()  # a thread draws, and a phase that ends
 
-@contextmanager
-def rows_bar() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rows done, all rows and rows per second; only on a terminal."""
-    columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), _RowsPerSecond())
-    console = _console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("rows", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+    def show(self, phases: Sequence[Phase]) -> None:
+        """Draw these phases and no others."""
+        with self._lock:
+            for ended in self._tasks.keys() - set(phases):
+                self._bars.remove_task(self._tasks.pop(ended))
+            for phase in phases:
+                if phase not in self._tasks:
+                    self._tasks[phase] = self._bars.add_task(phase.name, total=phase.total)
+                self._bars.update(self._tasks[phase], completed=phase.done)
+            if phases:
+                self._bars.start()
+            else:
+                self._bars.stop()
 
 
 def _console(stderr: bool = False) -> Console:

@@ -15,6 +15,7 @@ from stages.artifacts import Artifacts, Raw
 from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
 from stages.log import logger
+from stages.progress import phase
 from stages.stamps import fingerprint, is_fresh, write_stamp
 
 log = logger(__name__)
@@ -67,8 +68,9 @@ def ingest(
     if not force and is_fresh(raw.stamp, current) and all(path.exists() for path in written):
         log.info(f"{raw.root} is up to date")
         return
-    read = canonical(source.read(recipe, data_dir), recipe)
-    check(read, recipe)
+    with phase("reading the data"):
+        read = canonical(source.read(recipe, data_dir), recipe)
+        check(read, recipe)
     try:
         with atomic_directory(raw.root) as folder:
             new = Raw(folder)

@@ -5,6 +5,8 @@ in use as a library, Python's defaults apply until the caller sets them.
 """
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +14,31 @@ ROOT = "shortlist"
 LEVELS = ("debug", "info", "warning", "error")
 
 
+class _Heard(logging.Filter):
+    """Lets every record pass, and remembers when the last one came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.at = time.monotonic()
+        return True
+
+
+_heard = _Heard()
+
+
 def logger(module: str) -> logging.Logger:
     """The logger of a module: ``log = logger(__name__)``."""
-    return logging.getLogger(f"{ROOT}.{module}")
+    log = logging.getLogger(f"{ROOT}.{module}")
+    log.addFilter(_heard)
+    return log
+
+
+def last_line() -> float:
+    """When a stage last logged a line, in seconds of ``time.monotonic``."""
+    return _heard.at
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from stages.errors import ShortlistError
 from stages.locks import locked
 from stages.log import logger
 from stages.prerequisites import need
+from stages.progress import phase
 from stages.resuming import unfinished
 from stages.stamps import fingerprint, is_fresh, write_stamp
 from workflows.engines.choice import Engine, chosen_engine
@@ -66,7 +67,8 @@ def prepare(
 
     preparing, output = artifacts.preparing, artifacts.preparing.output
     command = f"shortlist prepare {recipe.given_as}"
-    tables = read_tables(recipe, artifacts.raw)
+    with phase("reading the tables"):
+        tables = read_tables(recipe, artifacts.raw)
     try:
         with (
             locked(artifacts.preparing_lock, command, lambda holder: _busy(artifacts, holder)),
@@ -74,7 +76,8 @@ def prepare(
             # engines' means differ in their last bits, so partitions of two engines must not mix
             unfinished(preparing.root, f"{made_from} {with_engine} {parts}", "preparation"),
         ):
-            _prepare(recipe, tables, artifacts.raw, preparing, with_engine, parts, progress)
+            with phase("preparing"):
+                _prepare(recipe, tables, artifacts.raw, preparing, with_engine, parts, progress)
             write_stamp(output.stamp, made_from)
             # removed first: after a kill from here on, the next run must not resume from these
             shutil.rmtree(preparing.written)
@@ -159,14 +162,16 @@ def _prepare(
 
     def partitions(without: Container[int]) -> Iterator[tuple[int, "pl.DataFrame"]]:
         numbered = in_partitions(rows, columns.user, columns.timestamp, without)
-        for number, partition in numbered:
-            raw = with_raw_ids(partition, tables, columns)
-            raw_rows, parts = arrow_table(raw.drop(PART)), raw[PART].to_numpy()
-            write_partition(raw_rows, parts, number, folders, columns.timestamp)
-            if engine != "polars":  # polars looks targets up by row number
-                partition = raw.with_columns(derived.given(partition))
-            yield number, encodable(columns, partition)
-            progress(partition[PLACE][-1] + 1, len(rows))
+        with phase("encoding interactions", len(rows)) as encoding:
+            for number, partition in numbered:
+                raw = with_raw_ids(partition, tables, columns)
+                raw_rows, parts = arrow_table(raw.drop(PART)), raw[PART].to_numpy()
+                write_partition(raw_rows, parts, number, folders, columns.timestamp)
+                if engine != "polars":  # polars looks targets up by row number
+                    partition = raw.with_columns(derived.given(partition))
+                yield number, encodable(columns, partition)
+                encoding.done = int(partition[PLACE][-1]) + 1
+                progress(encoding.done, len(rows))
 
     if engine == "polars":
         left = partitions(written)

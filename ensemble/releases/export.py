@@ -20,6 +20,7 @@ from stages.artifacts import Artifacts
 from stages.atomic import atomic_directory
 from stages.errors import ShortlistError
 from stages.log import logger
+from stages.progress import phase
 
 log = logger(__name__)
 
@@ -35,7 +36,7 @@ def export(recipe: Recipe, artifacts: Artifacts, *, force: bool = False) -> Path
         ShortlistError: a part is missing or does not match the others, the disk is full, or another
             command is changing the releases.
     """
-    with release_lock(artifacts, f"shortlist export {recipe.given_as}"):
+    with release_lock(artifacts, f"shortlist export {recipe.given_as}"), phase("export"):
         return _export(recipe, artifacts, force)
 
 

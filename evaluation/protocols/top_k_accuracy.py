@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from evaluation.baselines.popularity import most_popular
 from evaluation.protocols import Table
+from evaluation.traces import traced
 from metrics import ranking
 from models.hidden_items import hidden_items
 from models.prepared import Interactions, PreparedData
@@ -73,7 +74,7 @@ def measure(
     approximate = search(index, embeddings, queries, width)[0]
     found = ranking.recall(approximate, list(exact[:, : max(KS)]), max(KS)).mean()
     log.info(f"approximate index: found {found:.4f} of the {max(KS)} nearest items")
-    funnel = plan.trace(asked, top_k=max(KS), rules=NO_RULES).item_rows
+    funnel = traced(plan, asked, top_k=max(KS), rules=NO_RULES).item_rows
 
     def accuracy(lists: np.ndarray) -> dict[str, float]:
         return top_k_accuracy(lists, users, test)

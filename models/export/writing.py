@@ -18,6 +18,7 @@ from models.training.timing import timed
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Models
 from stages.log import logger
+from stages.progress import phase
 
 log = logger(__name__)
 
@@ -67,7 +68,8 @@ def _write_models(
     figures["onnx_max_difference"] = {}
     for name, model, rows in parts:
         sample = {column: values[:SAMPLE_ROWS] for column, values in rows.items()}
-        difference = export(model, sample, models.saved_model(name), models.onnx(name))
+        with phase(f"export of the {name.replace('_', ' ')}"):
+            difference = export(model, sample, models.saved_model(name), models.onnx(name))
         figures["onnx_max_difference"][name] = difference
     if retriever is not None:
         embeddings = retriever.embed_items(data.items)

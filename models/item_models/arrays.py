@@ -29,6 +29,7 @@ from runtime.candidates.ranker_features import (
     NEIGHBOUR_SIMILARITIES,
     arrays_of,
 )
+from stages.progress import phase
 
 #: How many nearest items are kept per item.
 NEAREST = 200
@@ -47,7 +48,9 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         arrays[POPULARITY] = counts.astype(np.float32)
     users, items = data.user_count, data.item_count
     if LINEAR_ROWS in wanted:
-        led_to = strongest_weights(visible, users, items, recipe.linear.neighbours, recipe.linear)
+        with phase("linear item-item model"):
+            kept = recipe.linear.neighbours
+            led_to = strongest_weights(visible, users, items, kept, recipe.linear)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
         arrays[LINEAR_RECENCY] = recency(recipe.linear.half_life)
     if TRANSITION_ROWS in wanted:
@@ -57,10 +60,12 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         arrays |= {TRANSITION_WEIGHTS: led_to.weights}
         arrays[TRANSITION_RECENCY] = recency(recipe.transitions.half_life)
     if ALS_FACTORS in wanted:
-        _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
+        with phase("alternating least squares"):
+            _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)
         arrays |= {ALS_FACTORS: factors, ALS_FOLDING: als.folding(factors, recipe.als)}
     if NEIGHBOUR_ROWS in wanted:
-        near = item_neighbours(visible, users, items, NEAREST)
+        with phase("similar items"):
+            near = item_neighbours(visible, users, items, NEAREST)
         arrays[NEIGHBOUR_ROWS] = near.rows.astype(np.int32)
         arrays[NEIGHBOUR_SIMILARITIES] = near.weights
     if REPEAT_WEIGHTS in wanted:

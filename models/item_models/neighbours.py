@@ -1,15 +1,21 @@
 """Related items, found by the links from an item to its users and on to their items."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
 from models.item_models.user_items import degrees, user_items, weighted_pairs
 from models.prepared import Interactions
+from stages.progress import progress
 
-#: Items whose links are held in memory at once.
-ITEMS_AT_ONCE = 2_000
+#: Links that are held in memory at once, at 16 bytes each.
+LINKS_AT_ONCE = 2_000_000
+#: At most so many links of single users are added up: about a minute. With more, users of very many items
+#: count with some of them, at random: a user of 100,000 items alone has 10 billion links.
+MOST_LINKS = 4_000_000_000
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,10 @@ class StrongestLinks:
     def add(self, start: int, links: sparse.csr_matrix) -> None:
         """The links of items ``start`` and after to all items, [n, items]; those to itself are left out."""
         rows, weights = self.neighbours.rows, self.neighbours.weights
-        first, second, weight = sparse.find(links)
-        other = start + first != second
-        first, second, weight = first[other], second[other], weight[other].astype(np.float32)
+        links.data = links.data.astype(np.float32)
+        strong = _as_strong(links, rows.shape[1] + 1).tocoo()  # one more, for the item itself
+        other = start + strong.row != strong.col
+        first, second, weight = strong.row[other], strong.col[other], strong.data[other]
         order = np.lexsort((second, -weight, first))
         first, second, weight = first[order], second[order], weight[order]
         place = np.arange(len(first)) - np.searchsorted(first, first)
@@ -73,12 +80,55 @@ def linked_items(
     pairs = user_items(interactions, users, items).astype(np.float64)
     if weighted:
         pairs = weighted_pairs(interactions, users, items)
+    pairs = _thinned(pairs, MOST_LINKS)
     of_user, of_item = degrees(pairs)
     leading = (pairs @ sparse.diags(of_item**-from_power)).tocsc().T
     leading = leading @ sparse.diags(of_user**-user_power)
     led_to = (pairs @ sparse.diags(of_item**-to_power)).tocsr()
     found = StrongestLinks(items, count)
-    for start in range(0, items, ITEMS_AT_ONCE):
-        links = (leading[start : start + ITEMS_AT_ONCE] @ led_to).tocsr()
-        found.add(start, links)
+    for start, end in progress("links between items", _blocks(pairs)):
+        found.add(start, (leading[start:end] @ led_to).tocsr())
     return found.neighbours
+
+
+def _thinned(pairs: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+    """The pairs, of which the users with the most items lose some at random if there are too many links."""
+    lengths = np.diff(pairs.indptr).astype(np.int64)
+    if np.square(lengths).sum() <= most:
+        return pairs
+    # The longest list for which the links of all users are few enough.
+    longest = bisect_right(range(1, int(lengths.max())), most, key=lambda n: _links(lengths, n))
+    user = np.repeat(np.arange(len(lengths)), lengths)
+    drawn = np.lexsort((np.random.default_rng(0).random(len(user)), user))
+    place = np.arange(len(user)) - np.repeat(pairs.indptr[:-1], lengths)
+    kept = np.zeros(len(user), bool)
+    kept[drawn[place < max(longest, 1)]] = True
+    ends = np.concatenate([[0], np.cumsum(kept)])[pairs.indptr]
+    return sparse.csr_matrix((pairs.data[kept], pairs.indices[kept], ends), pairs.shape)
+
+
+def _links(lengths: np.ndarray, longest: int) -> int:
+    """The number of links of all users, if none has more than ``longest`` items."""
+    return int(np.square(np.minimum(lengths, longest)).sum())
+
+
+def _blocks(pairs: sparse.csr_matrix) -> list[tuple[int, int]]:
+    """Ranges of items that have at most ``LINKS_AT_ONCE`` links together, or are one item."""
+    of_item = pairs.astype(bool).astype(np.int64).T @ np.diff(pairs.indptr).astype(np.int64)
+    before = np.concatenate([[0], np.cumsum(np.minimum(of_item, pairs.shape[1]))])
+    edges = [0]
+    while edges[-1] < pairs.shape[1]:
+        end = int(np.searchsorted(before, before[edges[-1]] + LINKS_AT_ONCE, "right")) - 1
+        edges.append(min(max(end, edges[-1] + 1), pairs.shape[1]))
+    return list(pairwise(edges))
+
+
+def _as_strong(links: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
+    """The links of each row that are as strong as its ``count`` strongest: few are left to sort."""
+    kept = np.ones(links.nnz, bool)
+    for start, end in pairwise(links.indptr.tolist()):
+        if end - start > count:
+            weights = links.data[start:end]
+            kept[start:end] = weights >= np.partition(weights, -count)[-count]
+    ends = np.concatenate([[0], np.cumsum(kept)])[links.indptr]
+    return sparse.csr_matrix((links.data[kept], links.indices[kept], ends), links.shape)

@@ -16,6 +16,7 @@ from models.item_models.neighbours import Neighbours, StrongestLinks
 from models.item_models.user_items import degrees, user_items
 from models.prepared import Interactions
 from recipes.schema.item_models import Transitions
+from stages.progress import progress
 
 #: Pairs of positions in a history that are held in memory at once.
 PAIRS_AT_ONCE = 5_000_000
@@ -36,7 +37,7 @@ def followers(
     found = StrongestLinks(items, count)
     by_item = np.argsort(history.items, kind="stable")
     ends = np.searchsorted(history.items[by_item], np.arange(items + 1))
-    for first, last in _blocks(ends, options.reach):
+    for first, last in progress("transitions between items", _blocks(ends, options.reach)):
         positions = by_item[ends[first] : ends[last]]
         links = _links(history, positions, first, (last - first, items), options)
         from_each = np.repeat(of_item[first:last], np.diff(links.indptr))

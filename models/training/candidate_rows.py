@@ -6,7 +6,10 @@ The code that serves candidates and ranker features computes them here too, to a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
+import faiss
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -18,6 +21,7 @@ from runtime.candidates.item_index import build_index
 from runtime.candidates.ranker_features import RankerFeatures, arrays_of, is_ranker_feature
 from runtime.candidates.retrieval import CandidateRetrieval, Wanted, kept_candidates
 from runtime.candidates.seen import READ, distinct
+from stages.progress import progress
 
 #: Users whose candidates are processed together.
 USERS_AT_ONCE = 256
@@ -102,8 +106,9 @@ def all_of(parts: list[CandidateRows]) -> CandidateRows:
 class Retrieval:
     """A retriever's vectors, and the interactions that it has seen.
 
-    ``queries``: float32 [users, dim]; ``items``: float32 [items, dim], both of one retriever that was trained
-    on ``visible`` alone, so its scores for held-out items are like those in service.
+    ``queries``: float32 [users, dim], NaN for users who get no candidates; ``items``: float32 [items, dim],
+    both of one retriever that was trained on ``visible`` alone, so its scores for held-out items are like
+    those in service.
     ``absolute``: whether a score is the absolute value of the inner product. ``arrays``:
     ``candidate_arrays`` of ``visible``.
     """
@@ -114,18 +119,27 @@ class Retrieval:
     arrays: Arrays
     absolute: bool = False
 
+    def index(self, wanted: Literal["auto", "exact", "approximate"]) -> faiss.Index:
+        """The item index as served; it is built once."""
+        if wanted not in self._indices:
+            self._indices[wanted] = build_index(self.items, wanted).faiss_index
+        return self._indices[wanted]
+
+    @cached_property
+    def _indices(self) -> dict[str, faiss.Index]:
+        return {}
+
 
 def candidate_rows(
     recipe: Recipe, data: PreparedData, retrieval: Retrieval, relevant: Interactions
 ) -> CandidateRows:
     """Retrieve candidates for every user with a relevant item, and label them."""
     users = np.unique(relevant.users)
-    items = retrieval.visible.by_user(data.user_count)
     seen = data.seen_beside(retrieval.visible, relevant)
-    hidden = hidden_items(seen, recipe.serving.exclude, data.user_count)
-    pasts = Pasts.of([items[user] for user in users], [hidden[user] for user in users])
-    queries = retrieval.queries[users]
-    return _labelled(recipe, data, data.pair_columns, users, queries, pasts, retrieval, relevant)
+    hidden = hidden_items(seen, recipe.serving.exclude, users)
+    pasts = Pasts.of(retrieval.visible.by_user(users), hidden)
+    rows, features = _candidates(recipe, retrieval.queries[users], pasts, retrieval)
+    return _labelled(data, data.pair_columns, users, rows, features, relevant)
 
 
 def unknown_user_rows(
@@ -142,31 +156,26 @@ def unknown_user_rows(
         query: float32 [1, dim], of the unknown user.
         users: the user rows.
     """
-    queries = np.repeat(query, len(users), axis=0)
-    nothing = [np.array([], np.int64)] * len(users)
-    pasts = Pasts.of(nothing, nothing)
-    of_pairs = data.pair_columns_of_unknown
-    return _labelled(recipe, data, of_pairs, users, queries, pasts, retrieval, relevant)
+    nothing = [np.array([], np.int64)]
+    rows, features = _candidates(recipe, query, Pasts.of(nothing, nothing), retrieval)
+    # All unknown users get the same candidates.
+    rows = np.repeat(rows, len(users), axis=0)
+    features = {name: np.repeat(values, len(users), axis=0) for name, values in features.items()}
+    return _labelled(data, data.pair_columns_of_unknown, users, rows, features, relevant)
 
 
 def _labelled(
-    recipe: Recipe,
     data: PreparedData,
     of_pairs: Callable[[np.ndarray, np.ndarray], Arrays],
     users: np.ndarray,
-    queries: np.ndarray,
-    pasts: Pasts,
-    retrieval: Retrieval,
+    rows: np.ndarray,
+    features: Arrays,
     relevant: Interactions,
 ) -> CandidateRows:
-    wanted = relevant.by_user(data.user_count)
-    arrays = retrieval.arrays
-    names = [
-        name for name in recipe.ranker_features if all(each in arrays for each in arrays_of([name]))
-    ]
-    rows, features = _candidates(recipe, queries, pasts, retrieval, names)
+    """The rows of candidates int64 [users, count], -1 pads, and their ranker features by name."""
+    wanted = relevant.by_user(users)
     labels = np.array(
-        [np.isin(found, wanted[user]) for found, user in zip(rows, users, strict=True)], np.float32
+        [np.isin(found, own) for found, own in zip(rows, wanted, strict=True)], np.float32
     )
     real = rows.ravel() >= 0
     item_rows = rows.ravel()[real]
@@ -187,13 +196,16 @@ def _candidates(
     queries: np.ndarray,
     pasts: Pasts,
     retrieval: Retrieval,
-    names: list[str],
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[np.ndarray, Arrays]:
     """Candidates in retrieval order, int64 [users, count], padded with -1; their ranker features by name."""
+    arrays = retrieval.arrays
+    names = [
+        name for name in recipe.ranker_features if all(each in arrays for each in arrays_of([name]))
+    ]
     items, array = retrieval.items, retrieval.arrays.__getitem__
     count = min(recipe.serving.candidates, len(items))
     found = CandidateRetrieval(
-        build_index(items, recipe.serving.index).faiss_index,
+        retrieval.index(recipe.serving.index),
         items,
         array,
         candidates=count,
@@ -205,7 +217,7 @@ def _candidates(
     made = {name: np.empty(rows.shape, np.float32) for name in names}
     # Users are processed one by one: BLAS's threads would wait for each other more than they work.
     with threadpool_limits(1, "blas"):
-        for start in range(0, len(queries), USERS_AT_ONCE):
+        for start in progress("candidates", range(0, len(queries), USERS_AT_ONCE)):
             part = slice(start, start + USERS_AT_ONCE)
             wanted = Wanted.but_hidden(pasts.seen[part], pasts.recent[part], pasts.hidden[part])
             retrieved = found.retrieve(queries[part], wanted)

@@ -1,8 +1,7 @@
-"""Code that all trainings share: logging, progress bar, early stopping, checkpoints, TensorBoard."""
+"""Code that all trainings share: logging, early stopping, checkpoints, TensorBoard."""
 
 import math
 import random
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from models.training.random_state import reseed
 from shims.tensorflow_registry import gradients_released
 from stages.errors import ShortlistError
 from stages.log import logger
+from stages.progress import phase
 
 log = logger(__name__)
 
@@ -40,18 +40,20 @@ class Logs:
     """Where a training writes its logs, checkpoint and weights; without ``folder`` it writes none.
 
     ``former``: the same folder of an earlier run, for a warm start with its weights. ``progress``: where a
-    training saves its progress, to resume from there after a kill.
+    training saves its progress, to resume from there after a kill. ``training``: which one it is.
     """
 
     folder: Path | None = None
     former: Path | None = None
     progress: Path | None = None
+    training: str = "training"
 
     def of(self, training: str) -> "Logs":
         """The folders of one training within a run."""
         former = None if self.former is None else self.former / training
         progress = None if self.progress is None else self.progress / training
-        return Logs(None if self.folder is None else self.folder / training, former, progress)
+        folder = None if self.folder is None else self.folder / training
+        return Logs(folder, former, progress, training)
 
 
 class FiniteLoss(tf.keras.callbacks.Callback):
@@ -123,7 +125,8 @@ class Validation(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
-        figures = {"loss": float(logs["loss"]), **self._measured()}
+        with phase(f"{self.label}: validation"):
+            figures = {"loss": float(logs["loss"]), **self._measured()}
         logs.update(figures)
         self.history.append(figures)
         line = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
@@ -176,7 +179,6 @@ def fit(
     remembering = [*([] if validation is None else [validation]), *further]
     callbacks = tf.keras.callbacks.CallbackList(
         [FiniteLoss(), *remembering, *_board(logs.folder)],
-        add_progbar=is_chief() and sys.stdout.isatty(),
         model=model,
         verbose=1,
         epochs=epochs,
@@ -199,7 +201,8 @@ def fit(
         reseed(model, seed, epoch)
         model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
-        callbacks.on_epoch_end(epoch, run_epoch(step, batches, callbacks))
+        name = f"{logs.training}: epoch {epoch + 1} of {epochs}"
+        callbacks.on_epoch_end(epoch, run_epoch(step, batches, callbacks, name))
         epoch += 1
         if early is not None and early.best_epoch == epoch and logs.folder is not None:
             model.save_weights(str(logs.folder / BEST))

@@ -214,10 +214,9 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
     batches = _batches(recipe, data, ["valid"])
     columns = batches.columns
     train, valid = data.interactions("train"), data.interactions("valid")
-    relevant = [np.unique(items) for items in valid.by_user(data.user_count)]
-    seen = data.seen_beside(train, valid)
-    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
-    users = validation_users(relevant, recipe.retriever.seed)
+    users = validation_users(valid, recipe.retriever.seed)
+    relevant = [np.unique(items) for items in valid.by_user(users)]
+    hidden = hidden_items(data.seen_beside(train, valid), recipe.serving.exclude, users)
     queries = data.queries(train, users)
     two_tower = _two_tower(joint)
 
@@ -232,9 +231,8 @@ def _validation(recipe: Recipe, data: PreparedData, joint: Joint) -> Validation:
 
     def recall() -> float:
         vectors, items = two_tower.embed_queries(queries), two_tower.embed_items(data.items)
-        hidden = [left_out[user] for user in users]
         found, _ = exact_search(items, vectors, VALIDATION_K, hidden)
-        return float(ranking.recall(found, [relevant[user] for user in users], VALIDATION_K).mean())
+        return float(ranking.recall(found, relevant, VALIDATION_K).mean())
 
     also = {"rmse": error, f"recall_at_{VALIDATION_K}": recall}
     every = recipe.joint.log_every

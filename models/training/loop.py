@@ -13,6 +13,7 @@ import tensorflow as tf
 from models.distributed.collectives import mean
 from models.distributed.workers import several
 from models.training.batches import Batches
+from stages.progress import progress
 
 #: A batch as ``ahead`` yields it -> the epoch's figures so far, including the loss.
 Step = Callable[[Any], dict[str, tf.Tensor]]
@@ -48,11 +49,15 @@ def compiled_step(model: tf.keras.Model, batches: Any) -> Step:
 
 
 def run_epoch(
-    step: Step, batches: Any, callbacks: tf.keras.callbacks.CallbackList
+    step: Step, batches: Any, callbacks: tf.keras.callbacks.CallbackList, name: str = "epoch"
 ) -> dict[str, float]:
-    """Train on every batch; return the last step's figures, averaged over all workers."""
+    """Train on every batch; return the last step's figures, averaged over all workers.
+
+    ``name``: what to call the epoch while it runs.
+    """
     figures: dict[str, Any] = {}
-    for number, batch in enumerate(ahead(batches)):
+    steps = len(batches) if isinstance(batches, tf.keras.utils.Sequence) else None
+    for number, batch in enumerate(progress(name, ahead(batches), steps)):
         callbacks.on_train_batch_begin(number)
         figures = step(batch)
         callbacks.on_train_batch_end(number, figures)

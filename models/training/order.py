@@ -32,7 +32,12 @@ from models.training.ranker_training import (
     on_candidates,
     on_interactions,
 )
-from models.training.retriever_training import final_retriever, first_retriever, fold_retriever
+from models.training.retriever_training import (
+    drawn_users,
+    final_retriever,
+    first_retriever,
+    fold_retriever,
+)
 from models.training.timing import timed
 from recipes.schema.recipe import Recipe
 from stages.errors import ShortlistError
@@ -116,12 +121,13 @@ def candidates_to_learn_from(
         retriever: trained on ``train`` alone, for ``epochs``.
         visible: ``train`` and ``valid``, in chronological order.
     """
-    parts = [_candidates(recipe, data, retriever, train, valid)]
+    seed = recipe.ranker.seed
+    parts = [_candidates(recipe, data, retriever, train, valid, seed)]
     for fold in range(recipe.ranker.folds):
         log.info(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
-        kept, held = held_out(visible, recipe.split.valid, recipe.ranker.seed + fold)
+        kept, held = held_out(visible, recipe.split.valid, seed + fold)
         other = fold_retriever(recipe, data, kept, logs, epochs, fold)
-        parts.append(_candidates(recipe, data, other, kept, held))
+        parts.append(_candidates(recipe, data, other, kept, held, seed + fold))
     log.info(
         f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
         f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
@@ -136,12 +142,23 @@ def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactio
 
 
 def retrieval_of(
-    recipe: Recipe, data: PreparedData, retriever: TwoTower, visible: Interactions
+    recipe: Recipe,
+    data: PreparedData,
+    retriever: TwoTower,
+    visible: Interactions,
+    users: np.ndarray | None = None,
 ) -> Retrieval:
-    """The vectors and arrays with which a retriever that was trained on ``visible`` finds candidates."""
+    """The vectors and arrays with which a retriever that was trained on ``visible`` finds candidates.
+
+    ``users``: the user rows that candidates are for; every user by default.
+    """
+    items = retriever.embed_items(data.items)
+    queries = np.full((data.user_count, items.shape[1]), np.nan, np.float32)
+    chosen = np.arange(data.user_count) if users is None else users
+    queries[chosen] = retriever.embed_queries(data.queries(visible, chosen))
     return Retrieval(
-        retriever.embed_queries(data.queries(visible)),
-        retriever.embed_items(data.items),
+        queries,
+        items,
         visible,
         candidate_arrays(recipe, data, visible),
         retriever.absolute,
@@ -154,8 +171,12 @@ def _candidates(
     retriever: TwoTower,
     visible: Interactions,
     relevant: Interactions,
+    seed: int,
 ) -> tuple[CandidateRows, CandidateRows]:
-    retrieval = retrieval_of(recipe, data, retriever, visible)
+    """The candidates of at most ``ranker.users`` users, and of some of them treated as unknown."""
+    drawn = drawn_users(relevant, recipe.ranker.users, seed)
+    relevant = relevant.at(np.isin(relevant.users, drawn))
+    retrieval = retrieval_of(recipe, data, retriever, visible, drawn)
     rows = candidate_rows(recipe, data, retrieval, relevant)
     query = retriever.embed_queries(data.unknown_user)
     users = np.unique(rows.users)[::UNKNOWN_EVERY]

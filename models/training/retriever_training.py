@@ -34,13 +34,10 @@ def first_retriever(
     ``watch``: as in ``Validation``.
     """
     retriever, batches = _untrained(recipe, data, train, ["train"])
-    relevant = valid.by_user(data.user_count)
-    users = validation_users(relevant, recipe.retriever.seed)
+    users = validation_users(valid, recipe.retriever.seed)
     queries = data.queries(train, users)
-    seen = data.seen_beside(train, valid)
-    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
-    hidden = [left_out[user] for user in users]
-    wanted = [np.unique(relevant[user]) for user in users]
+    hidden = hidden_items(data.seen_beside(train, valid), recipe.serving.exclude, users)
+    wanted = [np.unique(items) for items in valid.by_user(users)]
 
     def recall() -> float:
         vectors, items = retriever.embed_queries(queries), retriever.embed_items(data.items)
@@ -89,12 +86,17 @@ def fold_retriever(
     return retriever
 
 
-def validation_users(relevant: list[np.ndarray], seed: int) -> np.ndarray:
+def validation_users(relevant: Interactions, seed: int) -> np.ndarray:
     """Rows of users with a relevant item, ascending: all, or ``VALIDATION_USERS`` of them at random."""
-    users = np.array([row for row, wanted in enumerate(relevant) if len(wanted)], np.int64)
-    if len(users) <= VALIDATION_USERS:
+    return drawn_users(relevant, VALIDATION_USERS, seed)
+
+
+def drawn_users(relevant: Interactions, most: int, seed: int) -> np.ndarray:
+    """Rows of users with a relevant item, int64 ascending: all, or ``most`` of them at random."""
+    users = np.unique(relevant.users)
+    if len(users) <= most:
         return users
-    return np.sort(np.random.default_rng(seed).choice(users, VALIDATION_USERS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(users, most, replace=False))
 
 
 def _untrained(

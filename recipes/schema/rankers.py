@@ -49,6 +49,9 @@ class _Trained(Table):
     """Decoupled weight decay (AdamW); 0 means none."""
     dropout: Fraction = 0.0
     """Share of the units that are dropped in each training step."""
+    users: Positive = 30_000
+    """Maximum number of users whose candidates the ranker learns from, drawn at random for each hold-out.
+    More take longer and gain little."""
     max_epochs: Positive = 8
     """Maximum number of epochs."""
     patience: Annotated[int, Field(ge=0)] = 3
@@ -100,6 +103,7 @@ class Dlrm(_Trained):
 
     READ_WHERE: ClassVar = {
         "features": ("target", ("candidates",)),
+        "users": ("target", ("candidates",)),
         "loss": ("target", ("candidates",)),
         "folds": ("target", ("candidates",)),
         "blend": ("loss", ("listwise",)),
@@ -135,6 +139,7 @@ class WideAndDeep(_Trained):
 
     READ_WHERE: ClassVar = {
         "features": ("target", ("candidates",)),
+        "users": ("target", ("candidates",)),
         "weight_decay": ("optimizer", ("adamw",)),
     }
 

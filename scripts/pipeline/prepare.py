@@ -49,15 +49,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     if arguments.own_process:
         import shims.without_tensorflow  # noqa: F401  saves seconds of import time
-    from scripts.console import rows_bar
-
-    with rows_bar() as progress:
-        opened(arguments).prepare(
-            data_dir=arguments.data_dir,
-            force=arguments.force,
-            engine=arguments.engine,
-            workers=arguments.workers,
-            scheduler=arguments.scheduler,
-            encoded_rows=arguments.encoded_rows,
-            progress=progress,
-        )
+    opened(arguments).prepare(
+        data_dir=arguments.data_dir,
+        force=arguments.force,
+        engine=arguments.engine,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        encoded_rows=arguments.encoded_rows,
+    )

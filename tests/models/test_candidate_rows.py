@@ -15,6 +15,9 @@ from models.training.candidate_rows import (
     candidate_rows,
     unknown_user_rows,
 )
+from models.training.fitting import Logs
+from models.training.order import candidates_to_learn_from
+from models.training.retriever_training import final_retriever
 from recipes.schema.item_models import Linear
 from recipes.schema.rankers import RANKER_FEATURES as KNOWN
 from recipes.schema.recipe import Recipe
@@ -139,6 +142,30 @@ def test_rows_of_some_users(rows: CandidateRows) -> None:
     assert len(both.relevant) == len(rows.relevant)
     assert both.relevant.sum() == rows.relevant.sum()
     assert all(len(column) == len(both.users) for column in both.columns.values())
+
+
+def test_a_ranker_learns_from_a_sample_of_the_users(data: PreparedData, recipe: Recipe) -> None:
+    """At most ``ranker.users`` for each hold-out, drawn with the seed; each has the rows it always had."""
+    train, valid = data.interactions("train"), data.interactions("valid")
+    visible = data.interactions("train", "valid")
+    ranker = recipe.ranker.model_copy(update={"users": 7, "folds": 1})
+    few = recipe.model_copy(update={"ranker": ranker})
+    many = recipe.model_copy(update={"ranker": ranker.model_copy(update={"users": 1000})})
+    retriever = final_retriever(recipe, data, train, Logs(), epochs=0)
+    (sample, unknown), (other, _) = candidates_to_learn_from(
+        few, data, retriever, train, valid, visible, 0, Logs()
+    )
+    [(all_rows, _), _] = candidates_to_learn_from(
+        many, data, retriever, train, valid, visible, 0, Logs()
+    )
+    drawn = np.unique(sample.users)
+    assert len(drawn) == len(np.unique(other.users)) == 7 < len(np.unique(all_rows.users))
+    assert not np.array_equal(drawn, np.unique(other.users))
+    assert set(unknown.users) <= set(drawn)
+    same = all_rows.of_users(drawn)
+    np.testing.assert_array_equal(sample.relevant, same.relevant)
+    for name, column in sample.columns.items():
+        np.testing.assert_allclose(column, same.columns[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_an_unknown_users_rows_show_nothing_of_the_user(

@@ -139,6 +139,7 @@ def test_killed_and_interrupted_it_ends_with_the_same_weights_bit_for_bit(
     assert list(undisturbed_seconds) == [
         *("retriever, with early stopping", "candidates", "ranker", "retriever", "export")
     ]
+    assert all(each.pop("peak_mb").keys() == undisturbed_seconds.keys() for each in figures)
     assert figures[0] == figures[1]
     assert not disturbed.training.exists()
 

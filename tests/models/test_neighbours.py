@@ -48,7 +48,7 @@ def test_a_link_is_divided_by_how_many_each_of_its_ends_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Users of 2, 3 and 1 items, items of 3, 2 and 1 users, by hand; items are processed one at a time."""
-    monkeypatch.setattr(neighbours, "ITEMS_AT_ONCE", 1)
+    monkeypatch.setattr(neighbours, "LINKS_AT_ONCE", 1)
     found = linked_items(
         pairs([0, 1], [0, 1, 2], [0]),
         3,
@@ -67,3 +67,30 @@ def test_a_link_is_divided_by_how_many_each_of_its_ends_has(
     for item, row in enumerate(expected):
         assert dict(zip(found.rows[item], found.weights[item], strict=True)) == pytest.approx(row)
     assert found.rows[2].tolist() == [1, 0]  # the stronger first
+
+
+def test_only_the_strongest_links_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of one link keeps the strongest wherever blocks end, and equal ones stand by row."""
+    users = pairs([0, 1, 2, 3], [3, 0], [3, 0], [2, 1], [1, 2])
+    whole = item_neighbours(users, users=5, items=4, count=1)
+    assert whole.rows.tolist() == [[3], [2], [1], [0]]
+    for links in (1, 5, 9):
+        monkeypatch.setattr(neighbours, "LINKS_AT_ONCE", links)
+        found = item_neighbours(users, users=5, items=4, count=1)
+        np.testing.assert_array_equal(found.rows, whole.rows)
+        np.testing.assert_array_equal(found.weights, whole.weights)
+
+
+def test_too_many_links_leave_out_items_of_the_longest_lists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """36 + 4 + 1 links at most 16: the user of six items counts with three of them, the others whole."""
+    monkeypatch.setattr(neighbours, "MOST_LINKS", 16)
+    users = pairs([0, 1, 2, 3, 4, 5], [6, 7], [0])
+    found = item_neighbours(users, users=3, items=8, count=7)
+    linked = [sorted(row[row >= 0].tolist()) for row in found.rows]
+    assert linked[6:] == [[7], [6]]
+    assert [len(row) for row in linked[:6]].count(2) == 3
+    assert [len(row) for row in linked[:6]].count(0) == 3
+    again = item_neighbours(users, users=3, items=8, count=7)
+    np.testing.assert_array_equal(found.rows, again.rows)

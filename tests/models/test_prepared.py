@@ -69,7 +69,16 @@ def test_interactions_by_user() -> None:
     first = Interactions(np.array([2, 0, 2]), np.array([5, 6, 4]))
     both = first + Interactions(np.array([0]), np.array([1]))
     assert [items.tolist() for items in both.by_user(4)] == [[6, 1], [], [5, 4], []]
+    some = both.by_user(np.array([3, 2]))
+    assert [items.tolist() for items in some] == [[], [5, 4]]
     assert len(both) == 4
+
+
+def test_newest_interactions_of_users() -> None:
+    """The last two of each asked user, oldest first; -1 fills the rest."""
+    pairs = Interactions(np.array([2, 0, 2, 0, 2]), np.array([5, 6, 4, 1, 8]))
+    assert pairs.newest(np.array([2, 1, 0]), 2).tolist() == [[4, 8], [-1, -1], [6, 1]]
+    assert pairs.newest(np.array([0]), 3).tolist() == [[6, 1, -1]]
 
 
 def test_item_counts_are_per_code(data: PreparedData) -> None:

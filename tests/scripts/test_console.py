@@ -2,25 +2,24 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
-from scripts import console
+from scripts.console import Bars
+from stages.progress import Phase
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_rows_are_shown_on_a_terminal_alone(
-    monkeypatch: pytest.MonkeyPatch, terminal: bool
-) -> None:
-    """Rows done, all rows and speed; no bar in a file."""
+def test_running_phases_are_bars() -> None:
+    """Each with its share; a phase that ended has none, and at the end nothing is left on the screen."""
     written = io.StringIO()
-    monkeypatch.setattr(
-        console,
-        "_console",
-        lambda stderr: Console(file=written, force_terminal=terminal, width=100),
-    )
-    with console.rows_bar() as progress:
-        for done in (250_000, 500_000):
-            progress(done, 1_000_000)
-    assert ("500000/1000000" in written.getvalue()) == terminal
-    assert ("rows/s" in written.getvalue()) == terminal
+    bars = Bars(Console(file=written, force_terminal=True, width=100))
+    outer, inner = Phase("training", None, began=0), Phase("epoch 1 of 8", 4, began=0)
+    inner.advance()
+    bars.show([outer, inner])
+    shown = written.getvalue()
+    assert "training" in shown
+    assert "epoch 1 of 8" in shown
+    assert "25%" in shown
+    written.truncate(0)
+    bars.show([outer])
+    bars.show([])
+    assert "epoch 1 of 8" not in written.getvalue()

@@ -9,6 +9,7 @@ import pytest
 from scripts.arguments import add_logging
 from scripts.console import logs
 from stages.log import ROOT, logger, quiet
+from stages.progress import phase, progress
 
 log = logger("stage")
 
@@ -81,3 +82,21 @@ def test_a_level_is_one_of_four(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser.parse_args(["--log-level", "loud"])
     assert "invalid choice: 'loud'" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_what_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars there instead of lines, and lines stay whole above them; plain logs have no bars."""
+    with logs("info", as_json=False):
+        for _ in progress("candidates", range(2)):
+            log.info("plain")
+    assert "candidates" not in capsys.readouterr().err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with logs("info", as_json=False), phase("training"):
+        for _ in progress("candidates", range(2)):
+            log.info("a line")
+        log.info("another")
+    shown = capsys.readouterr().err
+    assert "training" in shown
+    assert "a line\n" in shown
