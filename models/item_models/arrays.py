@@ -54,10 +54,11 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
         arrays[LINEAR_RECENCY] = recency(recipe.linear.half_life)
     if TRANSITION_ROWS in wanted:
-        count = recipe.transitions.neighbours
-        led_to = followers(visible, users, items, count, recipe.transitions)
-        arrays |= {TRANSITION_ROWS: led_to.rows.astype(np.int32)}
-        arrays |= {TRANSITION_WEIGHTS: led_to.weights}
+        with phase("transitions"):
+            kept = recipe.transitions.neighbours
+            led_to = followers(visible, users, items, kept, recipe.transitions)
+        arrays[TRANSITION_ROWS] = led_to.rows.astype(np.int32)
+        arrays[TRANSITION_WEIGHTS] = led_to.weights
         arrays[TRANSITION_RECENCY] = recency(recipe.transitions.half_life)
     if ALS_FACTORS in wanted:
         with phase("alternating least squares"):

@@ -124,7 +124,7 @@ def test_cross_features_by_hand(
             "cooccurrence": sum(cosines) / np.sqrt(len(seen)),
             "linear": sum(weights[other, item] for other in seen),
         }
-        assert set(expected) == set(RANKER_FEATURES) - {"als", "repeat"}
+        assert set(expected) == set(RANKER_FEATURES) - {"als", "repeat", "transitions"}
         for name, value in expected.items():
             assert rows.columns[name][first] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
