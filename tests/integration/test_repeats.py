@@ -145,8 +145,8 @@ def test_every_list_of_the_report_may_hold_own_items(made: Made) -> None:
     systems = report["systems"]
     served = ["retrieval", "repeat generator", "blend", "funnel"]
     assert list(systems) == [*report["baselines"]["leads"], *served]
-    # The user's own items are what a simple method would show, too.
-    assert systems["own items"]["recall@10"] > 0.6 > systems["EASE"]["recall@10"]
+    # Showing users what they had is a simple method, too.
+    assert systems["own items"]["recall@10"] > 0.6
     assert systems["repeat generator"]["recall@10"] > 0.6
     assert systems["funnel"]["recall@10"] > 0.5
     assert report["passage"]["filtering"]["filtered_out"] == 0

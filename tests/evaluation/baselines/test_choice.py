@@ -48,7 +48,7 @@ def test_recency_counts_where_there_are_times() -> None:
 
 
 def test_own_items_are_a_method_where_they_may_be_shown() -> None:
-    """Otherwise none of their scores would count."""
+    """Otherwise they are hidden from every list."""
     choice = chosen("fast", SMALL, timed=True, memory=GIGABYTES, own_items=True)
     assert choice.baselines["own items"] == OwnItems()
     assert "own items" not in chosen("fast", SMALL, timed=True, memory=GIGABYTES).baselines
