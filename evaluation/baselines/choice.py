@@ -24,9 +24,6 @@ BYTES_A_PAIR_OF_ITEMS = 20
 BYTES_A_NEIGHBOUR = 24
 #: What an item of a user counts, to the power of its age: the newest three make up two thirds.
 RECENCY = 0.7
-#: iALS's default penalty was found on MovieLens-100K, with so many pairs for a user and an item (geometric
-#: mean). The penalty is the same for all; relative to what it holds against, it stays so for other data.
-PAIRS_OF_ALS = 60.0
 
 #: Steps a second that two shared CPU cores reach: of sparse products, dense products, and iALS; users whose
 #: lists are made from stored scores, and dense scores of which lists are made.
@@ -91,13 +88,11 @@ def chosen(
 
 
 def _ials(level: Level, sizes: Sizes) -> IALS:
-    """iALS with as many factors as time allows, and a penalty that fits how sparse the data are."""
-    typical = sizes.pairs / np.sqrt(sizes.users * sizes.items)
-    penalty = float(IALS().penalty * typical / PAIRS_OF_ALS)
+    """iALS with as many factors as time allows."""
     if level == "all":
-        return IALS(penalty=penalty)
-    wide = IALS(penalty=penalty, iterations=10)
-    return wide if seconds(wide, sizes) <= SECONDS else IALS(64, penalty, iterations=10)
+        return IALS()
+    wide = IALS(iterations=10)
+    return wide if seconds(wide, sizes) <= SECONDS else IALS(64, iterations=10)
 
 
 def _against(level: Level, baseline: Baseline, sizes: Sizes, memory: int) -> str | None:
