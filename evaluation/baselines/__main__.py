@@ -67,7 +67,13 @@ def main() -> int:
 
 def on_another_split(recipe: Recipe, kind: str) -> Recipe:
     """Return the recipe with the split ``kind`` and a name of its own, so it shares no artifacts."""
-    split = recipe.split.model_copy(update={"kind": kind})
+    read = {name for name, (_, kinds) in Split.READ_WHERE.items() if kind in kinds}
+    kept = {
+        name: value
+        for name, value in recipe.split.model_dump().items()
+        if name in read or name not in Split.READ_WHERE
+    }
+    split = Split.model_validate({**kept, "kind": kind})
     return recipe.model_copy(update={"name": f"{recipe.name}-{kind}", "split": split})
 
 

@@ -1,6 +1,6 @@
 """Print a recipe with every setting, and who decided each: the recipe, a rule, or the default.
 
-Rules decide what the recipe does not say, from facts of the prepared data (docs/defaults.md).
+Rules decide what the recipe does not say, from facts of the prepared data (docs/decisions/0012-defaults.md).
 `shortlist prepare` writes the same to `resolved.toml` in the artifacts, which is a recipe itself.
 
 Examples:
