@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from evaluation.levels import LEVELS, Level
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
+from stages.errors import ShortlistError
 from stages.log import logger
 from stages.prerequisites import need
 from stages.progress import phase
@@ -30,8 +31,13 @@ def evaluate(
     fewer ``baselines`` than wanted it is not up to date, and if it has more it is.
 
     Raises:
-        ShortlistError: nothing is trained, or there is nothing to evaluate on.
+        ShortlistError: nothing is trained, there is nothing to evaluate on, or no such level of baselines.
     """
+    if baselines not in LEVELS:
+        known = ", ".join(f"'{level}'" for level in LEVELS)
+        raise ShortlistError(
+            f"expected baselines among {known}, got '{baselines}'; use one of them."
+        )
     need(artifacts.prepared.stamp, "prepare", recipe.given_as)
     need(artifacts.models.stamp, "train", recipe.given_as)
     made_from = {level: _made_from(recipe, artifacts, level) for level in LEVELS}

@@ -114,12 +114,14 @@ def _to_try(
     pairs: float,
 ) -> Iterator[str]:
     """What may help, the most promising first: settings that the recipe accepts, a search, more data."""
-    if recipe.ranks and not recipe.ranks_candidates:
-        target = '"candidates"'
+    if recipe.ranks and not recipe.ranks_candidates and not recipe.retrieves:
         yield (
-            f"ranker.target = {target} if lists matter: this ranker learns "
-            f"ranker.target = {json.dumps(recipe.ranker.target)}"
+            "a retriever and a ranker of its candidates if lists matter, because this recipe orders the "
+            "whole catalogue by what it predicts of a single pair"
         )
+    elif recipe.ranks and not recipe.ranks_candidates:
+        for setting in _accepted(recipe, "ranker.target", "candidates"):
+            yield f"{setting} if lists matter, because this ranker learns from single pairs"
     unranked = [systems[each][metric] for each in (BLEND, RETRIEVAL) if each in systems]
     if recipe.ranks and unranked and max(unranked) > systems[FUNNEL][metric]:
         yield from _accepted(recipe, "ranker.loss", "listwise")
@@ -129,7 +131,8 @@ def _to_try(
     missing = [each for each in wanted if each not in generators]
     if missing:
         yield from _accepted(recipe, "serving.generators", [*generators, *missing])
-    if recipe.columns.timestamp is not None:
+    half_life = getattr(recipe.retriever, "history_half_life", None)
+    if recipe.columns.timestamp is not None and half_life is None:
         yield from _accepted(recipe, "retriever.history_half_life", 2.0)
     yield f"`shortlist tune {recipe.given_as}`"
     has = f" (a user has {pairs:.1f})" if pairs < FEW else ""

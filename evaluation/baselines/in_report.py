@@ -41,6 +41,7 @@ def simple_lists(
         item rows int64 [asked, count] by method, -1 where a list ends; reasons by method.
     """
     training = replace(training, weights=None)  # a baseline counts every interaction once
+    log.info("evaluating: popularity")
     lists = {"popularity": most_popular(training, items, list(hidden), count)}
     sizes = Sizes.of(training, users, items, asked)
     free = psutil.virtual_memory().available

@@ -208,6 +208,12 @@ def test_more_baselines_than_the_report_has_are_evaluated(
     assert list(read_report(copied.report)["systems"]) == ["popularity", "retrieval", "funnel"]
 
 
+def test_an_unknown_level_of_baselines_is_refused(evaluated: Trained) -> None:
+    """Before any work; the error lists the known ones."""
+    with pytest.raises(ShortlistError, match=r"among 'none', 'fast', 'all', got 'some'"):
+        evaluate(*evaluated, served_in_process, baselines="some")  # type: ignore[arg-type]
+
+
 def test_the_leads_are_differences_of_the_systems(report: dict[str, Any]) -> None:
     """At the first k; the verdict is on the best method."""
     systems, baselines = report["systems"], report["baselines"]

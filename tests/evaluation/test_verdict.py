@@ -91,6 +91,13 @@ def test_a_ranker_that_loses_to_its_candidates_is_named_first(recipe: Recipe) ->
     assert 'Try: ranker.loss = "listwise"; ranker.kind = "none", because' in found
 
 
+def test_a_recipe_that_predicts_labels_is_not_judged_by_lists_alone() -> None:
+    """Both train on single pairs: one could rank candidates, the other has no retriever."""
+    leads = {"popularity": (0.2, 0.002), "EASE": (-0.02, 0.001)}
+    assert "Try: a retriever and a ranker of its candidates" in sentence(load("ratings"), leads)
+    assert "because this ranker learns from single pairs" in sentence(load("aliccp"), leads)
+
+
 @pytest.mark.parametrize("name", known_recipes())
 def test_every_setting_to_try_is_one_that_the_recipe_accepts(name: str) -> None:
     """For the recipes of the project: each tip of the form key = value gives a valid recipe."""
