@@ -173,11 +173,24 @@ class Recipe:
         train(self.settings, self.artifacts, force=force, warm_start=warm_start)
         return self
 
-    def tune(self, trials: int | None = None) -> dict[str, Any]:
-        """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``."""
-        from models.tune import tune
+    def tune(
+        self,
+        trials: int | None = None,
+        *,
+        minutes: float | None = None,
+        write: Path | None = None,
+    ) -> dict[str, Any]:
+        """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``.
 
-        return tune(self.settings, self.artifacts, trials)
+        Args:
+            trials: total number of trials, including earlier searches; by default the recipe's.
+            minutes: no trial but the first begins that is expected to end later.
+            write: where to write the best recipe, with what each key brought. Default: ``tuned.toml`` in the
+                artifacts.
+        """
+        from models.tuning.search import tune
+
+        return tune(self.settings, self.artifacts, trials, minutes=minutes, out=write)
 
     def evaluate(self, *, force: bool = False) -> dict[str, Any]:
         """Measure every stage and popularity on the test part; returns the content of ``report.json``."""

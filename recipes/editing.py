@@ -63,9 +63,20 @@ def as_text(
     for name, table in _tables(content):
         lines += ["", f"[{_key(name)}]"]
         for key, value in table.items():
+            if value is None:
+                continue
             lines += [f"# {line}" for line in notes.get(f"{name}.{key}", ())]
             lines.append(f"{_key(key)} = {as_toml(value)}")
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def settings_as_text(settings: Mapping[str, Any]) -> str:
+    """Settings by key, such as ``retriever.seed``, as lines to paste into a recipe."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        table, name = key.split(".", 1)
+        tables.setdefault(table, {})[name] = value
+    return as_text(tables)
 
 
 def as_toml(value: Any) -> str:
@@ -84,7 +95,10 @@ def _key(name: str) -> str:
 
 
 def _values(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in content.items() if not isinstance(value, Mapping)]
+    items = content.items()
+    return [
+        (key, value) for key, value in items if not (value is None or isinstance(value, Mapping))
+    ]
 
 
 def _tables(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -10,6 +10,7 @@
 A recipe with a ``[joint]`` table trains both at once instead (``models.training.joint``).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from models.distributed.workers import several
 from models.export.writing import Trained
 from models.item_models.arrays import candidate_arrays
-from models.prepared import Interactions, PreparedData
+from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.candidate_rows import (
     CandidateRows,
@@ -39,6 +40,9 @@ from stages.errors import ShortlistError
 from stages.log import logger
 
 log = logger(__name__)
+
+#: Computes the arrays of a recipe's item models from visible interactions, as ``candidate_arrays`` does.
+ItemModels = Callable[[Recipe, PreparedData, Interactions], Arrays]
 
 
 def train_all(recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]) -> Trained:
@@ -107,6 +111,7 @@ def candidates_to_learn_from(
     visible: Interactions,
     epochs: int,
     logs: Logs,
+    item_models: ItemModels = candidate_arrays,
 ) -> list[tuple[CandidateRows, CandidateRows]]:
     """Candidates to train a ranker on: of the valid part, and of each further fold.
 
@@ -116,12 +121,12 @@ def candidates_to_learn_from(
         retriever: trained on ``train`` alone, for ``epochs``.
         visible: ``train`` and ``valid``, in chronological order.
     """
-    parts = [_candidates(recipe, data, retriever, train, valid)]
+    parts = [_candidates(recipe, data, retriever, train, valid, item_models)]
     for fold in range(recipe.ranker.folds):
         log.info(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
         kept, held = held_out(visible, recipe.split.valid, recipe.ranker.seed + fold)
         other = fold_retriever(recipe, data, kept, logs, epochs, fold)
-        parts.append(_candidates(recipe, data, other, kept, held))
+        parts.append(_candidates(recipe, data, other, kept, held, item_models))
     log.info(
         f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
         f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
@@ -136,14 +141,18 @@ def held_out(visible: Interactions, share: float, seed: int) -> tuple[Interactio
 
 
 def retrieval_of(
-    recipe: Recipe, data: PreparedData, retriever: TwoTower, visible: Interactions
+    recipe: Recipe,
+    data: PreparedData,
+    retriever: TwoTower,
+    visible: Interactions,
+    item_models: ItemModels = candidate_arrays,
 ) -> Retrieval:
     """The vectors and arrays with which a retriever that was trained on ``visible`` finds candidates."""
     return Retrieval(
         retriever.embed_queries(data.queries(visible)),
         retriever.embed_items(data.items),
         visible,
-        candidate_arrays(recipe, data, visible),
+        item_models(recipe, data, visible),
         retriever.absolute,
     )
 
@@ -154,8 +163,9 @@ def _candidates(
     retriever: TwoTower,
     visible: Interactions,
     relevant: Interactions,
+    item_models: ItemModels,
 ) -> tuple[CandidateRows, CandidateRows]:
-    retrieval = retrieval_of(recipe, data, retriever, visible)
+    retrieval = retrieval_of(recipe, data, retriever, visible, item_models)
     rows = candidate_rows(recipe, data, retrieval, relevant)
     query = retriever.embed_queries(data.unknown_user)
     users = np.unique(rows.users)[::UNKNOWN_EVERY]
