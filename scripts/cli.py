@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "prepare": ("pipeline", "read, encode and split a recipe's data"),
     "train": ("pipeline", "train the retriever and the ranker"),
-    "tune": ("pipeline", "search for a stage's best settings"),
+    "tune": ("pipeline", "search for a recipe's best settings"),
     "evaluate": ("pipeline", "measure every stage against popularity"),
     "export": ("pipeline", "assemble the trained parts into a release for Triton"),
     "serve": ("operation", "start Triton on the published release"),

@@ -18,7 +18,8 @@ OF_SERVING = ("candidates", "generators")
 
 
 class Space(Table):
-    """Values to try for a key: a range, or choices."""
+    """Values to try for a key of training or serving, such as `"retriever.learning_rate"` or
+    `"serving.generators"`: a range, or choices."""
 
     low: float | None = None
     """Smallest value of the range."""
@@ -54,7 +55,8 @@ class Space(Table):
 
 
 class Tune(Table):
-    """The hyperparameter search of `shortlist tune`."""
+    """The hyperparameter search of `shortlist tune`. Its `space` has a range or choices for keys of training
+    and serving; by default a small space for the kinds of the recipe is searched."""
 
     trials: Positive = 20
     """Number of settings to try; each costs one training of what they change."""

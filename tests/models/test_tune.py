@@ -223,18 +223,21 @@ def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
 @pytest.mark.parametrize(
     ("settings", "space", "complaint"),
     [
-        ({}, None, r"a \[tune.space\] table .* found none. Add one such as:\n\[tune.space\]"),
-        ({"ranker": {}}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
-        ({"ranker": {"kind": "none"}}, {"ranker.seed": [1]}, "the ranker of .* cannot be tuned"),
+        ({"ranker": {"kind": "none"}}, {"ranker.seed": [1]}, "got 'ranker.seed'. Valid keys: kind"),
         (
             {"retriever": {"kind": "none"}},
             {"retriever.seed": [1]},
-            "the retriever .* cannot be tuned",
+            "'retriever.seed'. Valid keys: ",
+        ),
+        (
+            {"retriever": {"kind": "none"}},
+            {"ranker.seed": [1], "serving.candidates": [39]},
+            "expected only keys of .ranker.* with retriever.kind 'none', got ranker.seed, serving.cand",
         ),
         (
             {"joint": {}, "retriever": {}, "ranker": {"target": "label"}},
             {"retriever.seed": [1]},
-            r"got the retriever of .* a recipe with a \[joint\] table cannot be tuned",
+            r"retriever is trained on its own, got the \[joint\] table of .* Leave \[joint\] out",
         ),
         (
             {},
@@ -259,19 +262,18 @@ def test_settings_are_spelt_as_a_recipe_spells_them() -> None:
     ],
 )
 def test_a_space_that_cannot_be_searched_is_explained(
-    rated: Shop, settings: dict[str, Any], space: dict[str, Any] | None, complaint: str
+    rated: Shop, settings: dict[str, Any], space: dict[str, Any], complaint: str
 ) -> None:
     """Before any trial, with the key and the values that it accepts."""
     recipe, artifacts = rated
     content = recipe.model_dump(mode="json", exclude_unset=True)
     for table, value in settings.items():
         content[table] = value
-    if space is not None:
-        tried = {
-            key: values if isinstance(values, dict) else {"choices": values}
-            for key, values in space.items()
-        }
-        content["tune"] = {"space": tried}
+    tried = {
+        key: values if isinstance(values, dict) else {"choices": values}
+        for key, values in space.items()
+    }
+    content["tune"] = {"space": tried}
     with pytest.raises(ShortlistError, match=complaint):
         tune(of_tables(content), artifacts, None)
     assert not artifacts.study.exists()
