@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from models.tuning.space import require_settings
 from recipes.schema.recipe import Recipe
 from recipes.schema.tuning import Space
-from runtime.candidates.generators import REPEAT, TWO_TOWER
+from runtime.candidates.exclusion import ALL
+from runtime.candidates.generators import GENERATORS, REPEAT, TWO_TOWER
 from stages.errors import ShortlistError
 
+POPULARITY = "popularity"
 LEARNING_RATE = Space(low=0.0005, high=0.02, log=True)
 WEIGHT_DECAY = Space(choices=(0.0, 0.1, 0.6, 1.0))
 #: From the last item alone to hardly any difference between the items of a history.
@@ -47,9 +49,14 @@ def _proposed(recipe: Recipe) -> Iterator[tuple[str, Space]]:
 
 
 def _generators(recipe: Recipe) -> Iterator[tuple[str, ...]]:
-    """From the two-tower model alone to all; own items only where the recipe's ranker or lists have them."""
+    """The recipe's own, the two-tower model alone, all, and the own ones with one more or one less."""
     own = recipe.serving.generators
-    repeats = (REPEAT,) if recipe.reads_repeats else ()
-    lists = [(TWO_TOWER,), (TWO_TOWER, "linear", "popularity")]
-    lists.append((TWO_TOWER, "linear", "als", "popularity"))
-    yield from dict.fromkeys([own, *((*each, *repeats) for each in lists)])
+    others = [name for name in GENERATORS if name not in (*own, POPULARITY)]
+    if recipe.serving.exclude == ALL and REPEAT in others:
+        others.remove(REPEAT)
+    lists = [own, (TWO_TOWER,), (*own, *others), *((*own, name) for name in others)]
+    for name in own:
+        # Popularity answers users without a history, who are too few to judge it by.
+        if name not in (TWO_TOWER, POPULARITY):
+            lists.append(tuple(each for each in own if each != name))
+    yield from dict.fromkeys(lists)

@@ -196,9 +196,11 @@ class Funnel:
                     split.visible,
                     first.epochs,
                     logs,
-                    self.item_models,
+                    item_models=self.item_models,
                 )
-            retrieval = retrieval_of(recipe, data, retriever, split.train, self.item_models)
+            retrieval = retrieval_of(
+                recipe, data, retriever, split.train, item_models=self.item_models
+            )
             measured = candidate_rows(recipe, data, retrieval, split.measured)
         made = _Candidates(parts, measured)
         every = [measured, *(rows for part in parts for rows in part)]

@@ -41,8 +41,8 @@ class Reuse:
 class ItemModels:
     """``candidate_arrays``, computing only those whose settings or interactions are new.
 
-    An array depends on the recipe's table of the generator that reads it, such as ``[linear]``; one without
-    such a table, to be safe, on the tables of all item models.
+    The arrays of one generator or feature are kept together. They depend on the recipe's table of that
+    generator, such as ``[linear]``; without such a table, to be safe, on the tables of all item models.
     """
 
     def __init__(self, reuse: Reuse) -> None:
@@ -50,27 +50,29 @@ class ItemModels:
 
     def __call__(self, recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
         digest = hashlib.sha256(visible.users.tobytes() + visible.items.tobytes()).hexdigest()
-        keys = {name: (digest, name, _settings(recipe, name)) for name in _names(recipe)}
-        found = {name: self.reuse.find(key) for name, key in keys.items()}
-        known = {name: array for name, array in found.items() if array is not None}
-        arrays = candidate_arrays(recipe, data, visible, known)
-        for name in arrays.keys() - known.keys():
-            self.reuse.keep(keys[name], arrays[name], arrays[name].nbytes)
-        return arrays
+        keys = {group: (digest, group, _settings(recipe, group)) for group in _groups(recipe)}
+        found = {group: self.reuse.find(key) for group, key in keys.items()}
+        known = {name: array for arrays in found.values() for name, array in (arrays or {}).items()}
+        made = candidate_arrays(recipe, data, visible, known)
+        for group, key in keys.items():
+            if found[group] is None:
+                arrays = {name: made[name] for name in group}
+                self.reuse.keep(key, arrays, sum(array.nbytes for array in arrays.values()))
+        return made
 
 
-def _names(recipe: Recipe) -> set[str]:
-    """The arrays that the recipe reads, or more."""
+def _groups(recipe: Recipe) -> set[tuple[str, ...]]:
+    """The arrays of each generator and each feature that the recipe has, sorted."""
     generators = [name for name in recipe.serving.generators if name != TWO_TOWER]
-    own = {array for name in generators for array in GENERATORS[name].arrays}
-    return own | set(arrays_of(recipe.ranker_features))
+    groups = {tuple(sorted(GENERATORS[name].arrays)) for name in generators}
+    return (groups | {arrays_of([name]) for name in recipe.ranker_features}) - {()}
 
 
-def _settings(recipe: Recipe, array: str) -> str:
+def _settings(recipe: Recipe, group: tuple[str, ...]) -> str:
     tables = {
         name
         for name, generator in GENERATORS.items()
-        if array in generator.arrays and hasattr(recipe, name)
+        if {*generator.arrays} & {*group} and hasattr(recipe, name)
     }
     other = {*GIVEN, "name", "title", "serving", "retriever", "ranker"}
     content = recipe.model_dump(mode="json", include=tables or {*Recipe.model_fields} - other)

@@ -44,7 +44,10 @@ def write(
     top = [line for each in heading for line in textwrap.wrap(each, WIDTH)]
     text = _text(recipe)
     changes = {key: Change(value) for key, value in _moved(recipe, text, path).items()}
-    changes |= {key: Change(value) for key, value in recipe._changes.items()}
+    # Set since the file was read, by the user or by rules: as it was searched, so it will be trained.
+    changes |= {
+        key: Change(value, ("tune: as searched.",)) for key, value in recipe._changes.items()
+    }
     for key, value in settings.items():
         if value_of(recipe, key) != value:
             changes[key] = Change(value, tuple(_comment(recipe, key, brought.get(key))))

@@ -124,6 +124,7 @@ def searching(recipe: Recipe, space: dict[str, Any], trials: int) -> Recipe:
     return Recipe.model_validate_json(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_the_funnel_is_searched_and_its_best_recipe_written(copied: Artifacts) -> None:
     """From a file to a file: its figures, comments and paths; a second run only reads what is stored."""
     folder = copied.root / "own"
