@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from models.training.fitting import Logs
-from models.training.ranker_training import first_on_interactions
-from models.training.retriever_training import first_retriever
-from models.tuning.funnel import Funnel
 from recipes.schema.recipe import Recipe
 from recipes.schema.tuning import GIVEN
 from stages.log import quiet
@@ -21,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
     from models.prepared import PreparedData
+    from models.tuning.funnel import Funnel
 
 #: No trial is pruned before so many trials have finished, nor in its first so many epochs.
 UNPRUNED_TRIALS, UNPRUNED_EPOCHS = 4, 2
@@ -45,6 +42,10 @@ class OneStage:
 
     def measure(self, trial: "optuna.Trial", tried: Recipe) -> float:
         """As ``Objective``."""
+        from models.training.fitting import Logs
+        from models.training.ranker_training import first_on_interactions
+        from models.training.retriever_training import first_retriever
+
         tried, seen = _unlogged(tried), list[float]()
 
         def watch(epoch: int, figure: float) -> None:
@@ -64,7 +65,7 @@ class OneStage:
 class WholeFunnel:
     """The mean NDCG of ``Funnel``; the figures by user of all recipes are stored in the study."""
 
-    def __init__(self, funnel: Funnel, study: "optuna.Study") -> None:
+    def __init__(self, funnel: "Funnel", study: "optuna.Study") -> None:
         self.funnel, self.study = funnel, study
 
     def measure(self, trial: "optuna.Trial", tried: Recipe) -> float:
