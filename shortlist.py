@@ -190,11 +190,24 @@ class Recipe:
         train(self.resolved, self.artifacts, force=force, warm_start=warm_start)
         return self
 
-    def tune(self, trials: int | None = None) -> dict[str, Any]:
-        """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``."""
-        from models.tune import tune
+    def tune(
+        self,
+        trials: int | None = None,
+        *,
+        minutes: float | None = None,
+        write: Path | None = None,
+    ) -> dict[str, Any]:
+        """Search the recipe's ``[tune]`` space; returns the best settings, for ``with_settings``.
 
-        return tune(self.resolved, self.artifacts, trials)
+        Args:
+            trials: total number of trials, including earlier searches; by default the recipe's.
+            minutes: no trial but the first begins that is expected to end later.
+            write: where to write the best recipe, with what each key brought. Default: ``tuned.toml`` in the
+                artifacts.
+        """
+        from models.tuning.search import tune
+
+        return tune(self.resolved, self.artifacts, trials, minutes=minutes, out=write)
 
     def evaluate(
         self, *, baselines: Literal["none", "fast", "all"] = "fast", force: bool = False

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrics.paired import Paired, paired
+
+__all__ = ["Paired", "Spread", "Table", "over_seeds", "paired"]
+
 Table = Mapping[str, Mapping[str, float | None]]
 
 
@@ -20,26 +24,6 @@ class Spread:
         if self.seeds == 1 or self.deviation == 0:
             return f"{self.mean:.4f}"
         return f"{self.mean:.4f} ± {self.deviation:.4f}"
-
-
-@dataclass(frozen=True)
-class Paired:
-    """Two systems compared on the same users.
-
-    ``difference``: mean over users of the second system's figure minus the first's; ``standard_error`` of
-    that mean; ``users``: how many.
-    """
-
-    difference: float
-    standard_error: float
-    users: int
-
-    @property
-    def errors(self) -> float:
-        """The difference in standard errors; 0 if the systems are equal for every user."""
-        if self.standard_error == 0:
-            return float(np.inf * np.sign(self.difference)) if self.difference else 0.0
-        return self.difference / self.standard_error
 
 
 def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
@@ -70,25 +54,6 @@ def over_seeds(tables: Sequence[Table]) -> dict[str, dict[str, Spread]]:
             deviation = float(found.std(ddof=1)) if np.ptp(found) > 0 else 0.0
             spreads[system][metric] = Spread(float(found.mean()), deviation, len(found))
     return spreads
-
-
-def paired(first: np.ndarray, second: np.ndarray) -> Paired:
-    """Compare two systems on the same users; both float [users], a figure such as NDCG for each.
-
-    Effects of a user that both systems share cancel out, so the error is much smaller than that of either
-    mean: it is the standard error of the mean of the differences, as in a paired t-test.
-
-    Raises:
-        ValueError: the users are not the same, or fewer than two.
-    """
-    if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
-        raise ValueError(
-            "expected figures of the same users, at least two, got "
-            f"{first.shape} and {second.shape}"
-        )
-    differences = second.astype(np.float64) - first.astype(np.float64)
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return Paired(float(differences.mean()), float(error), len(differences))
 
 
 def _names(table: Table) -> set[tuple[str, str]]:

@@ -97,6 +97,11 @@ class Labelled:
         return Interactions(self.users[self.positive], self.items[self.positive], weights)
 
     @property
+    def in_order(self) -> Interactions:
+        """The positives in chronological order."""
+        return self.at(np.argsort(self.place, kind="stable")).positives
+
+    @property
     def all_seen(self) -> Interactions:
         """The pairs that count as seen, in the same order."""
         return Interactions(self.users[self.seen], self.items[self.seen])

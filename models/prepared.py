@@ -135,8 +135,7 @@ class PreparedData:
 
     def interactions(self, *parts: str) -> Interactions:
         """The positives of one or more of ``train``, ``valid`` and ``test``, in chronological order."""
-        rows = self.labelled(*parts)
-        return rows.at(np.argsort(rows.place, kind="stable")).positives
+        return self.labelled(*parts).in_order
 
     def seen_beside(self, visible: Interactions, relevant: Interactions) -> Interactions:
         """What users have seen in the training part, besides the ``relevant`` pairs that they are to find.

@@ -48,6 +48,7 @@ def load(name_or_path: str) -> Recipe:
     """
     path = _find(name_or_path)
     recipe = of_tables(_parse(path), str(path), path.resolve().parent)
+    recipe._path = path.resolve()
     if path.parent != FOLDER:
         recipe._file = name_or_path
     return recipe
@@ -87,7 +88,8 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
         content.setdefault(table, {})[name] = value
     shown = ", ".join(f"{key} = {_shown(value)}" for key, value in settings.items())
     changed = of_tables(content, f"'{recipe.name}' with {shown}")
-    changed._file = recipe._file
+    changed._file, changed._path = recipe._file, recipe._path
+    changed._changes = {**recipe._changes, **settings}
     return changed
 
 

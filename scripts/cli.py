@@ -27,7 +27,7 @@ COMMANDS = {
     "prepare": ("pipeline", "read, encode and split a recipe's data"),
     "recipe": ("pipeline", "print every setting of a recipe, and who decided it"),
     "train": ("pipeline", "train the retriever and the ranker"),
-    "tune": ("pipeline", "search for a stage's best settings"),
+    "tune": ("pipeline", "search for a recipe's best settings"),
     "evaluate": ("pipeline", "measure every stage against simple methods"),
     "export": ("pipeline", "assemble the trained parts into a release for Triton"),
     "serve": ("operation", "start Triton on the published release"),

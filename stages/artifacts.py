@@ -226,6 +226,11 @@ class Artifacts:
         return self.root / "study.sqlite"
 
     @property
+    def tuned(self) -> Path:
+        """The recipe with the best settings that `shortlist tune` found."""
+        return self.root / "tuned.toml"
+
+    @property
     def report(self) -> Path:
         return self.root / "report.json"
 

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.console import say
 from benchmarks.defaults.sets import SETS, USUAL
 from evaluation.report import read_report
-from recipes.resolution.text import key, toml
+from recipes.editing import as_text
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
@@ -59,7 +59,7 @@ def measured(name: str, baselines: str) -> dict[str, Any]:
     artifacts = Artifacts.of(f"defaults-{name}")
     artifacts.root.mkdir(parents=True, exist_ok=True)
     path = artifacts.root / "recipe.toml"
-    path.write_text(_as_toml(chosen.recipe(name, artifacts.root)), encoding="utf-8")
+    path.write_text(as_text(chosen.recipe(name, artifacts.root)), encoding="utf-8")
     seconds, peaks = {}, {}
     for command in (
         ["prepare"],
@@ -101,14 +101,6 @@ def _run(command: list[str]) -> tuple[float, float]:
         code = os.waitstatus_to_exitcode(status)
         raise SystemExit(f"expected `shortlist {' '.join(command)}` to succeed, got status {code}")
     return time.monotonic() - began, round(usage.ru_maxrss / 1e6, 2)
-
-
-def _as_toml(tables: dict[str, Any]) -> str:
-    lines = [f"{name} = {toml(value)}" for name, value in tables.items() if isinstance(value, str)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{name}]", *(f"{key(each)} = {toml(of)}" for each, of in table.items())]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -37,12 +37,18 @@ NEAREST = 200
 HALF_LIVES = 10
 
 
-def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) -> Arrays:
-    """The arrays that the recipe's candidate generators and ranker features read, by file name."""
+def candidate_arrays(
+    recipe: Recipe, data: PreparedData, visible: Interactions, known: Arrays | None = None
+) -> Arrays:
+    """The arrays that the recipe's candidate generators and ranker features read, by file name.
+
+    ``known``: arrays that are computed already, of the same settings and interactions.
+    """
     wanted = set(arrays_of(recipe.ranker_features))
     for name in recipe.serving.generators:
         wanted |= set(GENERATORS[name].arrays) if name != TWO_TOWER else set()
-    arrays: Arrays = {}
+    arrays = {name: array for name, array in (known or {}).items() if name in wanted}
+    wanted -= arrays.keys()
     if POPULARITY in wanted:
         counts = np.bincount(visible.items, minlength=data.item_count)
         arrays[POPULARITY] = counts.astype(np.float32)

@@ -10,6 +10,7 @@
 A recipe with a ``[joint]`` table trains both at once instead (``models.training.joint``).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from models.distributed.workers import several
 from models.export.writing import Trained
 from models.item_models.arrays import candidate_arrays
-from models.prepared import Interactions, PreparedData
+from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
 from models.training.candidate_rows import (
     CandidateRows,
@@ -44,6 +45,9 @@ from stages.errors import ShortlistError
 from stages.log import logger
 
 log = logger(__name__)
+
+#: Computes the arrays of a recipe's item models from visible interactions, as ``candidate_arrays`` does.
+ItemModels = Callable[[Recipe, PreparedData, Interactions], Arrays]
 
 
 def train_all(recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str, Any]) -> Trained:
@@ -112,6 +116,7 @@ def candidates_to_learn_from(
     visible: Interactions,
     epochs: int,
     logs: Logs,
+    item_models: ItemModels = candidate_arrays,
 ) -> list[tuple[CandidateRows, CandidateRows]]:
     """Candidates to train a ranker on: of the valid part, and of each further fold.
 
@@ -122,12 +127,12 @@ def candidates_to_learn_from(
         visible: ``train`` and ``valid``, in chronological order.
     """
     seed = recipe.ranker.seed
-    parts = [_candidates(recipe, data, retriever, train, valid, seed)]
+    parts = [_candidates(recipe, data, retriever, train, valid, seed, item_models)]
     for fold in range(recipe.ranker.folds):
         log.info(f"ranker: candidates of fold {fold + 1} of {recipe.ranker.folds}")
         kept, held = held_out(visible, recipe.split.valid, seed + fold)
         other = fold_retriever(recipe, data, kept, logs, epochs, fold)
-        parts.append(_candidates(recipe, data, other, kept, held, seed + fold))
+        parts.append(_candidates(recipe, data, other, kept, held, seed + fold, item_models))
     log.info(
         f"ranker: {sum(len(rows) for rows, _ in parts):,} candidates, "
         f"{sum(int(rows.relevant.sum()) for rows, _ in parts):,} of them relevant"
@@ -147,6 +152,7 @@ def retrieval_of(
     retriever: TwoTower,
     visible: Interactions,
     users: np.ndarray | None = None,
+    item_models: ItemModels = candidate_arrays,
 ) -> Retrieval:
     """The vectors and arrays with which a retriever that was trained on ``visible`` finds candidates.
 
@@ -160,7 +166,7 @@ def retrieval_of(
         queries,
         items,
         visible,
-        candidate_arrays(recipe, data, visible),
+        item_models(recipe, data, visible),
         retriever.absolute,
     )
 
@@ -172,11 +178,12 @@ def _candidates(
     visible: Interactions,
     relevant: Interactions,
     seed: int,
+    item_models: ItemModels,
 ) -> tuple[CandidateRows, CandidateRows]:
     """The candidates of at most ``ranker.users`` users, and of some of them treated as unknown."""
     drawn = drawn_users(relevant, recipe.ranker.users, seed)
     relevant = relevant.at(np.isin(relevant.users, drawn))
-    retrieval = retrieval_of(recipe, data, retriever, visible, drawn)
+    retrieval = retrieval_of(recipe, data, retriever, visible, drawn, item_models)
     rows = candidate_rows(recipe, data, retrieval, relevant)
     query = retriever.embed_queries(data.unknown_user)
     users = np.unique(rows.users)[::UNKNOWN_EVERY]

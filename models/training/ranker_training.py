@@ -110,7 +110,7 @@ def on_interactions(
 ) -> TrainedRanker:
     """Train on the interactions of ``train`` with early stopping on ``valid``, then again on both."""
     options = recipe.ranker
-    epochs = first_on_interactions(recipe, data, logs, figures)
+    _, epochs = first_on_interactions(recipe, data, logs, figures)
     log.info(f"ranker: training again on train and valid, {epochs} epochs")
     tf.keras.utils.set_random_seed(options.seed)
     batches = _pairs(data, options, data.labelled("train", "valid"))
@@ -125,13 +125,15 @@ def first_on_interactions(
     logs: Logs,
     figures: dict[str, Any],
     watch: Watch | None = None,
-) -> int:
-    """Train on ``train`` with early stopping on ``valid``; return the best number of epochs.
+    valid: Labelled | None = None,
+) -> tuple[TrainedRanker, int]:
+    """Train on ``train`` with early stopping on ``valid``; also return the best number of epochs.
 
-    ``watch``: as in ``Validation``.
+    ``watch``: as in ``Validation``. ``valid``: a share of the valid part; by default all of it.
     """
     options = recipe.ranker
-    train, valid = data.labelled("train"), data.labelled("valid")
+    train = data.labelled("train")
+    valid = data.labelled("valid") if valid is None else valid
     tf.keras.utils.set_random_seed(options.seed)
     batches = _pairs(data, options, train)
     model = _untrained(data, options, batches)
@@ -146,7 +148,8 @@ def first_on_interactions(
         watch=watch,
         every=options.log_every,
     )
-    return _fit_early(model, batches, options, logs, validation, figures)
+    epochs = _fit_early(model, batches, options, logs, validation, figures)
+    return TrainedRanker(model, batches[0][0]), epochs
 
 
 def scores(model: tf.keras.Model, inputs: Arrays) -> np.ndarray:

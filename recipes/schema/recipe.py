@@ -6,7 +6,8 @@ any work starts; an unknown key, an impossible value or a key that nothing would
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -61,6 +62,9 @@ class Recipe(Table):
     serving: Serving = Serving()
     tune: Tune | None = None
     _file: str | None = PrivateAttr(default=None)
+    #: The TOML file that it was read from, and the keys that were set to other values since.
+    _path: Path | None = PrivateAttr(default=None)
+    _changes: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def given_as(self) -> str:
@@ -239,6 +243,13 @@ class Recipe(Table):
                 f"expected a column with the kind of each interaction as events.column, got "
                 f"'{self.events.column}', which is an id"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_search_names_what_training_reads(self) -> "Recipe":
+        if self.tune is not None:
+            fields = type(self).model_fields
+            self.tune.check(name for name in fields if name not in ("name", "title"))
         return self
 
     @model_validator(mode="after")

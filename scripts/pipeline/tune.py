@@ -1,15 +1,20 @@
-"""Search for a stage's best settings with Optuna, without reading the test part.
+"""Search for a recipe's best settings with Optuna, without reading the test part.
 
-The recipe's [tune] table defines the search space. A stopped search resumes where it was; at the end, the
-best settings are printed as lines for the recipe.
+The recipe's [tune] table defines the search space; without one, a small space for the recipe's kinds is
+searched. Settings are compared by the NDCG of the whole funnel, or by the validation figure of a stage if all
+keys belong to a stage that no other depends on. A stopped search resumes where it was. At the end, the best
+settings are printed as lines for the recipe, and the recipe with these settings is written to a file, with
+a comment of what each key brought.
 
-Example:
+Examples:
   shortlist tune songs --trials 30
+  shortlist tune ./shop.toml --minutes 30 --write ./shop-tuned.toml
 """
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
-from scripts.arguments import add_recipe, opened, whole_number
+from scripts.arguments import add_recipe, number, opened, whole_number
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,11 +25,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help="total number of trials, including earlier runs (default: the recipe's)",
     )
+    parser.add_argument(
+        "--minutes",
+        type=number(0),
+        metavar="M",
+        help="start no trial that is expected to end later; the first one always runs",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="where to write the best recipe (default: artifacts/<name>/tuned.toml)",
+    )
 
 
 def run(arguments: Namespace) -> None:
-    best = opened(arguments).tune(arguments.trials)
+    recipe = opened(arguments)
+    best = recipe.tune(arguments.trials, minutes=arguments.minutes, write=arguments.write)
 
-    from models.tune import as_toml
+    from recipes.editing import settings_as_text
 
-    print(as_toml(best))
+    if best:
+        print(settings_as_text(best), end="")

@@ -9,7 +9,7 @@ import pytest
 from recipes.load import known_recipes, load, of_tables
 from recipes.resolution.facts import Facts
 from recipes.resolution.resolve import resolve, resolved
-from recipes.resolution.text import as_toml
+from recipes.resolution.text import completed_text
 from recipes.schema.recipe import Recipe
 
 #: Many users with a handful of items each, as in a shop.
@@ -122,7 +122,7 @@ def test_no_rule_decides_what_nothing_reads(tables: dict[str, Any]) -> None:
 def test_the_result_is_a_recipe_itself(tmp_path: Path) -> None:
     """It says who decided each setting, and no rule changes it, whatever the data."""
     given = recipe(retriever={"batch_size": 512})
-    text = as_toml(given, resolve(given, SHOP))
+    text = completed_text(given, resolve(given, SHOP))
     assert "batch_size = 512  # recipe" in text
     assert 'loss = "listwise"  # rule: the order within' in text
     assert "max_epochs = 8  # default" in text

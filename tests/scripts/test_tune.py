@@ -25,6 +25,9 @@ timestamp = "bought_at"
 
 [split]
 kind = "random"
+
+[ranker]
+kind = "none"
 """
 
 SPACE = """
@@ -58,10 +61,12 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
     capsys.readouterr()
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
     printed = capsys.readouterr()
-    first, best = printed.err.splitlines()
+    first, best, wrote = printed.err.splitlines()
     table = printed.out.splitlines()
     assert first.startswith("trial 1 of 1: 0.")
     assert best.startswith("best of 1 trials on the validation part: 0.")
+    assert wrote == "wrote artifacts/two-tastes/tuned.toml"
+    written = load("artifacts/two-tastes/tuned.toml")
     assert [line.split(" = ")[0] for line in table] == [
         "[retriever]",
         "learning_rate",
@@ -69,13 +74,14 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
     ]
     there.write_text(TOML + "\n".join(table) + SPACE, encoding="utf-8")
     found = load("./shop.toml").retriever
+    assert written.retriever == found
     assert f"learning_rate = {found.learning_rate:.4g}, " in first
     assert 0.001 <= found.learning_rate <= 0.1
     assert found.embedding_dim in (4, 8)
     # Pasted settings do not start a new search.
     assert cli.main(["tune", "./shop.toml", "--trials", "1"]) == 0
     printed = capsys.readouterr()
-    assert (printed.err.splitlines(), printed.out.splitlines()) == ([best], table)
+    assert (printed.err.splitlines(), printed.out.splitlines()) == ([best, wrote], table)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,9 @@ def test_the_best_settings_can_be_pasted_into_the_recipe(
         (TOML + SPACE, ["--trials", "0"], 2, "expected a whole number of at least 1, got '0'"),
         (TOML + SPACE, ["--trials", "few"], 2, "expected a whole number of at least 1, got 'few'"),
         (TOML + SPACE, [], 1, "shortlist prepare ./shop.toml"),
-        (TOML, [], 1, "expected a [tune.space] table"),
+        (TOML + SPACE, ["--minutes", "-1"], 2, "expected a number of at least 0, got '-1'"),
+        (TOML + SPACE, ["--write", "tuned.json"], 1, "expected the path of a TOML file"),
+        (TOML, [], 1, "shortlist prepare ./shop.toml"),
         (TOML + SPACE.replace("embedding_dim", "embedding_dims"), [], 1, "mean 'embedding_dim'?"),
     ],
 )

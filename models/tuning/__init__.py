@@ -1,0 +1,1 @@
+"""The search for a recipe's best settings, without the test part."""
