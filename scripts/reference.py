@@ -39,6 +39,7 @@ READ_BY = {
     "split": "`prepare`",
     "retriever": "`train`",
     "linear": "`train`, if the candidate generator or the ranker feature `linear` is used",
+    "transitions": "`train`, if the candidate generator or the ranker feature `transitions` is used",
     "als": "`train`, if the candidate generator or the ranker feature `als` is used",
     "repeat": "`train`, if the candidate generator or the ranker feature `repeat` is used",
     "ranker": "`train`",

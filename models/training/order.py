@@ -17,6 +17,7 @@ import numpy as np
 
 from models.distributed.workers import several
 from models.export.writing import Trained
+from models.forecast import Sizes, forecast
 from models.item_models.arrays import candidate_arrays
 from models.prepared import Arrays, Interactions, PreparedData
 from models.retrievers.two_tower import TwoTower
@@ -68,6 +69,8 @@ def train_all(recipe: Recipe, data: PreparedData, logs: Logs, figures: dict[str,
             f"expected at least 2 positives in the training part, got {len(train)}: each is learnt against "
             "the items of the others. Provide more interactions, or lower split.test and split.valid."
         )
+    sizes = Sizes.of(data, visible, valid)
+    log.info(forecast(recipe, sizes).line(sizes))
     figures["seed"] = (recipe.retriever if recipe.retrieves else recipe.ranker).seed
     if recipe.joint is not None:
         return _jointly(recipe, data, visible, logs, figures)

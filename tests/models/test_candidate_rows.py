@@ -145,19 +145,20 @@ def test_rows_of_some_users(rows: CandidateRows) -> None:
 
 
 def test_a_ranker_learns_from_a_sample_of_the_users(data: PreparedData, recipe: Recipe) -> None:
-    """At most ``ranker.users`` for each hold-out, drawn with the seed; each has the rows it always had."""
+    """At most ``ranker.users``, drawn with the seed; each has the rows that it has among all users."""
     train, valid = data.interactions("train"), data.interactions("valid")
     visible = data.interactions("train", "valid")
-    ranker = recipe.ranker.model_copy(update={"users": 7, "folds": 1})
-    few = recipe.model_copy(update={"ranker": ranker})
-    many = recipe.model_copy(update={"ranker": ranker.model_copy(update={"users": 1000})})
     retriever = final_retriever(recipe, data, train, Logs(), epochs=0)
-    (sample, unknown), (other, _) = candidates_to_learn_from(
-        few, data, retriever, train, valid, visible, 0, Logs()
-    )
-    [(all_rows, _), _] = candidates_to_learn_from(
-        many, data, retriever, train, valid, visible, 0, Logs()
-    )
+
+    def of(users: int, seed: int) -> tuple[CandidateRows, CandidateRows]:
+        ranker = recipe.ranker.model_copy(update={"users": users, "seed": seed})
+        asked = recipe.model_copy(update={"ranker": ranker})
+        [part] = candidates_to_learn_from(asked, data, retriever, train, valid, visible, 0, Logs())
+        return part
+
+    sample, unknown = of(7, seed=1)
+    other, _ = of(7, seed=2)
+    all_rows, _ = of(1000, seed=1)
     drawn = np.unique(sample.users)
     assert len(drawn) == len(np.unique(other.users)) == 7 < len(np.unique(all_rows.users))
     assert not np.array_equal(drawn, np.unique(other.users))

@@ -66,13 +66,12 @@ def test_the_default_space_follows_the_kinds() -> None:
         "ranker.weight_decay",
         "ranker.loss",
         "ranker.blend",
+        "ranker.ids",
     ]
     timeless = shop(columns={"user": "customer", "item": "product"}, split={"kind": "random"})
     assert "retriever.history_half_life" not in default_space(timeless)
     masked = shop(retriever={"kind": "masked-softmax"})
     assert "ranker.folds" in default_space(masked)
-    featured = shop(features={"item": {"colour": {"kind": "categorical"}}})
-    assert "ranker.ids" in default_space(featured)
     assert [*default_space(load("ratings"))] == ["ranker.learning_rate", "ranker.weight_decay"]
     lists = default_space(load("movielens-100k"))["serving.generators"].choices
     own = ("two-tower", "linear", "als", "popularity")
