@@ -47,7 +47,9 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) 
         recipe.model_dump(
             mode="json",
             include={
-                **dict.fromkeys(("retriever", "linear", "als", "ranker", "joint"), True),
+                **dict.fromkeys(
+                    ("retriever", "linear", "als", "training", "ranker", "joint"), True
+                ),
                 "serving": {"candidates", "generators", "exclude"},
             },
         ),

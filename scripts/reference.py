@@ -41,6 +41,7 @@ READ_BY = {
     "linear": "`train`, if the candidate generator or the ranker feature `linear` is used",
     "als": "`train`, if the candidate generator or the ranker feature `als` is used",
     "repeat": "`train`, if the candidate generator or the ranker feature `repeat` is used",
+    "training": "`train`",
     "ranker": "`train`",
     "joint": "`train`, in place of most keys of `[retriever]` and `[ranker]`",
     "evaluation": "`evaluate`",

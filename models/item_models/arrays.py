@@ -42,7 +42,9 @@ def candidate_arrays(recipe: Recipe, data: PreparedData, visible: Interactions) 
         arrays[POPULARITY] = counts.astype(np.float32)
     users, items = data.user_count, data.item_count
     if LINEAR_ROWS in wanted:
-        led_to = strongest_weights(visible, users, items, recipe.linear.neighbours, recipe.linear)
+        led_to = strongest_weights(
+            visible, users, items, recipe.linear.neighbours, recipe.linear, recipe.training
+        )
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
     if ALS_FACTORS in wanted:
         _, factors = als.factors(visible, users, items, recipe.retriever.seed, recipe.als)

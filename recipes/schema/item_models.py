@@ -14,10 +14,10 @@ class Linear(Table):
     """
 
     kind: Literal["auto", "edlae", "graph-filter", "propagation"] = "auto"
-    """How the weights between items are computed. `edlae`: in closed form, for up to 20,000 items.
-    `graph-filter`: from damped eigenvectors of the item graph, for up to 100,000 items. `propagation`: from
-    the sparse links of that graph alone, weighted by degree, for any number of items. `auto`: the first of
-    these that the number of items allows."""
+    """How the weights between items are computed. `edlae`: in closed form. `graph-filter`: from damped
+    eigenvectors of the item graph, for up to 100,000 items. `propagation`: from the sparse links of that
+    graph alone, weighted by degree, for any number of items. `auto`: `edlae` for up to 25,000 items if
+    `training.memory` suffices, else the first of the others that number and memory allow."""
     neighbours: Positive = 200
     """Number of weights to keep for each item, those of the largest absolute value."""
     dropout: Fraction = 0.5
