@@ -2,8 +2,9 @@
 
 A user's score of an item is the sum of the weights from the user's items to it. The closed form is EDLAE
 (H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020). A catalogue that is too
-large for it, in time or memory, gets a filter on its graph (``models.item_models.graph_filter``), and one
-that is too large for that as well, only the links of the graph (``models.item_models.neighbours``).
+large for it, in time or memory, gets a filter on its graph (``models.item_models.graph_filter``, or, where
+the recipe says so, ``models.item_models.chebyshev``), and one that is too large for that as well, only the
+links of the graph (``models.item_models.neighbours``).
 """
 
 import math
@@ -11,6 +12,7 @@ import math
 import numpy as np
 from scipy import sparse
 
+from models.item_models.chebyshev import polynomial_links
 from models.item_models.graph_filter import filtered_links
 from models.item_models.inversion import EDGE, invert
 from models.item_models.neighbours import Neighbours, linked_items
@@ -72,6 +74,8 @@ def strongest_weights(
         )
     if kind == "graph-filter":
         return filtered_links(interactions, users, items, count, options)
+    if kind == "chebyshev":
+        return polynomial_links(interactions, users, items, count, options)
     weights = item_weights(interactions, users, items, options)
     return strongest_of_rows(items, count, lambda part: weights[part])
 
@@ -88,8 +92,9 @@ def _bytes_needed(kind: str, users: int, items: int, options: Linear) -> int:
     """The memory of the largest matrices that exist at once, in bytes."""
     if kind == "edlae":
         return FLOAT32 * items * (items + 2 * EDGE)
+    dim = options.ideal_width if kind == "chebyshev" else options.dim
     # The vectors of users and items, before and after they are made orthonormal.
-    return 2 * FLOAT32 * (users + items) * (options.dim + OVERSAMPLING)
+    return 2 * FLOAT32 * (users + items) * (dim + OVERSAMPLING)
 
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:
