@@ -19,7 +19,16 @@ from stages.stamps import fingerprint, is_fresh, stamped, write_stamp
 log = logger(__name__)
 
 #: The tables of a recipe that a training reads.
-TRAINED = ("retriever", "linear", "transitions", "als", "repeat", "ranker", "joint")
+TRAINED = (
+    "retriever",
+    "linear",
+    "transitions",
+    "als",
+    "repeat",
+    "training",
+    "ranker",
+    "joint",
+)
 
 
 def train(
@@ -51,9 +60,7 @@ def _train(recipe: Recipe, artifacts: Artifacts, force: bool, warm_start: bool) 
         recipe.model_dump(
             mode="json",
             include={
-                **dict.fromkeys(
-                    ("retriever", "linear", "als", "transitions", "repeat", "ranker", "joint"), True
-                ),
+                **dict.fromkeys(TRAINED, True),
                 "serving": {"candidates", "generators", "exclude"},
             },
         ),

@@ -42,6 +42,7 @@ READ_BY = {
     "transitions": "`train`, if the candidate generator or the ranker feature `transitions` is used",
     "als": "`train`, if the candidate generator or the ranker feature `als` is used",
     "repeat": "`train`, if the candidate generator or the ranker feature `repeat` is used",
+    "training": "`train`",
     "ranker": "`train`",
     "joint": "`train`, in place of most keys of `[retriever]` and `[ranker]`",
     "evaluation": "`evaluate`",

@@ -1,9 +1,9 @@
 """The inverse of a symmetric positive definite matrix, in place and by blocks.
 
-Threaded OpenBLAS ends by SIGSEGV inside LAPACK's inversion above some 15,000 rows on some processors. Here BLAS
-and LAPACK only get blocks, whatever the size, and the inverse replaces the matrix. It is the sweep operator (J.
-Goodnight, "A tutorial on the SWEEP operator", The American Statistician 33(3), 1979) with blocks as pivots,
-which needs as many multiplications as inverting by Cholesky's decomposition: n ** 3 for n rows.
+Threaded OpenBLAS ends by SIGSEGV inside LAPACK's inversion above some 15,000 rows on some processors. Here
+BLAS and LAPACK only get blocks, whatever the size, and the inverse replaces the matrix. It is the sweep
+operator (J. Goodnight, "A tutorial on the SWEEP operator", The American Statistician 33(3), 1979) with blocks
+as pivots, which needs as many multiplications as inverting by Cholesky's decomposition: n ** 3 for n rows.
 """
 
 import os
@@ -64,8 +64,9 @@ def _inverse(pivot: np.ndarray) -> np.ndarray:
     factor, failed = linalg.lapack.dpotrf(pivot.astype(np.float64), lower=1, clean=1)
     if failed:
         raise ShortlistError(
-            "expected a positive definite matrix of the items' common users for the closed form of the linear "
-            f"model, got one that is not in float32 (pivot {failed}). Raise linear.penalty in the recipe."
+            "expected a positive definite matrix of the items' common users for the closed form of the "
+            f"linear model, got one that is not in float32 (pivot {failed}). Raise linear.penalty in the "
+            "recipe."
         )
     root = linalg.solve_triangular(factor, np.eye(len(pivot)), lower=True, check_finite=False)
     return (root.T @ root).astype(np.float32)

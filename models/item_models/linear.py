@@ -2,40 +2,53 @@
 
 A user's score of an item is the sum of the weights from the user's items to it. The closed form is EDLAE
 (H. Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020). A catalogue that is too
-large for it gets a filter on its graph (``models.item_models.graph_filter``), and one that is too large
-for that as well, only the links of the graph (``models.item_models.neighbours``).
+large for it, in time or memory, gets a filter on its graph (``models.item_models.graph_filter``, or, where
+the recipe says so, ``models.item_models.chebyshev``), and one that is too large for that as well, only the
+links of the graph (``models.item_models.neighbours``).
 """
+
+import math
 
 import numpy as np
 from scipy import sparse
 
+from models.item_models.chebyshev import polynomial_links
 from models.item_models.graph_filter import filtered_links
-from models.item_models.inversion import invert
+from models.item_models.inversion import EDGE, invert
 from models.item_models.neighbours import Neighbours, linked_items
 from models.item_models.row_blocks import strongest_of_rows
-from models.item_models.truncated_svd import truncated_svd
+from models.item_models.truncated_svd import OVERSAMPLING, truncated_svd
 from models.item_models.user_items import weighted_pairs
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
+from recipes.schema.training import Training
 from stages.errors import ShortlistError
 
-#: The closed form inverts a dense items-by-items matrix: 1.6 GB at this many items, in a minute or two.
-MOST_ITEMS = 20_000
+#: Bytes of a weight.
+FLOAT32 = 4
+#: The closed form takes a time that grows with the third power of the items: minutes at this many.
+MOST_ITEMS = 25_000
 #: Items whose common users with all others are counted at once, as a sparse matrix.
 ITEMS_AT_ONCE = 512
-#: The filter computes such a matrix a few rows at a time: minutes at this many items.
+#: The filter computes a weight for every pair of items, a few rows at a time: minutes at this many items.
 MOST_FILTERED = 100_000
 
 
 def strongest_weights(
-    interactions: Interactions, users: int, items: int, count: int, options: Linear
+    interactions: Interactions,
+    users: int,
+    items: int,
+    count: int,
+    options: Linear,
+    training: Training,
 ) -> Neighbours:
     """Each item's ``count`` largest weights to other items, by absolute value.
 
     Raises:
-        ShortlistError: there are too many items for the requested kind.
+        ShortlistError: the requested kind takes too long for so many items, or more than ``training.memory``.
     """
-    kind = options.kind if options.kind != "auto" else _first_that_can(items)
+    chosen = _first_that_can(users, items, options, training)
+    kind = options.kind if options.kind != "auto" else chosen
     if kind == "propagation":
         return linked_items(
             interactions,
@@ -47,22 +60,41 @@ def strongest_weights(
             to_power=options.to_power,
             weighted=True,
         )
-    most = MOST_ITEMS if kind == "edlae" else MOST_FILTERED
-    if items > most:
+    if kind != "edlae" and items > MOST_FILTERED:
         raise ShortlistError(
-            f"expected at most {most:,} items for linear.kind '{kind}', which computes a weight for every "
-            f"pair of items, got {items:,}. Set linear.kind = '{_first_that_can(items)}' in the recipe."
+            f"expected at most {MOST_FILTERED:,} items for linear.kind '{kind}', which computes a weight for "
+            f"every pair of items, got {items:,}. Set linear.kind = '{chosen}' in the recipe."
+        )
+    needed = _bytes_needed(kind, users, items, options)
+    if needed > training.memory_bytes:
+        raise ShortlistError(
+            f"expected training.memory of at least '{math.ceil(needed / 1e6)}MB' for linear.kind '{kind}', "
+            f"{users:,} users and {items:,} items, got '{training.memory}'. Raise training.memory, or set "
+            f"linear.kind = '{chosen}' in the recipe."
         )
     if kind == "graph-filter":
         return filtered_links(interactions, users, items, count, options)
+    if kind == "chebyshev":
+        return polynomial_links(interactions, users, items, count, options)
     weights = item_weights(interactions, users, items, options)
     return strongest_of_rows(items, count, lambda part: weights[part])
 
 
-def _first_that_can(items: int) -> str:
-    if items <= MOST_ITEMS:
-        return "edlae"
-    return "graph-filter" if items <= MOST_FILTERED else "propagation"
+def _first_that_can(users: int, items: int, options: Linear, training: Training) -> str:
+    for kind, most in (("edlae", MOST_ITEMS), ("graph-filter", MOST_FILTERED)):
+        needed = _bytes_needed(kind, users, items, options)
+        if items <= most and needed <= training.memory_bytes:
+            return kind
+    return "propagation"
+
+
+def _bytes_needed(kind: str, users: int, items: int, options: Linear) -> int:
+    """The memory of the largest matrices that exist at once, in bytes."""
+    if kind == "edlae":
+        return FLOAT32 * items * (items + 2 * EDGE)
+    dim = options.ideal_width if kind == "chebyshev" else options.dim
+    # The vectors of users and items, before and after they are made orthonormal.
+    return 2 * FLOAT32 * (users + items) * (dim + OVERSAMPLING)
 
 
 def item_weights(interactions: Interactions, users: int, items: int, options: Linear) -> np.ndarray:

@@ -9,6 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from models.item_models.neighbours import Neighbours
 
+#: Threads at most, because each holds its own weights in memory.
+MOST_THREADS = 8
 #: Weights that a thread holds in memory at once, from some items to all others.
 CELLS_AT_ONCE = 8_000_000
 #: Columns of a row that ``strongest`` looks at to guess how large the kept weights are.
@@ -35,7 +37,8 @@ def strongest_of_rows(
         kept = strongest(led_to, count)
         rows[part], weights[part] = kept.rows, kept.weights
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+    at_most = min(MOST_THREADS, os.cpu_count() or 1)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(at_most) as threads:
         for _ in threads.map(fill, range(0, items, at_once)):
             pass
     return Neighbours(rows, weights)

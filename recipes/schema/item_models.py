@@ -13,11 +13,12 @@ class Linear(Table):
     The defaults were chosen on splits inside the training part of MovieLens-100K and of Gowalla.
     """
 
-    kind: Literal["auto", "edlae", "graph-filter", "propagation"] = "auto"
-    """How the weights between items are computed. `edlae`: in closed form, for up to 20,000 items.
-    `graph-filter`: from damped eigenvectors of the item graph, for up to 100,000 items. `propagation`: from
-    the sparse links of that graph alone, weighted by degree, for any number of items. `auto`: the first of
-    these that the number of items allows."""
+    kind: Literal["auto", "edlae", "graph-filter", "chebyshev", "propagation"] = "auto"
+    """How the weights between items are computed. `edlae`: in closed form. `graph-filter`: from damped
+    eigenvectors of the item graph, for up to 100,000 items. `chebyshev`: from a polynomial of that graph, for
+    up to 100,000 items. `propagation`: from the sparse links of that
+    graph alone, weighted by degree, for any number of items. `auto`: `edlae` for up to 25,000 items if
+    `training.memory` suffices, else the first of the others that number and memory allow."""
     neighbours: Positive = 200
     """Number of weights to keep for each item, those of the largest absolute value."""
     dropout: Fraction = 0.5
@@ -38,6 +39,18 @@ class Linear(Table):
     half_life: PositiveFloat | None = None
     """Number of later items of the user after which an item counts half as much. By default all items count
     the same."""
+    order: Positive = 8
+    """`chebyshev`: degree of the polynomial that approximates the plateau."""
+    flatness: PositiveFloat = 1.5
+    """`chebyshev`: flatness of the plateau f; at an eigenvalue of (1 - x) / 2 the filter's gain is
+    1/2 - 1/2 * sign(x) * abs(x) ** f."""
+    ideal_width: Positive = 512
+    """`chebyshev`: number of largest eigenvalues that `ideal_weight` is added to."""
+    ideal_weight: NonNegative = 0.2
+    """`chebyshev`: number added to the gains of the `ideal_width` largest eigenvalues."""
+    degree_power: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """`chebyshev`: each weight is multiplied by the number of users of the item it leads to, divided by that
+    of the item it leads from, raised to this power."""
     user_power: Annotated[float, Field(ge=0, le=2)] = 0.6
     """`propagation`: each link through a user is divided by the number of the user's items, raised to this
     power."""
@@ -53,6 +66,10 @@ class Linear(Table):
         **dict.fromkeys(
             ("dim", "low_pass", "sharpening", "rest", "popularity_power"),
             ("kind", ("auto", "graph-filter")),
+        ),
+        **dict.fromkeys(
+            ("order", "flatness", "ideal_width", "ideal_weight", "degree_power"),
+            ("kind", ("chebyshev",)),
         ),
         **dict.fromkeys(
             ("user_power", "from_power", "to_power"), ("kind", ("auto", "propagation"))

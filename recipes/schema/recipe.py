@@ -21,6 +21,7 @@ from recipes.schema.rankers import Dlrm, NoRanker, Ranker, WideAndDeep
 from recipes.schema.raw_column import TABLES, TableName
 from recipes.schema.retrievers import NoRetriever, Retriever, Softmax
 from recipes.schema.serving import Serving
+from recipes.schema.training import Training
 from recipes.schema.tuning import Tune
 from recipes.schema.used_columns import (
     of_interactions,
@@ -56,6 +57,7 @@ class Recipe(Table):
     als: Als = Als()
     transitions: Transitions = Transitions()
     repeat: Repeat = Repeat()
+    training: Training = Training()
     ranker: Ranker = Dlrm()
     joint: Joint | None = None
     evaluation: Evaluation = Evaluation()

@@ -50,8 +50,8 @@ def test_weights_of_popular_and_rare_items_are_exact(
         Interactions(*np.nonzero(taken)), users, items, Linear(dropout=dropout, penalty=penalty)
     )
     gram = taken.T.astype(float) @ taken
-    gram[np.diag_indices(items)] += dropout / (1 - dropout) * gram.diagonal() + penalty
-    inverse = np.linalg.inv(gram)
+    added = dropout / (1 - dropout) * gram.diagonal() + penalty
+    inverse = np.linalg.inv(gram + np.diag(added))
     expected = -inverse / inverse.diagonal()
     np.fill_diagonal(expected, 0)
     largest = np.abs(expected).max(axis=1, keepdims=True)

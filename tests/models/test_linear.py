@@ -8,6 +8,7 @@ from models.item_models.linear import factors, item_weights, strongest_weights
 from models.item_models.row_blocks import strongest
 from models.prepared import Interactions
 from recipes.schema.item_models import Linear
+from recipes.schema.training import Training
 from stages.errors import ShortlistError
 
 USERS, ITEMS = 40, 7
@@ -84,10 +85,10 @@ def test_how_many_items_there_are_says_which_weights_they_have(
     """The first kind that can handle the catalogue is chosen, and gives what naming it gives."""
     penalty = {"penalty": 3.0} if kind == "edlae" else {}
     asked = Linear.model_validate({"kind": kind, "dropout": 0.5, **penalty})
-    expected = strongest_weights(interactions, USERS, ITEMS, 3, asked)
+    expected = strongest_weights(interactions, USERS, ITEMS, 3, asked, Training())
     monkeypatch.setattr(linear, "MOST_ITEMS", most)
     monkeypatch.setattr(linear, "MOST_FILTERED", filtered)
-    found = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR)
+    found = strongest_weights(interactions, USERS, ITEMS, 3, LINEAR, Training())
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.weights, expected.weights)
 
@@ -95,10 +96,33 @@ def test_how_many_items_there_are_says_which_weights_they_have(
 def test_a_kind_is_refused_where_it_would_take_the_memory(
     interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the kind to set instead."""
+    """The error says how much it needs, and names the kind to set instead; `auto` takes that one."""
+    monkeypatch.setattr(linear, "EDGE", 1)
+    needed = 4 * 1_000 * 1_002
+    for memory, others in (("4.008MB", None), ("4.007MB", "graph-filter"), ("1MB", "propagation")):
+        training, options = (
+            Training(memory=memory),
+            Linear.model_validate({"kind": "edlae", "penalty": 3.0}),
+        )
+        chosen = linear._first_that_can(40, 1_000, options, training)
+        assert chosen == (others or "edlae")
+        assert (training.memory_bytes < needed) == (others is not None)
+        if others is not None:
+            with pytest.raises(
+                ShortlistError,
+                match=rf"at least '5MB' for linear\.kind 'edlae'.*1,000 items, got '{memory}'.*"
+                rf"linear\.kind = '{others}'",
+            ):
+                strongest_weights(interactions, 40, 1_000, 3, options, training)
+
+
+def test_a_kind_is_refused_where_it_would_take_too_long(
+    interactions: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The filter has a limit of its own; the closed form has only that of the memory."""
     monkeypatch.setattr(linear, "MOST_ITEMS", ITEMS - 1)
-    with pytest.raises(ShortlistError, match=r"linear\.kind = 'graph-filter'"):
-        strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="edlae"))
+    found = strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="edlae"), Training())
+    assert found.rows.shape == (ITEMS, 3)
     monkeypatch.setattr(linear, "MOST_FILTERED", ITEMS - 1)
     with pytest.raises(ShortlistError, match=r"linear\.kind = 'propagation'"):
-        strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="graph-filter"))
+        strongest_weights(interactions, USERS, ITEMS, 3, Linear(kind="graph-filter"), Training())

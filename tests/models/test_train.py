@@ -185,6 +185,7 @@ def test_models_that_are_up_to_date_are_kept(
         ("serving", {"generators": ("two-tower", "linear")}),
         ("linear", {"penalty": 3.0}),
         ("als", {"dim": 4}),
+        ("training", {"memory": "1MB"}),
     ],
 )
 def test_other_sources_of_candidates_are_another_training(

@@ -291,6 +291,10 @@ COMBINED = '\n[features.item.both]\nkind = "combined"\nof = ["price", "name"]'
                 "got ranker.target = 'candidates'",
             ],
         ),
+        (
+            ("[split]", '[training]\nmemory = "8 GiB"\n[split]'),
+            ["training.memory: expected a size such as '500MB' or '8GB', got '8 GiB'"],
+        ),
         (('"shop"', '"My Shop"'), ["name: expected string matching pattern", 'got "My Shop"']),
     ],
 )
@@ -302,6 +306,19 @@ def test_mistakes_are_reported_with_the_full_key(
     message = _complaint(tmp_path, GOOD.replace(*change))
     for complaint in complaints:
         assert complaint in message
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [("8GB", 8_000_000_000), ("500 MB", 500_000_000), ("0.5GB", 500_000_000)]
+)
+def test_memory_is_a_size_with_a_unit(tmp_path: Path, memory: str, size: int) -> None:
+    """Megabytes or gigabytes, whole or not; none of it is refused."""
+    for given in (memory, "0GB"):
+        text = GOOD.replace("[split]", f'[training]\nmemory = "{given}"\n[split]')
+        if given == memory:
+            assert load(_written(tmp_path, text)).training.memory_bytes == size
+        else:
+            assert "expected a size" in _complaint(tmp_path, text)
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:

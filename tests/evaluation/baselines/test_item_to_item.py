@@ -118,5 +118,5 @@ def test_dropout_penalises_frequent_items_more() -> None:
 @pytest.mark.parametrize("baseline", [EASE(), EDLAE()])
 def test_a_catalogue_too_large_to_invert_is_refused(baseline: EASE | EDLAE) -> None:
     """Before any memory is allocated; the error gives the limit, and what to leave out."""
-    with pytest.raises(ShortlistError, match=r"at most 20,000 items .*got 20,001.*--baselines"):
+    with pytest.raises(ShortlistError, match=r"at most 25,000 items .*got 25,001.*--baselines"):
         baseline.fit(TRAINING, 4, MOST_ITEMS + 1, 0)
