@@ -113,7 +113,7 @@ def _table(measured: Measured, seeds: list[int]) -> Table:
             figure.recipe,
             figure.name,
             str(spread),
-            f"{figure.mean:.4f} ± {figure.deviation:.4f}",
+            figure.quoted,
             f"{figure.allowed:.4f}",
             "" if figure.holds(spread) else "differs",
         )

@@ -19,7 +19,8 @@ class Documented:
     """A figure as pages quote it.
 
     ``at``: its keys within ``report.json``; a number is a place in a list. ``mean`` and ``deviation`` (over
-    n - 1) are over model seeds. ``pages``: those that quote the mean, relative to the project's root.
+    n - 1) are over model seeds; a deviation of 0 means that only one seed was measured. ``pages``: those that
+    quote the mean, relative to the project's root; the recipe's own comes first and has the deviation too.
     """
 
     recipe: str
@@ -28,6 +29,11 @@ class Documented:
     mean: float
     deviation: float
     pages: tuple[str, ...]
+
+    @property
+    def quoted(self) -> str:
+        """The figure as the recipe's own page has it."""
+        return f"{self.mean:.4f} ± {self.deviation:.4f}" if self.deviation else f"{self.mean:.4f}"
 
     @property
     def allowed(self) -> float:
@@ -76,6 +82,6 @@ def _figure(recipe: str, page: str, entry: dict[str, Any]) -> Documented:
         entry["name"],
         tuple(entry["at"]),
         entry["mean"],
-        entry["deviation"],
+        entry.get("deviation", 0.0),
         (page, *entry.get("also", ())),
     )

@@ -29,13 +29,12 @@ def test_every_recipe_has_figures_and_its_settings_are_valid() -> None:
 
 
 def test_pages_quote_the_figures_as_they_are_documented() -> None:
-    """A recipe's own page has mean and deviation, further pages the mean."""
+    """A recipe's own page has mean and, over several seeds, deviation; further pages have the mean."""
     for name, of_recipe in documented().items():
         for each in of_recipe.figures:
             own, *further = each.pages
             assert own == f"docs/recipes/{name}.md"
-            quoted = f"{each.mean:.4f} ± {each.deviation:.4f}"
-            assert quoted in text(own), f"{own} lacks {each.name} {quoted}"
+            assert each.quoted in text(own), f"{own} lacks {each.name} {each.quoted}"
             for page in further:
                 assert f"{each.mean:.4f}" in text(page), f"{page} lacks {each.name} of {name}"
 
