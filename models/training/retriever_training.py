@@ -130,12 +130,14 @@ def watched(
     again: Callable[[Trained, Logs], Model],
     first: Callable[[Logs], Model],
     learnt: Callable[[Model], float],
+    least_share: float = LEAST_SHARE,
 ) -> Model:
     """The model of a second training, unless it learnt clearly less than that of the first.
 
     A failed training is repeated once with another seed; if that fails too, the first model is kept.
     ``again`` trains with the seed of its options; ``first`` reads the first model from the logs of its
-    training; ``learnt``: how well a model knows the part that the second training had, the higher the better.
+    training; ``learnt``: how well a model knows the part that the second training had, the higher the better;
+    ``least_share``: of the first model's figure, below which a training has failed.
 
     ``figures["learnt"]`` is the same of the first model and its part. The figures of the attempts go to
     ``figures["final_learnt"]``, and which model was kept to ``figures["kept"]``: "final", "final, other
@@ -152,7 +154,7 @@ def watched(
     for kept, (settings, to) in attempts.items():
         model = again(settings, to)
         found.append(learnt(model))
-        if found[-1] >= LEAST_SHARE * figures["learnt"]:
+        if found[-1] >= least_share * figures["learnt"]:
             figures["kept"] = kept
             break
         log.warning(

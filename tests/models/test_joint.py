@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from models.prepared import PreparedData
 from models.train import train
-from models.training import joint, retriever_training
+from models.training import joint
 from models.training.fitting import WEIGHTS, Logs
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
@@ -98,7 +98,7 @@ def test_both_heads_learn_and_the_learning_rate_falls_on_a_plateau(
     kept, halved = (np.isclose(rates[1:], rates[:-1] * factor) for factor in (1, 0.5))
     assert (kept | halved).all()
     assert figures["kept"] == "final"
-    assert figures["final_learnt"][0] >= 0.9 * figures["learnt"] > 0.9
+    assert figures["final_learnt"][0] >= joint.LEAST_SHARE * figures["learnt"] > 0.7
     assert made[1].models.learning_curves.stat().st_size > 5000
 
 
@@ -107,7 +107,7 @@ def test_the_first_model_is_served_if_the_second_never_comes_close(
 ) -> None:
     """No second training can learn a hundred times as much; the weights are those of the first."""
     recipe, artifacts = made
-    monkeypatch.setattr(retriever_training, "LEAST_SHARE", 100.0)
+    monkeypatch.setattr(joint, "LEAST_SHARE", 100.0)
     figures = dict[str, Any]()
     data = PreparedData(artifacts.prepared)
     two_tower, rating = joint.train_joint(recipe, data, Logs(tmp_path), figures)
