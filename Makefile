@@ -7,7 +7,7 @@ BIN := .venv/bin
 # One worker per core; the tests of a file run on one worker, because they share fixtures.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help install demo test test-data test-slow test-all lint format docs bench-serving bench-scale bench-quality bench-defaults bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
+.PHONY: help install demo test test-data test-slow test-all lint format docs bench-recipes bench-serving bench-scale bench-quality bench-defaults bench-gowalla bench-train bench-multi-task bench-aliccp bench-etl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: install ## Format the code and fix what ruff can fix
 
 docs: install ## Generate the reference pages of docs/ from the code
 	$(BIN)/python -m scripts.reference
+
+bench-recipes: install ## Every recipe on its real data, three seeds, against what the pages quote; takes hours
+	$(BIN)/python -m benchmarks.recipes
 
 bench-serving: install ## Latency and throughput of serving, against the stock graph
 	$(BIN)/python -m benchmarks.serving

@@ -7,6 +7,7 @@ from ensemble.in_process import served_in_process
 from evaluation.evaluate import evaluate
 from evaluation.report import read_report
 from models.train import train
+from recipes.load import with_settings
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 
@@ -27,3 +28,17 @@ def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
     train(recipe, artifacts, force=False)
     evaluate(recipe, artifacts, served_in_process, baselines="none")
     return read_report(artifacts.report)
+
+
+def seeded(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with another seed for the models that it trains; the split stays."""
+    trained = {"retriever": recipe.retrieves, "ranker": recipe.ranks}
+    return with_settings(
+        recipe, {f"{stage}.seed": seed for stage, is_on in trained.items() if is_on}
+    )
+
+
+def report_of_seed(recipe: Recipe, artifacts: Artifacts, seed: int) -> dict[str, Any]:
+    """``report_of`` another seed; only that of the recipe's own seed is in the recipe's own artifacts."""
+    other = seeded(recipe, seed)
+    return report_of(other, artifacts if other == recipe else beside(artifacts, f"seed-{seed}"))

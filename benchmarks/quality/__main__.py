@@ -23,7 +23,7 @@ from rich.console import Console
 from benchmarks.console import say
 from benchmarks.quality.boosted_tree import boosted_figures
 from benchmarks.quality.triton_answers import asked_through_triton
-from benchmarks.variants import beside, report_of
+from benchmarks.variants import beside, report_of, report_of_seed, seeded
 from evaluation.baselines.table import BASELINES, over_all_seeds
 from evaluation.report import spread_table
 from evaluation.uncertainty import over_seeds
@@ -71,12 +71,12 @@ def main() -> int:
     data = PreparedData(artifacts.prepared)
     k = max(recipe.evaluation.k)
 
-    reports = [_report(recipe, artifacts, seed) for seed in arguments.seeds]
+    reports = [report_of_seed(recipe, artifacts, seed) for seed in arguments.seeds]
     spreads = over_seeds([report["systems"] for report in reports])
     if "triton" not in arguments.without:
         spreads |= over_seeds([asked_through_triton(recipe, artifacts, k)])
     if "boosted" not in arguments.without:
-        found = [boosted_figures(_seeded(recipe, seed), data, k) for seed in arguments.seeds]
+        found = [boosted_figures(seeded(recipe, seed), data, k) for seed in arguments.seeds]
         spreads |= over_seeds(found)
     if arguments.baselines:
         spreads |= over_all_seeds(data, arguments.seeds, k=k, names=arguments.baselines)
@@ -92,15 +92,6 @@ def main() -> int:
     }
     print(json.dumps({"benchmark": "quality", "dataset": recipe.name, **figures}))
     return 0
-
-
-def _report(recipe: Recipe, artifacts: Artifacts, seed: int) -> dict[str, Any]:
-    own = seed == recipe.retriever.seed == recipe.ranker.seed
-    return report_of(_seeded(recipe, seed), artifacts if own else beside(artifacts, f"seed-{seed}"))
-
-
-def _seeded(recipe: Recipe, seed: int) -> Recipe:
-    return with_settings(recipe, {"retriever.seed": seed, "ranker.seed": seed})
 
 
 def _ablation(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def boosted_figures(recipe: Recipe, data: PreparedData, k: int) -> dict[str, dic
     train, valid = data.interactions("train"), data.interactions("valid")
     visible, test = data.interactions("train", "valid"), data.interactions("test")
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
-        logs = Logs(Path(folder))
-        first, epochs = first_retriever(recipe, data, train, valid, logs, {})
+        logs, figures = Logs(Path(folder)), dict[str, Any]()
+        first, epochs = first_retriever(recipe, data, train, valid, logs, figures)
         parts = candidates_to_learn_from(recipe, data, first, train, valid, visible, epochs, logs)
-        final = final_retriever(recipe, data, visible, logs, epochs)
+        final = final_retriever(recipe, data, train, visible, logs, epochs, figures)
     retrieval = retrieval_of(recipe, data, final, visible)
     shown = all_of([each for part in parts for each in part])
     asked = candidate_rows(recipe, data, retrieval, test)

@@ -56,9 +56,7 @@ def candidate_arrays(
     if LINEAR_ROWS in wanted:
         with phase("linear item-item model"):
             kept = recipe.linear.neighbours
-            led_to = strongest_weights(
-                visible, users, items, kept, recipe.linear, recipe.training
-            )
+            led_to = strongest_weights(visible, users, items, kept, recipe.linear, recipe.training)
         arrays |= {LINEAR_ROWS: led_to.rows.astype(np.int32), LINEAR_WEIGHTS: led_to.weights}
         arrays[LINEAR_RECENCY] = recency(recipe.linear.half_life)
     if TRANSITION_ROWS in wanted:

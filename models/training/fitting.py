@@ -226,6 +226,11 @@ def _board(folder: Path | None) -> list[tf.keras.callbacks.Callback]:
     return [tf.keras.callbacks.TensorBoard(str(folder), write_graph=False, profile_batch=0)]
 
 
+def with_weights(model: tf.keras.Model, batches: Any, logs: Logs) -> None:
+    """Give an untrained model the weights of the training that wrote ``logs``; only rank 0 has them."""
+    _begin_with(model, batches, (logs.folder or Path()) / WEIGHTS)
+
+
 def _begin_with(model: tf.keras.Model, batches: Any, path: Path) -> None:
     """Load a file's weights into ``model``; the optimizer and its learning rate start from scratch."""
     model(batches[0][0])  # builds the weights

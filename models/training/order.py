@@ -5,7 +5,9 @@
    service. With ``ranker.folds`` this is repeated with other shares of both parts held out, to give the
    ranker more to learn from.
 2. On ``train`` and ``valid``: the retriever again, for the number of epochs that was best in the first
-   phase. This one is served. A ranker of interactions goes through the same two phases on its own.
+   phase. This one is served, unless it learnt clearly less than the first
+   (``models.training.retriever_training.watched``). A ranker of interactions goes through the same two
+   phases on its own.
 
 A recipe with a ``[joint]`` table trains both at once instead (``models.training.joint``).
 """
@@ -106,7 +108,7 @@ def _separately(
     if recipe.retrieves:
         log.info(f"retriever: training again on train and valid, {epochs} epochs")
         with timed(figures, "retriever"):
-            retriever = final_retriever(recipe, data, visible, logs, epochs)
+            retriever = final_retriever(recipe, data, train, visible, logs, epochs, figures)
     return retriever, ranker
 
 

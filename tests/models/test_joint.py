@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,7 @@ import tensorflow as tf
 from models.prepared import PreparedData
 from models.train import train
 from models.training import joint
+from models.training.fitting import WEIGHTS, Logs
 from recipes.schema.recipe import Recipe
 from stages.artifacts import Artifacts
 from stages.columns import POSITIVE
@@ -95,7 +97,26 @@ def test_both_heads_learn_and_the_learning_rate_falls_on_a_plateau(
     assert rates[0] == pytest.approx(0.02)
     kept, halved = (np.isclose(rates[1:], rates[:-1] * factor) for factor in (1, 0.5))
     assert (kept | halved).all()
+    assert figures["kept"] == "final"
+    assert figures["final_learnt"][0] >= joint.LEAST_SHARE * figures["learnt"] > 0.7
     assert made[1].models.learning_curves.stat().st_size > 5000
+
+
+def test_the_first_model_is_served_if_the_second_never_comes_close(
+    made: tuple[Recipe, Artifacts], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No second training can learn a hundred times as much; the weights are those of the first."""
+    recipe, artifacts = made
+    monkeypatch.setattr(joint, "LEAST_SHARE", 100.0)
+    figures = dict[str, Any]()
+    data = PreparedData(artifacts.prepared)
+    two_tower, rating = joint.train_joint(recipe, data, Logs(tmp_path), figures)
+    assert (figures["joint"]["kept"], len(figures["joint"]["final_learnt"])) == ("first", 2)
+    with np.load(tmp_path / "joint" / WEIGHTS) as file:
+        stored = [file[name] for name in file.files]
+    for found, expected in zip(two_tower.model.get_weights(), stored, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert rating is two_tower.model.rating
 
 
 def test_saved_and_loaded_weights_give_the_same_answers(made: tuple[Recipe, Artifacts]) -> None:

@@ -74,7 +74,7 @@ def test_a_row_does_not_see_its_own_item_in_the_history(data: PreparedData) -> N
         assert left == set(whole[rows.users[row]]) - {0, own}
 
 
-def test_the_probability_is_the_absolute_cosine(data: PreparedData) -> None:
+def test_the_absolute_cosine_gives_the_probability(data: PreparedData) -> None:
     """The two towers' outputs have length 1; the weighted loss of two rows is computed by hand."""
     two_tower = built(data)
     rows = data.queries(data.interactions("train"), np.arange(2))
@@ -83,13 +83,27 @@ def test_the_probability_is_the_absolute_cosine(data: PreparedData) -> None:
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(items, axis=1), 1, atol=1e-5)
     cosines = np.abs((queries * items).sum(axis=1))
+    probabilities = 0.01 + 0.98 * cosines
     found = two_tower.model(columns).numpy().ravel()
-    np.testing.assert_allclose(found, cosines, atol=1e-5)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
     weights = np.array([3.0, 0.5], np.float32)
     loss = two_tower.model.evaluate(columns, np.array([1.0, 0.0]), sample_weight=weights, verbose=0)
-    by_hand = -(3.0 * np.log(cosines[0]) + 0.5 * np.log(1 - cosines[1])) / 2
+    by_hand = -(3.0 * np.log(probabilities[0]) + 0.5 * np.log(1 - probabilities[1])) / 2
     assert loss == pytest.approx(by_hand, rel=1e-3)
     assert two_tower.absolute
+
+
+@pytest.mark.parametrize("cosine", [0.0, 1e-9, 1e-6, 1e-3])
+def test_a_positive_with_a_cosine_of_nothing_does_not_outweigh_the_batch(cosine: float) -> None:
+    """Its gradient is at most 100 times that of a certain positive, which is 1, on either side of zero."""
+    for side in (cosine, -cosine):
+        vectors = tf.constant([[1.0, 0.0], [side, (1 - cosine**2) ** 0.5]])
+        model = log_loss.AbsoluteCosine(*([lambda columns, training: columns[:1]] * 2))
+        model.candidate_tower = lambda columns, training: columns[1:]
+        with tf.GradientTape() as tape:
+            tape.watch(vectors)
+            loss = tf.keras.losses.BinaryCrossentropy()(tf.ones((1, 1)), model.call(vectors))
+        assert np.abs(tape.gradient(loss, vectors).numpy()).max() <= 100
 
 
 def test_every_cosine_begins_on_the_same_side(data: PreparedData) -> None:
