@@ -21,6 +21,7 @@ from stages.artifacts import Artifacts
 from stages.atomic import remove_directory
 from stages.errors import ShortlistError
 from stages.log import logger
+from stages.progress import phase
 
 log = logger(__name__)
 
@@ -28,6 +29,7 @@ log = logger(__name__)
 ATTEMPTS = 3
 
 
+@phase("publishing")
 def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gate) -> None:
     """Serve release ``version`` from now on, by default the newest; remove the oldest releases.
 
@@ -51,6 +53,7 @@ def publish(recipe: Recipe, artifacts: Artifacts, version: int | None, gate: Gat
         _remove_unread_records(recipe, artifacts)
 
 
+@phase("rolling back")
 def rollback(recipe: Recipe, artifacts: Artifacts, version: int | None) -> None:
     """Serve release ``version`` again, by default the one served before the current one.
 

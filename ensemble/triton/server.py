@@ -29,6 +29,7 @@ from stages.artifacts import Artifacts
 from stages.atomic import atomic_file
 from stages.errors import ShortlistError
 from stages.log import logger
+from stages.progress import phase
 
 log = logger(__name__)
 
@@ -135,7 +136,8 @@ def running_triton(
         command = [*triton.command, *options]
         process = start(command, {**environment, **triton.environment}, log)
         try:
-            await_ready(process, f"http://{host}:{ports.http}/v2/health/ready", log)
+            with phase("starting Triton"):
+                await_ready(process, f"http://{host}:{ports.http}/v2/health/ready", log)
             address = Address(
                 http=f"{host}:{ports.http}",
                 grpc=f"{host}:{ports.grpc}",

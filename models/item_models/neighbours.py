@@ -15,7 +15,7 @@ from stages.progress import progress
 LINKS_AT_ONCE = 2_000_000
 #: At most so many links of single users are added up: about a minute. With more, users of very many items
 #: count with some of them, at random: a user of 100,000 items alone has 10 billion links.
-MOST_LINKS = 4_000_000_000
+MOST_LINKS = 2_000_000_000
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from sources.proposal.roles import (
 from sources.tables import RawTable
 from stages.atomic import atomic_file
 from stages.errors import ShortlistError
+from stages.progress import phase
 from stages.urls import is_url
 
 SIDES: tuple[tuple[Side, str], ...] = (("user", "users"), ("item", "items"))
@@ -33,6 +34,7 @@ SIDES: tuple[tuple[Side, str], ...] = (("user", "users"), ("item", "items"))
 _SMALL = 100_000
 
 
+@phase("looking at the tables")
 def write(
     places: Sequence[str], out: Path | None, named: Mapping[str, str | None], force: bool
 ) -> Path:

@@ -130,6 +130,8 @@ def test_training_json_tells_what_happened(artifacts: Artifacts, recipe: Recipe)
     assert losses[1] < losses[0]
     assert set(figures["onnx_max_difference"]) == set(NAMES)
     assert max(figures["onnx_max_difference"].values()) <= 1e-4
+    assert figures["peak_mb"].keys() == figures["seconds"].keys()
+    assert min(figures["peak_mb"].values()) > 100
 
 
 @pytest.mark.parametrize("model", ["retriever", "ranker"])
@@ -216,6 +218,7 @@ def test_force_trains_again_and_the_seed_gives_the_same_model(
     said.clear()
     train(recipe, copied, force=True)
     assert any("epoch 2" in line for line in said)
+    assert "of memory" in said[0]  # what it needs, before anything is trained
     assert copied.models.stamp.stat().st_ino != before
     np.testing.assert_array_equal(embeddings_of(copied), embeddings_of(artifacts))
     figures, again = (json.loads(each.models.training.read_text()) for each in (artifacts, copied))

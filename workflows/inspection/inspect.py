@@ -10,6 +10,7 @@ from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts
 from stages.errors import ShortlistError
 from stages.prerequisites import need
+from stages.progress import phase
 from workflows.inspection import findings, interactions, leakage, values
 from workflows.inspection.counted import Counted, counted_interactions
 from workflows.inspection.drift import drift
@@ -19,6 +20,7 @@ from workflows.meaning import rows_by_kind
 from workflows.remarks import of_ids, of_interactions, of_kinds
 
 
+@phase("inspecting the data")
 def inspect(recipe: Recipe, artifacts: Artifacts) -> Inspection:
     """Read ``artifacts.raw``, write the page ``artifacts.inspection``, and return what it shows.
 
