@@ -58,6 +58,11 @@ class Prepared:
         return self.root / "facts.json"
 
     @property
+    def resolved_recipe(self) -> Path:
+        """The recipe with every setting, and who decided each (``recipes.resolution``)."""
+        return self.root / "resolved.toml"
+
+    @property
     def encoding(self) -> Path:
         """The same workflow compiled to lookups: ``encoding.json`` and vocabularies."""
         return self.root / "encoding"
@@ -195,11 +200,6 @@ class Artifacts:
     @property
     def prepared(self) -> Prepared:
         return Prepared(self.root / "prepared")
-
-    @property
-    def resolved_recipe(self) -> Path:
-        """The recipe with every setting, and who decided each (``recipes.resolution``)."""
-        return self.root / "resolved.toml"
 
     @property
     def preparing(self) -> Preparing:

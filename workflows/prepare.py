@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recipes.resolution.text import explained
 from recipes.schema.recipe import Recipe
 from stages.artifacts import PARTS, Artifacts, Preparing, Raw
-from stages.atomic import atomic_directory, atomic_file
+from stages.atomic import atomic_directory
 from stages.columns import PLACE
 from stages.errors import ShortlistError
 from stages.locks import locked
@@ -83,8 +83,6 @@ def prepare(
             shutil.rmtree(preparing.written)
             with atomic_directory(artifacts.prepared.root) as folder:
                 os.replace(output.root, folder)
-            with atomic_file(artifacts.resolved_recipe) as temporary:
-                temporary.write_text(explained(recipe, artifacts.prepared), encoding="utf-8")
     except OSError as error:
         raise ShortlistError(
             f"expected to write {artifacts.prepared.root}, got {error}. The previous output is "
@@ -156,6 +154,7 @@ def _prepare(
     log_remarks(recipe, tables, rows, raw)
     rows = with_parts(recipe, rows)
     facts_of(recipe, rows).write(prepared.facts)
+    prepared.resolved_recipe.write_text(explained(recipe, prepared), encoding="utf-8")
     derived = derive(recipe, tables, rows)
     graph = FeatureGraph(recipe, prepared.workflow)
     folders = {code: prepared.raw_interactions(part) for code, part in enumerate(PARTS)}

@@ -1,7 +1,7 @@
 """Print a recipe with every setting, and who decided each: the recipe, a rule, or the default.
 
 Rules decide what the recipe does not say, from facts of the prepared data (docs/decisions/0012-defaults.md).
-`shortlist prepare` writes the same to `resolved.toml` in the artifacts, which is a recipe itself.
+`shortlist prepare` writes the same to `prepared/resolved.toml` in the artifacts, which is a recipe itself.
 
 Examples:
   shortlist recipe ./shop.toml --resolved
