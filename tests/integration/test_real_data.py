@@ -57,9 +57,9 @@ def test_songs_beat_popularity(tmp_path_factory: pytest.TempPathFactory) -> None
     """Over the whole catalogue, and against 1,000 random artists."""
     report = report_of("songs", tmp_path_factory)
     systems, sampled = report["systems"], report["protocols"][0]["rows"]
-    assert systems["funnel"]["ndcg@10"] > 1.4 * systems["popularity"]["ndcg@10"]
+    assert systems["funnel"]["ndcg@10"] > 1.9 * systems["popularity"]["ndcg@10"]
     for column, popular in sampled["popularity"].items():
-        assert sampled["funnel"][column] > 1.2 * popular
+        assert sampled["funnel"][column] > 1.5 * popular
 
 
 def test_anime_rates_and_retrieves(tmp_path_factory: pytest.TempPathFactory) -> None:
