@@ -92,3 +92,13 @@ def test_the_recipe_chooses_it(taken: np.ndarray) -> None:
     np.testing.assert_allclose(
         found, np.where(np.abs(weights) >= third[:, None], weights, 0), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("taken_by", [[], [[0, 0]], [[0, 0], [1, 0]], [[0, 0], [0, 1]]])
+def test_a_graph_of_next_to_nothing_has_finite_weights(taken_by: list[list[int]]) -> None:
+    """No pair, one pair, two users of one item, one user of two; unused items have no weights."""
+    pairs = Interactions(*np.array(taken_by, np.int64).reshape(-1, 2).T)
+    found = polynomial_links(pairs, 2, 3, 2, Linear(kind="chebyshev"))
+    assert found.rows.shape == (3, 2)
+    assert np.isfinite(found.weights).all()
+    assert not found.weights[2].any()
