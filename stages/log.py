@@ -42,12 +42,15 @@ def last_line() -> float:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Log only warnings and errors while the block runs."""
-    project = logging.getLogger(ROOT)
+def quiet(*, but_progress: bool = False) -> Iterator[None]:
+    """Log only warnings and errors while the block runs, and with ``but_progress`` how far phases are."""
+    project, progress = logging.getLogger(ROOT), logging.getLogger(f"{ROOT}.stages.progress")
     before = project.level
     project.setLevel(max(before, logging.WARNING))
+    if but_progress:
+        progress.setLevel(before)
     try:
         yield
     finally:
         project.setLevel(before)
+        progress.setLevel(logging.NOTSET)

@@ -144,7 +144,7 @@ class Funnel:
             blend = blended(rows)
             unranked(float(self._by_user(rows, blend).mean()))
             log.info("training the ranker")
-            with quiet():
+            with quiet(but_progress=True):
                 if recipe.ranks_candidates:
                     trained = on_candidates(recipe, self.data, candidates.parts, logs, {})
                 else:
@@ -169,7 +169,7 @@ class Funnel:
 
         train, learnt = self.split.train, self.split.learnt
         log.info("training the retriever")
-        with quiet():
+        with quiet(but_progress=True):
             retriever, epochs = first_retriever(recipe, self.data, train, learnt, logs, {}, noted)
         first = _First(retriever, epochs, recalls)
         # Beside the weights, the optimizer's two moments of each.
@@ -185,7 +185,7 @@ class Funnel:
         split, data, retriever = self.split, self.data, first.retriever
         parts = []
         log.info("computing candidates")
-        with quiet():
+        with quiet(but_progress=True):
             if recipe.ranks_candidates:
                 parts = candidates_to_learn_from(
                     recipe,

@@ -52,7 +52,7 @@ class OneStage:
             seen.append(figure)
             _report(trial, epoch, figure)
 
-        with quiet(), tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
+        with quiet(but_progress=True), tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
             logs, figures = Logs(Path(folder)), dict[str, Any]()
             if self.stage == "retriever":
                 train, valid = self.data.interactions("train"), self.data.interactions("valid")

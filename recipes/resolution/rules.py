@@ -68,6 +68,14 @@ def least_squares(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
         yield Decision("als.iterations", 10, reason)
 
 
+def epochs(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
+    """With very many interactions, fewer passes over them teach as much."""
+    if isinstance(recipe.retriever, Softmax) and facts.interactions > MOST_ROWS_OF_EPOCHS // 8:
+        most = max(2, MOST_ROWS_OF_EPOCHS // facts.interactions)
+        reason = f"{facts.interactions:,} interactions: so many rows are enough to learn from"
+        yield Decision("retriever.max_epochs", most, reason)
+
+
 def ranker(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
     """Rank by the generators' scores: a user has too few relevant candidates to learn much else from."""
     if not (isinstance(recipe.ranker, Dlrm) and recipe.ranks_candidates and recipe.joint is None):
@@ -111,12 +119,14 @@ def lists(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
 #: Generators with a score for every candidate, which the ranker reads as a feature of the same name.
 SCORED = ("linear", "transitions", "als", REPEAT)
 #: In this order: the ranker reads the generators' scores; an item model matters if one of the two reads it.
-RULES: tuple[Rule, ...] = (generators, ranker, lists, recency, least_squares)
+RULES: tuple[Rule, ...] = (generators, ranker, lists, recency, epochs, least_squares)
 
 #: Number of later items after which an item counts half as much.
 HALF_LIFE = 2.0
 #: The most users and items together whose factors take no more than a minute or two.
 MOST_ROWS_OF_ALS = 300_000
+#: Rows of all epochs of the retriever together: some minutes.
+MOST_ROWS_OF_EPOCHS = 20_000_000
 #: Held-out positives per user or item from which on a ranker with ids is the better one.
 ENOUGH_FOR_IDS = 20
 #: Users with candidates below which a ranker varies by several per cent from seed to seed.

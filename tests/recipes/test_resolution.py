@@ -72,6 +72,17 @@ def test_least_squares_has_a_limit() -> None:
     assert "als" not in decided(recipe(None, "random"), many)["serving.generators"]
 
 
+def test_the_retrievers_time_is_bounded() -> None:
+    """Two epochs of ten million interactions; eight, the default, of few."""
+    many = Facts(10_000_000, 500_000, 300_000, 10.0, 400_000)
+    assert decided(recipe(), many)["retriever.max_epochs"] == 2
+    assert (
+        decided(recipe(), Facts(4_000_000, 500_000, 300_000, 10.0, 400_000))["retriever.max_epochs"]
+        == 5
+    )
+    assert "retriever.max_epochs" not in decided(recipe())
+
+
 def test_few_lists_are_steadied_by_the_blend() -> None:
     few = Facts(interactions=75_000, users=943, items=1_600, median_per_user=50, held_out=7_500)
     assert decided(recipe(), few)["ranker.blend"] == 0.2
