@@ -32,7 +32,8 @@ def report_of(recipe: Recipe, artifacts: Artifacts) -> dict[str, Any]:
 
 def seeded(recipe: Recipe, seed: int) -> Recipe:
     """The recipe with another seed for the models that it trains; the split stays."""
-    trained = {"retriever": recipe.retrieves, "ranker": recipe.ranks}
+    # A joint training has one seed.
+    trained = {"retriever": recipe.retrieves, "ranker": recipe.ranks and recipe.joint is None}
     return with_settings(
         recipe, {f"{stage}.seed": seed for stage, is_on in trained.items() if is_on}
     )

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.quality.__main__ import ABLATION, LEFT_OUT
 from benchmarks.train.race import Reached, first
-from benchmarks.variants import beside
-from recipes.load import load, with_settings
+from benchmarks.variants import beside, seeded
+from recipes.load import known_recipes, load, with_settings
 from stages.artifacts import Artifacts
 from stages.errors import ShortlistError
 
@@ -21,6 +21,18 @@ def test_settings_are_changed_and_checked_again() -> None:
     assert other.ranker.model_copy(update={"folds": recipe.ranker.folds}) == recipe.ranker
     with pytest.raises(ShortlistError, match="learning_rate"):
         with_settings(recipe, {"ranker.learning_rate": -1.0})
+
+
+@pytest.mark.parametrize("name", known_recipes())
+def test_another_seed_is_for_every_model_that_a_recipe_trains(name: str) -> None:
+    """The split stays as it is, and the recipe's own seed gives the recipe itself."""
+    recipe = load(name)
+    other = seeded(recipe, 7)
+    seeds = {other.retriever.seed} if recipe.retrieves else set()
+    if recipe.ranks and recipe.joint is None:
+        seeds.add(other.ranker.seed)
+    assert (seeds, other.split) == ({7}, recipe.split)
+    assert seeded(recipe, 42) == recipe
 
 
 def test_every_ablation_is_a_recipe_that_goes_without_something() -> None:
