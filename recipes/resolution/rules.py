@@ -88,7 +88,7 @@ def ranker(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
     )
     if facts.held_out < ENOUGH_FOR_IDS * max(facts.users, facts.items):
         reason = (
-            f"fewer than {ENOUGH_FOR_IDS} relevant candidates per id: ids would be learnt by heart"
+            f"fewer than {ENOUGH_FOR_IDS} relevant candidates per id: ids would be memorised"
         )
         yield Decision("ranker.ids", False, reason)
     yield Decision("ranker.loss", "listwise", "the order within a user's list is what counts")
