@@ -9,9 +9,9 @@ from typing import Any
 from evaluation.uncertainty import Spread, over_seeds
 
 FILE = Path(__file__).with_name("figures.toml")
-#: A measured mean may differ by so many of the documented standard deviations, or by this share of the
-#: figure if that is more: a deviation over three seeds is itself an estimate.
-DEVIATIONS, SHARE = 3.0, 0.01
+#: A measured mean may differ by so many of the documented standard deviations, by this share of the figure,
+#: or by this much, whichever is most: a deviation over three seeds is itself an estimate.
+DEVIATIONS, SHARE, LEAST = 3.0, 0.01, 0.0005
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Documented:
     @property
     def allowed(self) -> float:
         """The largest difference of a measured mean."""
-        return max(DEVIATIONS * self.deviation, SHARE * abs(self.mean))
+        return max(DEVIATIONS * self.deviation, SHARE * abs(self.mean), LEAST)
 
     def of(self, report: Any) -> float:
         """The figure in the content of a ``report.json``."""
