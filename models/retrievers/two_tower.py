@@ -36,9 +36,10 @@ class TwoTower:
 
 def _embed(encoder: tf.keras.layers.Layer, columns: Arrays) -> np.ndarray:
     rows = len(next(iter(columns.values())))
-    step = max(1, EMBED_VALUES * rows // sum(column.size for column in columns.values()))
+    values = sum(column.size for column in columns.values())
+    step = max(1, EMBED_VALUES * rows // max(values, 1))
     pieces = [
         encoder({name: column[start : start + step] for name, column in columns.items()})
-        for start in range(0, rows, step)
+        for start in range(0, max(rows, 1), step)  # without rows once, for the width
     ]
     return np.concatenate([piece.numpy() for piece in pieces])

@@ -9,7 +9,7 @@ from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import GENERATORS, REPEAT, TWO_TOWER
 from stages.errors import ShortlistError
 
-POPULARITY = "popularity"
+POPULARITY, TRANSITIONS = "popularity", "transitions"
 LEARNING_RATE = Space(low=0.0005, high=0.02, log=True)
 WEIGHT_DECAY = Space(choices=(0.0, 0.1, 0.6, 1.0))
 #: From the last item alone to hardly any difference between the items of a history.
@@ -52,6 +52,8 @@ def _generators(recipe: Recipe) -> Iterator[tuple[str, ...]]:
     """The recipe's own, the two-tower model alone, all, and the own ones with one more or one less."""
     own = recipe.serving.generators
     others = [name for name in GENERATORS if name not in (*own, POPULARITY)]
+    if recipe.columns.timestamp is None and TRANSITIONS in others:
+        others.remove(TRANSITIONS)  # nothing is known of what follows what
     if recipe.serving.exclude == ALL and REPEAT in others:
         others.remove(REPEAT)
     lists = [own, (TWO_TOWER,), (*own, *others), *((*own, name) for name in others)]

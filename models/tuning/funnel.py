@@ -226,12 +226,12 @@ def ndcg_by_user(
     sizes = np.asarray(edges[1] - edges[0])
     ranked = padded(order, sizes, max(1, int(sizes.max())), fill=-1)
     found = rows.relevant > 0
-    # A candidate is known by its place among the rows; a relevant item that is none by a number below -1.
+    # A candidate is known by its place among the rows; a relevant item that is none by a number after them.
     wanted = []
     for listed, count in zip(ranked, counts, strict=True):
         own = listed[listed >= 0]
         own = own[found[own]]
-        wanted.append(np.concatenate([own, -2 - np.arange(count - len(own))]))
+        wanted.append(np.concatenate([own, len(rows) + np.arange(count - len(own))]))
     return ranking.ndcg(ranked, wanted, k)
 
 

@@ -87,9 +87,7 @@ def ranker(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
         "ranker.features", [*features, "activity"], "each generator's score, also within the list"
     )
     if facts.held_out < ENOUGH_FOR_IDS * max(facts.users, facts.items):
-        reason = (
-            f"fewer than {ENOUGH_FOR_IDS} relevant candidates per id: ids would be memorised"
-        )
+        reason = f"fewer than {ENOUGH_FOR_IDS} relevant candidates per id: ids would be memorised"
         yield Decision("ranker.ids", False, reason)
     yield Decision("ranker.loss", "listwise", "the order within a user's list is what counts")
 

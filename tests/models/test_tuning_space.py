@@ -78,10 +78,11 @@ def test_the_default_space_follows_the_kinds() -> None:
     # Repeat is left out: its candidates are hidden.
     assert lists[:2] == (own, ("two-tower",))
     assert {*lists[2:]} == {
+        (*own, "transitions"),
         ("two-tower", "als", "popularity"),
         ("two-tower", "linear", "popularity"),
     }
-    assert ("two-tower", "linear", "als") in space["serving.generators"].choices
+    assert ("two-tower", "linear", "transitions", "als") in space["serving.generators"].choices
     assert stage_of(load("ratings"), default_space(load("ratings"))) == "ranker"
     for recipe in (shop(), masked, timeless, load("gowalla"), load("movielens-100k")):
         require_settings(recipe, default_space(recipe))
