@@ -86,7 +86,7 @@ def evaluate_funnel(
     if not len(users):
         raise ShortlistError(
             "expected users with positives in the test part, found none. "
-            f"Raise `split.test` in the recipe and run: shortlist prepare {recipe.given_as}"
+            f"{recipe.split.for_more_tests} in the recipe and run: shortlist prepare {recipe.given_as}"
         )
     relevant = [np.unique(wanted[row]) for row in users]
     seen = data.seen_beside(visible, Interactions.none())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from recipes.resolution.resolve import is_written
 from recipes.schema.recipe import Recipe
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT
@@ -67,7 +68,8 @@ def _settings(recipe: Recipe) -> Iterator[str]:
         yield "interactions.repeats = true"
     if recipe.serving.exclude == ALL:
         yield "serving.exclude = []"
-    if recipe.retrieves and REPEAT not in generators:
+    by_rule = recipe.ranks_candidates and not is_written(recipe, "serving.generators")
+    if recipe.retrieves and REPEAT not in generators and not by_rule:
         names = ", ".join(f'"{name}"' for name in (*generators, REPEAT))
         yield f"serving.generators = [{names}]"
     if features and "features" in recipe.ranker.changed and REPEAT not in features:

@@ -85,8 +85,8 @@ def baseline_table(
     asked = np.array([row for row, found in enumerate(wanted) if len(found)], np.int64)
     if not len(asked):
         raise ShortlistError(
-            "expected users with positives in the test part, found none. Raise `split.test` in the "
-            "recipe and run `shortlist prepare` again."
+            "expected users with positives in the test part, found none. Change [split] in the recipe and "
+            "run `shortlist prepare` again."
         )
     relevant = [np.unique(wanted[row]) for row in asked]
     users, items = data.user_count, data.item_count

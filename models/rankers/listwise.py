@@ -19,6 +19,8 @@ from runtime.lists import padded
 
 #: The target of a row that only pads a list.
 FILLING = -1.0
+#: The least slope of the calibration. A flat one would give every candidate the same float32.
+LEAST_SLOPE = 0.01
 #: Probabilities are kept this far from 0 and 1, where their logits are infinite.
 NEAREST = 1e-7
 
@@ -114,6 +116,8 @@ class Listwise(tf.keras.Model):
     def calibrate(self, columns: Arrays, relevant: np.ndarray) -> None:
         """Fit slope and offset to minimise the log loss on rows that were not trained on (Platt, 1999).
 
+        The order stays, even if these rows say that it is no better than chance, or worse.
+
         ``relevant``: float32 [n]; if all rows or none are relevant, nothing changes.
         """
         if not 0 < relevant.sum() < len(relevant):
@@ -121,12 +125,15 @@ class Listwise(tf.keras.Model):
         inputs = {name: tf.constant(column) for name, column in columns.items()}
         logits = self.logits(inputs).numpy().ravel().astype(np.float64)
 
+        def slope(free: float) -> float:
+            return LEAST_SLOPE + float(np.exp(free))
+
         def loss(both: np.ndarray) -> float:
-            scores = np.exp(both[0]) * logits + both[1]  # a slope above 0 keeps the order
+            scores = slope(both[0]) * logits + both[1]
             return float(np.mean(np.logaddexp(0, scores) - relevant * scores))
 
         best = minimize(loss, np.zeros(2), method="Nelder-Mead").x
-        self.slope.assign(np.exp(best[0]))
+        self.slope.assign(slope(best[0]))
         self.offset.assign(best[1])
 
 

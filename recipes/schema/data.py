@@ -210,6 +210,13 @@ class Split(Table):
         "valid": ("kind", ("random", "stratified", "temporal", "given")),
     }
 
+    @property
+    def for_more_tests(self) -> str:
+        """What to do if the test part has no positives."""
+        if self.kind in self.READ_WHERE["test"][1]:
+            return "Raise `split.test`"
+        return f"Choose another split.kind than '{self.kind}', or loosen what makes a positive"
+
     @model_validator(mode="after")
     def _given_names_its_column(self) -> "Split":
         if self.kind == "given" and self.column is None:

@@ -11,6 +11,8 @@ from .codes import FIRST_KNOWN, NULL
 from .times import SECONDS_A_DAY, seconds_of
 
 _LARGEST = float(np.finfo(np.float32).max)
+#: No scaled number is farther from 0: the products of larger ones overflow float32 in the models.
+FARTHEST = 1e6
 
 
 class OfOneColumn:
@@ -122,7 +124,8 @@ def scaled(values: np.ndarray, mean: float, std: float) -> np.ndarray:
     """float32 [N] of float64 [N], scaled, in training and serving alike."""
     centred = values - mean
     # NVTabular does not divide a constant column.
-    return (centred / std if std > 0 else centred).astype(np.float32)
+    found = centred / std if std > 0 else centred
+    return np.clip(found, -FARTHEST, FARTHEST).astype(np.float32)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

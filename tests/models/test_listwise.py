@@ -78,6 +78,18 @@ def test_calibrated_scores_are_probabilities_in_the_same_order() -> None:
     assert float(model.slope) == pytest.approx(1 / 3, abs=0.03)
 
 
+def test_a_calibration_on_rows_that_disagree_keeps_the_order() -> None:
+    """Relevant rows have the lowest logits here; flat scores would order every list like the catalogue."""
+    model = Listwise(Fixed(), 3)
+    columns = {"x": np.linspace(-2, 2, 400, dtype=np.float32)}
+    model({"x": tf.constant(columns["x"])})
+    model.ranker.weight.assign(1.0)
+    model.calibrate(columns, (columns["x"] < -1).astype(np.float32))
+    scores = model({"x": tf.constant(columns["x"])}).numpy().ravel()
+    assert (np.diff(scores) > 0).all()
+    assert scores.mean() == pytest.approx(0.25, abs=0.01)
+
+
 def test_the_blend_is_added_after_training() -> None:
     """Twice the sum of both inputs is added to the ranker's logit; in training it is the ranker alone."""
     model = Listwise(Fixed(), 3, ["x", "y"], 2.0)

@@ -46,6 +46,10 @@ def test_only_what_is_missing_is_to_be_set() -> None:
         'serving.generators = ["two-tower", "als", "repeat"].'
     )
     assert advice(lacking, 0.09) is None
+    # By rule the generator is among the others once users may be shown their own items.
+    assert advice(ratings_recipe(), 0.1) == (
+        "To recommend what users already had, set interactions.repeats = true; serving.exclude = []."
+    )
     kept, shown = {"repeats": True}, {"exclude": [], "generators": ["two-tower", "repeat"]}
     assert advice(ratings_recipe(interactions=kept, serving=shown), 1) is None
     own = {"features": ["retrieval_score"]}
