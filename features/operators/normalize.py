@@ -10,6 +10,7 @@ import nvtabular.ops
 from merlin.dag import ColumnSelector
 
 from features.operators.floats import floats_of
+from runtime.features.numeric import FARTHEST
 
 
 class Normalize(nvtabular.ops.Normalize):
@@ -18,6 +19,10 @@ class Normalize(nvtabular.ops.Normalize):
     NVTabular 23.8 computes the variance as the mean square minus the squared mean. For large numbers that
     differ little, only rounding errors remain, and a constant column is divided by them.
     """
+
+    def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
+        """As ``runtime.features.numeric.scaled``: no number is farther from 0 than ``FARTHEST``."""
+        return super().transform(col_selector, df).clip(-FARTHEST, FARTHEST)
 
     def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
         names = list(col_selector.names)

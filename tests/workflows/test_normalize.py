@@ -6,6 +6,7 @@ import pytest
 from dask import dataframe as dd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from merlin.dag import ColumnSelector
 from merlin.io import Dataset
 from nvtabular import Workflow
 
@@ -41,6 +42,14 @@ def test_a_constant_column_has_no_spread() -> None:
     operator = fitted([0.1] * 10, partitions=3)
     assert (operator.means["x"], operator.stds["x"]) == (0.1, 0.0)
     assert scaled(np.array([0.1, 0.6]), 0.1, 0.0).tolist() == [0.0, 0.5]
+
+
+def test_no_number_is_farther_than_the_models_can_take() -> None:
+    """A million deviations away is the end, for NVTabular's transform as for the others."""
+    operator = fitted([-1.0, 0.0, 1.0], partitions=1)
+    far = np.array([1e30, -3e38, 0.5])
+    frame = operator.transform(ColumnSelector(["x"]), pd.DataFrame({"x": far}))
+    assert frame["x"].tolist() == [1e6, -1e6, 0.5] == scaled(far, 0.0, 1.0).tolist()
 
 
 @given(
