@@ -156,11 +156,11 @@ def test_what_is_served_is_what_was_trained(
     assert {*answer.item_ids.ravel()} <= {*map(str, range(ITEMS))}
     assert 0 <= report["systems"]["funnel"]["ndcg@10"] <= 1
     assert shop.titles()["3"] == "Item 3"
-    with served_in_process(shop.settings, shop.artifacts) as plan:
+    with served_in_process(shop.resolved, shop.artifacts) as plan:
         evaluated = plan.recommend(users, top_k=5)
         assert evaluated.item_ids.tolist() == answer.item_ids.tolist()
         np.testing.assert_array_equal(evaluated.scores, answer.scores)
-        assert_served_as_trained(plan, shop.settings, shop.artifacts, users)
+        assert_served_as_trained(plan, shop.resolved, shop.artifacts, users)
         filtered = plan.recommend(users[:3], top_k=5, filter=f"{quoted(of['band'])} < 6")
         assert {int(item) for item in filtered.item_ids.ravel() if item} <= set(range(6))
         given = {of["spent"]: 3.5, of["city"]: "Ulm"}
