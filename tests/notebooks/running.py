@@ -5,6 +5,7 @@ with their outputs.
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,12 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+#: What ``stages.progress`` says: how long a phase takes differs from run to run.
+PROGRESS = re.compile(
+    r"^.*: (?:started|running for .*|took .*|\d+ %, about .* left)\n|^evaluated .* in [\d.]+ s\n|"
+    r"^training on .* of memory\n",
+    re.MULTILINE,
+)
 #: Seconds that a cell may take.
 PATIENCE = 600
 
@@ -36,7 +43,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def run(path: Path, environment: Mapping[str, str]) -> NotebookNode:
-    """The notebook with the outputs of a run; its file stays as it is.
+    """The notebook with the outputs of a run, without progress; its file stays as it is.
 
     Raises:
         CellExecutionError: a cell failed; the message holds its traceback.
@@ -54,6 +61,11 @@ def run(path: Path, environment: Mapping[str, str]) -> NotebookNode:
     with tempfile.TemporaryDirectory(prefix="shortlist-ipython-") as ipython:
         own = {name: value for name, value in environment.items() if name != "MPLBACKEND"}
         client.execute(env={**own, "IPYTHONDIR": ipython})
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                output.text = PROGRESS.sub("", output.text)
+        cell.outputs = [each for each in cell.outputs if each.get("text", "-")]
     return notebook
 
 
