@@ -1,5 +1,7 @@
 """Raw columns of the items -> the attributes of a release (``runtime.candidates.item_attributes``)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -10,36 +12,38 @@ from recipes.schema.recipe import Recipe
 from runtime.candidates.item_attributes import Attribute, Words
 from runtime.features.spelling import spell
 from stages.artifacts import Artifacts
+from stages.columns import exactly, values_of
 from workflows.conditions import column_type, comparable
 
 
 def read_attributes(recipe: Recipe, artifacts: Artifacts, parts: Parts) -> list[Attribute]:
     """The raw columns that item features use, in row order."""
     item, dtype = recipe.columns.item, parts.encoding.item.dtype
-    columns: list[pl.Series] = []
+    columns: dict[str, pl.Series] = {}
     for path, names in raw_feature_files(recipe, artifacts, "item"):
         if not names:
             continue
-        table = pl.read_parquet(path, columns=[item, *names])
+        wanted = map(exactly, dict.fromkeys([item, *names]))
+        table = pl.scan_parquet(path).select(wanted).collect()
         row_of = {spell(raw_id, dtype): row for row, raw_id in enumerate(table[item].to_list())}
         rows = pl.Series([row_of.get(raw_id) for raw_id in parts.raw_item_ids], dtype=pl.Int64)
-        columns += [table[name].gather(rows) for name in names]
+        columns |= {name: values_of(table, name).gather(rows) for name in names}
     return attributes_of(columns)
 
 
-def attributes_of(columns: list[pl.Series]) -> list[Attribute]:
-    """Attributes with the names, values and types of these columns; a null or NaN is missing."""
-    flat = [_flat(column) for column in columns]
+def attributes_of(columns: Mapping[str, pl.Series]) -> list[Attribute]:
+    """Attributes with the values and types of these columns, by name; a null or NaN is missing."""
+    flat = [_flat(column) for column in columns.values()]
     strings = [values for values, _ in flat if values.dtype == pl.String]
     spelled = pl.concat([pl.Series([], dtype=pl.String), *strings]).unique().drop_nulls().sort()
     words = Words.of(spelled.to_list())
     codes = pl.Enum(spelled)
     attributes = []
-    for column, (values, offsets) in zip(columns, flat, strict=True):
+    for (name, column), (values, offsets) in zip(columns.items(), flat, strict=True):
         several = isinstance(column.dtype, pl.List)
         attributes.append(
             Attribute(
-                column.name,
+                name,
                 column_type(column.dtype).value,
                 _stored(values, codes),
                 values.is_not_null().to_numpy() if values.null_count() else None,

@@ -54,7 +54,7 @@ FINE = datetime(2020, 1, 5, 9, 30, 0, 123456)
 
 def written(directory: Path, frame: pl.DataFrame) -> dict[str, Attribute]:
     """The columns as attributes, written and read as a release stores them."""
-    item_attributes.write(directory, attributes_of(frame.get_columns()))
+    item_attributes.write(directory, attributes_of(frame.to_dict()))
     return item_attributes.read(directory, lambda name: np.load(directory / name, mmap_mode="r"))
 
 

@@ -85,7 +85,7 @@ def texts(cell: NotebookNode) -> Iterator[str]:
     for output in cell.outputs:
         if output.output_type == "stream":
             yield output.text
-        for kind, content in output.get("data", {}).items():
+        for kind, content in sorted(output.get("data", {}).items()):
             if kind.startswith("text/"):
                 yield content
 
