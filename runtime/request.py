@@ -129,6 +129,10 @@ def requests_for(user_ids: Sequence[str], **options: Any) -> list[Any]:
             raise RequestError(
                 f"expected one {name} for each of {len(user_ids)} users, got {len(value)}"
             )
+        if BY_NAME[name].several and isinstance(value[0], str):
+            raise RequestError(
+                f"expected a list of {name} for each user, got {value[0]!r} for the first; write [[...]]"
+            )
         columns[name] = value
     return [
         Request(**dict(zip(columns, row, strict=True)))

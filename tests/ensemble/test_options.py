@@ -263,6 +263,7 @@ def test_an_explanation_tells_why_an_item_is_not_there(served: Plan, artifacts: 
         ({"diversity": 1.5}, "diversity from 0 to 1, got 1.5"),
         ({"similar_to": "no such item"}, "to be an item of this release, got 'no such item'"),
         ({"seed": [1, 2]}, "seed for each of 1 users, got 2"),
+        ({"exclude_item_ids": ["p10"]}, "a list of exclude_item_ids for each user, got 'p10'"),
     ],
 )
 def test_impossible_options_are_refused(

@@ -127,6 +127,7 @@ tune(Recipe.model_validate_json(sys.argv[1]), Artifacts(Path(sys.argv[2])), 2)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on(rated: Shop, said: list[str]) -> None:
     """After kill -9 in the second trial the first counts, the second is repeated, and there is no third."""
     recipe, artifacts = rated
@@ -158,6 +159,7 @@ def test_a_killed_search_goes_on(rated: Shop, said: list[str]) -> None:
     assert said[0] == f"best of 2 trials on the validation part: {study.best_value:.4f}"
 
 
+@pytest.mark.slow
 def test_another_question_begins_another_search(rated: Shop, said: list[str]) -> None:
     """With other data, another space or another setting, earlier trials do not count, but stay stored."""
     recipe, artifacts = rated

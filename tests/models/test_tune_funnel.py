@@ -177,6 +177,7 @@ def studies(artifacts: Artifacts) -> list[optuna.Study]:
     return [optuna.load_study(study_name=name, storage=storage) for name in names]
 
 
+@pytest.mark.slow
 def test_no_trial_begins_that_would_end_too_late(
     copied: Artifacts, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
