@@ -50,7 +50,11 @@ def test_every_stage_has_a_histogram(server: Server) -> None:
     with Client(server.address.grpc) as client:
         for _ in range(5):
             client.recommend(["1"])
-    after = _metrics(server)
+    # The server reports a request shortly after it has answered.
+    last = f'shortlist_stage_seconds_count{{release="1",stage="{STAGES[-1]}"}}'
+    deadline = time.monotonic() + 10
+    while (after := _metrics(server))[last] < before[last] + 5 and time.monotonic() < deadline:
+        time.sleep(0.05)
     seconds = {}
     for stage in STAGES:
         labels = f'{{release="1",stage="{stage}"}}'
