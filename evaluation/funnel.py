@@ -90,8 +90,7 @@ def evaluate_funnel(
         )
     relevant = [np.unique(wanted[row]) for row in users]
     seen = data.seen_beside(visible, Interactions.none())
-    left_out = hidden_items(seen, recipe.serving.exclude, data.user_count)
-    hidden = [left_out[row] for row in users]
+    hidden = hidden_items(seen, recipe.serving.exclude, users)
     histories = np.bincount(visible.users, minlength=data.user_count)[users]
     deepest = max(recipe.evaluation.k)
     log.info(f"evaluating: the funnel, for {len(users):,} users")

@@ -91,8 +91,7 @@ def baseline_table(
     relevant = [np.unique(wanted[row]) for row in asked]
     users, items = data.user_count, data.item_count
     catalogue = Catalogue.of(training, users, items)
-    left_out = hidden_items(data.seen_beside(training, Interactions.none()), exclude, users)
-    hidden = [left_out[user] for user in asked]
+    hidden = hidden_items(data.seen_beside(training, Interactions.none()), exclude, asked)
     lists = baseline_lists(training, users, items, asked, hidden, k, seed=seed, names=names)
     return {
         name: {

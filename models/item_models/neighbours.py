@@ -116,10 +116,18 @@ def _blocks(pairs: sparse.csr_matrix) -> list[tuple[int, int]]:
     """Ranges of items that have at most ``LINKS_AT_ONCE`` links together, or are one item."""
     of_item = pairs.astype(bool).astype(np.int64).T @ np.diff(pairs.indptr).astype(np.int64)
     before = np.concatenate([[0], np.cumsum(np.minimum(of_item, pairs.shape[1]))])
+    return blocks(before, LINKS_AT_ONCE)
+
+
+def blocks(before: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """Ranges of items that have at most ``most`` of something together, or are one item.
+
+    ``before``: how many all items before each have, and at the end all items, [items + 1].
+    """
     edges = [0]
-    while edges[-1] < pairs.shape[1]:
-        end = int(np.searchsorted(before, before[edges[-1]] + LINKS_AT_ONCE, "right")) - 1
-        edges.append(min(max(end, edges[-1] + 1), pairs.shape[1]))
+    while edges[-1] < len(before) - 1:
+        end = int(np.searchsorted(before, before[edges[-1]] + most, "right")) - 1
+        edges.append(max(end, edges[-1] + 1))
     return list(pairwise(edges))
 
 

@@ -7,12 +7,10 @@ shrinkage of M. Ferrari Dacrema et al., "Are we really making much progress?", R
 items which met once do not rank above items which follow each other often.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from scipy import sparse
 
-from models.item_models.neighbours import Neighbours, StrongestLinks
+from models.item_models.neighbours import Neighbours, StrongestLinks, blocks
 from models.item_models.user_items import degrees, user_items
 from models.prepared import Interactions
 from recipes.schema.item_models import Transitions
@@ -37,23 +35,15 @@ def followers(
     found = StrongestLinks(items, count)
     by_item = np.argsort(history.items, kind="stable")
     ends = np.searchsorted(history.items[by_item], np.arange(items + 1))
-    for first, last in progress("transitions between items", _blocks(ends, options.reach)):
+    for first, last in progress(
+        "transitions between items", blocks(2 * options.reach * ends, PAIRS_AT_ONCE)
+    ):
         positions = by_item[ends[first] : ends[last]]
         links = _links(history, positions, first, (last - first, items), options)
         from_each = np.repeat(of_item[first:last], np.diff(links.indptr))
         links.data /= np.sqrt(from_each * of_item[links.indices]) + options.shrinkage
         found.add(first, links)
     return found.neighbours
-
-
-def _blocks(ends: np.ndarray, reach: int) -> list[tuple[int, int]]:
-    """Ranges of items whose occurrences have about ``PAIRS_AT_ONCE`` pairs; ``ends`` int64 [items + 1]."""
-    pairs = ends * 2 * reach
-    edges = [0]
-    while edges[-1] < len(ends) - 1:
-        limit = pairs[edges[-1]] + PAIRS_AT_ONCE
-        edges.append(max(edges[-1] + 1, int(np.searchsorted(pairs, limit, side="right")) - 1))
-    return list(pairwise(edges))
 
 
 def _links(

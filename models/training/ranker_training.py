@@ -21,8 +21,7 @@ from models.training.fitting import Logs, Validation, Watch, fit
 from recipes.schema.rankers import Dlrm
 from recipes.schema.rankers import Trained as Ranker
 from recipes.schema.recipe import Recipe
-from runtime.candidates.generators import REPEAT
-from runtime.candidates.ranker_features import RETRIEVAL_SCORE
+from runtime.candidates.ranker_features import RETRIEVAL_SCORE, SCORED_GENERATORS
 from runtime.candidates.z_scores import Z_SCORE
 from stages.errors import ShortlistError
 from stages.log import logger
@@ -36,9 +35,7 @@ UNKNOWN_EVERY = 8
 #: Rows per batch of a prediction.
 PREDICT_ROWS = 8192
 #: Each candidate generator's z-score of a candidate within the user's list.
-GENERATOR_Z_SCORES = tuple(
-    f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, "linear", "transitions", "als", REPEAT)
-)
+GENERATOR_Z_SCORES = tuple(f"{name}{Z_SCORE}" for name in (RETRIEVAL_SCORE, *SCORED_GENERATORS))
 #: If there are few rows, make at least so many batches, of at least so many rows each: a model learns
 #: nothing in a handful of steps.
 FEWEST_BATCHES, SMALLEST_BATCH = 32, 32

@@ -15,7 +15,7 @@ from recipes.schema.recipe import Recipe
 from recipes.schema.retrievers import LogLoss, Softmax
 from runtime.candidates.exclusion import ALL
 from runtime.candidates.generators import REPEAT, TWO_TOWER
-from runtime.candidates.ranker_features import RETRIEVAL_SCORE
+from runtime.candidates.ranker_features import RETRIEVAL_SCORE, SCORED_GENERATORS
 from runtime.candidates.z_scores import Z_SCORE
 
 
@@ -33,7 +33,7 @@ Rule = Callable[[Recipe, Facts], Iterator[Decision]]
 
 def generators(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
     """Several generators: a two-tower model alone needs far more interactions than most catalogues have."""
-    if not (recipe.retrieves and recipe.ranks_candidates and recipe.joint is None):
+    if not recipe.ranks_candidates:
         return
     names = [TWO_TOWER, "linear"]
     reason = "a linear item-item model finds what a two-tower model misses"
@@ -70,17 +70,22 @@ def least_squares(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
 
 def epochs(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
     """With very many interactions, fewer passes over them teach as much."""
-    if isinstance(recipe.retriever, Softmax) and facts.interactions > MOST_ROWS_OF_EPOCHS // 8:
-        most = max(2, MOST_ROWS_OF_EPOCHS // facts.interactions)
+    if not isinstance(recipe.retriever, Softmax):
+        return
+    most = max(2, MOST_ROWS_OF_EPOCHS // max(facts.interactions, 1))
+    if most < recipe.retriever.max_epochs:
         reason = f"{facts.interactions:,} interactions: so many rows are enough to learn from"
         yield Decision("retriever.max_epochs", most, reason)
 
 
 def ranker(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
     """Rank by the generators' scores: a user has too few relevant candidates to learn much else from."""
-    if not (isinstance(recipe.ranker, Dlrm) and recipe.ranks_candidates and recipe.joint is None):
+    if not (isinstance(recipe.ranker, Dlrm) and recipe.ranks_candidates):
         return
-    names = [RETRIEVAL_SCORE, *(name for name in recipe.serving.generators if name in SCORED)]
+    names = [
+        RETRIEVAL_SCORE,
+        *(name for name in recipe.serving.generators if name in SCORED_GENERATORS),
+    ]
     names += ["cooccurrence", "popularity"]
     features = [each for name in names for each in (name, f"{name}{Z_SCORE}")]
     yield Decision(
@@ -114,8 +119,6 @@ def lists(recipe: Recipe, facts: Facts) -> Iterator[Decision]:
         yield Decision("ranker.blend", 0.2, reason)
 
 
-#: Generators with a score for every candidate, which the ranker reads as a feature of the same name.
-SCORED = ("linear", "transitions", "als", REPEAT)
 #: In this order: the ranker reads the generators' scores; an item model matters if one of the two reads it.
 RULES: tuple[Rule, ...] = (generators, ranker, lists, recency, epochs, least_squares)
 

@@ -1,9 +1,6 @@
 """A completed recipe as TOML, with who decided each setting."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from recipes.editing import as_key, as_toml
+from recipes.editing import as_key, as_text, as_toml
 from recipes.resolution.facts import Facts
 from recipes.resolution.resolve import Resolved, is_written, resolve
 from recipes.schema.recipe import Recipe
@@ -33,21 +30,11 @@ def completed_text(written: Recipe, resolved: Resolved) -> str:
         written: the recipe before any rule.
     """
     content = written.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    lines = [
-        f"{as_key(name)} = {as_toml(value)}"
-        for name, value in content.items()
-        if not _is_table(value)
-    ]
-    for name, value in content.items():
-        if _is_table(value) and name not in COMPLETED:
-            lines += [
-                "",
-                f"[{name}]",
-                *(f"{as_key(each)} = {as_toml(of)}" for each, of in value.items()),
-            ]
+    others = as_text({name: of for name, of in content.items() if name not in COMPLETED})
+    lines: list[str] = []
     for name in COMPLETED:
         lines += ["", f"[{name}]", *_settings(written, resolved, name)]
-    return "\n".join(lines) + "\n"
+    return others + "\n".join(lines) + "\n"
 
 
 def _settings(written: Recipe, resolved: Resolved, table: str) -> list[str]:
@@ -66,7 +53,3 @@ def _settings(written: Recipe, resolved: Resolved, table: str) -> list[str]:
             who = f"rule: {resolved.decisions[full].reason}"
         lines.append(f"{as_key(name)} = {as_toml(value)}  # {who}")
     return lines
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping)

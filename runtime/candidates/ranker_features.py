@@ -12,6 +12,7 @@ import numpy as np
 from .generators import (
     ALS_FACTORS,
     ALS_FOLDING,
+    GENERATORS,
     LINEAR_RECENCY,
     LINEAR_ROWS,
     LINEAR_WEIGHTS,
@@ -163,6 +164,13 @@ RANKER_FEATURES = {
     "als": RankerFeature(als, (ALS_FACTORS, ALS_FOLDING)),
     REPEAT: RankerFeature(repeat, (REPEAT_WEIGHTS,)),
 }
+
+
+#: Candidate generators whose score of a candidate is the ranker feature of the same name; of popularity it is
+#: another number, and it serves only users without a history.
+SCORED_GENERATORS = tuple(
+    name for name in GENERATORS if name in RANKER_FEATURES and name != "popularity"
+)
 
 
 def is_ranker_feature(name: str) -> bool:
